@@ -1,0 +1,1 @@
+"""Facts. Reads binaries, processes and profiles; never judges, never prints."""

@@ -1,0 +1,5 @@
+"""One Go ELF file -> BinaryFacts."""
+
+from probes.binary.load import load
+
+__all__ = ["load"]

@@ -1,0 +1,284 @@
+"""The ELF side of a binary: header, sections, segments, dynamic section and notes, read with pyelftools.
+
+Everything is checked against the file's size before pyelftools may follow it, and the tables that it walks entry by
+entry are bounded first: its loops trust the counts in the file.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from elftools.common.exceptions import ELFError
+from elftools.common.utils import struct_parse
+from elftools.construct import ConstructError
+from elftools.elf.elffile import ELFFile
+
+from probes.binary.source import Source
+from probes.errors import MalformedElf, NotElf, ProbeError
+
+MAX_SECTIONS = 4096
+MAX_SEGMENTS = 512
+MAX_NAME = 256
+
+MACHINES = {"EM_X86_64": "amd64", "EM_AARCH64": "arm64"}
+
+SHT_SYMTAB = 2
+SHT_NOBITS = 8
+SHF_WRITE = 1
+SHF_ALLOC = 2
+SHF_EXECINSTR = 4
+PF_X = 1
+PF_W = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One section header (Elf64_Shdr); `kind` is sh_type as a number."""
+
+    name: str
+    kind: int
+    flags: int
+    addr: int
+    offset: int
+    size: int
+    link: int
+    info: int
+    entsize: int
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One program header (Elf64_Phdr); `kind` is p_type's name."""
+
+    kind: str
+    flags: int
+    offset: int
+    vaddr: int
+    filesz: int
+    memsz: int
+    align: int
+
+
+@dataclass(frozen=True, slots=True)
+class Elf:
+    """The headers of one file. `arch` is Go's name of the machine."""
+
+    path: str
+    arch: str
+    dynamic: bool
+    """e_type is ET_DYN: the image can be loaded anywhere."""
+    entry: int
+    os_abi: str
+    sections: tuple[Section, ...]
+    segments: tuple[Segment, ...]
+
+    def section(self, *names: str) -> Section | None:
+        """The first section that has one of `names`, in the order of `names`."""
+        for name in names:
+            for section in self.sections:
+                if section.name == name:
+                    return section
+        return None
+
+
+class _Bytes(io.RawIOBase):
+    """A file object over a buffer that is not copied."""
+
+    def __init__(self, buffer: bytearray) -> None:
+        self._view = memoryview(buffer)
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: len(self._view)}[whence]
+        self._position = max(0, base + offset)
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def read(self, size: int | None = -1) -> bytes:
+        end = len(self._view) if size is None or size < 0 else min(len(self._view), self._position + size)
+        out = bytes(self._view[self._position : end])
+        self._position += len(out)
+        return out
+
+
+@contextmanager
+def typed_errors(path: str, what: str, hint: str = "the file is damaged or truncated; build it again") -> Iterator[None]:
+    """Turn whatever low-level parsing raises into one MalformedElf about `path`."""
+    try:
+        yield
+    except ProbeError:
+        raise
+    except (ELFError, ConstructError, ValueError, LookupError, TypeError, ArithmeticError, AttributeError) as exc:
+        raise MalformedElf(f"{what} cannot be read", subject=path, hint=hint) from exc
+    except (AssertionError, OSError, EOFError, RecursionError) as exc:
+        raise MalformedElf(f"{what} cannot be read", subject=path, hint=hint) from exc
+
+
+def open_elf(source: Source) -> tuple[Elf, ELFFile]:
+    """Read and check the headers of `source`.
+
+    Returns:
+        the headers, and pyelftools' view for the readers of dynamic tags and notes.
+
+    Raises:
+        NotElf: not ELF, or not 64-bit little-endian amd64 or arm64.
+        MalformedElf: headers that contradict each other or the file's size.
+    """
+    _check_ident(source)
+    with typed_errors(source.path, "ELF header"):
+        file = ELFFile(_Bytes(source.buffer))
+        header = file.header
+        arch = MACHINES.get(header["e_machine"])
+        if arch is None:
+            raise NotElf(
+                f"unsupported machine {str(header['e_machine']).removeprefix('EM_')}",
+                subject=source.path,
+                hint="hotgate reads amd64 and arm64 programs",
+            )
+        if header["e_type"] not in {"ET_EXEC", "ET_DYN"}:
+            raise NotElf(
+                "not a linked program or shared object",
+                subject=source.path,
+                hint="pass the linked program, not an object file or a core dump",
+            )
+        sections = _sections(source, file)
+        segments = _segments(source, file)
+        elf = Elf(
+            path=source.path,
+            arch=arch,
+            dynamic=header["e_type"] == "ET_DYN",
+            entry=header["e_entry"],
+            os_abi=str(header["e_ident"]["EI_OSABI"]),
+            sections=sections,
+            segments=segments,
+        )
+    return elf, file
+
+
+def _check_ident(source: Source) -> None:
+    ident = bytes(source.buffer[:20])
+    if ident[:4] != b"\x7fELF":
+        hint = "pass the program itself, not its wrapper script" if ident[:2] == b"#!" else "pass a Linux program"
+        raise NotElf("not an ELF file", subject=source.path, hint=hint)
+    if source.size < 64:
+        raise MalformedElf("truncated ELF header", subject=source.path, hint="build or copy the file again")
+    if ident[4] != 2:
+        raise NotElf("32-bit ELF file", subject=source.path, hint="hotgate reads 64-bit programs")
+    if ident[5] != 1:
+        raise NotElf("big-endian ELF file", subject=source.path, hint="hotgate reads little-endian programs")
+
+
+def _sections(source: Source, file: ELFFile) -> tuple[Section, ...]:
+    header = file.header
+    table, count, size = header["e_shoff"], header["e_shnum"], header["e_shentsize"]
+    if table == 0:
+        return ()
+    if size != 64 or count > MAX_SECTIONS or table + count * size > source.size:
+        raise MalformedElf(
+            "section headers lie outside of the file", subject=source.path, offset=table, hint=_TRUNCATED
+        )
+    raw = [struct_parse(file.structs.Elf_Shdr, file.stream, table + index * size) for index in range(count)]
+    offsets = [entry["sh_name"] for entry in raw]
+    names = b""
+    if header["e_shstrndx"] < count:
+        strings = raw[header["e_shstrndx"]]
+        names = bytes(source.buffer[strings["sh_offset"] : strings["sh_offset"] + min(strings["sh_size"], 1 << 20)])
+    out = []
+    for entry, name in zip(raw, offsets, strict=True):
+        kind = entry["sh_type"]
+        section = Section(
+            name=_name(names, name),
+            kind=kind if isinstance(kind, int) else _SHT.get(kind, 0x7FFFFFFF),
+            flags=entry["sh_flags"],
+            addr=entry["sh_addr"],
+            offset=entry["sh_offset"],
+            size=entry["sh_size"],
+            link=entry["sh_link"],
+            info=entry["sh_info"],
+            entsize=entry["sh_entsize"],
+        )
+        if section.kind not in {0, SHT_NOBITS} and section.offset + section.size > source.size:
+            raise MalformedElf(
+                f"section {section.name or '?'} ends beyond the end of the file",
+                subject=source.path,
+                offset=section.offset,
+                hint=_TRUNCATED,
+            )
+        out.append(section)
+    return tuple(out)
+
+
+_TRUNCATED = "the file is damaged or truncated; build or copy it again"
+_SHT = {
+    "SHT_NULL": 0,
+    "SHT_PROGBITS": 1,
+    "SHT_SYMTAB": SHT_SYMTAB,
+    "SHT_STRTAB": 3,
+    "SHT_RELA": 4,
+    "SHT_HASH": 5,
+    "SHT_DYNAMIC": 6,
+    "SHT_NOTE": 7,
+    "SHT_NOBITS": SHT_NOBITS,
+    "SHT_REL": 9,
+    "SHT_DYNSYM": 11,
+    "SHT_INIT_ARRAY": 14,
+    "SHT_FINI_ARRAY": 15,
+    "SHT_GNU_verdef": 0x6FFFFFFD,
+    "SHT_GNU_verneed": 0x6FFFFFFE,
+    "SHT_GNU_versym": 0x6FFFFFFF,
+}
+
+
+def _name(names: bytes, offset: int) -> str:
+    end = names.find(b"\0", offset, offset + MAX_NAME)
+    return names[offset:end].decode("utf-8", "replace") if end >= 0 else ""
+
+
+def _segments(source: Source, file: ELFFile) -> tuple[Segment, ...]:
+    header = file.header
+    table, count, size = header["e_phoff"], header["e_phnum"], header["e_phentsize"]
+    if table == 0 or count == 0:
+        raise MalformedElf(
+            "no program headers", subject=source.path, hint="pass the linked program, not an object or debug file"
+        )
+    if size != 56 or count > MAX_SEGMENTS or table + count * size > source.size:
+        raise MalformedElf(
+            "program headers lie outside of the file", subject=source.path, offset=table, hint=_TRUNCATED
+        )
+    out = []
+    for index in range(count):
+        entry: Any = struct_parse(file.structs.Elf_Phdr, file.stream, table + index * size)
+        segment = Segment(
+            kind=str(entry["p_type"]),
+            flags=entry["p_flags"],
+            offset=entry["p_offset"],
+            vaddr=entry["p_vaddr"],
+            filesz=entry["p_filesz"],
+            memsz=entry["p_memsz"],
+            align=entry["p_align"],
+        )
+        if segment.filesz and segment.offset + segment.filesz > source.size:
+            raise MalformedElf(
+                f"segment {index} ends beyond the end of the file",
+                subject=source.path,
+                offset=segment.offset,
+                hint=_TRUNCATED,
+            )
+        if segment.kind == "PT_LOAD" and (
+            segment.filesz > segment.memsz or segment.vaddr + segment.memsz >= 1 << 63
+        ):
+            raise MalformedElf(f"segment {index} has impossible sizes", subject=source.path, hint=_TRUNCATED)
+        out.append(segment)
+    return tuple(out)

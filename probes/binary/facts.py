@@ -1,0 +1,155 @@
+"""What is known of one Go binary: plain facts, no judgement.
+
+Everything here is immutable. Addresses are virtual addresses as the file has them (a PIE starts near 0);
+sizes are bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from probes.binary.functable import FuncTable
+    from probes.binary.image import Image
+    from probes.binary.moduledata import ModuleData
+    from probes.binary.symbols import SymbolTable
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolVersion:
+    """A version that a needed library must define, such as `libc.so.6` `GLIBC_2.34`."""
+
+    library: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSegment:
+    """The PT_TLS segment: `size` in memory, `file_size` initialised, and its alignment, in bytes."""
+
+    size: int
+    file_size: int
+    align: int
+
+
+@dataclass(frozen=True, slots=True)
+class NativeFacts:
+    """What the image asks of the host's loader, and how it is hardened."""
+
+    interpreter: str | None
+    needed: tuple[str, ...]
+    versions: tuple[SymbolVersion, ...]
+    soname: str | None
+    tls: TlsSegment | None
+    tls_symbols: tuple[str, ...]
+    relro: str
+    """`none`, `partial` or `full`."""
+    exec_stack: bool
+    pie: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """One module of the build: `sum` is empty for the main module; `replace` is what stands in for it."""
+
+    path: str
+    version: str
+    sum: str
+    replace: Module | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BuildFacts:
+    """The build information that the linker embedded (`go version -m`).
+
+    `settings` keeps the toolchain's own keys (`-tags`, `GOAMD64`, `vcs.revision`). `godebug` is the *effective*
+    default of every setting known to the toolchain table: name -> value. `godebug_known` is false when the
+    toolchain is newer than the table, in which case `godebug` holds what the binary itself says.
+    """
+
+    go_version: str
+    path: str
+    main: Module | None
+    deps: tuple[Module, ...]
+    settings: dict[str, str]
+    godebug: dict[str, str]
+    godebug_known: bool
+
+    @property
+    def minor(self) -> int | None:
+        """The minor number of the Go release (26 for go1.26.3); None for a development version."""
+        from probes.binary.buildinfo import go_minor  # noqa: PLC0415 - the parser imports these dataclasses
+
+        return go_minor(self.go_version)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something in the file that contradicts the format.
+
+    `kind` is a short stable word (`magic`, `order`, `text-base`, `line-table`, `symbol-address` ...);
+    `subject` is the function or table it is about; `detail` says what was found and what the format asks.
+    """
+
+    kind: str
+    subject: str
+    detail: str
+    offset: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TableHealth:
+    """Whether the function table can be believed.
+
+    `start_faults`: checks that the runtime makes at start (`runtime.moduledataverify1`) and that would throw.
+    `decode_faults`: line, file or stack tables that decode out of range.
+    `symbol_faults`: names, addresses or sizes on which the ELF symbol table and the function table disagree.
+    `symbols_compared`: how many symbols that comparison saw (0 in a stripped binary).
+    `unverifiable`: why the table cannot be verified at all (obfuscated, a layout newer than we know), or None.
+    """
+
+    layout: str
+    obfuscated: bool
+    unverifiable: str | None
+    start_faults: tuple[Fault, ...] = ()
+    decode_faults: tuple[Fault, ...] = ()
+    symbol_faults: tuple[Fault, ...] = ()
+    symbols_compared: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BinaryFacts:
+    """One Go ELF file.
+
+    `functions` and `module` are None when the table could not be verified; `health.unverifiable` then says why.
+    `build` is None when the file carries no readable build information; `build_problem` then says why.
+    `linkage` is `exe`, `pie`, `c-shared` or `plugin`, with `-external` after `exe` and `pie` when the C linker linked.
+    `cgo`: whether runtime/cgo is linked in, from the function table, else from the build settings; None when neither tells.
+    `initialisers` are the package initialisation functions in the order in which the runtime calls them, None when
+    the order cannot be read (Go before 1.21, stripped).
+    `fips` is the state of the FIPS 140 module: `off`, `on`, `broken` (its sum does not hold), None when not linked in.
+    """
+
+    path: str
+    size: int
+    sha256: str
+    arch: str
+    os: str
+    linkage: str
+    go_version: str | None
+    build: BuildFacts | None
+    build_problem: str | None
+    go_build_id: str | None
+    gnu_build_id: str | None
+    native: NativeFacts
+    stripped: bool
+    has_dwarf: bool
+    cgo: bool | None
+    health: TableHealth
+    initialisers: tuple[str, ...] | None
+    fips: str | None
+    functions: FuncTable | None = field(repr=False, compare=False)
+    module: ModuleData | None = field(repr=False, compare=False)
+    image: Image = field(repr=False, compare=False)
+    symtab: SymbolTable | None = field(repr=False, compare=False, default=None)

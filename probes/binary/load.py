@@ -1,0 +1,149 @@
+"""Read one Go binary: the pieces of this package in their order."""
+
+from __future__ import annotations
+
+from probes.binary import layouts as lay
+from probes.binary.buildinfo import find_build_info, go_minor, parse_build
+from probes.binary.elf import Elf, open_elf
+from probes.binary.facts import BinaryFacts, BuildFacts, TableHealth
+from probes.binary.fips import read_fips
+from probes.binary.functable import FuncTable
+from probes.binary.health import check_table
+from probes.binary.image import Image
+from probes.binary.inittasks import read_initialisers
+from probes.binary.moduledata import ModuleData, find_module, old_table
+from probes.binary.native import read_build_ids, read_native
+from probes.binary.relocs import apply_relocations
+from probes.binary.source import read_source
+from probes.binary.symbols import EMPTY, SymbolTable, read_symbols
+from probes.errors import MalformedTable, NotGo
+
+UNKNOWN_LAYOUT = "unknown"
+
+
+def load(path: str) -> BinaryFacts:
+    """Read the Go binary at `path`; it is never executed.
+
+    Raises:
+        UnreadableFile: it cannot be opened or read.
+        NotElf: not a 64-bit little-endian ELF program for amd64 or arm64.
+        NotGo: no trace of the Go toolchain.
+        MalformedElf, MalformedTable: it contradicts its own format.
+    """
+    source = read_source(path)
+    elf, file = open_elf(source)
+    image = Image(elf, source.buffer, source.data)
+    symtab = read_symbols(image, ".symtab")
+    apply_relocations(image, read_symbols(image, ".dynsym") or EMPTY)
+    native = read_native(image, file, symtab)
+    go_id, gnu_id = read_build_ids(image)
+    version, build, problem = _build(image)
+    minor = go_minor(version) if version else None
+    module = find_module(image, symtab, minor)
+    if module is None and version is None and go_id is None and not _go_sections(elf):
+        raise NotGo(
+            "not a Go binary", subject=path, hint="pass the Go program itself, not a library or tool in another language"
+        )
+    table, health = _table(image, module, symtab, minor)
+    return BinaryFacts(
+        path=path,
+        size=source.size,
+        sha256=source.sha256,
+        arch=elf.arch,
+        os=_os(elf, build),
+        linkage=_linkage(image, build, native.interpreter is not None, module),
+        go_version=version,
+        build=build,
+        build_problem=problem,
+        go_build_id=go_id,
+        gnu_build_id=gnu_id,
+        native=native,
+        stripped=symtab is None,
+        has_dwarf=elf.section(".debug_info", ".zdebug_info") is not None,
+        cgo=_cgo(build, table),
+        health=health,
+        initialisers=_initialisers(table, symtab),
+        fips=read_fips(image, build),
+        functions=table,
+        module=module,
+        image=image,
+        symtab=symtab,
+    )
+
+
+def _build(image: Image) -> tuple[str | None, BuildFacts | None, str | None]:
+    try:
+        found = find_build_info(image)
+    except MalformedTable as exc:
+        return None, None, exc.what
+    if found is None:
+        return None, None, "the file carries no build information"
+    version, text = found
+    if not text:
+        return version or None, None, "the build information names no modules (built outside of module mode?)"
+    return version, parse_build(version, text), None
+
+
+def _go_sections(elf: Elf) -> bool:
+    return any(s.name in {".go.buildinfo", ".gopclntab", ".data.rel.ro.gopclntab"} for s in elf.sections)
+
+
+def _table(
+    image: Image, module: ModuleData | None, symtab: SymbolTable | None, minor: int | None
+) -> tuple[FuncTable | None, TableHealth]:
+    if module is None:
+        return None, TableHealth(UNKNOWN_LAYOUT, obfuscated=False, unverifiable=_why_unknown(image, minor))
+    try:
+        table = FuncTable(image, module)
+        health = check_table(table, symtab)
+    except MalformedTable as exc:
+        return None, TableHealth(module.layout.name, obfuscated=False, unverifiable=f"it is damaged: {exc.what}")
+    return (None if health.unverifiable else table), health
+
+
+def _why_unknown(image: Image, minor: int | None) -> str:
+    if old_table(image) or (minor is not None and minor < lay.OLDEST_MINOR):
+        return f"it has the layout of Go 1.15 or older; Go 1.{lay.OLDEST_MINOR} is the oldest that hotgate reads"
+    if minor is not None and minor > lay.NEWEST_MINOR:
+        return f"Go 1.{minor} is newer than this hotgate knows (1.{lay.NEWEST_MINOR}), and its layout fits none that it knows"
+    return "no function table was found whose parts fit together"
+
+
+def _initialisers(table: FuncTable | None, symtab: SymbolTable | None) -> tuple[str, ...] | None:
+    if table is None:
+        return None
+    try:
+        return read_initialisers(table, symtab)
+    except MalformedTable:
+        return None
+
+
+def _os(elf: Elf, build: BuildFacts | None) -> str:
+    if build and build.settings.get("GOOS"):
+        return build.settings["GOOS"]
+    return {"ELFOSABI_FREEBSD": "freebsd", "ELFOSABI_NETBSD": "netbsd", "ELFOSABI_OPENBSD": "openbsd"}.get(
+        elf.os_abi, "linux"
+    )
+
+
+def _linkage(image: Image, build: BuildFacts | None, interpreted: bool, module: ModuleData | None) -> str:
+    elf = image.elf
+    mode = build.settings.get("-buildmode") if build else None
+    if mode in {"plugin", "c-shared"}:
+        return mode
+    if elf.dynamic and not interpreted and module is not None:
+        static_pie = mode == "pie" or elf.entry != 0
+        if not static_pie:
+            return "c-shared" if elf.section(".init_array") else "plugin"
+    external = elf.section(".init", ".eh_frame") is not None
+    return ("pie" if elf.dynamic else "exe") + ("-external" if external else "")
+
+
+def _cgo(build: BuildFacts | None, table: FuncTable | None) -> bool | None:
+    """Whether C code is linked in: the table's own evidence first, for CGO_ENABLED=1 only says that it was allowed."""
+    if table is not None:
+        return b"\0crosscall2\0" in table.name_bytes  # runtime/cgo, every architecture
+    if build and "CGO_ENABLED" in build.settings:
+        return build.settings["CGO_ENABLED"] == "1"
+    return None
+

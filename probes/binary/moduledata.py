@@ -1,0 +1,258 @@
+"""Find and decode the function table's header (runtime.pcHeader) and the module data that points at it.
+
+The header is found by section, by symbol, by magic, and last by structure: module data begins with a pointer to the
+header and then one to the name table, and the header holds the distance between the two. That last way also finds
+tables whose magic was made unreadable on purpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from probes.binary import layouts as lay
+from probes.binary.elf import SHF_ALLOC
+from probes.binary.image import U64, Image
+from probes.binary.symbols import SymbolTable
+from probes.errors import MalformedTable, ProbeError
+
+MAX_FUNCTIONS = 1 << 24
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A Go slice header: address and length in elements."""
+
+    ptr: int
+    len: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleData:
+    """runtime.moduledata of the (only) module in a file. Addresses are virtual, `layout` says which offsets were used."""
+
+    address: int
+    header: int
+    layout: lay.ModuleLayout
+    magic: int
+    by_structure: bool
+    """Go's version did not decide the layout; the structure did."""
+    funcnametab: Slice
+    cutab: Slice
+    filetab: Slice
+    pctab: Slice
+    pclntable: Slice
+    ftab: Slice
+    minpc: int
+    maxpc: int
+    text: int
+    etext: int
+    data: tuple[tuple[int, int], ...]
+    """[noptrdata, enoptrdata) and [data, edata)."""
+    bss: tuple[tuple[int, int], ...]
+    """[bss, ebss) and [noptrbss, enoptrbss)."""
+    types: int
+    etypes: int
+    rodata: int
+    gofunc: int
+    textsects: int
+    itabs: tuple[int, int]
+    """Start and end of the itabs where the module data says them (1.27), else (0, 0)."""
+    itablinks: Slice
+    typelinks: Slice
+    inittasks: Slice | None
+
+    @property
+    def nfunc(self) -> int:
+        """Functions in the table: `ftab` has one entry more, the end."""
+        return self.ftab.len - 1
+
+
+def find_module(image: Image, symtab: SymbolTable | None, minor: int | None) -> ModuleData | None:
+    """Find the module data.
+
+    Args:
+        image: with relocations applied.
+        symtab: `.symtab`, where there is one.
+        minor: minor number of the Go release that built the file, when it is known.
+
+    Returns:
+        the module data, or None when nothing in the file looks like one.
+    """
+    seen: set[int] = set()
+    for header in _headers(image, symtab):
+        if header in seen:
+            continue
+        seen.add(header)
+        for address in image.find_word(header):
+            module = _decode(image, address, minor)
+            if module is not None:
+                return module
+    for address in _by_structure(image):
+        module = _decode(image, address, minor)
+        if module is not None:
+            return module
+    return None
+
+
+def _headers(image: Image, symtab: SymbolTable | None) -> Iterator[int]:
+    for section in image.elf.sections:
+        if section.name.endswith(".gopclntab") and section.addr:
+            yield section.addr
+    if symtab is not None:
+        for index in symtab.find("runtime.pclntab").values():
+            yield int(symtab.value[index])
+    quantum = lay.PC_QUANTUM[image.arch]
+    for magic in (lay.MAGIC_120, lay.MAGIC_118, lay.MAGIC_116):
+        needle = magic.to_bytes(4, "little") + bytes((0, 0, quantum, 8))
+        for span in image.spans:
+            start, stop = span.offset, span.offset + span.end - span.start
+            for _ in range(64):
+                start = image.buffer.find(needle, start, stop)
+                if start < 0:
+                    break
+                yield span.start + start - span.offset
+                start += 8
+
+
+def old_table(image: Image) -> bool:
+    """Whether the file holds a function table of Go 1.2 to 1.15, in the section that those releases gave it."""
+    section = image.elf.section(".gopclntab", ".data.rel.ro.gopclntab")
+    if section is None or not section.flags & SHF_ALLOC:
+        return False
+    try:
+        return image.u32(section.addr) == lay.MAGIC_12
+    except ProbeError:
+        return False
+
+
+def _by_structure(image: Image) -> list[int]:
+    found: list[int] = []
+    for span in image.spans:
+        if span.executable and not span.writable:
+            continue
+        first, last = (span.offset + 7) // 8, (span.offset + span.end - span.start) // 8
+        words = image.words[first:last]
+        if words.size < lay.M_SIZE // 8:
+            continue
+        gap = words[1:] - words[:-1]  # wraps where the order is the other way round, and is then far too large
+        for hit in np.flatnonzero((gap >= 0x40) & (gap <= 0x1000)).tolist():
+            header, names = int(words[hit]), int(words[hit + 1])
+            at = image.offsets(np.array([header & ~7 & 0x7FFFFFFFFFFFFFFF], dtype=np.int64), 72)[0]
+            if at < 0 or header % 8:
+                continue
+            distances = (
+                int.from_bytes(image.buffer[at + 24 : at + 32], "little"),
+                int.from_bytes(image.buffer[at + 32 : at + 40], "little"),
+            )
+            if names - header in distances:
+                found.append(span.start + (first + hit) * 8 - span.offset)
+            if len(found) >= 64:
+                return found
+    return found
+
+
+def _decode(image: Image, address: int, minor: int | None) -> ModuleData | None:
+    """Module data at `address`, if its words hold together under some layout; the version's own is tried first."""
+    try:
+        words = image.u64s(address, lay.M_SIZE // 8)
+    except MalformedTable:
+        return None
+    ordered = sorted(lay.MODULES, key=lambda m: not (minor is not None and m.first <= minor <= m.last))
+    for layout in ordered:
+        named = minor is not None and layout.first <= minor <= layout.last
+        if minor is not None and minor <= lay.NEWEST_MINOR and not named:
+            continue  # a version that we know is never read with another one's layout
+        module = _read(image, address, words, layout, by_structure=not named)
+        if module is not None:
+            return module
+    return None
+
+
+def _read(
+    image: Image, address: int, words: U64, layout: lay.ModuleLayout, *, by_structure: bool
+) -> ModuleData | None:
+    def word(offset: int | None) -> int:
+        return 0 if offset is None else int(words[offset // 8])
+
+    def slice_at(offset: int | None) -> Slice:
+        return Slice(word(offset), word(None if offset is None else offset + 8))
+
+    header = word(0)
+    try:
+        magic = image.u32(header)
+    except MalformedTable:
+        return None
+    itaboffset, itabsize = word(layout.itaboffset), word(layout.itabsize)
+    types = word(layout.types)
+    module = ModuleData(
+        address=address,
+        header=header,
+        layout=layout,
+        magic=magic,
+        by_structure=by_structure,
+        funcnametab=slice_at(lay.M_FUNCNAMETAB),
+        cutab=slice_at(lay.M_CUTAB),
+        filetab=slice_at(lay.M_FILETAB),
+        pctab=slice_at(lay.M_PCTAB),
+        pclntable=slice_at(lay.M_PCLNTABLE),
+        ftab=slice_at(lay.M_FTAB),
+        minpc=word(lay.M_MINPC),
+        maxpc=word(lay.M_MAXPC),
+        text=word(lay.M_TEXT),
+        etext=word(lay.M_ETEXT),
+        data=((word(lay.M_NOPTRDATA), word(lay.M_ENOPTRDATA)), (word(lay.M_DATA), word(lay.M_EDATA))),
+        bss=((word(lay.M_BSS), word(lay.M_EBSS)), (word(lay.M_NOPTRBSS), word(lay.M_ENOPTRBSS))),
+        types=types,
+        etypes=word(layout.etypes),
+        rodata=word(layout.rodata),
+        gofunc=word(layout.gofunc),
+        textsects=word(layout.textsectmap + 8),
+        itabs=(types + itaboffset, types + itaboffset + itabsize) if itabsize else (0, 0),
+        itablinks=slice_at(layout.itablinks),
+        typelinks=slice_at(layout.typelinks),
+        inittasks=slice_at(layout.inittasks) if layout.inittasks is not None else None,
+    )
+    return module if _holds(image, module) else None
+
+
+def _holds(image: Image, module: ModuleData) -> bool:
+    """Whether the parts fit together. Faults that the runtime itself would report are left for the health check."""
+    table = module.layout.table
+    if not 0 < module.nfunc <= MAX_FUNCTIONS or module.textsects > 1 << 16 or module.textsects < 1:
+        return False
+    if not (module.text <= module.minpc + (1 << 20) and module.text < module.etext):
+        return False
+    if not module.types < module.etypes or not image.mapped(module.types) or not image.mapped(module.text):
+        return False
+    try:
+        if module.magic in {t.magic for t in lay.TABLES} and module.magic != table.magic:
+            return False
+        if image.u64(module.header + table.funcname) != module.funcnametab.ptr - module.header:
+            return False
+        if image.u64(module.header + 8) != module.nfunc:
+            return False
+        for part, size in (
+            (module.funcnametab, 1),
+            (module.cutab, 4),
+            (module.filetab, 1),
+            (module.pctab, 1),
+            (module.pclntable, 1),
+            (module.ftab, table.ftab.itemsize),
+        ):
+            image.offset(part.ptr, part.len * size)
+        if module.gofunc and not image.mapped(module.gofunc):
+            return False
+        for links, size in ((module.typelinks, 4), (module.itablinks, 8)):
+            if links.len:
+                image.offset(links.ptr, links.len * size)
+        if module.inittasks is not None:
+            if not 0 < module.inittasks.len <= module.nfunc:
+                return False
+            for task in image.u64s(module.inittasks.ptr, min(module.inittasks.len, 8)).tolist():
+                image.offset(task, 8)
+    except MalformedTable:
+        return False
+    return True

@@ -1,0 +1,120 @@
+"""Dynamic relocations: apply those that do not depend on where or with what the image is loaded.
+
+Sources: ELF gABI chapter 5, the x86-64 and AArch64 psABI relocation tables, and the RELR proposal of the gABI list.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from probes.binary.elf import typed_errors
+from probes.binary.image import I64, U64, Image
+from probes.binary.symbols import SymbolTable
+from probes.errors import MalformedElf
+
+RELA = np.dtype([("offset", "<u8"), ("info", "<u8"), ("addend", "<i8")])  # 24, Elf64_Rela
+
+DT_PLTRELSZ, DT_RELA, DT_RELASZ, DT_JMPREL = 2, 7, 8, 23
+DT_RELRSZ, DT_RELR = 35, 36
+
+
+@dataclass(frozen=True, slots=True)
+class _Types:
+    relative: int
+    absolute: int
+    glob_dat: int
+    jump_slot: int
+
+
+_TYPES = {
+    "amd64": _Types(relative=8, absolute=1, glob_dat=6, jump_slot=7),
+    "arm64": _Types(relative=1027, absolute=257, glob_dat=1025, jump_slot=1026),
+}
+
+
+def dynamic_tags(image: Image) -> dict[int, int]:
+    """The dynamic section's tags that occur once, by number; empty for a static image."""
+    segment = next((s for s in image.elf.segments if s.kind == "PT_DYNAMIC" and s.filesz), None)
+    if segment is None:
+        return {}
+    count = min(segment.filesz // 16, 4096)
+    with typed_errors(image.path, "dynamic section"):
+        pairs = image.u64s(segment.vaddr, 2 * count).reshape(-1, 2).tolist()
+    tags: dict[int, int] = {}
+    for tag, value in pairs:
+        if tag == 0:
+            break
+        tags.setdefault(tag, value)
+    return tags
+
+
+def apply_relocations(image: Image, dynsym: SymbolTable) -> None:
+    """Write what relative and locally bound relocations give into `image.data`; note the external ones by address.
+
+    Raises:
+        MalformedElf: a relocation table or a relocated word lies outside of the file.
+    """
+    tags = dynamic_tags(image)
+    kinds = _TYPES[image.arch]
+    with typed_errors(image.path, "relocations"):
+        for table, size in ((DT_RELA, DT_RELASZ), (DT_JMPREL, DT_PLTRELSZ)):
+            if tags.get(table) and tags.get(size):
+                count = tags[size] // RELA.itemsize
+                raw = image.bytes(tags[table], count * RELA.itemsize)
+                _apply_rela(image, np.frombuffer(raw.tobytes(), dtype=RELA), kinds, dynsym)
+        if tags.get(DT_RELR) and tags.get(DT_RELRSZ):
+            targets = _relr(image.u64s(tags[DT_RELR], tags[DT_RELRSZ] // 8))
+            _check(image, targets)  # the addend of a RELR relocation is already in place
+
+
+def _apply_rela(image: Image, rela: npt.NDArray[np.void], kinds: _Types, dynsym: SymbolTable) -> None:
+    types = (rela["info"] & 0xFFFFFFFF).astype(np.int64)
+    relative = types == kinds.relative
+    _store(image, rela["offset"][relative].astype(np.int64), rela["addend"][relative].view("<u8"))
+    rest = rela[np.isin(types, (kinds.absolute, kinds.glob_dat, kinds.jump_slot))]
+    if not len(rest):
+        return
+    index = (rest["info"] >> np.uint64(32)).astype(np.int64)
+    if index.max() >= len(dynsym):
+        raise MalformedElf("a relocation names a symbol that does not exist", subject=image.path)
+    value, defined = dynsym.value[index], dynsym.section[index] != 0
+    targets = rest["offset"].astype(np.int64)
+    _store(image, targets[defined], value[defined] + rest["addend"].view("<u8")[defined])
+    for address, symbol in zip(targets[~defined].tolist(), index[~defined].tolist(), strict=True):
+        image.external[address] = dynsym.name(symbol)
+
+
+def _relr(entries: U64) -> I64:
+    """The addresses of packed relative relocations: an even word is one, an odd word is a bitmap of the 63 after it."""
+    out: list[int] = []
+    base = 0
+    for entry in entries.tolist():
+        if entry & 1 == 0:
+            out.append(entry)
+            base = entry + 8
+        else:
+            out += [base + 8 * bit for bit in range(63) if entry >> (bit + 1) & 1]
+            base += 8 * 63
+    return np.array(out, dtype=np.uint64).view(np.int64)
+
+
+def _check(image: Image, targets: I64) -> I64:
+    offsets = image.offsets(targets, 8)
+    if len(offsets) and int(offsets.min()) < 0:
+        bad = int(targets[int(np.argmin(offsets))])
+        raise MalformedElf(f"a relocation writes to {bad:#x}, outside of the image", subject=image.path)
+    return offsets
+
+
+def _store(image: Image, targets: I64, values: U64) -> None:
+    offsets = _check(image, targets)
+    aligned = offsets % 8 == 0
+    if bool(aligned.all()):
+        inside = offsets < image.words.size * 8
+        image.words[offsets[inside] // 8] = values[inside]
+        offsets, values = offsets[~inside], values[~inside]
+    raw = np.ascontiguousarray(values, dtype="<u8").view(np.uint8).reshape(-1, 8)
+    image.data[offsets[:, None] + np.arange(8)] = raw

@@ -1,0 +1,95 @@
+"""ELF symbol tables as numpy columns; names are decoded when asked for."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from probes.binary.elf import Elf
+from probes.binary.image import I64, U64, Image
+from probes.errors import MalformedElf
+
+SYM = np.dtype(
+    [
+        ("name", "<u4"),  # st_name, offset in the linked string table
+        ("info", "u1"),  # binding << 4 | type
+        ("other", "u1"),
+        ("shndx", "<u2"),
+        ("value", "<u8"),
+        ("size", "<u8"),
+    ]
+)  # 24, Elf64_Sym
+
+STT_OBJECT, STT_FUNC, STT_TLS = 1, 2, 6
+SHN_UNDEF, SHN_ABS = 0, 0xFFF1
+
+
+class SymbolTable:
+    """One symbol table. Columns have shape (n,): `value` and `size` uint64, `kind` and `binding` uint8, `section` uint16."""
+
+    __slots__ = ("_names", "_strings", "binding", "kind", "section", "size", "value")
+
+    def __init__(self, raw: npt.NDArray[np.void], strings: bytes) -> None:
+        self._names = raw["name"]
+        self._strings = strings
+        self.value: U64 = np.ascontiguousarray(raw["value"])
+        self.size: U64 = np.ascontiguousarray(raw["size"])
+        self.kind: npt.NDArray[np.uint8] = raw["info"] & 15
+        self.binding: npt.NDArray[np.uint8] = raw["info"] >> 4
+        self.section: npt.NDArray[np.uint16] = np.ascontiguousarray(raw["shndx"])
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def name(self, index: int) -> str:
+        """Name of symbol `index`; empty where it leads outside of the string table."""
+        start = int(self._names[index])
+        end = self._strings.find(b"\0", start)
+        return self._strings[start:end].decode("utf-8", "replace") if end >= 0 else ""
+
+    def names(self, indices: I64) -> list[str]:
+        """Names of `indices`, shape (k,)."""
+        find, strings = self._strings.find, self._strings
+        out = []
+        for start in self._names[indices].tolist():
+            end = find(b"\0", start)
+            out.append(strings[start:end].decode("utf-8", "replace") if end >= 0 else "")
+        return out
+
+    def find(self, *names: str) -> dict[str, int]:
+        """Indices of the symbols called `names`, those that exist; linear in the table."""
+        out: dict[str, int] = {}
+        for name in names:
+            needle = b"\0" + name.encode() + b"\0"
+            start = self._strings.find(needle)
+            while start >= 0:
+                hits = np.flatnonzero(self._names == start + 1)
+                if len(hits):
+                    out[name] = int(hits[0])
+                    break
+                start = self._strings.find(needle, start + 1)
+        return out
+
+
+EMPTY = SymbolTable(np.zeros(0, dtype=SYM), b"\0")
+
+
+def read_symbols(image: Image, section: str) -> SymbolTable | None:
+    """The table in `.symtab` or `.dynsym`; None when the file has none.
+
+    Raises:
+        MalformedElf: the table's entry size or string table cannot be right.
+    """
+    elf: Elf = image.elf
+    header = elf.section(section)
+    if header is None or header.size == 0:
+        return None
+    if header.entsize != SYM.itemsize or header.link >= len(elf.sections) or header.kind == 8:
+        raise MalformedElf(f"{section} has an impossible shape", subject=image.path, offset=header.offset)
+    strings = elf.sections[header.link]
+    if strings.kind == 8 or header.size > len(image.buffer):
+        raise MalformedElf(f"{section} has no string table", subject=image.path, offset=header.offset)
+    raw = image.buffer[header.offset : header.offset + header.size // SYM.itemsize * SYM.itemsize]
+    return SymbolTable(
+        np.frombuffer(bytes(raw), dtype=SYM), bytes(image.buffer[strings.offset : strings.offset + strings.size])
+    )

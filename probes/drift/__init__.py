@@ -1,0 +1,5 @@
+"""Two BinaryFacts -> Drift."""
+
+from probes.drift.compare import compare
+
+__all__ = ["compare"]

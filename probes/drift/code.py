@@ -1,0 +1,174 @@
+"""Compare the functions of two binaries: what was added, removed, renamed, moved and really changed."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import numpy.typing as npt
+
+from probes.binary.functable import package_of
+from probes.binary.health import BOUNDARIES
+from probes.binary.image import I64
+from probes.drift.attribute import inlined_from, location
+from probes.drift.explain import Explanation, explain
+from probes.drift.facts import ChangeKind, FunctionChange, FunctionDrift, FunctionRef, Rename
+from probes.drift.judge import Judgement, judge
+from probes.drift.match import Pairing, match
+from probes.drift.meaning import Meaning
+from probes.drift.scan import scan
+from probes.drift.side import Side
+from probes.errors import MalformedTable
+
+DECODE_BUDGET = 16 << 20
+"""Bytes of code, both sides together, that are decoded. A new toolchain changes everything, and is told anyway."""
+
+_EXPORTED = re.compile(r"\.[A-Z][^.]*$")
+
+
+def compare_functions(old: Side, new: Side) -> FunctionDrift:
+    """Compare all functions of two sides of the same architecture."""
+    pairing = match(old, new)
+    meaning = Meaning(old, new, pairing.pair)
+    rows = np.flatnonzero(pairing.pair >= 0)
+    names = old.table.names
+    real = np.array([names[r] not in BOUNDARIES for r in rows.tolist()], dtype=np.bool_)
+    rows = rows[real] if rows.size else rows
+    partners = pairing.pair[rows]
+    equal_size = old.text.size[rows] == new.text.size[partners]
+    level = rows[equal_size]
+    result = scan(meaning, level, partners[equal_size])
+    places: dict[int, list[int] | None] = dict.fromkeys(rows[~equal_size].tolist())
+    places.update({int(level[at]): found for at, found in result.places.items()})
+    certain = {int(level[at]) for at in result.unexplained} | set(rows[~equal_size].tolist())
+    judged, unread = _judge(meaning, places, pairing)
+    changed = {j.old_row: j for j in judged if j.changed}
+    undecided = [r for r in unread if r not in certain]
+    blind = [r for r in unread if r in certain]
+    for row in rows[old.table.args[rows] != new.table.args[partners]].tolist():
+        if row not in changed and row not in undecided:
+            blind.append(row)
+    differs = np.zeros(len(old.table), dtype=np.bool_)
+    differs[level] = result.differs
+    differs[rows[~equal_size]] = True
+    settled = np.ones(len(old.table), dtype=np.bool_)
+    settled[[*changed, *undecided, *blind]] = False
+    calm = rows[settled[rows]]
+    return FunctionDrift(
+        old=len(old.table),
+        new=len(new.table),
+        matched=len(pairing.pair[pairing.pair >= 0]),
+        identical=int((~differs[calm]).sum()) + int((~real).sum()),
+        moved=int(differs[calm].sum()),
+        added=_refs(new, pairing.back),
+        removed=_refs(old, pairing.pair),
+        renamed=tuple(Rename(names[r], new.table.names[int(pairing.pair[r])]) for r in _worth_telling(old, new, pairing)),
+        changed=_changes(meaning, pairing, changed, blind, calm),
+        undecided=tuple(names[r] for r in undecided),
+        remapped=_remapped(old, new, pairing.pair),
+    )
+
+
+def _worth_telling(old: Side, new: Side, pairing: Pairing) -> list[int]:
+    return [r for r in pairing.renamed if old.table.names[r] != new.table.names[int(pairing.pair[r])]]
+
+
+def _judge(
+    meaning: Meaning, places: dict[int, list[int] | None], pairing: Pairing
+) -> tuple[list[Judgement], list[int]]:
+    """Judge as many pairs as the budget allows, smallest first; the others' rows are returned beside."""
+    rows = np.array(sorted(places), dtype=np.int64)
+    sizes = meaning.old.text.size[rows] + meaning.new.text.size[pairing.pair[rows]]
+    order = np.argsort(sizes, kind="stable")
+    within = np.zeros(rows.size, dtype=np.bool_)
+    within[order[np.cumsum(sizes[order]) <= DECODE_BUDGET]] = True
+    judged = judge(meaning, ((r, int(pairing.pair[r]), places[r]) for r in rows[within].tolist()))
+    return judged, rows[~within].tolist()
+
+
+def _changes(
+    meaning: Meaning, pairing: Pairing, changed: dict[int, Judgement], blind: list[int], calm: npt.NDArray[np.int64]
+) -> tuple[FunctionChange, ...]:
+    old, new = meaning.old, meaning.new
+    names = new.table.names
+    explained = {row: explain(meaning, found) for row, found in changed.items()}
+    blamed = {names[int(pairing.pair[r])] for r in (*changed, *blind)}
+    innocent = {names[int(pairing.pair[r])] for r in calm.tolist()} if changed else set()
+    out = []
+    for row in sorted((*changed, *blind)):
+        other = int(pairing.pair[row])
+        found = explained.get(row) or Explanation(_plain(old, new, row, other), (), ())
+        file, line = location(new.table, other, found.new_places)
+        out.append(
+            FunctionChange(
+                name=names[other],
+                package=package_of(names[other]),
+                kind=_kind(old, new, row, other),
+                inlined_from=inlined_from(
+                    names[other],
+                    (old.table, row),
+                    (new.table, other),
+                    found,
+                    changed=blamed,
+                    unchanged=innocent - blamed,
+                ),
+                detail=_detail(old, new, row, other, found),
+                file=file,
+                line=line,
+                old_size=int(old.text.size[row]),
+                new_size=int(new.text.size[other]),
+                old_args=_args(old, row),
+                new_args=_args(new, other),
+            )
+        )
+    return tuple(out)
+
+
+def _plain(old: Side, new: Side, row: int, other: int) -> str:
+    before, after = int(old.text.size[row]), int(new.text.size[other])
+    if before != after:
+        return f"resized {before} → {after} bytes"
+    return "code bytes differ" if _args(old, row) == _args(new, other) else ""
+
+
+def _detail(old: Side, new: Side, row: int, other: int, found: Explanation) -> str:
+    before, after = _args(old, row), _args(new, other)
+    if before == after:
+        return found.detail
+    return ", ".join(t for t in (f"argument area {before} → {after} bytes", found.detail) if t)
+
+
+def _args(side: Side, row: int) -> int:
+    """Bytes of the argument area; -1 where the format says "unknown" (abi.ArgsSizeUnknown)."""
+    value = int(side.table.args[row])
+    return -1 if value < 0 else value
+
+
+def _kind(old: Side, new: Side, row: int, other: int) -> ChangeKind:
+    if _args(old, row) != _args(new, other):
+        return "signature"
+    return "body" if int(old.text.size[row]) == int(new.text.size[other]) else "resized"
+
+
+def _refs(side: Side, partner: I64) -> tuple[FunctionRef, ...]:
+    out = []
+    for row in np.flatnonzero(partner < 0).tolist():
+        name = side.table.names[row]
+        if name in BOUNDARIES:
+            continue
+        try:
+            file, line = side.table.file(row), side.table.start(row)
+        except MalformedTable:
+            file, line = "", 0
+        out.append(FunctionRef(name, package_of(name), file, line, _is_exported(name)))
+    return tuple(out)
+
+
+def _is_exported(name: str) -> bool:
+    return bool(_EXPORTED.search(name.split("[", 1)[0]))
+
+
+def _remapped(old: Side, new: Side, pair: I64) -> int:
+    """Functions of OLD whose entry address belongs to another function in NEW: how far addresses mislead."""
+    there = new.text.index(old.text.entry)
+    return int(((there >= 0) & (there != pair)).sum())

@@ -1,0 +1,58 @@
+"""Two BinaryFacts -> Drift: each part whose evidence is there, and why the others are not."""
+
+from __future__ import annotations
+
+from probes.binary.facts import BinaryFacts
+from probes.drift.build import build_drift
+from probes.drift.code import compare_functions
+from probes.drift.facts import BuildDrift, Drift, FunctionDrift, InitDrift
+from probes.drift.init import init_drift
+from probes.drift.side import Side
+from probes.errors import MalformedTable
+
+
+def compare(old: BinaryFacts, new: BinaryFacts) -> Drift:
+    """Compare two binaries. A part that cannot be compared is None, and `problems` says why."""
+    problems: dict[str, str] = {}
+    return Drift(
+        functions=_functions(old, new, problems),
+        build=_build(old, new, problems),
+        init=_init(old, new, problems),
+        problems=problems,
+    )
+
+
+def _functions(old: BinaryFacts, new: BinaryFacts, problems: dict[str, str]) -> FunctionDrift | None:
+    for label, facts in (("OLD", old), ("NEW", new)):
+        if facts.health.unverifiable or facts.functions is None or facts.module is None:
+            problems["functions"] = f"{label}'s function table cannot be verified: {facts.health.unverifiable}"
+            return None
+    if old.arch != new.arch:
+        problems["functions"] = f"the architectures differ: {old.arch} and {new.arch}"
+        return None
+    try:
+        sides = [Side(f, f.functions, f.module) for f in (old, new) if f.functions is not None and f.module is not None]
+        return compare_functions(*sides)
+    except MalformedTable as exc:
+        problems["functions"] = str(exc)
+        return None
+
+
+def _build(old: BinaryFacts, new: BinaryFacts, problems: dict[str, str]) -> BuildDrift | None:
+    for label, facts in (("OLD", old), ("NEW", new)):
+        if facts.build is None:
+            problems["build"] = f"{label}: {facts.build_problem}"
+            return None
+    if old.build is None or new.build is None:
+        return None
+    return build_drift(old.build, new.build)
+
+
+def _init(old: BinaryFacts, new: BinaryFacts, problems: dict[str, str]) -> InitDrift | None:
+    for label, facts in (("OLD", old), ("NEW", new)):
+        if facts.initialisers is None:
+            problems["init"] = f"{label}: the order of package initialisers cannot be read (Go before 1.21, stripped)"
+            return None
+    if old.initialisers is None or new.initialisers is None:
+        return None
+    return init_drift(old.initialisers, new.initialisers)

@@ -1,0 +1,134 @@
+"""amd64 code to instructions, with iced-x86. Instructions are found at once and examined only when asked for."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+
+from iced_x86 import Code, Decoder, FlowControl, MemorySize, Mnemonic, OpKind, Register
+from iced_x86 import Instruction as Raw
+
+from probes.drift.insn import BRANCH, CALL, Insn
+from probes.drift.windows import LEA, MEMORY
+
+FOLLOWS = {0: 3, 3: 1, 1: 7, 7: 6, 6: 8, 8: 9, 9: 10, 10: 11}
+"""Go's argument registers AX BX CX DI SI R8 R9 R10 R11, each with the next (compile/abi-internal.md)."""
+
+_BRANCHES = {OpKind.NEAR_BRANCH16, OpKind.NEAR_BRANCH32, OpKind.NEAR_BRANCH64}
+_CALLS = {FlowControl.CALL, FlowControl.INDIRECT_CALL}
+_FLOATS = {MemorySize.FLOAT32, MemorySize.FLOAT64}
+_STACK = {Register.RSP, Register.RBP}
+_WIDTHS = {
+    MemorySize.UINT8: 1,
+    MemorySize.INT8: 1,
+    MemorySize.UINT16: 2,
+    MemorySize.INT16: 2,
+    MemorySize.UINT32: 4,
+    MemorySize.INT32: 4,
+    MemorySize.FLOAT32: 4,
+    MemorySize.PACKED128_FLOAT32: 16,
+    MemorySize.PACKED128_FLOAT64: 16,
+    MemorySize.UINT128: 16,
+    MemorySize.PACKED128_INT32: 16,
+    MemorySize.PACKED256_FLOAT32: 32,
+    MemorySize.PACKED256_INT32: 32,
+    MemorySize.UINT256: 32,
+}
+_LEAS = {Code.LEA_R64_M, Code.LEA_R32_M}
+_MOVES = {Code.MOV_R32_IMM32, Code.MOV_R64_IMM64, Code.MOV_RM64_IMM32, Code.MOV_RM32_IMM32}
+_RAX, _EAX = Register.RAX, Register.EAX
+
+
+class Amd64Code:
+    """A function's instructions. `valid` is false when some of the bytes are no instruction."""
+
+    def __init__(self, code: bytes, address: int) -> None:
+        self.code = code
+        self.address = address
+        self._decoder = Decoder(64, code, ip=address)
+        self._raw: list[Raw] = list(self._decoder)
+        self._starts = [raw.ip for raw in self._raw]
+        self._known: dict[int, Insn] = {}
+        self.valid = not any(raw.is_invalid for raw in self._raw)
+
+    def __len__(self) -> int:
+        return len(self._raw)
+
+    def index_at(self, offset: int) -> int:
+        """Index of the instruction that holds the byte at `offset` from the entry."""
+        return max(bisect_right(self._starts, self.address + offset) - 1, 0)
+
+    def is_nop(self, index: int) -> bool:
+        """Whether instruction `index` only pads."""
+        return bool(self._raw[index].mnemonic == Mnemonic.NOP)
+
+    def targets(self) -> Iterator[int]:
+        """Indices of the instructions that refer to an address."""
+        for index, raw in enumerate(self._raw):
+            if raw.is_ip_rel_memory_operand or raw.op0_kind in _BRANCHES:
+                yield index
+
+    def insn(self, index: int) -> Insn:
+        """Instruction `index`."""
+        found = self._known.get(index)
+        if found is None:
+            found = self._known[index] = self._examine(self._raw[index])
+        return found
+
+    def _examine(self, raw: Raw) -> Insn:
+        offset, size = raw.ip - self.address, raw.len
+        if raw.op_count == 1 and raw.op0_kind in _BRANCHES:
+            kind = CALL if raw.flow_control in _CALLS else BRANCH
+            return Insn(offset, size, b"b%d" % raw.mnemonic, (), target=raw.near_branch_target, kind=kind)
+        # Offsets of constants are known of the instruction that was decoded last only.
+        self._decoder.position, self._decoder.ip = offset, raw.ip
+        places = self._decoder.get_constant_offsets(self._decoder.decode())
+        shape = bytearray(self.code[offset : offset + size])
+        constants: list[int] = []
+        relative = raw.is_ip_rel_memory_operand
+        for present, first, width in (
+            (places.has_displacement, places.displacement_offset, places.displacement_size),
+            (places.has_immediate, places.immediate_offset, places.immediate_size),
+            (places.has_immediate2, places.immediate_offset2, places.immediate_size2),
+        ):
+            if present:
+                if not (relative and first == places.displacement_offset and places.has_displacement):
+                    constants.append(int.from_bytes(shape[first : first + width], "little", signed=True))
+                shape[first : first + width] = bytes(width)
+        opcode = raw.code
+        target, kind, width = None, -1, 8
+        if relative:
+            target = raw.ip_rel_memory_address
+            kind = LEA if opcode in _LEAS else MEMORY
+            width = _WIDTHS.get(raw.memory_size, 8)
+        lea, move, store = -1, None, None
+        if kind == LEA:
+            lea = _number(raw.op0_register)
+        elif opcode in _MOVES and raw.op0_kind == OpKind.REGISTER:
+            move = (_number(raw.op0_register), constants[-1])
+        elif opcode == Code.MOV_RM64_R64 and raw.op0_kind == OpKind.MEMORY and raw.memory_index == Register.NONE:
+            store = (raw.memory_base, raw.memory_displacement, _number(raw.op1_register), 0)
+        elif opcode == Code.MOV_RM64_IMM32 and raw.memory_index == Register.NONE:
+            store = (raw.memory_base, raw.memory_displacement, -1, constants[-1])
+        return Insn(
+            offset,
+            size,
+            bytes(shape),
+            tuple(constants),
+            target=target,
+            kind=kind,
+            width=width,
+            is_float=raw.memory_size in _FLOATS,
+            lea=lea,
+            move=move,
+            store=store,
+            frame=raw.memory_base in _STACK,
+        )
+
+
+def _number(register: int) -> int:
+    if _RAX <= register < _RAX + 16:
+        return register - _RAX
+    if _EAX <= register < _EAX + 16:
+        return register - _EAX
+    return -1

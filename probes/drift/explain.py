@@ -1,0 +1,191 @@
+"""Say in one line what changed in a function."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from probes.drift.describe import anything_at, function_at, number_at, quoted, text_at, type_at
+from probes.drift.insn import BRANCH, CALL, Code, string_length
+from probes.drift.judge import Judgement, Reference, decoder_for
+from probes.drift.meaning import Meaning
+from probes.drift.windows import LEA, MEMORY
+
+MAX_PARTS = 3
+MAX_ALIGN = 2000
+"""Instructions on one side up to which two versions are aligned; beyond that only their contents are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """`detail`: one line. `old_places`, `new_places`: offsets from the entries of the instructions that differ."""
+
+    detail: str
+    old_places: tuple[int, ...]
+    new_places: tuple[int, ...]
+
+
+def explain(meaning: Meaning, found: Judgement) -> Explanation:
+    """Explain one changed pair."""
+    old_size, new_size = int(meaning.old.text.size[found.old_row]), int(meaning.new.text.size[found.new_row])
+    if not found.decoded:
+        return Explanation(_sizes(old_size, new_size) or "code bytes differ", (), ())
+    if found.lockstep:
+        return _lockstep(meaning, found)
+    return _structure(meaning, found, _sizes(old_size, new_size))
+
+
+def _sizes(old: int, new: int) -> str:
+    return f"resized {old} → {new} bytes" if old != new else ""
+
+
+def _lockstep(meaning: Meaning, found: Judgement) -> Explanation:
+    parts: list[str] = []
+    differing = [r for r in found.references if not r.same]
+    places = sorted({*found.constants, *found.jumps, *((r.old_index, r.new_index) for r in differing)})
+    lengths: set[int] = set()
+    for reference in differing:
+        parts.append(_reference(meaning, reference, found))
+        if reference.old_need != reference.new_need:
+            lengths |= {reference.old_need, reference.new_need}
+    for old_index, new_index in found.constants:
+        a, b = found.old.insn(old_index), found.new.insn(new_index)
+        for before, after in zip(a.constants, b.constants, strict=True):
+            if before != after and not (lengths and {before, after} <= lengths):
+                word = "stack slot" if a.frame and len(a.constants) == 1 else "constant"
+                parts.append(f"{word} {_number(before)} → {_number(after)}")
+    if not parts and found.jumps:
+        parts.append(f"{len(found.jumps)} jumps lead elsewhere" if len(found.jumps) > 1 else "a jump leads elsewhere")
+    return Explanation(
+        _join(parts),
+        tuple(found.old.insn(i).offset for i, _ in places),
+        tuple(found.new.insn(i).offset for _, i in places),
+    )
+
+
+def _number(value: int) -> str:
+    return str(value) if abs(value) < 1 << 20 else hex(value)
+
+
+def _join(parts: list[str]) -> str:
+    distinct = list(dict.fromkeys(parts))
+    more = f", and {len(distinct) - MAX_PARTS} more" if len(distinct) > MAX_PARTS else ""
+    return ", ".join(distinct[:MAX_PARTS]) + more
+
+
+def _reference(meaning: Meaning, reference: Reference, found: Judgement) -> str:
+    a, b = found.old.insn(reference.old_index), found.new.insn(reference.new_index)
+    if reference.kind in {CALL, BRANCH}:
+        verb = "calls" if reference.kind == CALL else "jumps to"
+        return f"{verb} {anything_at(meaning.new, reference.new)} instead of {anything_at(meaning.old, reference.old)}"
+    ours, theirs = type_at(meaning.old, reference.old), type_at(meaning.new, reference.new)
+    if ours and theirs:
+        return f"type {ours} → {theirs}"
+    before = text_at(meaning.old, reference.old, reference.old_need) if reference.kind == LEA else None
+    after = text_at(meaning.new, reference.new, reference.new_need) if reference.kind == LEA else None
+    if before and after:
+        return _texts(meaning, reference) if before == after else f"string {before} → {after}"
+    function = function_at(meaning.old, reference.old), function_at(meaning.new, reference.new)
+    if all(function):
+        return f"function {function[0]} → {function[1]}"
+    if reference.kind == MEMORY:
+        numbers = (
+            number_at(meaning.old, reference.old, a.width, is_float=a.is_float),
+            number_at(meaning.new, reference.new, b.width, is_float=b.is_float),
+        )
+        if a.is_float and all(numbers) and numbers[0] != numbers[1]:
+            return f"constant {numbers[0]} → {numbers[1]}"
+    names = anything_at(meaning.old, reference.old), anything_at(meaning.new, reference.new)
+    if names[0] != names[1]:
+        return f"uses {names[1]} instead of {names[0]}"
+    return "uses another variable" if names[0] == "a variable" else "constant data changed"
+
+
+def _texts(meaning: Meaning, reference: Reference) -> str:
+    """Two strings that differ only past what is shown: show them from where they differ."""
+    length = min(reference.old_need, reference.new_need)
+    a = meaning.old.image.bytes(reference.old, length).tobytes()
+    b = meaning.new.image.bytes(reference.new, length).tobytes()
+    at = next((i for i in range(length) if a[i] != b[i]), 0)
+    first = max(at - 8, 0)
+    left, right = (t[first : first + 32].decode("utf-8", "replace") for t in (a, b))
+    return f"string of {length} bytes differs at byte {at}: {quoted(left)} → {quoted(right)}"
+
+
+def _structure(meaning: Meaning, found: Judgement, sizes: str) -> Explanation:
+    ours = _uses(meaning, found.old_row, found.old, new_side=False)
+    theirs = _uses(meaning, found.new_row, found.new, new_side=True)
+    parts = [sizes] if sizes else []
+    for kind, words in (("call", ("new call", "new calls")), ("string", ("new string", "new strings"))):
+        gained = _gained(theirs, ours, kind)
+        if gained:
+            parts.append(_list(gained, *words))
+    lost = _gained(ours, theirs, "call")
+    if lost:
+        parts.append(_list(lost, "call removed", "calls removed"))
+    places = _changed_places(found.old, found.new)
+    if len(parts) == bool(sizes):
+        count = max(len(places[0]), len(places[1]))
+        parts.append(f"{count} instruction{'s' if count != 1 else ''} changed" if count else "instructions changed")
+    return Explanation(", ".join(parts), *places)
+
+
+def _gained(after: Counter[tuple[str, str]], before: Counter[tuple[str, str]], kind: str) -> list[str]:
+    return [name for (what, name), count in (after - before).items() if what == kind for _ in range(count)]
+
+
+def _list(names: list[str], one: str, many: str) -> str:
+    shown = ", ".join(dict.fromkeys(names[:3])) + (", …" if len(names) > 3 else "")
+    return f"{len(names)} {one if len(names) == 1 else many} ({shown})"
+
+
+def _uses(meaning: Meaning, row: int, code: Code, *, new_side: bool) -> Counter[tuple[str, str]]:
+    """What a body calls and which strings it takes, with their counts. Calls of OLD go by their names in NEW."""
+    side = meaning.new if new_side else meaning.old
+    _, follows = decoder_for(side.image.arch)
+    own, size = int(side.text.entry[row]), side.table.size(row)
+    out: Counter[tuple[str, str]] = Counter()
+    for index in code.targets():
+        insn = code.insn(index)
+        if insn.target is None:
+            continue
+        if insn.kind in {CALL, BRANCH}:
+            if own <= insn.target < own + size and insn.kind == BRANCH:
+                continue
+            name = _callee(meaning, insn.target, new_side=new_side)
+            if name:
+                out["call", name] += 1
+        elif insn.kind == LEA:
+            text = text_at(side, insn.target, string_length(code, index, follows))
+            if text:
+                out["string", text] += 1
+    return out
+
+
+def _callee(meaning: Meaning, address: int, *, new_side: bool) -> str | None:
+    if new_side:
+        return function_at(meaning.new, address)
+    name = function_at(meaning.old, address)
+    row = meaning.old.table.find(address)
+    if name and row >= 0 and int(meaning.pair[row]) >= 0:
+        suffix = name[len(meaning.old.table.names[row]) :]
+        return meaning.new.table.names[int(meaning.pair[row])] + suffix
+    return name
+
+
+def _changed_places(old: Code, new: Code) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Offsets of the instructions that an alignment of the two bodies leaves unpaired."""
+    if max(len(old), len(new)) > MAX_ALIGN:
+        return (), ()
+    before = [old.insn(i) for i in range(len(old))]
+    after = [new.insn(i) for i in range(len(new))]
+    ours = [(i.shape, i.constants) for i in before]
+    theirs = [(i.shape, i.constants) for i in after]
+    left: list[int] = []
+    right: list[int] = []
+    for tag, a, b, c, d in SequenceMatcher(None, ours, theirs, autojunk=len(ours) > 500).get_opcodes():
+        if tag != "equal":
+            left += [i.offset for i in before[a:b]]
+            right += [i.offset for i in after[c:d]]
+    return tuple(left), tuple(right)

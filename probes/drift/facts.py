@@ -1,0 +1,123 @@
+"""What differs between two binaries: facts about two sides, no judgement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+ChangeKind = Literal["body", "resized", "signature"]
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionChange:
+    """One function whose code means something else in NEW.
+
+    `kind`: `body` (same size), `resized`, or `signature` (the argument area changed).
+    `inlined_from`: the changed functions whose inlined copies explain this change.
+    `detail`: one line, such as `constant 3 → 5`. `file` and `line` are those of the change in NEW ("" and 0 unknown).
+    Sizes are bytes of code without padding; `old_args`/`new_args` the argument areas in bytes (-1: unknown to Go).
+    """
+
+    name: str
+    package: str
+    kind: ChangeKind
+    inlined_from: tuple[str, ...]
+    detail: str
+    file: str
+    line: int
+    old_size: int
+    new_size: int
+    old_args: int
+    new_args: int
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionRef:
+    """A function that only one side has."""
+
+    name: str
+    package: str
+    file: str
+    line: int
+    exported: bool
+    """Visible to another module of the process: an upper-case Go name, or a dynamic symbol."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """The same code under another name (closures renumber when one is added before them)."""
+
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionDrift:
+    """The function tables of both sides, paired.
+
+    `matched` = `identical` + `moved` + changed. `identical`: the bytes are the same. `moved`: the code is the same,
+    the bytes differ only where they hold addresses. `undecided` names functions that could not be compared (a budget
+    ran out, code that does not decode); they are never counted as unchanged.
+    `remapped`: functions of OLD whose address range holds another function in NEW; `old_total` addresses compared.
+    """
+
+    old: int
+    new: int
+    matched: int
+    identical: int
+    moved: int
+    added: tuple[FunctionRef, ...]
+    removed: tuple[FunctionRef, ...]
+    renamed: tuple[Rename, ...]
+    changed: tuple[FunctionChange, ...]
+    undecided: tuple[str, ...]
+    remapped: int
+
+
+@dataclass(frozen=True, slots=True)
+class ValueChange:
+    """A named value that differs; None on the side that does not have it."""
+
+    name: str
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleChange:
+    """A dependency that differs. `kind`: `added`, `removed`, `upgraded`, `downgraded`, `replaced`, `sum-changed`, `sum-lost`."""
+
+    path: str
+    kind: str
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BuildDrift:
+    """Build settings, modules and effective GODEBUG that differ."""
+
+    settings: tuple[ValueChange, ...]
+    modules: tuple[ModuleChange, ...]
+    godebug: tuple[ValueChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InitDrift:
+    """Package initialisers. `reordered`: those present on both sides whose relative order changed."""
+
+    old: int
+    new: int
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    reordered: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Everything that differs; a part is None when the evidence for it is missing (`problems` says why, by part)."""
+
+    functions: FunctionDrift | None
+    build: BuildDrift | None
+    init: InitDrift | None
+    problems: dict[str, str]

@@ -1,0 +1,93 @@
+"""A decoded instruction, the same for every architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+BRANCH, CALL = 3, 4
+"""Kinds of reference besides those of `windows`: a jump, and a call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Insn:
+    """One instruction (or a pair that forms one address).
+
+    `offset`, `size`: bytes from the entry. `shape`: operation and registers, with constants and addresses left out;
+    equal shapes are the same operation. `constants`: immediates and displacements, in order. `target`: the address that
+    a PC-relative operand leads to, None without one; `kind` says what for, `width` how many bytes are accessed there.
+    `lea`, `move`, `store`: what string detection needs: the register whose value is the address; (register, immediate);
+    (base, displacement, register or None, immediate).
+    """
+
+    offset: int
+    size: int
+    shape: bytes
+    constants: tuple[int, ...]
+    target: int | None = None
+    kind: int = -1
+    width: int = 8
+    is_float: bool = False
+    lea: int = -1
+    move: tuple[int, int] | None = None
+    store: tuple[int, int, int, int] | None = None
+    frame: bool = False
+    """Its constants are places on the stack."""
+
+
+class Code(Protocol):
+    """The instructions of one function, examined when asked for."""
+
+    valid: bool
+    address: int
+
+    def __len__(self) -> int: ...
+    def index_at(self, offset: int) -> int:
+        """Index of the instruction that holds the byte at `offset` from the entry."""
+
+    def is_nop(self, index: int) -> bool:
+        """Whether instruction `index` only pads."""
+
+    def targets(self) -> Iterator[int]:
+        """Indices of the instructions that refer to an address."""
+
+    def insn(self, index: int) -> Insn:
+        """Instruction `index`."""
+
+
+def string_length(code: Code, index: int, follows: dict[int, int]) -> int:
+    """Bytes of the string whose address instruction `index` takes, -1 when no length is seen nearby.
+
+    The length goes into the register that follows the pointer's in the calling convention (`follows`), or into the
+    stack slot behind the pointer's.
+    """
+    taken = code.insn(index).lea
+    if taken < 0:
+        return -1
+    wanted = follows.get(taken, -1)
+    for near in _around(code, index, 6):
+        if near.move is not None and near.move[0] == wanted and near.move[1] > 0:
+            return near.move[1]
+    for place in range(index + 1, min(index + 4, len(code))):
+        near = code.insn(place)
+        if near.store is not None and near.store[2] == taken:
+            wanted_slot = (near.store[0], near.store[1] + 8, -1)
+            for other in _around(code, index, 8):
+                if other.store is not None and other.store[:3] == wanted_slot and other.store[3] > 0:
+                    return other.store[3]
+    return -1
+
+
+def _around(code: Code, index: int, reach: int) -> Iterator[Insn]:
+    """Instructions after `index` up to the next call or branch, then those before it."""
+    for place in range(index + 1, min(index + 1 + reach, len(code))):
+        near = code.insn(place)
+        yield near
+        if near.kind in {BRANCH, CALL}:
+            break
+    for place in range(index - 1, max(index - 1 - reach, -1), -1):
+        near = code.insn(place)
+        if near.kind in {BRANCH, CALL}:
+            break
+        yield near

@@ -1,0 +1,197 @@
+"""Decide by decoding: did the code of a pair of functions change, and where?
+
+The decoder knows where operands are. Where two bodies are equally long, only the instructions at suspicious places are
+examined: everywhere else the bytes are equal and every possible operand means the same. Other bodies are walked in
+lockstep, their addresses replaced by what they mean, or differ by structure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from probes.drift import decode_amd64
+from probes.drift.insn import BRANCH, CALL, Code, Insn, string_length
+from probes.drift.meaning import Meaning
+from probes.drift.side import Side
+from probes.drift.windows import CODE, LEA
+
+Decoder = Callable[[bytes, int], Code]
+
+
+@dataclass(slots=True)
+class Reference:
+    """The same operand on both sides, to be resolved: addresses, the instructions' indices, and the bytes used."""
+
+    old: int
+    new: int
+    old_index: int
+    new_index: int
+    kind: int
+    old_need: int
+    new_need: int
+    same: bool = False
+    maybe_constant: bool = False
+    """An absolute address may as well be a plain number: if it does not resolve, it is one."""
+
+
+@dataclass(slots=True)
+class Judgement:
+    """What decoding says of one pair.
+
+    `lockstep`: the same operations one by one. `constants`: index pairs of instructions whose constants differ; `jumps`:
+    of those that jump elsewhere in the function. `references`: every examined operand that is an address.
+    """
+
+    old_row: int
+    new_row: int
+    old: Code
+    new: Code
+    lockstep: bool = False
+    constants: list[tuple[int, int]] = field(default_factory=list)
+    jumps: list[tuple[int, int]] = field(default_factory=list)
+    references: list[Reference] = field(default_factory=list)
+
+    @property
+    def decoded(self) -> bool:
+        """Whether both sides are valid code throughout."""
+        return self.old.valid and self.new.valid
+
+    @property
+    def changed(self) -> bool:
+        """Whether the code means something else."""
+        return not self.lockstep or bool(self.constants or self.jumps) or any(not r.same for r in self.references)
+
+
+def decoder_for(arch: str) -> tuple[Decoder, dict[int, int]]:
+    """The decoder of an architecture, and the order of its argument registers."""
+    if arch == "amd64":
+        return decode_amd64.Amd64Code, decode_amd64.FOLLOWS
+    from probes.drift import decode_arm64  # noqa: PLC0415 - capstone is only wanted here
+
+    return decode_arm64.Arm64Code, decode_arm64.FOLLOWS
+
+
+def judge(meaning: Meaning, pairs: Iterable[tuple[int, int, list[int] | None]]) -> list[Judgement]:
+    """Decode pairs of functions and resolve all of their operands together.
+
+    Args:
+        meaning: what addresses mean.
+        pairs: row in OLD, row in NEW, and the suspicious places as offsets from the entry, for equally long bodies;
+            None examines everything.
+    """
+    decode, follows = decoder_for(meaning.old.image.arch)
+    out = []
+    for old_row, new_row, places in pairs:
+        found = Judgement(
+            old_row, new_row, _decode(meaning.old, old_row, decode), _decode(meaning.new, new_row, decode)
+        )
+        if found.decoded:
+            steps = _steps(found) if places is None else _at(found, places)
+            if steps is not None:
+                found.lockstep = True
+                for a, b in steps:
+                    _examine(meaning, found, a, b, follows)
+        out.append(found)
+    _resolve(meaning, [r for j in out for r in j.references])
+    for found in out:
+        found.constants += [(r.old_index, r.new_index) for r in found.references if r.maybe_constant and not r.same]
+        found.references = [r for r in found.references if not (r.maybe_constant and not r.same)]
+    return out
+
+
+def _decode(side: Side, row: int, decode: Decoder) -> Code:
+    entry, size = int(side.text.entry[row]), int(side.text.size[row])
+    return decode(side.image.bytes(entry, size).tobytes(), entry)
+
+
+def _steps(found: Judgement) -> list[tuple[int, int]] | None:
+    """Every pair of instructions, padding left out; None when the operations are not the same one by one."""
+    if len(found.old) != len(found.new) and abs(len(found.old) - len(found.new)) > 64:
+        return None
+    old = [i for i in range(len(found.old)) if not found.old.is_nop(i)]
+    new = [i for i in range(len(found.new)) if not found.new.is_nop(i)]
+    if len(old) != len(new):
+        return None
+    pairs = list(zip(old, new, strict=True))
+    return pairs if all(found.old.insn(a).shape == found.new.insn(b).shape for a, b in pairs) else None
+
+
+def _at(found: Judgement, places: list[int]) -> list[tuple[int, int]] | None:
+    """The instructions that hold `places`; None when they are not the same operations at the same offsets."""
+    out: dict[int, int] = {}
+    for place in places:
+        a, b = found.old.index_at(place), found.new.index_at(place)
+        if a in out:
+            continue
+        ours, theirs = found.old.insn(a), found.new.insn(b)
+        if (ours.offset, ours.size, ours.shape) != (theirs.offset, theirs.size, theirs.shape):
+            return None
+        out[a] = b
+    return list(out.items())
+
+
+def _examine(meaning: Meaning, found: Judgement, old_index: int, new_index: int, follows: dict[int, int]) -> None:
+    a, b = found.old.insn(old_index), found.new.insn(new_index)
+    if a.constants != b.constants:
+        if _absolute(meaning, a, b):
+            found.references.append(
+                Reference(a.constants[-1], b.constants[-1], old_index, new_index, LEA, 8, 8, maybe_constant=True)
+            )
+        else:
+            found.constants.append((old_index, new_index))
+    if a.target is None or b.target is None:
+        return
+    if a.kind in {BRANCH, CALL}:
+        here, there = a.target - found.old.address, b.target - found.new.address
+        inside = 0 <= here < meaning.old.table.size(found.old_row), 0 <= there < meaning.new.table.size(found.new_row)
+        if all(inside):
+            if not _same_place(found, here, there):
+                found.jumps.append((old_index, new_index))
+            return
+        old_need = new_need = -1
+    elif a.kind == LEA:
+        old_need = string_length(found.old, old_index, follows)
+        new_need = string_length(found.new, new_index, follows)
+    else:
+        old_need, new_need = a.width, b.width
+    found.references.append(Reference(a.target, b.target, old_index, new_index, a.kind, old_need, new_need))
+
+
+def _same_place(found: Judgement, here: int, there: int) -> bool:
+    """Whether two offsets from the entries are the same instruction, counted without padding."""
+    if here == there and len(found.old) == len(found.new):
+        return True
+    a, b = found.old.index_at(here), found.new.index_at(there)
+    return a - _padding(found.old, a) == b - _padding(found.new, b)
+
+
+def _padding(code: Code, stop: int) -> int:
+    return sum(code.is_nop(i) for i in range(stop))
+
+
+def _absolute(meaning: Meaning, a: Insn, b: Insn) -> bool:
+    """Whether the one constant that differs could be an address: position-dependent code holds such."""
+    if meaning.old.image.elf.dynamic or a.constants[:-1] != b.constants[:-1]:
+        return False
+    both = a.constants[-1], b.constants[-1]
+    return meaning.old.image.mapped(both[0]) and meaning.new.image.mapped(both[1])
+
+
+def _resolve(meaning: Meaning, references: list[Reference]) -> None:
+    if not references:
+        return
+    wanted: dict[tuple[int, int, int, int], int] = {}
+    rows = [
+        wanted.setdefault(
+            (r.old, r.new, CODE if r.kind in {BRANCH, CALL} else r.kind, max(r.old_need, r.new_need)), len(wanted)
+        )
+        for r in references
+    ]
+    table = np.array(list(wanted), dtype=np.int64)
+    kind = table[:, 2].astype(np.uint8)
+    same = meaning.same(table[:, 0].copy(), table[:, 1].copy(), kind, table[:, 3].copy(), strict=False)
+    for reference, row in zip(references, rows, strict=True):
+        reference.same = bool(same[row])

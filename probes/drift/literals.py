@@ -1,0 +1,155 @@
+"""Constants that hold addresses: function values, jump tables, generic dictionaries, literals with pointers inside.
+
+Two of them mean the same when word by word either the bits are equal or the addresses mean the same. They may refer to each
+other in circles (a dictionary holds function values whose dictionary is the first one), so the comparison assumes that
+all pairs are the same, follows every pointer once, and takes back what a difference disproves.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from probes.binary.image import I64
+from probes.drift.side import READONLY, TEXT, WRITABLE, Side
+
+if TYPE_CHECKING:
+    from probes.drift.meaning import Meaning
+
+Bools = npt.NDArray[np.bool_]
+
+WORDS = 8
+"""Words of a constant that are compared where nothing else begins before."""
+MAX_ROUNDS = 16
+MAX_STRING = 4096
+MAX_CASES = 1024
+
+
+def same(meaning: Meaning, old: I64, new: I64) -> Bools:
+    """Whether the constants at `old[i]` and `new[i]` mean the same, shape (k,)."""
+    number: dict[tuple[int, int], int] = {}
+    wanted = [number.setdefault(pair, len(number)) for pair in zip(old.tolist(), new.tolist(), strict=True)]
+    bad: set[int] = set()
+    edges: list[tuple[int, int]] = []
+    frontier = list(number)
+    for _ in range(MAX_ROUNDS):
+        if not frontier:
+            break
+        ids = [number[pair] for pair in frontier]
+        pairs = np.array(frontier, dtype=np.int64)
+        failed, links = _examine(meaning, pairs[:, 0], pairs[:, 1])
+        bad.update(ids[i] for i in failed)
+        frontier = []
+        for source, a, b in links:
+            if (a, b) not in number:
+                number[a, b] = len(number)
+                frontier.append((a, b))
+            edges.append((ids[source], number[a, b]))
+    bad.update(number[pair] for pair in frontier)
+    _spread(bad, edges)
+    return np.array([node not in bad for node in wanted], dtype=np.bool_)
+
+
+def same_pointers(meaning: Meaning, a: I64, b: I64) -> Bools:
+    """Whether the words `a[i]` and `b[i]` are addresses that mean the same, shape (k,)."""
+    verdict, follow = _pointers(meaning, a, b, np.full(a.shape, -1, dtype=np.int64))
+    rows = np.flatnonzero(follow)
+    if rows.size:
+        verdict[rows] = same(meaning, a[rows], b[rows])
+    return verdict
+
+
+def _spread(bad: set[int], edges: list[tuple[int, int]]) -> None:
+    """What refers to something that differs, differs."""
+    users: dict[int, list[int]] = {}
+    for source, target in edges:
+        users.setdefault(target, []).append(source)
+    queue = list(bad)
+    while queue:
+        for user in users.get(queue.pop(), ()):
+            if user not in bad:
+                bad.add(user)
+                queue.append(user)
+
+
+def _examine(meaning: Meaning, old: I64, new: I64) -> tuple[list[int], list[tuple[int, int, int]]]:
+    """One look at each pair: those that differ, and the pairs of pointers (source, old, new) that remain to follow."""
+    first = _word(meaning.old, old).view(np.int64), _word(meaning.new, new).view(np.int64)
+    code = meaning.functions(*first)
+    failed = [r for r in np.flatnonzero(code).tolist() if not _jump_table(meaning, int(old[r]), int(new[r]))]
+    links: list[tuple[int, int, int]] = []
+    rows = np.flatnonzero(~code)
+    count = np.minimum(-(-meaning.reach(old, new) // 8), WORDS)
+    for step in range(WORDS):
+        rows = rows[count[rows] > step]
+        if not rows.size:
+            break
+        at, there = old[rows] + 8 * step, new[rows] + 8 * step
+        x, y = _word(meaning.old, at), _word(meaning.new, there)
+        rest = np.flatnonzero((x != y) | _external(meaning, at, there))
+        length, other = _word(meaning.old, at[rest] + 8), _word(meaning.new, there[rest] + 8)
+        sized = (length == other) & (length > 0) & (length <= MAX_STRING)
+        verdict, follow = _pointers(
+            meaning, x[rest].view(np.int64), y[rest].view(np.int64), np.where(sized, length.view(np.int64), -1)
+        )
+        verdict |= _same_external(meaning, at[rest], there[rest])
+        keep = np.ones(rows.size, dtype=np.bool_)
+        for place, row in zip(np.flatnonzero(~verdict).tolist(), rows[rest[~verdict]].tolist(), strict=True):
+            if follow[place]:
+                links.append((row, int(x[rest[place]]), int(y[rest[place]])))
+            else:
+                failed.append(row)
+                keep[rest[place]] = False
+        rows = rows[keep]
+    return failed, links
+
+
+def _pointers(meaning: Meaning, a: I64, b: I64, length: I64) -> tuple[Bools, Bools]:
+    """(known to mean the same, worth following: constants on both sides), shapes (k,)."""
+    ours, theirs = meaning.old.regions(a), meaning.new.regions(b)
+    out: Bools = (ours == TEXT) & (theirs == TEXT) & meaning.functions(a, b)
+    rows = np.flatnonzero((ours == WRITABLE) & (theirs == WRITABLE))
+    out[rows] = meaning.variables(a[rows], b[rows], strict=True)
+    rows = np.flatnonzero((ours == READONLY) & (theirs == READONLY))
+    p, q = a[rows], b[rows]
+    count = np.where(length[rows] > 0, length[rows], np.minimum(meaning.reach(p, q), 8 * WORDS))
+    named, _ = meaning.by_name(p, q)
+    out[rows] = named | meaning.types(p, q) | meaning.itabs(p, q) | meaning.equal_bytes(p, q, count)
+    follow = np.zeros(a.shape, dtype=np.bool_)
+    follow[rows] = ~out[rows] & (length[rows] < 0)
+    return out, follow
+
+
+def _external(meaning: Meaning, old: I64, new: I64) -> Bools:
+    """Words that the loader fills in."""
+    ours, theirs = meaning.old.image.external, meaning.new.image.external
+    if not ours and not theirs:
+        return np.zeros(old.shape, dtype=np.bool_)
+    return np.array([a in ours or b in theirs for a, b in zip(old.tolist(), new.tolist(), strict=True)], dtype=np.bool_)
+
+
+def _same_external(meaning: Meaning, old: I64, new: I64) -> Bools:
+    ours, theirs = meaning.old.image.external, meaning.new.image.external
+    return np.array(
+        [a in ours and ours[a] == theirs.get(b) for a, b in zip(old.tolist(), new.tolist(), strict=True)], dtype=np.bool_
+    )
+
+
+def _jump_table(meaning: Meaning, old: int, new: int) -> bool:
+    """Words that follow and lead into the middle of the same function must lead to the same places."""
+    first = int(_word(meaning.old, np.array([old]))[0])
+    owner = int(meaning.old.text.index(np.array([first]))[0])
+    start, end = int(meaning.old.text.entry[owner]), int(meaning.old.text.end[owner])
+    if first == start:
+        return True  # a function value: one word
+    words = _word(meaning.old, old + 8 * np.arange(1, MAX_CASES)).view(np.int64)
+    inside = (words > start) & (words < end)
+    count = inside.size if inside.all() else int(np.argmin(inside))
+    theirs = _word(meaning.new, new + 8 * np.arange(1, 1 + count)).view(np.int64)
+    return bool(meaning.functions(words[:count], theirs).all())
+
+
+def _word(side: Side, addresses: I64) -> npt.NDArray[np.uint64]:
+    return side.words_at(addresses)

@@ -1,0 +1,228 @@
+"""Whether an address in OLD and an address in NEW mean the same.
+
+Functions by their pairing, named data by name, variables of stripped programs by what was learned, types by their hash,
+itabs by the hashes of their pair, function values by their function, everything else that is read-only by contents.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from probes.binary.image import I64, U64
+from probes.drift import literals
+from probes.drift.learned import Learned
+from probes.drift.side import FOREIGN, NOWHERE, READONLY, TEXT, WRITABLE, Side
+from probes.drift.windows import LEA
+
+Bools = npt.NDArray[np.bool_]
+
+ENOUGH = 64
+"""Equal bytes that settle identity where nothing says how many count."""
+MAX_NEED = 1 << 20
+LOOK_AHEAD = 4096
+"""Bytes of an unsized constant that are compared when nothing else begins before."""
+
+
+class Meaning:
+    """Compares addresses of two sides.
+
+    Args:
+        old, new: the sides.
+        pair: for each function of OLD its partner's index in NEW, -1 without one; int64, shape (n_old,).
+    """
+
+    def __init__(self, old: Side, new: Side, pair: I64) -> None:
+        self.old, self.new, self.pair = old, new, pair
+        self.learned = Learned(*(np.zeros(0, dtype=np.int64),) * 3)
+        self.starts = old.data_starts, new.data_starts
+        self._names: tuple[I64, I64] | None = None
+
+    def functions(self, old: I64, new: I64) -> Bools:
+        """Whether text addresses are the same place of the same function."""
+        a, b = self.old.text.index(old), self.new.text.index(new)
+        good = (a >= 0) & (b >= 0)
+        a, b = np.where(good, a, 0), np.where(good, b, 0)
+        return good & (self.pair[a] == b) & (old - self.old.text.entry[a] == new - self.new.text.entry[b])
+
+    def learn(self, old: I64, new: I64, voters: I64) -> None:
+        """Take references at the same place of paired functions as votes for which variable is which."""
+        self.learned = Learned(old, new, voters)
+
+    def same(self, old: I64, new: I64, kind: npt.NDArray[np.uint8], need: I64, *, strict: bool = True) -> Bools:
+        """Whether `old[i]` and `new[i]` mean the same, shape (k,).
+
+        Args:
+            old, new: addresses.
+            kind: what refers to them (see `windows`).
+            need: bytes of the target that are used, -1 when unknown.
+            strict: when unsure, say no. Without it the operands are known to be real, so that "unsure" means that
+                no evidence speaks against them.
+        """
+        ours, theirs = self.old.regions(old), self.new.regions(new)
+        out = self._boundary(old, new)
+        text = (ours == TEXT) & (theirs == TEXT)
+        out |= text & self.functions(old, new)
+        rows = np.flatnonzero((ours == theirs) & ((ours == WRITABLE) | (ours == FOREIGN)))
+        out[rows] |= self.variables(old[rows], new[rows], strict=strict)
+        rows = np.flatnonzero((ours == READONLY) & (theirs == READONLY) & ~out)
+        out[rows] = self._constants(old[rows], new[rows], kind[rows], need[rows], strict=strict)
+        if not strict:
+            out |= (ours == NOWHERE) & (theirs == NOWHERE) & (old == new)
+        return out
+
+    def _boundary(self, old: I64, new: I64) -> Bools:
+        ours, theirs = self.old.boundaries, self.new.boundaries
+        out = np.zeros(old.shape, dtype=np.bool_)
+        for row in np.flatnonzero(np.isin(old, np.fromiter(ours, dtype=np.uint64).view(np.int64))).tolist():
+            out[row] = ours[int(old[row])] == theirs.get(int(new[row]), "")
+        return out
+
+    def variables(self, old: I64, new: I64, *, strict: bool) -> Bools:
+        """Whether writable addresses are the same variable."""
+        named, both = self.by_name(old, new)
+        out = self.learned.same(old, new)
+        if not strict:
+            out |= ~self.learned.contradicts(old, new) & self._like(old, new)
+        return np.where(both, named, out)
+
+    def _like(self, old: I64, new: I64) -> Bools:
+        """Whether initial values agree, or at least one side has none in the file."""
+        a, b = self.old.image.offsets(old, 8), self.new.image.offsets(new, 8)
+        both = (a >= 0) & (b >= 0)
+        one = (a >= 0) ^ (b >= 0)
+        x, y = self.old.unaligned[np.where(both, a, 0)], self.new.unaligned[np.where(both, b, 0)]
+        same = x == y
+        rows = np.flatnonzero(both & ~same)
+        if rows.size:
+            same[rows] = literals.same_pointers(self, x[rows].view(np.int64), y[rows].view(np.int64))
+        return ~one & (~both | same)
+
+    def by_name(self, old: I64, new: I64) -> tuple[Bools, Bools]:
+        """(same name and offset, both have a name), shapes (k,)."""
+        ours, theirs = self.old.symbols, self.new.symbols
+        if ours is None or theirs is None or not ours.names or not theirs.names:
+            none = np.zeros(old.shape, dtype=np.bool_)
+            return none, none
+        if self._names is None:
+            ids: dict[str, int] = {}
+            self._names = (
+                np.array([ids.setdefault(n, len(ids)) for n in ours.names], dtype=np.int64),
+                np.array([ids.setdefault(n, len(ids)) for n in theirs.names], dtype=np.int64),
+            )
+        a, b = ours.find(old), theirs.find(new)
+        both = (a >= 0) & (b >= 0)
+        a, b = np.where(both, a, 0), np.where(both, b, 0)
+        same = (self._names[0][a] == self._names[1][b]) & (old - ours.start[a] == new - theirs.start[b])
+        return both & same, both
+
+    def _constants(self, old: I64, new: I64, kind: npt.NDArray[np.uint8], need: I64, *, strict: bool) -> Bools:
+        out, _ = self.by_name(old, new)
+        out |= self.types(old, new) | self.itabs(old, new)
+        rest = np.flatnonzero(~out)
+        if rest.size:
+            wanted = self._wanted(old[rest], new[rest], kind[rest], need[rest], strict=strict)
+            equal = self.equal_bytes(old[rest], new[rest], wanted)
+            out[rest] = equal
+            rest = rest[~equal & (need[rest] < 0)]
+        if rest.size:
+            out[rest] = literals.same(self, old[rest], new[rest])
+        return out
+
+    def _wanted(self, old: I64, new: I64, kind: npt.NDArray[np.uint8], need: I64, *, strict: bool) -> I64:
+        """How many bytes must be equal: what is used, else up to where the next thing begins."""
+        limit = np.full(old.shape, LOOK_AHEAD if strict else ENOUGH, dtype=np.int64)
+        limit[kind != LEA] = ENOUGH if strict else 8
+        limit = np.minimum(limit, self.reach(old, new))
+        return np.where(need >= 0, np.minimum(need, MAX_NEED), np.maximum(limit, 1))
+
+    def note_starts(self, old: I64, new: I64) -> None:
+        """Note addresses that code takes: something begins there."""
+        self.starts = np.union1d(self.starts[0], old), np.union1d(self.starts[1], new)
+
+    def reach(self, old: I64, new: I64) -> I64:
+        """Bytes up to where, on either side, something else is known to begin; `LOOK_AHEAD` at most."""
+        out = np.full(old.shape, LOOK_AHEAD, dtype=np.int64)
+        for starts, addresses in zip(self.starts, (old, new), strict=True):
+            if starts.size:
+                after = np.searchsorted(starts, addresses, side="right")
+                distance = starts[np.minimum(after, starts.size - 1)] - addresses
+                out = np.where(after < starts.size, np.minimum(out, distance), out)
+        return out
+
+    def equal_bytes(self, old: I64, new: I64, count: I64) -> Bools:
+        """Whether `count[i]` bytes at `old[i]` and `new[i]` are equal, shape (k,)."""
+        a, b = self.old.image.offsets(old, 1), self.new.image.offsets(new, 1)
+        out: Bools = (a >= 0) & (b >= 0)
+        x, y = self.old.unaligned, self.new.unaligned
+        done = 0
+        active = np.flatnonzero(out)
+        while active.size:
+            p, q = a[active] + done, b[active] + done
+            inside = (p < x.size) & (q < y.size)
+            left = np.minimum(count[active] - done, 8)
+            shift = ((8 - left) * 8).astype(np.uint64)
+            differ = (x[np.where(inside, p, 0)] ^ y[np.where(inside, q, 0)]) << shift
+            bad = (differ != 0) | ~inside
+            out[active[bad]] = False
+            done += 8
+            active = active[~bad & (count[active] > done)]
+        return out
+
+    def types(self, old: I64, new: I64) -> Bools:
+        """Whether the addresses are descriptors of the same type, by hash and kind."""
+        a, known = type_hash(self.old, old)
+        b, also = type_hash(self.new, new)
+        return known & also & (a == b)
+
+    def itabs(self, old: I64, new: I64) -> Bools:
+        """Whether the addresses are itabs of the same pair (abi.ITab: inter *InterfaceType, type *Type, ...)."""
+        rows = np.flatnonzero(is_itab(self.old, old) & is_itab(self.new, new))
+        out = np.zeros(old.shape, dtype=np.bool_)
+        if rows.size:
+            p, q = old[rows], new[rows]
+            same = np.ones(rows.shape, dtype=np.bool_)
+            for at in (0, 8):
+                a = self.old.words_at(p + at).view(np.int64)
+                b = self.new.words_at(q + at).view(np.int64)
+                same &= self.types(a, b)
+            out[rows] = same
+        return out
+
+
+def is_itab(side: Side, addresses: I64) -> Bools:
+    """Whether each address is the start of an itab."""
+    start, end = side.module.itabs
+    if end > start:
+        return (addresses >= start) & (addresses < end)
+    return np.isin(addresses, side.itabs)
+
+
+def type_hash(side: Side, addresses: I64) -> tuple[U64, Bools]:
+    """Hash and kind of the type descriptors at `addresses`, and where there is one.
+
+    abi.Type: size 0, ptrdata 8, hash u32 16, tflag u8 20, align u8 21, fieldAlign u8 22, kind u8 23, equal 24,
+    gcdata 32, str i32 40. The hash covers the type's whole identity, but not its layout.
+    """
+    module = side.module
+    inside = (addresses >= module.types) & (addresses <= module.etypes - 48) & (addresses % 8 == 0)
+    where = np.where(inside, addresses, module.types)
+    size, ptrdata, flags = (side.words_at(where + at) for at in (0, 8, 16))
+    name = side.words_at(where + 40) & np.uint64(0xFFFFFFFF)
+    align, field_align = (flags >> np.uint64(40)) & np.uint64(0xFF), (flags >> np.uint64(48)) & np.uint64(0xFF)
+    kind = (flags >> np.uint64(56)) & np.uint64(31)
+    good = (
+        inside
+        & (size < 1 << 40)
+        & (ptrdata <= size)
+        & ((flags >> np.uint64(32)) & np.uint64(0xFF) < 32)
+        & (align > 0)
+        & (align <= 64)
+        & (field_align > 0)
+        & (field_align <= 64)
+        & (kind > 0)
+        & (kind <= 26)
+        & (name > 0)
+        & (name < max(module.etypes - module.types, 1))
+    )
+    return (flags & np.uint64(0xFFFFFFFF)) | (kind << np.uint64(32)), good

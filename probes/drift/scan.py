@@ -1,0 +1,221 @@
+"""Find, among equally long function pairs, those whose code cannot be explained by mere moving.
+
+Blocks of neighbouring functions are compared with one vector operation each. A pair is suspicious when a byte differs
+outside of every operand that means the same, or when an operand means something else although its bytes are equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from probes.binary.image import I64
+from probes.binary.source import U8
+from probes.drift import windows, windows_arm64
+from probes.drift.meaning import Meaning
+from probes.drift.side import NOWHERE, READONLY, TEXT, Side
+from probes.drift.windows import CODE, COVER, LEA, Windows
+
+BLOCK = 2 << 20
+"""Bytes of code a block: the intermediate arrays stay in the cache, and memory stays flat."""
+
+Bools = npt.NDArray[np.bool_]
+_FINDERS: dict[str, Callable[[U8, U8, I64, I64, I64], Windows]] = {
+    "amd64": windows.amd64,
+    "arm64": windows_arm64.arm64,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Verdict on each pair.
+
+    `differs`: bytes are not the same, shape (k,). `places`: for each pair that must be decoded, by its position in the
+    arguments, the suspicious offsets from the entry. `unexplained`: pairs, by position, of which a byte differs that lies
+    in no possible operand at all.
+    """
+
+    differs: Bools
+    places: dict[int, list[int]]
+    unexplained: set[int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    old: U8
+    new: U8
+    old_base: I64
+    new_base: I64
+    starts: I64
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """What a block leaves open: differing bytes and windows that functions alone do not explain. Global positions."""
+
+    bytes: I64
+    position: I64
+    old: I64
+    new: I64
+    kind: npt.NDArray[np.uint8]
+    need: I64
+
+
+def scan(meaning: Meaning, old_rows: I64, new_rows: I64) -> Scan:
+    """Compare the functions `old_rows[i]` and `new_rows[i]`, which have equal code sizes, shape (k,).
+
+    `meaning` is taught the variables of stripped programs on the way.
+    """
+    order = np.argsort(old_rows, kind="stable")
+    old_rows, new_rows = old_rows[order], new_rows[order]
+    old, new = meaning.old, meaning.new
+    sizes = old.text.size[old_rows]
+    offsets = np.concatenate(([0], np.cumsum(sizes)))
+    differs = np.zeros(old_rows.size, dtype=np.bool_)
+    rests: list[_Rest] = []
+    for block in _blocks(old, new, old_rows, new_rows, sizes):
+        rest = _examine(block, meaning, int(offsets[block.first]))
+        different = np.flatnonzero(block.old != block.new) + int(offsets[block.first])
+        if different.size:
+            differs[np.unique(np.searchsorted(offsets, different, side="right") - 1)] = True
+        rests.append(rest)
+    places, unexplained = _settle(meaning, rests, offsets)
+    back = np.empty_like(order)
+    back[order] = np.arange(order.size)
+    return Scan(
+        differs[back],
+        {int(order[pair]): found for pair, found in places.items()},
+        {int(order[pair]) for pair in unexplained},
+    )
+
+
+def _blocks(old: Side, new: Side, old_rows: I64, new_rows: I64, sizes: I64) -> Iterator[_Block]:
+    """Consecutive pairs, about `BLOCK` bytes at a time, cut into runs that moved by one distance without a gap."""
+    old_at = old.image.offsets(old.text.entry[old_rows], 1)
+    new_at = new.image.offsets(new.text.entry[new_rows], 1)
+    total = np.cumsum(sizes)
+    first = 0
+    while first < old_rows.size:
+        base = int(total[first - 1]) if first else 0
+        last = max(first + 1, int(np.searchsorted(total, base + BLOCK, side="right")))
+        rows = slice(first, last)
+        a, b, n = old_at[rows], new_at[rows], sizes[rows]
+        starts = np.concatenate(([0], np.cumsum(n)[:-1]))
+        old_bytes = _gather(old.image.data, a, n)
+        new_bytes = _gather(new.image.data, b, n)
+        yield _Block(
+            old_bytes,
+            new_bytes,
+            old.text.entry[old_rows[rows]],
+            new.text.entry[new_rows[rows]],
+            starts,
+            first,
+            last,
+        )
+        first = last
+
+
+def _gather(data: U8, at: I64, sizes: I64) -> U8:
+    pieces = [data[a : a + n] for a, n in zip(at.tolist(), sizes.tolist(), strict=True)]
+    return np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.uint8)
+
+
+def _examine(block: _Block, meaning: Meaning, base: int) -> _Rest:
+    find = _FINDERS[meaning.old.image.arch]
+    found = find(block.old, block.new, block.old_base, block.new_base, block.starts)
+    different = block.old != block.new
+    ours, theirs = meaning.old.regions(found.old), meaning.new.regions(found.new)
+    nowhere = (ours == NOWHERE) & (theirs == NOWHERE)
+    same = (ours == TEXT) & (theirs == TEXT)
+    same[same] = meaning.functions(found.old[same], found.new[same])
+    explained = np.flatnonzero(same)
+    covered = np.zeros(different.size, dtype=np.bool_)
+    for step in range(COVER):
+        covered[found.position[explained] + step] = True
+    certain = _certain(found, meaning, same)
+    open_rows = np.flatnonzero(~same & ~nowhere)
+    if open_rows.size and found.chance:
+        open_rows = open_rows[~_overlaps(found.position[open_rows], found.position[certain])]
+    return _Rest(
+        bytes=np.flatnonzero(different & ~covered) + base,
+        position=found.position[open_rows] + base,
+        old=found.old[open_rows],
+        new=found.new[open_rows],
+        kind=found.kind[open_rows],
+        need=found.need[open_rows],
+    )
+
+
+def _certain(found: Windows, meaning: Meaning, same: Bools) -> I64:
+    """Branches that lead to the very entry of a function: by chance that hardly ever happens."""
+    rows = np.flatnonzero(same & (found.kind == CODE))
+    owner = meaning.old.text.index(found.old[rows])
+    return rows[meaning.old.text.entry[owner] == found.old[rows]]
+
+
+def _overlaps(positions: I64, certain: I64) -> Bools:
+    """Whether each window shares bytes with a certain one, which then shows it to be chance."""
+    if not certain.size:
+        return np.zeros(positions.shape, dtype=np.bool_)
+    at = np.searchsorted(certain, positions, side="right")
+    below = certain[np.maximum(at - 1, 0)]
+    above = certain[np.minimum(at, certain.size - 1)]
+    return ((positions - below < 4) & (at > 0)) | ((above - positions < 5) & (at < certain.size))
+
+
+def _settle(meaning: Meaning, rests: list[_Rest], offsets: I64) -> tuple[dict[int, list[int]], set[int]]:
+    """Resolve the data references of all blocks together; what stays suspicious, by pair, and what is unexplained."""
+    if not rests:
+        return {}, set()
+    bytes_left = np.concatenate([r.bytes for r in rests])
+    position = np.concatenate([r.position for r in rests])
+    old = np.concatenate([r.old for r in rests])
+    new = np.concatenate([r.new for r in rests])
+    kind = np.concatenate([r.kind for r in rests])
+    need = np.concatenate([r.need for r in rests])
+    owner = np.searchsorted(offsets, position, side="right") - 1
+    ours, theirs = meaning.old.regions(old), meaning.new.regions(new)
+    data = (ours == theirs) & (ours != TEXT) & (ours != NOWHERE)
+    taken = data & (kind == LEA) & (ours == READONLY)
+    meaning.note_starts(old[taken], new[taken])
+    votes = np.flatnonzero(data & (ours != READONLY))
+    meaning.learn(old[votes], new[votes], owner[votes])
+    same = np.zeros(position.size, dtype=np.bool_)
+    rows = np.flatnonzero((ours != NOWHERE) & (theirs != NOWHERE))
+    if rows.size:
+        same[rows] = _unique_same(meaning, old[rows], new[rows], kind[rows], need[rows])
+    left = bytes_left[~_inside(bytes_left, position[same])]
+    suspicious = np.union1d(left, position[~same])
+    owners = np.searchsorted(offsets, suspicious, side="right") - 1
+    pairs, first = np.unique(owners, return_index=True)
+    groups = np.split(suspicious, first[1:]) if pairs.size else []
+    places = {
+        int(pair): (group - offsets[pair]).tolist() for pair, group in zip(pairs.tolist(), groups, strict=True)
+    }
+    left = left[~_inside(left, position)]
+    return places, set((np.searchsorted(offsets, left, side="right") - 1).tolist())
+
+
+def _unique_same(meaning: Meaning, old: I64, new: I64, kind: npt.NDArray[np.uint8], need: I64) -> Bools:
+    """`Meaning.same` on distinct references only: most are made many times."""
+    order = np.lexsort((need, kind, new, old))
+    a, b, c, d = old[order], new[order], kind[order], need[order]
+    fresh = np.ones(order.size, dtype=np.bool_)
+    fresh[1:] = (a[1:] != a[:-1]) | (b[1:] != b[:-1]) | (c[1:] != c[:-1]) | (d[1:] != d[:-1])
+    verdict = meaning.same(a[fresh], b[fresh], c[fresh], d[fresh])
+    out = np.empty(order.size, dtype=np.bool_)
+    out[order] = verdict[np.cumsum(fresh) - 1]
+    return out
+
+
+def _inside(places: I64, windows_at: I64) -> Bools:
+    """Whether each place lies in one of the windows, whose positions are sorted."""
+    if not windows_at.size:
+        return np.zeros(places.shape, dtype=np.bool_)
+    at = np.searchsorted(windows_at, places, side="right") - 1
+    return (at >= 0) & (places - windows_at[np.maximum(at, 0)] < COVER)

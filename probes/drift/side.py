@@ -1,0 +1,153 @@
+"""One side of a comparison: where its regions are, and what an address in it stands for."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from probes.binary.facts import BinaryFacts
+from probes.binary.functable import FuncTable
+from probes.binary.image import I64, U64
+from probes.binary.moduledata import ModuleData
+from probes.binary.symbols import STT_FUNC, STT_OBJECT, SymbolTable
+from probes.drift.text import TextIndex
+
+NOWHERE, TEXT, READONLY, WRITABLE, FOREIGN = 0, 1, 2, 3, 4
+"""Regions: outside of the image; Go's text; constants, types and relocated constants; variables; other code (C, PLT)."""
+
+_CARRIERS = ("type:", "type.*", "go:string.", "go.string.", "go:func.", "go.func.", "runtime.", "gclocals", "go:cuinfo")
+_NUMBERED = "..stmp_"  # static temporaries are numbered in their order of appearance
+
+
+class Side:
+    """A binary prepared for comparison."""
+
+    def __init__(self, facts: BinaryFacts, table: FuncTable, module: ModuleData) -> None:
+        self.facts = facts
+        self.image = facts.image
+        self.table = table
+        self.module = module
+        self.text = TextIndex(table)
+        self.writable = [(a, b) for a, b in (*module.data, *module.bss) if b > a]
+        relro = [s for s in self.image.elf.segments if s.kind == "PT_GNU_RELRO"]
+        self.relro = [(s.vaddr, s.vaddr + s.memsz) for s in relro]
+
+    def regions(self, addresses: I64) -> npt.NDArray[np.uint8]:
+        """Region of each of `addresses`, shape (k,)."""
+        out = np.full(addresses.shape, NOWHERE, dtype=np.uint8)
+        for span in self.image.spans:
+            kind = FOREIGN if span.executable else WRITABLE if span.writable else READONLY
+            out[(addresses >= span.start) & (addresses < span.end)] = kind
+        for start, end in self.image.zero:
+            out[(addresses >= start) & (addresses < end)] = WRITABLE
+        for start, end in self.relro:
+            out[(addresses >= start) & (addresses < end)] = READONLY
+        for section in self.image.elf.sections:
+            # One segment may hold both code and constants (ld -z noseparate-code).
+            if section.kind == 1 and section.flags & 7 == 2 and section.size:
+                out[(addresses >= section.addr) & (addresses < section.addr + section.size)] = READONLY
+        for start, end in self.writable:
+            out[(addresses >= start) & (addresses < end)] = WRITABLE
+        out[(addresses >= self.text.start) & (addresses < self.text.stop)] = TEXT
+        return out
+
+    @cached_property
+    def boundaries(self) -> dict[int, str]:
+        """Addresses that the linker defines as ends of regions; code refers to them by name."""
+        module = self.module
+        out = {module.text: "text", module.etext: "etext", module.types: "types", module.etypes: "etypes"}
+        for name, (start, end) in zip(("noptrdata", "data"), module.data, strict=True):
+            out.update({start: name, end: "e" + name})
+        for name, (start, end) in zip(("bss", "noptrbss"), module.bss, strict=True):
+            out.update({start: name, end: "e" + name})
+        return out
+
+    @cached_property
+    def itabs(self) -> I64:
+        """Addresses of the itabs that the module data lists, sorted; empty where it only gives their range."""
+        links = self.module.itablinks
+        if not links.len:
+            return np.zeros(0, dtype=np.int64)
+        return np.sort(self.image.u64s(links.ptr, links.len).view(np.int64))
+
+    @cached_property
+    def symbols(self) -> DataSymbols | None:
+        """Named data of an unstripped file, None in a stripped one."""
+        return DataSymbols(self.facts.symtab) if self.facts.symtab is not None else None
+
+    @cached_property
+    def data_starts(self) -> I64:
+        """Read-only addresses that aligned words of the data lead to, sorted: something begins at each."""
+        found = []
+        ranges = [(a, b) for a, b in self._constants() if b > a]
+        for span in self.image.spans:
+            if span.executable and not span.writable:
+                continue
+            words = self.image.words[(span.offset + 7) // 8 : (span.offset + span.end - span.start) // 8].view(np.int64)
+            for start, end in ranges:
+                found.append(words[(words > start) & (words < end)])
+        return np.unique(np.concatenate(found)) if found else np.zeros(0, dtype=np.int64)
+
+    def _constants(self) -> list[tuple[int, int]]:
+        plain = [(s.start, s.end) for s in self.image.spans if not s.executable and not s.writable]
+        sections = [(s.addr, s.addr + s.size) for s in self.image.elf.sections if s.name == ".rodata" and s.addr]
+        return [*(sections or plain), *self.relro]
+
+    @cached_property
+    def unaligned(self) -> U64:
+        """The file as overlapping little-endian words: element i is the word at byte i."""
+        size = max(self.image.data.size - 7, 0)
+        return np.ndarray((size,), dtype="<u8", buffer=self.image.data, strides=(1,))
+
+    def words_at(self, addresses: I64) -> U64:
+        """The words at `addresses`, shape (k,); zero where the file has none."""
+        at = self.image.offsets(addresses, 8)
+        if not self.unaligned.size:
+            return np.zeros(addresses.shape, dtype=np.uint64)
+        return np.where(at >= 0, self.unaligned[np.maximum(at, 0)], np.uint64(0))
+
+
+class DataSymbols:
+    """Data symbols by address. `start`, `end`: int64, shape (k,), sorted; names are decoded when asked for."""
+
+    def __init__(self, symtab: SymbolTable) -> None:
+        rows = np.flatnonzero(
+            (symtab.kind <= STT_FUNC) & (symtab.size > 0) & (symtab.section != 0) & (symtab.section < 0xFF00)
+        )
+        rows = rows[np.argsort(symtab.value[rows], kind="stable")]
+        names = symtab.names(rows)
+        keep = [i for i, name in enumerate(names) if name and not _carrier(name)]
+        rows = rows[keep]
+        self.names = [names[i] for i in keep]
+        self.start: I64 = symtab.value[rows].astype(np.int64)
+        self.end: I64 = self.start + np.minimum(symtab.size[rows], np.uint64(1 << 40)).astype(np.int64)
+        self.is_object: npt.NDArray[np.bool_] = symtab.kind[rows] == STT_OBJECT
+
+    def find(self, addresses: I64) -> I64:
+        """Index of the symbol that holds each of `addresses`; -1 where none does."""
+        if not self.start.size:
+            return np.full(addresses.shape, -1, dtype=np.int64)
+        at = np.searchsorted(self.start, addresses, side="right") - 1
+        slot = np.maximum(at, 0)
+        good = (at >= 0) & (addresses < self.end[slot])
+        return np.where(good, slot, -1)
+
+
+def _carrier(name: str) -> bool:
+    """Symbols that span many unnamed things, and numbered ones whose names move to their neighbours."""
+    if _NUMBERED in name or name.endswith("·f"):
+        return True
+    if name.startswith("runtime."):
+        return name in _RUNTIME_CARRIERS or name.startswith("runtime.gcbits.")
+    return name.startswith(_CARRIERS)
+
+
+_RUNTIME_CARRIERS = frozenset(
+    "runtime." + n
+    for n in (
+        "text etext types etypes rodata erodata noptrdata enoptrdata data edata bss ebss noptrbss enoptrbss end "
+        "typelink itablink pclntab epclntab esymtab symtab gcdata gcbss findfunctab covctrs ecovctrs"
+    ).split()
+)
