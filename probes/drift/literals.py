@@ -111,7 +111,7 @@ def _pointers(meaning: Meaning, a: I64, b: I64, length: I64) -> tuple[Bools, Boo
     ours, theirs = meaning.old.regions(a), meaning.new.regions(b)
     out: Bools = (ours == TEXT) & (theirs == TEXT) & meaning.functions(a, b)
     rows = np.flatnonzero((ours == WRITABLE) & (theirs == WRITABLE))
-    out[rows] = meaning.variables(a[rows], b[rows], strict=True)
+    out[rows] = meaning.variables(a[rows], b[rows], strict=False)
     rows = np.flatnonzero((ours == READONLY) & (theirs == READONLY))
     p, q = a[rows], b[rows]
     count = np.where(length[rows] > 0, length[rows], np.minimum(meaning.reach(p, q), 8 * WORDS))

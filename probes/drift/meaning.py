@@ -215,7 +215,7 @@ def type_hash(side: Side, addresses: I64) -> tuple[U64, Bools]:
         inside
         & (size < 1 << 40)
         & (ptrdata <= size)
-        & ((flags >> np.uint64(32)) & np.uint64(0xFF) < 32)
+        & ((flags >> np.uint64(32)) & np.uint64(0xFF) < 64)
         & (align > 0)
         & (align <= 64)
         & (field_align > 0)
