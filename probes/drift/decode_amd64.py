@@ -126,6 +126,24 @@ class Amd64Code:
         )
 
 
+def bare(code: bytes, address: int) -> bytes:
+    """`code` with every PC-relative operand zeroed."""
+    out = bytearray(code)
+    decoder = Decoder(64, code, ip=address)
+    for raw in decoder:
+        if raw.is_ip_rel_memory_operand:
+            places = decoder.get_constant_offsets(raw)
+            first, width = places.displacement_offset, places.displacement_size
+        elif raw.op0_kind in _BRANCHES:
+            places = decoder.get_constant_offsets(raw)
+            first, width = places.immediate_offset, places.immediate_size
+        else:
+            continue
+        first += raw.ip - address
+        out[first : first + width] = bytes(width)
+    return bytes(out)
+
+
 def _number(register: int) -> int:
     if _RAX <= register < _RAX + 16:
         return register - _RAX

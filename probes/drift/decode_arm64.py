@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+import numpy as np
+
 from probes.drift.insn import BRANCH, CALL, Insn
 from probes.drift.windows import LEA, MEMORY
 
@@ -74,6 +76,16 @@ class Arm64Code:
             )
             self._known[index] = found
         return found
+
+
+def bare(code: bytes, _address: int) -> bytes:
+    """`code` with every PC-relative operand of calls and address pairs zeroed."""
+    words = np.frombuffer(bytearray(code[: len(code) // 4 * 4]), dtype="<u4")
+    page = (words & 0x9F000000) == 0x90000000
+    words[1:][page[:-1]] &= ~np.uint32(0x003FFC00)
+    words[page] &= np.uint32(0x9F00001F)
+    words[(words & 0x7C000000) == 0x14000000] &= np.uint32(0xFC000000)
+    return words.tobytes()
 
 
 def _signed(value: int, bits: int) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 
 from probes.drift import decode_amd64
 from probes.drift.insn import BRANCH, CALL, Code, Insn, string_length
-from probes.drift.meaning import Meaning
+from probes.drift.meaning import Meaning, type_size
 from probes.drift.side import Side
 from probes.drift.windows import CODE, LEA
 
@@ -72,6 +72,15 @@ def decoder_for(arch: str) -> tuple[Decoder, dict[int, int]]:
     from probes.drift import decode_arm64  # noqa: PLC0415 - capstone is only wanted here
 
     return decode_arm64.Arm64Code, decode_arm64.FOLLOWS
+
+
+def bare(arch: str) -> Callable[[bytes, int], bytes]:
+    """The function that zeroes every PC-relative operand of some code."""
+    if arch == "amd64":
+        return decode_amd64.bare
+    from probes.drift import decode_arm64  # noqa: PLC0415 - as above
+
+    return decode_arm64.bare
 
 
 def judge(meaning: Meaning, pairs: Iterable[tuple[int, int, list[int] | None]]) -> list[Judgement]:
@@ -153,11 +162,24 @@ def _examine(meaning: Meaning, found: Judgement, old_index: int, new_index: int,
             return
         old_need = new_need = -1
     elif a.kind == LEA:
-        old_need = string_length(found.old, old_index, follows)
-        new_need = string_length(found.new, new_index, follows)
+        old_need = _used(meaning.old, found.old, old_index, follows)
+        new_need = _used(meaning.new, found.new, new_index, follows)
     else:
         old_need, new_need = a.width, b.width
     found.references.append(Reference(a.target, b.target, old_index, new_index, a.kind, old_need, new_need))
+
+
+def _used(side: Side, code: Code, index: int, follows: dict[int, int]) -> int:
+    """Bytes used of what instruction `index` takes the address of: a string's length, or the size of an interface's data."""
+    length = string_length(code, index, follows)
+    if length >= 0:
+        return length
+    for near in (index - 1, index + 1, index - 2, index + 2, index - 3):
+        if 0 <= near < len(code) and (insn := code.insn(near)).kind == LEA and insn.target is not None:
+            size = type_size(side, insn.target)
+            if size is not None:
+                return size
+    return -1
 
 
 def _same_place(found: Judgement, here: int, there: int) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from probes.binary.image import I64
-from probes.drift.side import READONLY, TEXT, WRITABLE, Side
+from probes.drift.side import NOWHERE, READONLY, TEXT, WRITABLE, Side
 
 if TYPE_CHECKING:
     from probes.drift.meaning import Meaning
@@ -22,15 +22,23 @@ Bools = npt.NDArray[np.bool_]
 
 WORDS = 8
 """Words of a constant that are compared where nothing else begins before."""
+MAX_WORDS = 512
 MAX_ROUNDS = 16
 MAX_STRING = 4096
 MAX_CASES = 1024
 
 
-def same(meaning: Meaning, old: I64, new: I64) -> Bools:
-    """Whether the constants at `old[i]` and `new[i]` mean the same, shape (k,)."""
-    number: dict[tuple[int, int], int] = {}
-    wanted = [number.setdefault(pair, len(number)) for pair in zip(old.tolist(), new.tolist(), strict=True)]
+def same(meaning: Meaning, old: I64, new: I64, need: I64 | None = None) -> Bools:
+    """Whether the constants at `old[i]` and `new[i]` mean the same, shape (k,). `need`: their bytes, -1 when unknown.
+
+    Where a size is known but the bytes differ, only constants that begin with an address are looked into: others, such
+    as strings, have then been compared already.
+    """
+    need = np.full(old.shape, -1, dtype=np.int64) if need is None else need
+    number: dict[tuple[int, int, int], int] = {}
+    wanted = [
+        number.setdefault(triple, len(number)) for triple in zip(old.tolist(), new.tolist(), need.tolist(), strict=True)
+    ]
     bad: set[int] = set()
     edges: list[tuple[int, int]] = []
     frontier = list(number)
@@ -39,14 +47,14 @@ def same(meaning: Meaning, old: I64, new: I64) -> Bools:
             break
         ids = [number[pair] for pair in frontier]
         pairs = np.array(frontier, dtype=np.int64)
-        failed, links = _examine(meaning, pairs[:, 0], pairs[:, 1])
+        failed, links = _examine(meaning, pairs[:, 0], pairs[:, 1], pairs[:, 2])
         bad.update(ids[i] for i in failed)
         frontier = []
         for source, a, b in links:
-            if (a, b) not in number:
-                number[a, b] = len(number)
-                frontier.append((a, b))
-            edges.append((ids[source], number[a, b]))
+            if (a, b, -1) not in number:
+                number[a, b, -1] = len(number)
+                frontier.append((a, b, -1))
+            edges.append((ids[source], number[a, b, -1]))
     bad.update(number[pair] for pair in frontier)
     _spread(bad, edges)
     return np.array([node not in bad for node in wanted], dtype=np.bool_)
@@ -74,15 +82,18 @@ def _spread(bad: set[int], edges: list[tuple[int, int]]) -> None:
                 queue.append(user)
 
 
-def _examine(meaning: Meaning, old: I64, new: I64) -> tuple[list[int], list[tuple[int, int, int]]]:
+def _examine(meaning: Meaning, old: I64, new: I64, need: I64) -> tuple[list[int], list[tuple[int, int, int]]]:
     """One look at each pair: those that differ, and the pairs of pointers (source, old, new) that remain to follow."""
     first = _word(meaning.old, old).view(np.int64), _word(meaning.new, new).view(np.int64)
     code = meaning.functions(*first)
     failed = [r for r in np.flatnonzero(code).tolist() if not _jump_table(meaning, int(old[r]), int(new[r]))]
     links: list[tuple[int, int, int]] = []
-    rows = np.flatnonzero(~code)
-    count = np.minimum(-(-meaning.reach(old, new) // 8), WORDS)
-    for step in range(WORDS):
+    count = np.where(need > 0, -(-need // 8), np.minimum(-(-meaning.reach(old, new) // 8), WORDS))
+    address = (meaning.old.regions(first[0]) != NOWHERE) & (meaning.new.regions(first[1]) != NOWHERE)
+    text = (need >= 0) & ~address & ~_external(meaning, old, new)
+    failed += np.flatnonzero(text & ~code).tolist()
+    rows = np.flatnonzero(~code & ~text)
+    for step in range(min(int(count.max(initial=0)), MAX_WORDS)):
         rows = rows[count[rows] > step]
         if not rows.size:
             break

@@ -14,10 +14,11 @@ import numpy as np
 
 from probes.binary.functable import package_of
 from probes.binary.image import I64
+from probes.drift.judge import bare
 from probes.drift.side import Side
 
-MIN_TWIN = 24
-"""Bytes. Shorter bodies (getters, stubs) are alike too often to prove a rename."""
+MIN_TWIN = 4
+"""Bytes. An empty body proves nothing; any other that is left over alone on both sides of one package does."""
 
 _NUMBER = re.compile(r"\.(func|gowrap|deferwrap|dwrap|init\.|)\d+(?=$|[.\-])|-range\d+")
 _CGO = re.compile(r"_cgo_[0-9a-f]{12}_")
@@ -121,24 +122,9 @@ def _line(side: Side, row: int) -> int:
 
 
 def _bare(side: Side, row: int) -> bytes:
-    """The code with every possible PC-relative operand zeroed: what stays when a function moves."""
+    """The code with every PC-relative operand zeroed: what stays when a function moves."""
     entry, size = int(side.text.entry[row]), int(side.text.size[row])
-    code = bytearray(side.image.bytes(entry, size).tobytes())
-    data = np.frombuffer(code, dtype=np.uint8)
-    if side.image.arch == "amd64":
-        if size >= 5:
-            mark = ((data[:-4] & 0xC7) == 0x05) | (data[:-4] == 0xE8) | (data[:-4] == 0xE9)
-            mark[1:] |= (data[:-5] == 0x0F) & ((data[1:-4] & 0xF0) == 0x80)
-            at = np.flatnonzero(mark) + 1
-            for step in range(4):
-                data[at + step] = 0
-    elif size >= 8:
-        words = np.frombuffer(code, dtype="<u4")
-        words[(words & 0x7C000000) == 0x14000000] &= 0xFC000000
-        page = (words & 0x9F000000) == 0x90000000
-        words[1:][page[:-1]] &= ~np.uint32(0x003FFC00)
-        words[page] &= 0x9F00001F
-    return bytes(code)
+    return bare(side.image.arch)(side.image.bytes(entry, size).tobytes(), entry)
 
 
 def _families(old: Side, new: Side, ours: list[str], theirs: list[str], pair: I64, back: I64) -> None:

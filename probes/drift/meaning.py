@@ -124,9 +124,9 @@ class Meaning:
             wanted = self._wanted(old[rest], new[rest], kind[rest], need[rest], strict=strict)
             equal = self.equal_bytes(old[rest], new[rest], wanted)
             out[rest] = equal
-            rest = rest[~equal & (need[rest] < 0)]
+            rest = rest[~equal]
         if rest.size:
-            out[rest] = literals.same(self, old[rest], new[rest])
+            out[rest] = literals.same(self, old[rest], new[rest], need[rest])
         return out
 
     def _wanted(self, old: I64, new: I64, kind: npt.NDArray[np.uint8], need: I64, *, strict: bool) -> I64:
@@ -196,6 +196,16 @@ def is_itab(side: Side, addresses: I64) -> Bools:
     if end > start:
         return (addresses >= start) & (addresses < end)
     return np.isin(addresses, side.itabs)
+
+
+def type_size(side: Side, address: int) -> int | None:
+    """Bytes of a value of the type at `address`, or of an itab's concrete type; None when neither is there."""
+    where = np.array([address], dtype=np.int64)
+    if is_itab(side, where)[0]:
+        where = side.words_at(where + 8).view(np.int64)
+    if not type_hash(side, where)[1][0]:
+        return None
+    return min(int(side.words_at(where)[0]), MAX_NEED)
 
 
 def type_hash(side: Side, addresses: I64) -> tuple[U64, Bools]:
