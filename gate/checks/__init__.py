@@ -1,0 +1,1 @@
+"""The rules, one a file; `gate.check.discover` finds them."""

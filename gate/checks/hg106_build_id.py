@@ -1,0 +1,60 @@
+"""HG106: the build id does not tell the two images apart."""
+
+from collections.abc import Iterator
+
+from gate.check import Check, Explanation, Samples
+from gate.evidence import Functions, NewBinary, OldBinary
+from gate.model import Finding, Severity
+from gate.samples import Case, change, functions, other
+
+
+class BuildId(Check):
+    """NEW's build id is missing, or is OLD's although the code differs."""
+
+    id = "HG106"
+    title = "Build id missing or shared"
+    severity = Severity.BLOCK
+    explanation = Explanation(
+        what="Profile stores, symbolisers and crash collectors keep images apart by build id (the GNU note, else Go's). "
+        "NEW has none, or has the same one as OLD although its code differs.",
+        why="With one id for two images, samples of the new code are named with the functions of the old: the profiles "
+        "look sound and are wrong.",
+        example="The build sets a constant with -ldflags=-buildid=shop.",
+        remedy="Let the linker choose the build id: drop -buildid from -ldflags (and -B, when it is a constant).",
+    )
+    samples = Samples(
+        fires=(
+            lambda: Case(new=other(go_build_id=None)),
+            lambda: Case(new=other(go_build_id="old/build/id"), functions=functions(changed=(change(),))),
+        ),
+        quiet=(Case, lambda: Case(new=other(go_build_id="old/build/id"))),
+    )
+
+    def run(self, old: OldBinary, new: NewBinary, drift: Functions | None) -> Iterator[Finding]:
+        """Equal ids with other code block; a missing id warns. Stripping alone keeps the id and the code: no finding."""
+        if old.sha256 == new.sha256:
+            return
+        if new.go_build_id is None and new.gnu_build_id is None:
+            yield self.finding(
+                "build id",
+                "Profile stores cannot tell this image from the one before: NEW has no build id.",
+                severity=Severity.WARN,
+                key="missing",
+            )
+            return
+        same_code = drift is not None and not (
+            drift.changed or drift.added or drift.removed or drift.undecided or drift.remapped
+        )
+        if same_code:
+            return
+        for kind, before, after in (
+            ("GNU build id", old.gnu_build_id, new.gnu_build_id),
+            ("Go build id", old.go_build_id, new.go_build_id),
+        ):
+            if after is not None and before == after:
+                yield self.finding(
+                    kind,
+                    f"Profile stores would mix the two images and name new code with old functions: OLD and NEW differ "
+                    f"and have the same {kind}.",
+                    evidence={"build_id": after},
+                )

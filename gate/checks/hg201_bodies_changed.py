@@ -1,0 +1,94 @@
+"""HG201: function bodies changed."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from gate.check import Check, Explanation, Samples
+from gate.evidence import Functions
+from gate.model import Finding, Location, Severity
+from gate.policy import Policy, Thresholds
+from gate.samples import Case, change, functions
+from gate.words import count, some
+from probes.drift.facts import FunctionChange
+
+
+class BodiesChanged(Check):
+    """Functions whose code means something else in NEW."""
+
+    id = "HG201"
+    title = "Function bodies changed"
+    severity = Severity.INFO
+    explanation = Explanation(
+        what="Functions whose code means something else in NEW. Code that only moved, and code that differs only in the "
+        "addresses it holds, is not counted.",
+        why="This is what the update does. It blocks where the policy says that so much change, or change in that place, "
+        "must not go in without a restart and a review: `thresholds.max_changed_functions` and `protected_packages`.",
+        example="A one-line fix touched `main.rate`; a budget of 50 functions caught a dependency update that came with it.",
+        remedy="Read the list of changed functions; ship what was not meant for this update in one of its own.",
+    )
+    samples = Samples(
+        fires=(
+            lambda: Case(functions=functions(changed=(change(),))),
+            lambda: Case(functions=functions(undecided=("main.jumpTable",))),
+            lambda: Case(
+                functions=functions(changed=(change("example.com/pay/ledger.Post"),)),
+                policy=Policy(protected_packages=("example.com/pay/...",)),
+            ),
+            lambda: Case(
+                functions=functions(changed=(change(), change("main.total"))),
+                policy=Policy(thresholds=Thresholds(max_changed_functions=1)),
+            ),
+        ),
+        quiet=(Case,),
+    )
+
+    def run(self, drift: Functions, policy: Policy) -> Iterator[Finding]:
+        """A summary, then what the policy forbids, then what could not be compared."""
+        if drift.changed:
+            yield self._summary(drift.changed)
+        for changed in drift.changed:
+            if policy.protects(changed.package):
+                yield self._protected(changed)
+        limit = policy.thresholds.max_changed_functions
+        if limit is not None and len(drift.changed) > limit:
+            yield self.finding(
+                "changed functions",
+                f"{count(len(drift.changed), 'function')} changed and the policy allows {limit:,} in one update.",
+                remedy="Split the update, restart the service instead, or raise thresholds.max_changed_functions.",
+                severity=Severity.BLOCK,
+                evidence={"changed": len(drift.changed), "max_changed_functions": limit},
+                key="budget",
+            )
+        if drift.undecided:
+            yield self.unverified(
+                "undecided functions",
+                f"{count(len(drift.undecided), 'function')} could not be compared and may have changed: "
+                f"{some(drift.undecided)}.",
+                remedy="Compare unstripped builds of both sides; review these functions by hand.",
+                evidence={"count": len(drift.undecided), "functions": list(drift.undecided[:50])},
+            )
+
+    def _summary(self, changes: tuple[FunctionChange, ...]) -> Finding:
+        packages = Counter(changed.package for changed in changes)
+        inlined = sum(bool(changed.inlined_from) for changed in changes)
+        message = f"{count(len(changes), 'function')} in {count(len(packages), 'package')} will behave differently: "
+        message += some([changed.name for changed in changes])
+        if inlined:
+            message += f"; {inlined:,} of them only because a changed function is inlined there"
+        return self.finding(
+            "function bodies",
+            message + ".",
+            evidence={"changed": len(changes), "by_inlining": inlined, "packages": dict(packages.most_common(50))},
+        )
+
+    def _protected(self, changed: FunctionChange) -> Finding:
+        detail = f": {changed.detail}" if changed.detail else ""
+        return self.finding(
+            changed.name,
+            f"{changed.name} changed, in a package that the policy protects{detail}.",
+            remedy="Have the owners of the package approve it and restart, or take it out of protected_packages.",
+            severity=Severity.BLOCK,
+            evidence={"package": changed.package, "kind": changed.kind, "inlined_from": list(changed.inlined_from)},
+            location=Location(changed.file, changed.line) if changed.file else None,
+            key="protected",
+        )

@@ -1,0 +1,50 @@
+"""HG410: NEW is another program."""
+
+from collections.abc import Iterator
+
+from gate.check import Check, Explanation, Samples
+from gate.evidence import Builds
+from gate.model import Finding, Severity
+from gate.samples import Case, build, other
+from gate.words import value
+from probes.binary.facts import Module
+
+
+class OtherProgram(Check):
+    """The main package or the main module differs."""
+
+    id = "HG410"
+    title = "NEW is another program"
+    severity = Severity.BLOCK
+    explanation = Explanation(
+        what="The main package, or the module it belongs to, is not the one of OLD.",
+        why="The process would go on under its PID and name, and be something else.",
+        example="The artifact of cmd/shopctl was deployed in place of cmd/shop.",
+        remedy="Pass the right binary. If the program was renamed on purpose, restart the service for this one update.",
+    )
+    samples = Samples(
+        fires=(
+            lambda: Case(new=other(build=build(path="example.com/shop/cmd/shopctl"))),
+            lambda: Case(new=other(build=build(main=Module("example.com/fork", "v1.4.0", "")))),
+        ),
+        quiet=(Case,),
+    )
+
+    def run(self, builds: Builds) -> Iterator[Finding]:
+        """One finding, on the package when that differs, else on the module."""
+        old, new = builds.old, builds.new
+        modules = [side.main.path if side.main else None for side in (old, new)]
+        if old.path != new.path:
+            yield self.finding(
+                "main package",
+                f"The process would become another program: OLD is {value(old.path)} and NEW is {value(new.path)}.",
+                evidence={"old": old.path, "new": new.path},
+                key="package",
+            )
+        elif modules[0] != modules[1]:
+            yield self.finding(
+                "main module",
+                f"The process would become a build of another module: {value(modules[0])} → {value(modules[1])}.",
+                evidence={"old": modules[0], "new": modules[1]},
+                key="module",
+            )

@@ -1,0 +1,159 @@
+"""The command line.
+
+Each module of this package whose name has no underscore in front is one command: it defines `command`, and the first
+line of its docstring is its line in `hotgate --help`, which imports none of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from gate import __version__
+from gate.model import EXIT_BUG, EXIT_USAGE
+from gate.policy import PolicyError, nearest
+from probes.errors import ProbeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FOLDER = Path(__file__).parent
+EXIT_SIGINT = 130
+EXIT_SIGPIPE = 141
+
+
+class CommandFiles(click.Group):
+    """A group whose commands are the modules beside this one, imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of the command modules, sorted."""
+        del ctx
+        return sorted(path.stem for path in FOLDER.glob("[!_]*.py"))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, or None. In `--help` only its first line is read."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command = importlib.import_module(f"gate.cli.{cmd_name}").command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"gate.cli.{cmd_name} defines no command")
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with the nearest command in the error."""
+        if args and not args[0].startswith("-") and args[0] not in self.list_commands(ctx):
+            hint = f"{nearest(args[0], self.list_commands(ctx))}commands are {', '.join(self.list_commands(ctx))}"
+            raise Failure(f"no such command: {args[0]}", hint=hint)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _summary(name)) for name in self.list_commands(ctx)])
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> NoReturn:
+        """Run, then leave with the exit code: 2 for what the user can put right, 1 for a bug in hotgate."""
+        del standalone_mode
+        try:
+            extra["windows_expand_args"] = windows_expand_args
+            result = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+            sys.stdout.flush()
+            code = result if isinstance(result, int) else 0
+        except (click.ClickException, ProbeError, PolicyError) as exc:
+            code = _explain(exc)
+        except (KeyboardInterrupt, click.Abort):
+            code = EXIT_SIGINT
+        except BrokenPipeError:
+            mute_stdout()
+            code = EXIT_SIGPIPE
+        except Exception as exc:  # noqa: BLE001 - the last line of defence: one line, and a code that says "bug"
+            code = _bug(exc)
+        sys.exit(code)
+
+
+class Failure(click.ClickException):
+    """Something that the user can put right: shown as `error:` and `hint:`, exit code 2."""
+
+    exit_code = EXIT_USAGE
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def mute_stdout() -> None:
+    """Nobody reads any more: keep the interpreter from failing once more when it flushes at exit."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _summary(name: str) -> str:
+    with (FOLDER / f"{name}.py").open(encoding="utf-8") as file:
+        return file.readline().strip().strip('"')
+
+
+def _explain(exc: click.ClickException | ProbeError | PolicyError) -> int:
+    from gate.report.clean import clean  # noqa: PLC0415 - slow, and only needed here
+
+    hint = getattr(exc, "hint", "")
+    if isinstance(exc, click.UsageError):
+        message = exc.format_message()
+        message = message[:1].lower() + message[1:].rstrip(".")
+        hint = f"try `{exc.ctx.command_path if exc.ctx else 'hotgate'} --help`"
+    elif isinstance(exc, click.ClickException):
+        message = exc.format_message()
+    else:
+        message = str(exc)
+    click.echo(f"error: {clean(message)}", err=True)
+    if hint:
+        click.echo(f"hint: {clean(hint)}", err=True)
+    return EXIT_USAGE
+
+
+def _bug(exc: Exception) -> int:
+    from gate.report.clean import clean  # noqa: PLC0415 - slow, and only needed here
+
+    if os.environ.get("HOTGATE_DEBUG") == "1":
+        import traceback  # noqa: PLC0415 - slow, and only needed here
+
+        traceback.print_exception(exc)
+    click.echo(f"error: bug in hotgate: {type(exc).__name__}: {clean(str(exc))}", err=True)
+    click.echo("hint: run again with HOTGATE_DEBUG=1 and report what it prints", err=True)
+    return EXIT_BUG
+
+
+@click.group(
+    "hotgate",
+    cls=CommandFiles,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 pass, 10 block, 11 inconclusive, 2 usage or unreadable input, 1 a bug in hotgate.",
+)
+@click.version_option(__version__, "--version", prog_name="hotgate", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Decide whether a running Go service may be replaced in place: pass, block or inconclusive."""
+
+
+def main() -> NoReturn:
+    """The `hotgate` program."""
+    try:
+        cli.main(prog_name="hotgate")
+    except SystemExit as end:
+        if end.code == EXIT_SIGINT:
+            os._exit(EXIT_SIGINT)  # a thread that reads a slow file would keep the interpreter from ending
+        raise

@@ -1,0 +1,166 @@
+"""Where a report goes: stdout, and files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gate.cli import Failure, mute_stdout
+from gate.policy import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gate.model import Severity
+    from gate.report.model import Report
+
+FORMATS = ("terminal", "json")
+PIPE_WIDTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One rendering: a format and the path it goes to, `-` for stdout."""
+
+    format: str
+    path: str
+
+
+def parse_outputs(format_name: str | None, pairs: Sequence[str]) -> tuple[Output, ...]:
+    """What `--format` and every `--output FMT=PATH` ask for; stdout gets `terminal` unless something else goes there.
+
+    Raises:
+        Failure: an unknown format, two reports for stdout, or a path that cannot be written. This is found out before
+            any work is done.
+    """
+    outputs = []
+    for pair in pairs:
+        name, equals, path = pair.partition("=")
+        if not equals or not path:
+            raise Failure(f"not FORMAT=PATH: {pair}", hint=f"write it like --output {FORMATS[-1]}=report.json")
+        if name not in FORMATS:
+            hint = f"{nearest(name, FORMATS)}formats are {', '.join(FORMATS)}"
+            raise Failure(f"unknown format: {name}", hint=hint)
+        outputs.append(Output(name, path))
+    to_stdout = [output for output in outputs if output.path == "-"]
+    if len(to_stdout) + bool(format_name) > 1:
+        raise Failure("two reports for stdout", hint="give a path to all but one of them: --output FORMAT=PATH")
+    if not to_stdout:
+        outputs.insert(0, Output(format_name or "terminal", "-"))
+    for output in outputs:
+        if output.path != "-":
+            _check_writable(output.path)
+    return tuple(outputs)
+
+
+def _check_writable(path: str) -> None:
+    place = Path(path)
+    problem = ""
+    if place.is_dir():
+        problem = "it is a directory"
+    elif not place.absolute().parent.is_dir():
+        problem = "its directory does not exist"
+    elif not os.access(place if _is_device(place) else place.absolute().parent, os.W_OK):
+        problem = "no permission"
+    if problem:
+        raise Failure(f"cannot write the report ({problem}): {path}")
+
+
+def _is_device(place: Path) -> bool:
+    return place.exists() and not place.is_file()
+
+
+def write_report(
+    report: Report, outputs: Sequence[Output], *, fail_on: Severity | None = None, require: Sequence[str] | None = None
+) -> None:
+    """Render `report` for each of `outputs`, stdout first.
+
+    Raises:
+        Failure: a file could not be written after all.
+    """
+    for output in sorted(outputs, key=lambda each: each.path != "-"):
+        options: dict[str, Any] = {}
+        if output.format == "terminal":
+            options = {"fail_on": fail_on, "require": require}
+            if output.path == "-":
+                options |= {"width": terminal_width(), "color": wants_color()}
+        # One renderer a file, imported by name: rich stays out of `--format json`.
+        text: str = importlib.import_module(f"gate.report.{output.format}").render(report, **options)
+        if output.path == "-":
+            print_text(text)
+        else:
+            write_whole(output.path, text)
+
+
+def print_text(text: str) -> None:
+    """Write to stdout. A reader that went away is no failure: the exit code still carries the verdict.
+
+    Raises:
+        Failure: the disk behind stdout is full, or the like.
+    """
+    try:
+        # UTF-8 whatever the locale is: the report must not depend on who runs it.
+        sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        mute_stdout()
+    except OSError as exc:
+        mute_stdout()
+        raise Failure(f"cannot write the report ({exc.strerror}): stdout") from exc
+
+
+def write_whole(path: str, text: str) -> None:
+    """Write `text` to `path` so that a reader sees the old file or the new one, never half of it.
+
+    Raises:
+        Failure: the file cannot be written.
+    """
+    try:
+        if _is_device(Path(path)):
+            Path(path).write_text(text, "utf-8", "backslashreplace")
+        else:
+            _replace(Path(path).resolve(), text)
+    except OSError as exc:
+        raise Failure(f"cannot write the report ({exc.strerror}): {path}") from exc
+
+
+def _replace(path: Path, text: str) -> None:
+    handle, name = tempfile.mkstemp(prefix=".hotgate-", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())  # mkstemp gives 0600, and a report is no secret
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    current = os.umask(0o022)
+    os.umask(current)
+    return current
+
+
+def wants_color() -> bool:
+    """Whether stdout is a terminal that shows colour, and nobody set NO_COLOR (no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def terminal_width() -> int:
+    """The terminal's columns; COLUMNS or 100 when stdout is none."""
+    return shutil.get_terminal_size((PIPE_WIDTH, 24)).columns if sys.stdout.isatty() else _columns()
+
+
+def _columns() -> int:
+    columns = os.environ.get("COLUMNS", "")
+    return int(columns) if columns.isdecimal() and int(columns) > 0 else PIPE_WIDTH

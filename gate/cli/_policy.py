@@ -1,0 +1,28 @@
+"""The policy of one run: the file, then the environment, then the flags."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gate.model import Mode, Severity
+from gate.policy import Policy, find_policy_file
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def resolve_policy(path: str | None, mode: str | None, fail_on: str | None, require: Sequence[str]) -> Policy:
+    """The policy in `path`, or in the working directory's file, or the default, with the flags laid over it.
+
+    Raises:
+        PolicyError: the file or a flag says something that means nothing.
+    """
+    path = path or find_policy_file()
+    policy = Policy()
+    if path is not None:
+        from gate.policy_file import load_policy  # noqa: PLC0415 - slow, and only needed here
+
+        policy = load_policy(path)
+    return policy.with_flags(
+        mode=Mode(mode) if mode else None, fail_on=Severity(fail_on) if fail_on else None, require=require
+    )

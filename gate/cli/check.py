@@ -1,0 +1,70 @@
+"""Compare OLD and NEW and give the verdict."""
+
+from __future__ import annotations
+
+import click
+
+from gate.cli._output import FORMATS, parse_outputs, write_report
+from gate.cli._policy import resolve_policy
+from gate.model import Mode, Severity
+from gate.report.clean import clean
+
+
+@click.command(
+    "check",
+    epilog="Exit codes: 0 pass, 10 block, 11 inconclusive, 2 usage or unreadable input, 1 a bug in hotgate.",
+)
+@click.argument("old", type=click.Path())
+@click.argument("new", type=click.Path())
+@click.option("--mode", type=click.Choice([m.value for m in Mode]), envvar="HOTGATE_MODE", help="How NEW replaces OLD.")
+@click.option(
+    "--fail-on",
+    type=click.Choice([s.value for s in Severity]),
+    envvar="HOTGATE_FAIL_ON",
+    help="The least severity that blocks (default: block).",
+)
+@click.option(
+    "--require",
+    multiple=True,
+    metavar="NAME",
+    envvar="HOTGATE_REQUIRE",
+    help="Evidence without which nothing passes; repeatable (default: functions and build).",
+)
+@click.option(
+    "--target", metavar="FILE", envvar="HOTGATE_TARGET", help="The host that will run NEW (default: this one)."
+)
+@click.option("--policy", metavar="FILE", envvar="HOTGATE_POLICY", help="Policy file (default: hotgate.toml).")
+@click.option("--format", "format_name", type=click.Choice(FORMATS), help="What stdout gets (default: terminal).")
+@click.option("--output", metavar="FORMAT=PATH", multiple=True, help="Write a report to a file as well; repeatable.")
+@click.option("--exit-zero", is_flag=True, help="Leave with 0 whatever the verdict is; errors keep their codes.")
+def command(  # noqa: PLR0913 - keywords, one a fact
+    old: str,
+    new: str,
+    *,
+    mode: str | None,
+    fail_on: str | None,
+    require: tuple[str, ...],
+    target: str | None,
+    policy: str | None,
+    format_name: str | None,
+    output: tuple[str, ...],
+    exit_zero: bool,
+) -> int:
+    """Compare the Go binary OLD, which runs, with NEW, which is to replace it, and give the verdict.
+
+    The first line says pass, block or inconclusive; then come the reasons and what to do about them.
+    """
+    outputs = parse_outputs(format_name, output)
+    chosen = resolve_policy(policy, mode, fail_on, require)
+    host = None
+    if target is not None:
+        from probes.host import load_target  # noqa: PLC0415 - slow, and only needed here
+
+        host = load_target(target)
+    from gate import engine  # noqa: PLC0415 - slow, and only needed here
+
+    result = engine.check(old, new, chosen, target=None if host is None else lambda: host)
+    for notice in result.notices:
+        click.echo(f"warning: {clean(notice)}", err=True)
+    write_report(result.report, outputs, fail_on=chosen.fail_on, require=chosen.require)
+    return 0 if exit_zero else result.report.exit_code

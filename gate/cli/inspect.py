@@ -1,0 +1,37 @@
+"""Show the facts of one binary, or of this host."""
+
+from __future__ import annotations
+
+import click
+
+from gate.cli._output import FORMATS, print_text, terminal_width, wants_color
+
+
+@click.command("inspect")
+@click.argument("binary", type=click.Path(), required=False)
+@click.option("--format", "format_name", type=click.Choice(FORMATS), default="terminal", show_default=True)
+@click.option("--functions", is_flag=True, help="List every function instead of counting them by package.")
+@click.option("--host", is_flag=True, help="Describe this host instead, as JSON for `check --target`.")
+def command(binary: str | None, *, format_name: str, functions: bool, host: bool) -> None:
+    """Show what is known of the Go program BINARY: its build, functions, table health and native needs."""
+    if host:
+        if binary is not None:
+            raise click.UsageError("--host takes no BINARY")
+        from probes.host import dump_target, read_host  # noqa: PLC0415 - only with --host
+
+        print_text(dump_target(read_host(libraries=True)))
+        return
+    if binary is None:
+        raise click.UsageError("missing argument 'BINARY'")
+    from gate import engine  # noqa: PLC0415 - keeps `inspect --help` quick
+    from gate.inspection import inspect_binary  # noqa: PLC0415
+
+    facts = inspect_binary(engine.load_binary(binary), functions=functions)
+    if format_name == "json":
+        from gate.report import json as renderer  # noqa: PLC0415
+
+        print_text(renderer.render(facts))
+        return
+    from gate.report import inspection_text  # noqa: PLC0415
+
+    print_text(inspection_text.render(facts, width=terminal_width(), color=wants_color()))

@@ -1,0 +1,145 @@
+"""One comparison from two paths to a report."""
+
+from __future__ import annotations
+
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from gate.check import discover
+from gate.evidence import Bundle
+from gate.model import Outcome, Severity
+from gate.report.build import build_report
+from gate.suppress import suppress
+from gate.verdict import judge
+from probes.errors import UnreadableFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date
+
+    from gate.check import Check
+    from gate.model import EvidenceState, Finding, Verdict
+    from gate.policy import Policy
+    from gate.report.model import Report
+    from probes.binary.facts import BinaryFacts
+    from probes.drift.facts import Drift
+    from probes.host import TargetFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the rules made of one comparison."""
+
+    outcomes: tuple[Outcome, ...]
+    evidence: tuple[EvidenceState, ...]
+    verdict: Verdict
+    notices: tuple[str, ...] = ()
+    """What the policy's author should know, such as suppressions that expired."""
+
+    def findings(self) -> tuple[Finding, ...]:
+        """All findings: heaviest first, then by rule and subject."""
+        found = [finding for outcome in self.outcomes for finding in outcome.findings]
+        return tuple(sorted(found, key=lambda f: (-f.severity.rank, f.rule, f.subject, f.fingerprint)))
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A report, and what goes to stderr beside it."""
+
+    report: Report
+    notices: tuple[str, ...]
+
+
+def load_binary(path: str) -> BinaryFacts:
+    """The facts of the Go binary at `path`. ProbeError when it cannot be read."""
+    from probes.binary import load  # noqa: PLC0415 - slow, and only needed here
+
+    try:
+        return load(path)
+    except OSError as exc:  # a file that vanishes or a disk that fails while it is read is no bug
+        raise UnreadableFile(f"cannot read ({exc.strerror or exc})", subject=path) from exc
+
+
+def compare_binaries(old: BinaryFacts, new: BinaryFacts) -> Drift:
+    """What differs between two binaries."""
+    from probes.drift import compare  # noqa: PLC0415 - slow, and only needed here
+
+    return compare(old, new)
+
+
+def read_target() -> TargetFacts:
+    """The facts of this host that the rules need."""
+    from probes.host import read_host  # noqa: PLC0415 - slow, and only needed here
+
+    return read_host()
+
+
+def check(old_path: str, new_path: str, policy: Policy, *, target: Callable[[], TargetFacts] | None = None) -> Result:
+    """Compare the binary at `new_path` with the one at `old_path` and judge under `policy`.
+
+    Args:
+        old_path: the program that runs.
+        new_path: the program that is to replace it.
+        policy: what blocks and what must be known.
+        target: gives the host that will run NEW; this host unless given.
+
+    Raises:
+        ProbeError: one of the two cannot be read as a Go binary.
+    """
+    started = time.perf_counter()
+    # Reading is numpy and file I/O, which release the lock: two threads read two files in the time of one.
+    pool = ThreadPoolExecutor(max_workers=2)
+    try:
+        reading = [pool.submit(load_binary, path) for path in (old_path, new_path)]
+        old, new = (future.result() for future in reading)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    read = time.perf_counter()
+    drift = compare_binaries(old, new)
+    compared = time.perf_counter()
+    now = moment()
+    judgement = run_rules(Bundle.gather(old, new, drift, policy, target or read_target), policy, today=now.date())
+    judged = time.perf_counter()
+    marks = {"read": read - started, "compare": compared - read, "judge": judged - compared, "total": judged - started}
+    report = build_report(
+        policy.mode,
+        old,
+        new,
+        drift,
+        judgement,
+        created_at=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        timings_ms={name: round(seconds * 1000, 1) for name, seconds in marks.items()},
+    )
+    return Result(report, judgement.notices)
+
+
+def run_rules(bundle: Bundle, policy: Policy, *, today: date) -> Judgement:
+    """Run every rule on `bundle` and judge the outcomes under `policy`, whose suppressions expire by `today`."""
+    raw = [_outcome(rule, bundle, policy) for rule in discover()]
+    outcomes, notices = suppress(raw, policy.suppress, today)
+    evidence = bundle.states()
+    verdict = judge(outcomes, evidence, require=policy.require, fail_on=policy.fail_on)
+    return Judgement(outcomes, evidence, verdict, notices)
+
+
+def _outcome(rule: Check, bundle: Bundle, policy: Policy) -> Outcome:
+    setting = policy.severity.get(rule.id)
+    if setting == "off":
+        return Outcome(rule.id, "off", reason="switched off by the policy")
+    outcome = rule.outcome(bundle)
+    if isinstance(setting, Severity):
+        moved = tuple(replace(finding, severity=setting) for finding in outcome.findings)
+        return replace(outcome, findings=moved)
+    return outcome
+
+
+def moment() -> datetime:
+    """Now in UTC, or SOURCE_DATE_EPOCH when that is set (reproducible-builds.org)."""
+    try:
+        return datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH", "")), UTC)
+    except (ValueError, OverflowError, OSError):
+        return datetime.now(UTC)

@@ -1,0 +1,177 @@
+"""What a check may ask for, and how it is found.
+
+A check names its evidence by the types of `run`'s parameters. `OldBinary` and its neighbours are those types;
+`Bundle` holds the values, or the reason why there is none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+from gate.model import EvidenceState, Mode
+from gate.policy import Policy
+from gate.words import count
+from probes.binary.facts import BinaryFacts, BuildFacts, TableHealth
+from probes.drift.facts import BuildDrift, Drift, FunctionDrift, InitDrift
+from probes.errors import ProbeError
+from probes.host import TargetFacts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The kind of evidence that an annotated type stands for: a name that the policy's `require` understands."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class BuildPair:
+    """The build information of both sides."""
+
+    old: BuildFacts
+    new: BuildFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Why a piece of evidence cannot be had."""
+
+    reason: str
+
+
+OldBinary: TypeAlias = Annotated[BinaryFacts, Evidence("old")]
+NewBinary: TypeAlias = Annotated[BinaryFacts, Evidence("new")]
+Functions: TypeAlias = Annotated[FunctionDrift, Evidence("functions")]
+Builds: TypeAlias = Annotated[BuildPair, Evidence("build")]
+BuildChanges: TypeAlias = Annotated[BuildDrift, Evidence("build")]
+Initialisers: TypeAlias = Annotated[InitDrift, Evidence("init")]
+NewSymbols: TypeAlias = Annotated[TableHealth, Evidence("symbols")]
+Target: TypeAlias = Annotated[TargetFacts, Evidence("target")]
+
+Key = tuple[type, str]
+
+PLAIN: dict[type, str] = {Policy: "policy", Mode: "mode"}
+"""Types that need no `Evidence`: there is only one of each, and it is always there."""
+
+
+class Bundle:
+    """All evidence of one comparison, by type and name; what is slow is read when a check first asks."""
+
+    def __init__(self, values: dict[Key, Callable[[], object]]) -> None:
+        self._values = values
+        self._read: dict[Key, object] = {}
+
+    @classmethod
+    def gather(
+        cls, old: BinaryFacts, new: BinaryFacts, drift: Drift, policy: Policy, target: Callable[[], TargetFacts]
+    ) -> Bundle:
+        """The evidence of OLD against NEW under `policy`; `target` is called when the target matters.
+
+        A target that cannot be read, or that is this host while NEW is for another processor, is missing evidence.
+        """
+        return cls(
+            {
+                (BinaryFacts, "old"): lambda: old,
+                (BinaryFacts, "new"): lambda: new,
+                (FunctionDrift, "functions"): lambda: _functions(old, new, drift),
+                (BuildPair, "build"): lambda: _builds(old, new),
+                (BuildDrift, "build"): lambda: _build_drift(old, new, drift),
+                (InitDrift, "init"): lambda: _part(drift.init, drift, "init"),
+                (TableHealth, "symbols"): lambda: _symbols(new),
+                (TargetFacts, "target"): lambda: _target(new, target),
+                (Policy, "policy"): lambda: policy,
+                (Mode, "mode"): lambda: policy.mode,
+            }
+        )
+
+    def get(self, key: Key) -> object:
+        """The evidence under `key`, or `Missing`. KeyError when there is no such evidence."""
+        if key not in self._read:
+            self._read[key] = self._values[key]()
+        return self._read[key]
+
+    def states(self) -> tuple[EvidenceState, ...]:
+        """The state of each kind of evidence that `require` may name, in the order of `EVIDENCE_NAMES`."""
+        return (
+            self._state("functions", (FunctionDrift, "functions")),
+            self._state("build", (BuildPair, "build")),
+            self._state("symbols", (TableHealth, "symbols")),
+            EvidenceState("native", "ok"),
+            self._state("init", (InitDrift, "init")),
+            self._state("target", (TargetFacts, "target")),
+        )
+
+    def _state(self, name: str, key: Key) -> EvidenceState:
+        match self.get(key):
+            case Missing(reason):
+                return EvidenceState(name, "missing", reason)
+            case FunctionDrift(undecided=undecided) if undecided:
+                reason = f"{count(len(undecided), 'function')} could not be compared, {undecided[0]} among them"
+                return EvidenceState(name, "unreadable", reason)
+            case TargetFacts(source=source):
+                return EvidenceState(name, "ok", source)
+            case _:
+                return EvidenceState(name, "ok")
+
+
+def key_of(annotation: Any) -> Key:
+    """The key that a parameter's annotation asks for.
+
+    Raises:
+        TypeError: the annotation is neither `Annotated[T, Evidence(...)]` nor one of the types in `PLAIN`.
+    """
+    for mark in getattr(annotation, "__metadata__", ()):
+        if isinstance(mark, Evidence):
+            return annotation.__origin__, mark.name
+    if isinstance(annotation, type) and annotation in PLAIN:
+        return annotation, PLAIN[annotation]
+    raise TypeError(f"{annotation!r} is no evidence that a check can ask for")
+
+
+def _part(value: object, drift: Drift, name: str) -> object:
+    return Missing(drift.problems.get(name, "it could not be compared")) if value is None else value
+
+
+def _functions(old: BinaryFacts, new: BinaryFacts, drift: Drift) -> object:
+    if drift.functions is not None:
+        return drift.functions
+    for side, facts in (("OLD", old), ("NEW", new)):
+        if facts.health.unverifiable:
+            return Missing(f"{side}: {facts.health.unverifiable}")
+    return _part(None, drift, "functions")
+
+
+def _builds(old: BinaryFacts, new: BinaryFacts) -> object:
+    for side, facts in (("OLD", old), ("NEW", new)):
+        if facts.build is None:
+            return Missing(f"{side} has no build information ({facts.build_problem or 'unknown reason'})")
+    if old.build is None or new.build is None:
+        raise AssertionError
+    return BuildPair(old.build, new.build)
+
+
+def _build_drift(old: BinaryFacts, new: BinaryFacts, drift: Drift) -> object:
+    builds = _builds(old, new)
+    return builds if isinstance(builds, Missing) else _part(drift.build, drift, "build")
+
+
+def _symbols(new: BinaryFacts) -> object:
+    if new.stripped:
+        return Missing("NEW is stripped: it has no ELF symbol table")
+    if not new.health.symbols_compared:
+        return Missing("no function symbol of NEW could be compared with its function table")
+    return new.health
+
+
+def _target(new: BinaryFacts, read: Callable[[], TargetFacts]) -> object:
+    try:
+        target = read()
+    except ProbeError as exc:
+        return Missing(str(exc))
+    if target.source == "this host" and (target.arch, target.os) != (new.arch, new.os):
+        return Missing(f"NEW is for {new.os}/{new.arch} and this host is {target.os}/{target.arch}: pass --target FILE")
+    return target

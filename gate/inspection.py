@@ -1,0 +1,200 @@
+"""What `hotgate inspect` says of one binary, as the dataclasses that both of its formats are rendered from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from gate import __version__
+from gate.report.build import binary_info
+from gate.report.model import BinaryInfo, Section, Tool
+
+if TYPE_CHECKING:
+    from probes.binary.facts import BinaryFacts, BuildFacts, Fault
+    from probes.binary.functable import FuncTable
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleLine:
+    """A module of the build; `replaced_by` is `path version` or null."""
+
+    path: str
+    version: str
+    sum: str
+    replaced_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BuildPart:
+    """Build information. `godebug` is the effective default of each setting."""
+
+    path: str
+    modules: list[ModuleLine]
+    godebug: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class PackageLine:
+    """Functions of one package, and their code in bytes, padding included."""
+
+    package: str
+    functions: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionLine:
+    """One function. `address` as the file has it; `bytes` with padding; `args` in bytes, null when Go does not know."""
+
+    name: str
+    package: str
+    address: int
+    bytes: int
+    args: int | None
+    file: str
+    start_line: int
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionPart:
+    """The function table; `entries` is there only when asked for."""
+
+    total: int
+    bytes: int
+    packages: list[PackageLine]
+    entries: Annotated[list[FunctionLine] | None, Section] = None
+
+
+@dataclass(frozen=True, slots=True)
+class FaultLine:
+    """Something that contradicts the format."""
+
+    kind: str
+    subject: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class HealthPart:
+    """Whether the function table can be believed; `symbols_compared` is 0 in a stripped binary."""
+
+    layout: str
+    obfuscated: bool
+    unverifiable: str | None
+    start_faults: list[FaultLine]
+    decode_faults: list[FaultLine]
+    symbol_faults: list[FaultLine]
+    symbols_compared: int
+
+
+@dataclass(frozen=True, slots=True)
+class NativePart:
+    """What the image asks of the host's loader. `versions` are `library version`; TLS sizes in bytes."""
+
+    interpreter: str | None
+    needed: list[str]
+    versions: list[str]
+    tls_size: int | None
+    relro: str
+    exec_stack: bool
+    pie: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """The facts of one binary. A part without evidence is null; `build_problem` says why there is no build part."""
+
+    schema_version: str
+    tool: Tool
+    binary: BinaryInfo
+    cgo: bool | None
+    fips: str | None
+    build: BuildPart | None
+    build_problem: str | None
+    functions: FunctionPart | None
+    health: HealthPart
+    native: NativePart
+    initialisers: list[str] | None
+
+
+def inspect_binary(facts: BinaryFacts, *, functions: bool = False) -> Inspection:
+    """The inspection of `facts`; `functions` lists every function instead of only counting them."""
+    native = facts.native
+    return Inspection(
+        schema_version="1",
+        tool=Tool("hotgate", __version__),
+        binary=binary_info(facts),
+        cgo=facts.cgo,
+        fips=facts.fips,
+        build=None if facts.build is None else _build(facts.build),
+        build_problem=facts.build_problem,
+        functions=None if facts.functions is None else _functions(facts.functions, listed=functions),
+        health=HealthPart(
+            layout=facts.health.layout,
+            obfuscated=facts.health.obfuscated,
+            unverifiable=facts.health.unverifiable,
+            start_faults=_faults(facts.health.start_faults),
+            decode_faults=_faults(facts.health.decode_faults),
+            symbol_faults=_faults(facts.health.symbol_faults),
+            symbols_compared=facts.health.symbols_compared,
+        ),
+        native=NativePart(
+            interpreter=native.interpreter,
+            needed=list(native.needed),
+            versions=[f"{each.library} {each.version}" for each in native.versions],
+            tls_size=None if native.tls is None else native.tls.size,
+            relro=native.relro,
+            exec_stack=native.exec_stack,
+            pie=native.pie,
+        ),
+        initialisers=None if facts.initialisers is None else list(facts.initialisers),
+    )
+
+
+def _build(build: BuildFacts) -> BuildPart:
+    modules = [
+        ModuleLine(
+            module.path,
+            module.version,
+            module.sum,
+            None if module.replace is None else f"{module.replace.path} {module.replace.version}".rstrip(),
+        )
+        for module in build.deps
+    ]
+    return BuildPart(path=build.path, modules=modules, godebug=dict(sorted(build.godebug.items())))
+
+
+def _faults(faults: tuple[Fault, ...]) -> list[FaultLine]:
+    return [FaultLine(fault.kind, fault.subject, fault.detail) for fault in faults]
+
+
+def _functions(table: FuncTable, *, listed: bool) -> FunctionPart:
+    names = table.names
+    sizes = [int(size) for size in (table.end - table.entry)]
+    packages = [table.package(index) for index in range(len(table))]
+    numbers = Counter(packages)
+    code: Counter[str] = Counter()
+    for package, size in zip(packages, sizes, strict=True):
+        code[package] += size
+    lines = None
+    if listed:
+        lines = [
+            FunctionLine(
+                name=names[index],
+                package=packages[index],
+                address=int(table.entry[index]),
+                bytes=sizes[index],
+                args=int(table.args[index]) if table.args[index] >= 0 else None,
+                file=table.file(index),
+                start_line=int(table.start_line[index]),
+            )
+            for index in range(len(table))
+        ]
+    ranked = sorted(numbers, key=lambda package: (-code[package], package))
+    return FunctionPart(
+        total=len(table),
+        bytes=sum(sizes),
+        packages=[PackageLine(package, numbers[package], code[package]) for package in ranked],
+        entries=lines,
+    )

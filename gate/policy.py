@@ -1,0 +1,129 @@
+"""What is tolerated: the defaults, and what a policy file or a flag may move.
+
+Reading a policy file is in `gate.policy_file`, which is the only place that needs pydantic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from gate.model import Mode, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import date
+
+EVIDENCE_NAMES = ("functions", "build", "symbols", "native", "init", "target")
+"""Every kind of evidence that `require` may name."""
+
+REQUIRED_BY_DEFAULT = ("functions", "build")
+
+Setting = Severity | Literal["off"]
+
+
+class PolicyError(Exception):
+    """A policy that cannot be obeyed; `hint` says what would be right."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Numbers that a finding is measured against; None means no limit."""
+
+    max_changed_functions: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """Findings of `rule` whose subject matches `scope` (shell wildcards) do not count until after `expires`."""
+
+    rule: str
+    scope: str
+    reason: str
+    expires: date
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What blocks and what must be known.
+
+    `severity` moves every finding of a rule to one severity, or switches the rule `off`. `protected_packages` are
+    import paths with shell wildcards, or Go's `path/...`. `source` names the file it came from, "" for the defaults.
+    """
+
+    mode: Mode = Mode.EXEC
+    fail_on: Severity = Severity.BLOCK
+    require: tuple[str, ...] = REQUIRED_BY_DEFAULT
+    severity: Mapping[str, Setting] = field(default_factory=dict)
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    protected_packages: tuple[str, ...] = ()
+    require_symbols: bool = False
+    suppress: tuple[Suppression, ...] = ()
+    source: str = ""
+
+    def protects(self, package: str) -> bool:
+        """Whether `package`, an import path, is one that the policy protects."""
+        return any(_covers(pattern, package) for pattern in self.protected_packages)
+
+    def with_flags(
+        self,
+        *,
+        mode: Mode | None = None,
+        fail_on: Severity | None = None,
+        require: Iterable[str] = (),
+    ) -> Policy:
+        """This policy with what the command line says instead; `require` replaces the policy's list.
+
+        Raises:
+            PolicyError: a name in `require` is no kind of evidence.
+        """
+        names = tuple(require)
+        for name in names:
+            check_evidence_name(name)
+        return replace(
+            self,
+            mode=self.mode if mode is None else mode,
+            fail_on=self.fail_on if fail_on is None else fail_on,
+            require=names or self.require,
+        )
+
+
+def find_policy_file(folder: str = ".") -> str | None:
+    """`hotgate.toml` in `folder`, else `pyproject.toml` there when it has a `[tool.hotgate]` table, else None."""
+    own = Path(folder, "hotgate.toml")
+    if own.is_file():
+        return str(own)
+    shared = Path(folder, "pyproject.toml")
+    try:
+        mentions = shared.is_file() and "tool.hotgate" in shared.read_text("utf-8", "replace")
+    except OSError:
+        mentions = False
+    return str(shared) if mentions else None
+
+
+def check_evidence_name(name: str) -> None:
+    """Raise PolicyError, with the names there are, unless `name` is a kind of evidence."""
+    if name not in EVIDENCE_NAMES:
+        hint = f"{nearest(name, EVIDENCE_NAMES)}valid names are {', '.join(EVIDENCE_NAMES)}"
+        raise PolicyError(f"unknown evidence: {name}", hint=hint)
+
+
+def nearest(word: str, valid: Iterable[str]) -> str:
+    """`did you mean X? ` for the closest of `valid`, or "" when none is close."""
+    by_folded = {candidate.casefold(): candidate for candidate in valid}
+    close = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.5)
+    return f"did you mean {by_folded[close[0]]}? " if close else ""
+
+
+def _covers(pattern: str, package: str) -> bool:
+    if pattern.endswith("/..."):
+        root = pattern.removesuffix("/...")
+        return package == root or package.startswith(root + "/")
+    return fnmatchcase(package, pattern)

@@ -1,0 +1,142 @@
+"""Policy files: `hotgate.toml`, or `[tool.hotgate]` in `pyproject.toml`.
+
+Import it only when there is a file to read: pydantic is slow to import.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from datetime import date  # noqa: TC003 - pydantic evaluates the annotation
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError
+
+from gate.check import discover
+from gate.model import Mode, Severity
+from gate.policy import EVIDENCE_NAMES, Policy, PolicyError, Suppression, Thresholds, nearest
+
+MAX_BYTES = 1 << 20
+
+_SeverityName = Literal["info", "warn", "block", "off"]
+_EvidenceName = Literal["functions", "build", "symbols", "native", "init", "target"]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Thresholds(_Table):
+    max_changed_functions: StrictInt | None = Field(default=None, ge=0)
+
+
+class _Suppression(_Table):
+    rule: str
+    scope: str = Field(min_length=1)
+    reason: str = Field(min_length=1)
+    expires: date
+
+
+class _PolicyFile(_Table):
+    mode: Literal["exec", "hotfix", "plugin"] = "exec"
+    fail_on: Literal["info", "warn", "block"] = "block"
+    require: list[_EvidenceName] = ["functions", "build"]
+    severity: dict[str, _SeverityName] = {}
+    thresholds: _Thresholds = _Thresholds()
+    protected_packages: list[str] = []
+    require_symbols: StrictBool = False
+    suppress: list[_Suppression] = []
+
+
+TABLES: dict[str, type[_Table]] = {"thresholds": _Thresholds, "suppress": _Suppression}
+
+
+def load_policy(path: str) -> Policy:
+    """The policy in the file at `path`; of a `pyproject.toml`, its `[tool.hotgate]` table.
+
+    Raises:
+        PolicyError: the file cannot be read, is not TOML, or has a key or value that means nothing. The message is one
+            line that names the file, the line where that is known, and the key.
+    """
+    text = _read(path)
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as exc:
+        problem, _, where = str(exc).rpartition(" (at ")
+        line = re.match(r"line (\d+)", where)
+        raise PolicyError(f"{path}{':' + line[1] if line else ''}: not valid TOML: {problem or exc}") from exc
+    prefix = ""
+    if Path(path).name == "pyproject.toml":
+        tool = table.get("tool")
+        table = tool.get("hotgate", {}) if isinstance(tool, dict) else {}
+        prefix = "tool.hotgate."
+        if not isinstance(table, dict):
+            raise PolicyError(f"{path}: tool.hotgate must be a table")
+    try:
+        shape = _PolicyFile.model_validate(table)
+    except ValidationError as exc:
+        raise _problem(path, prefix, text, exc) from exc
+    rules = [rule.id for rule in discover()]
+    named = [("severity", rule_id) for rule_id in shape.severity] + [("suppress", each.rule) for each in shape.suppress]
+    for table_name, rule_id in named:
+        if rule_id not in rules:
+            where = _where(path, text, rule_id if table_name == "severity" else "suppress")
+            hint = f"{nearest(rule_id, rules)}`hotgate rules` lists them"
+            raise PolicyError(f"{where}: unknown rule in {prefix}{table_name}: {rule_id}", hint=hint)
+    return Policy(
+        mode=Mode(shape.mode),
+        fail_on=Severity(shape.fail_on),
+        require=tuple(shape.require),
+        severity={rule: "off" if name == "off" else Severity(name) for rule, name in shape.severity.items()},
+        thresholds=Thresholds(max_changed_functions=shape.thresholds.max_changed_functions),
+        protected_packages=tuple(shape.protected_packages),
+        require_symbols=shape.require_symbols,
+        suppress=tuple(Suppression(each.rule, each.scope, each.reason, each.expires) for each in shape.suppress),
+        source=path,
+    )
+
+
+def _read(path: str) -> str:
+    try:
+        with Path(path).open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except OSError as exc:
+        raise PolicyError(f"cannot read the policy ({exc.strerror}): {path}") from exc
+    if len(raw) > MAX_BYTES:
+        raise PolicyError(f"the policy is larger than 1 MiB: {path}")
+    try:
+        return raw.decode("utf-8").replace("\r\n", "\n")
+    except UnicodeDecodeError as exc:
+        raise PolicyError(f"the policy is not UTF-8 text: {path}") from exc
+
+
+def _problem(path: str, prefix: str, text: str, exc: ValidationError) -> PolicyError:
+    # A misspelt key also leaves the right one missing: the misspelling is what helps.
+    first = min(exc.errors(include_url=False), key=lambda error: error["type"] != "extra_forbidden")
+    names = [str(part) for part in first["loc"] if not isinstance(part, int)]
+    key = prefix + ".".join(names)
+    where = _where(path, text, names[-1] if names else "")
+    if first["type"] == "extra_forbidden":
+        model = TABLES.get(names[0], _PolicyFile) if len(names) > 1 else _PolicyFile
+        valid = list(model.model_fields)
+        hint = f"{nearest(names[-1], valid)}valid keys are {', '.join(valid)}"
+        return PolicyError(f"{where}: unknown key {key}", hint=hint)
+    if first["type"] == "literal_error" and names[:1] == ["require"]:
+        hint = f"{nearest(str(first['input']), EVIDENCE_NAMES)}valid names are {', '.join(EVIDENCE_NAMES)}"
+        return PolicyError(f"{where}: unknown evidence in {key}: {first['input']}", hint=hint)
+    if first["type"] == "missing":
+        return PolicyError(f"{where}: {key} is missing")
+    message = first["msg"][:1].lower() + first["msg"][1:]
+    return PolicyError(f"{where}: {key}: {message}, not {first['input']!r}")
+
+
+def _where(path: str, text: str, name: str) -> str:
+    """`path:line` of the first line that sets `name`, or `path` when none can be found."""
+    quoted = re.escape(name)
+    pattern = re.compile(rf"""^\s*(\[.*\b{quoted}\b.*\]|(.*[.\s{{,])?["']?{quoted}["']?\s*=)""")
+    if name:
+        for number, line in enumerate(text.split("\n"), 1):
+            if pattern.match(line):
+                return f"{path}:{number}"
+    return path

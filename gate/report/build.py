@@ -1,0 +1,110 @@
+"""Facts and judgement into the report model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gate import __version__
+from gate.report import model
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gate.engine import Judgement
+    from gate.model import Finding, Mode
+    from probes.binary.facts import BinaryFacts
+    from probes.drift.facts import BuildDrift, Drift, FunctionDrift, ValueChange
+
+
+def build_report(  # noqa: PLR0913 - keywords, one a fact
+    mode: Mode,
+    old: BinaryFacts,
+    new: BinaryFacts,
+    drift: Drift,
+    judgement: Judgement,
+    *,
+    created_at: str,
+    timings_ms: Mapping[str, float],
+) -> model.Report:
+    """The report on one comparison; `timings_ms` names the phases and their milliseconds."""
+    return model.Report(
+        schema_version="1",
+        tool=model.Tool("hotgate", __version__),
+        created_at=created_at,
+        mode=mode.value,
+        verdict=judgement.verdict.name,
+        exit_code=judgement.verdict.exit_code,
+        old=binary_info(old),
+        new=binary_info(new),
+        evidence=[model.EvidenceItem(state.name, state.status, state.reason) for state in judgement.evidence],
+        findings=[_finding(finding) for finding in judgement.findings()],
+        drift=model.DriftSection(
+            functions=None if drift.functions is None else _functions(drift.functions),
+            build=None if drift.build is None else _build(drift.build),
+        ),
+        timings_ms=dict(timings_ms),
+    )
+
+
+def binary_info(facts: BinaryFacts) -> model.BinaryInfo:
+    """One side of the report."""
+    build = facts.build
+    return model.BinaryInfo(
+        path=facts.path,
+        sha256=facts.sha256,
+        size=facts.size,
+        go_version=facts.go_version,
+        build_id=facts.gnu_build_id or facts.go_build_id,
+        goos=facts.os,
+        goarch=facts.arch,
+        build_settings=dict(sorted(build.settings.items())) if build else {},
+        main_module=build.main.path if build and build.main else None,
+        stripped=facts.stripped,
+        linkage=facts.linkage,
+    )
+
+
+def _finding(finding: Finding) -> model.FindingItem:
+    where = finding.location
+    return model.FindingItem(
+        rule=finding.rule,
+        title=finding.title,
+        severity=finding.severity.value,
+        confidence=finding.confidence.value,
+        subject=finding.subject,
+        message=finding.message,
+        remedy=finding.remedy,
+        evidence=dict(finding.evidence),
+        location=None if where is None else model.LocationItem(where.file, where.line),
+        fingerprint=finding.fingerprint,
+        suppressed=finding.suppressed,
+    )
+
+
+def _functions(drift: FunctionDrift) -> model.FunctionSection:
+    return model.FunctionSection(
+        old=drift.old,
+        new=drift.new,
+        matched=drift.matched,
+        identical=drift.identical,
+        moved=drift.moved,
+        added=[each.name for each in drift.added],
+        removed=[each.name for each in drift.removed],
+        renamed=[model.RenameItem(each.old, each.new) for each in drift.renamed],
+        changed=[
+            model.ChangedFunction(each.name, each.package, each.kind, list(each.inlined_from), each.detail)
+            for each in drift.changed
+        ],
+    )
+
+
+def _build(drift: BuildDrift) -> model.BuildSection:
+    return model.BuildSection(
+        settings=[_setting(each) for each in drift.settings],
+        modules=[model.ModuleItem(each.path, each.kind, each.old, each.new) for each in drift.modules],
+        godebug=[_setting(each) for each in drift.godebug],
+    )
+
+
+def _setting(change: ValueChange) -> model.SettingItem:
+    return model.SettingItem(change.name, change.old, change.new)

@@ -1,0 +1,37 @@
+"""The report as JSON text."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing
+from functools import cache
+from typing import Any
+
+from gate.report.model import Section
+
+
+def render(report: object) -> str:
+    """A report dataclass as indented JSON, ending in a newline, in ASCII so that no name can steer a terminal."""
+    return json.dumps(to_dict(report), indent=2, ensure_ascii=True) + "\n"
+
+
+def to_dict(value: Any) -> Any:
+    """Dataclasses as dicts in field order, without the sections that are None; lone surrogates as U+FFFD."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {to_dict(key): to_dict(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_dict(item) for item in value]
+    if dataclasses.is_dataclass(value):
+        sections = _sections(value.__class__)
+        pairs = ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
+        return {name: to_dict(item) for name, item in pairs if not (item is None and name in sections)}
+    return value
+
+
+@cache
+def _sections(kind: type) -> frozenset[str]:
+    hints = typing.get_type_hints(kind, include_extras=True)
+    return frozenset(name for name, hint in hints.items() if Section in getattr(hint, "__metadata__", ()))

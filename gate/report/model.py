@@ -1,0 +1,162 @@
+"""The report: the one shape that everything else is rendered from.
+
+Field order is key order. A section that does not apply is None here and absent in JSON; every other None is `null`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+SCHEMA_VERSION = "1"
+
+
+class Section:
+    """Marks a field that is left out of the JSON when it is None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """What wrote the report."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class BinaryInfo:
+    """One side. `size` is in bytes; `build_id` is the GNU build id, else Go's."""
+
+    path: str
+    sha256: str
+    size: int
+    go_version: str | None
+    build_id: str | None
+    goos: str
+    goarch: str
+    build_settings: dict[str, str]
+    main_module: str | None
+    stripped: bool
+    linkage: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceItem:
+    """Whether a kind of evidence could be had, and why not."""
+
+    name: str
+    status: Literal["ok", "missing", "unreadable"]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LocationItem:
+    """A line of source; 0 when only the file is known."""
+
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class FindingItem:
+    """One finding. `evidence.verified` is false when the rule could not find out."""
+
+    rule: str
+    title: str
+    severity: Literal["info", "warn", "block"]
+    confidence: Literal["high", "medium", "low"]
+    subject: str
+    message: str
+    remedy: str
+    evidence: dict[str, Any]
+    location: LocationItem | None
+    fingerprint: str
+    suppressed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RenameItem:
+    """The same code under another name."""
+
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedFunction:
+    """`inlined_from` names the changed functions whose inlined copies explain this change."""
+
+    name: str
+    package: str
+    kind: Literal["body", "resized", "signature"]
+    inlined_from: list[str]
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionSection:
+    """`identical`: the same bytes. `moved`: the same code, with other addresses in it."""
+
+    old: int
+    new: int
+    matched: int
+    identical: int
+    moved: int
+    added: list[str]
+    removed: list[str]
+    renamed: list[RenameItem]
+    changed: list[ChangedFunction]
+
+
+@dataclass(frozen=True, slots=True)
+class SettingItem:
+    """A build setting or GODEBUG default that differs; null on the side that does not have it."""
+
+    name: str
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleItem:
+    """A dependency that differs."""
+
+    path: str
+    kind: str
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSection:
+    """What differs in how the two were built."""
+
+    settings: list[SettingItem]
+    modules: list[ModuleItem]
+    godebug: list[SettingItem]
+
+
+@dataclass(frozen=True, slots=True)
+class DriftSection:
+    """What differs."""
+
+    functions: Annotated[FunctionSection | None, Section] = None
+    build: Annotated[BuildSection | None, Section] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One judgement. `created_at` is UTC; `exit_code` is the one that stands for the verdict; times in milliseconds."""
+
+    schema_version: Literal["1"]
+    tool: Tool
+    created_at: str
+    mode: Literal["exec", "hotfix", "plugin"]
+    verdict: Literal["pass", "block", "inconclusive"]
+    exit_code: int
+    old: BinaryInfo
+    new: BinaryInfo
+    evidence: list[EvidenceItem]
+    findings: list[FindingItem]
+    drift: DriftSection
+    timings_ms: dict[str, float]

@@ -1,0 +1,157 @@
+"""Hand-made facts for the rules' own samples and for the tests: an update that changes nothing, and tweaks to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, cast
+
+from gate.evidence import Bundle
+from gate.policy import Policy
+from gate.words import package_of
+from probes.binary.facts import BinaryFacts, BuildFacts, Module, NativeFacts, TableHealth
+from probes.drift.build import build_drift
+from probes.drift.facts import Drift, FunctionChange, FunctionDrift, FunctionRef, InitDrift
+from probes.host import TargetFacts
+
+if TYPE_CHECKING:
+    from probes.binary.image import Image
+
+NATIVE = NativeFacts(
+    interpreter=None,
+    needed=(),
+    versions=(),
+    soname=None,
+    tls=None,
+    tls_symbols=(),
+    relro="none",
+    exec_stack=False,
+    pie=False,
+)
+HEALTH = TableHealth(layout="go1.20", obfuscated=False, unverifiable=None, symbols_compared=1200)
+BUILD = BuildFacts(
+    go_version="go1.26.3",
+    path="example.com/shop/cmd/shop",
+    main=Module("example.com/shop", "v1.4.0", ""),
+    deps=(Module("example.com/rates", "v1.2.0", "h1:aGVsbG8="),),
+    settings={
+        "-trimpath": "true",
+        "CGO_ENABLED": "0",
+        "GOAMD64": "v1",
+        "GOARCH": "amd64",
+        "GOOS": "linux",
+        "vcs": "git",
+        "vcs.revision": "4f5e0c2b9d1a7f3e6c8b0a2d4e6f8a1c3b5d7e9f",
+        "vcs.time": "2026-03-01T10:00:00Z",
+        "vcs.modified": "false",
+    },
+    godebug={"tlsmlkem": "1"},
+    godebug_known=True,
+)
+TARGET = TargetFacts(arch="amd64", os="linux", goamd64_level=3, goarm64=None)
+
+
+def build(*, drop: str = "", settings: dict[str, str] | None = None, **changes: Any) -> BuildFacts:
+    """The sample's build information; `settings` are laid over its own, `drop` names one to leave out."""
+    kept = {**BUILD.settings, **(settings or {})}
+    kept.pop(drop, None)
+    return replace(BUILD, settings=kept, **changes)
+
+
+def binary(**changes: Any) -> BinaryFacts:
+    """The sample's binary: a static amd64 program with a verified function table."""
+    facts = BinaryFacts(
+        path="shop",
+        size=12_345_678,
+        sha256="a" * 64,
+        arch="amd64",
+        os="linux",
+        linkage="exe",
+        go_version="go1.26.3",
+        build=BUILD,
+        build_problem=None,
+        go_build_id="old/build/id",
+        gnu_build_id=None,
+        native=NATIVE,
+        stripped=False,
+        has_dwarf=True,
+        cgo=False,
+        health=HEALTH,
+        initialisers=("runtime.init", "main.init"),
+        fips="off",
+        functions=None,
+        module=None,
+        image=cast("Image", None),  # no rule looks into the file
+    )
+    return replace(facts, **changes)
+
+
+def other(**changes: Any) -> BinaryFacts:
+    """Another build of `binary`: other contents, another build id."""
+    return binary(**{"sha256": "b" * 64, "go_build_id": "new/build/id", **changes})
+
+
+def functions(**changes: Any) -> FunctionDrift:
+    """Function drift in which nothing changed but addresses."""
+    drift = FunctionDrift(
+        old=6024,
+        new=6024,
+        matched=6024,
+        identical=2598,
+        moved=3426,
+        added=(),
+        removed=(),
+        renamed=(),
+        changed=(),
+        undecided=(),
+        remapped=0,
+    )
+    return replace(drift, **changes)
+
+
+def change(name: str = "main.rate", **changes: Any) -> FunctionChange:
+    """A function whose body changed."""
+    facts = FunctionChange(
+        name=name,
+        package=package_of(name),
+        kind="body",
+        inlined_from=(),
+        detail="constant 25 → 35",
+        file="main.go",
+        line=12,
+        old_size=96,
+        new_size=96,
+        old_args=8,
+        new_args=8,
+    )
+    return replace(facts, **changes)
+
+
+def ref(name: str, *, exported: bool = False) -> FunctionRef:
+    """A function that one side lacks."""
+    return FunctionRef(name, package_of(name), "main.go", 1, exported)
+
+
+NO_INIT_DRIFT = InitDrift(old=2, new=2, added=(), removed=(), reordered=())
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One comparison; as it stands, of an update that changes nothing but addresses."""
+
+    old: BinaryFacts = field(default_factory=binary)
+    new: BinaryFacts = field(default_factory=other)
+    functions: FunctionDrift | None = field(default_factory=functions)
+    init: InitDrift | None = NO_INIT_DRIFT
+    policy: Policy = field(default_factory=Policy)
+    target: TargetFacts = TARGET
+    problems: dict[str, str] = field(default_factory=dict)
+
+    def drift(self) -> Drift:
+        """What differs, the build part computed from both sides."""
+        both = self.old.build is not None and self.new.build is not None
+        built = build_drift(self.old.build, self.new.build) if both else None  # type: ignore[arg-type]
+        return Drift(functions=self.functions, build=built, init=self.init, problems=self.problems)
+
+    def bundle(self) -> Bundle:
+        """The evidence of this case, as a rule gets it."""
+        return Bundle.gather(self.old, self.new, self.drift(), self.policy, lambda: self.target)

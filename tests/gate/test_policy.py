@@ -1,0 +1,144 @@
+"""Policy files: what they set, and one-line errors for what they cannot mean."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from gate.model import Mode, Severity
+from gate.policy import EVIDENCE_NAMES, Policy, PolicyError, Suppression, Thresholds, find_policy_file
+from gate.policy_file import _EvidenceName, _PolicyFile, load_policy
+
+FULL = """
+mode = "hotfix"
+fail_on = "warn"
+require = ["functions", "target"]
+protected_packages = ["example.com/pay/..."]
+require_symbols = true
+
+[severity]
+HG403 = "block"
+HG105 = "off"
+
+[thresholds]
+max_changed_functions = 50
+
+[[suppress]]
+rule = "HG403"
+scope = "Go toolchain"
+reason = "planned, OPS-12"
+expires = 2026-06-30
+"""
+
+
+def write(text: str, name: str = "hotgate.toml") -> str:
+    Path(name).write_text(text, "utf-8")
+    return name
+
+
+def test_every_key():
+    assert load_policy(write(FULL)) == Policy(
+        mode=Mode.HOTFIX,
+        fail_on=Severity.WARN,
+        require=("functions", "target"),
+        severity={"HG403": Severity.BLOCK, "HG105": "off"},
+        thresholds=Thresholds(max_changed_functions=50),
+        protected_packages=("example.com/pay/...",),
+        require_symbols=True,
+        suppress=(Suppression("HG403", "Go toolchain", "planned, OPS-12", date(2026, 6, 30)),),
+        source="hotgate.toml",
+    )
+
+
+def test_an_empty_file_is_the_default_policy():
+    assert load_policy(write("")) == Policy(source="hotgate.toml")
+    assert set(_PolicyFile.model_fields) == {name for name in Policy.__dataclass_fields__ if name != "source"}
+    assert _EvidenceName.__args__ == EVIDENCE_NAMES
+
+
+def test_the_table_in_pyproject():
+    path = write('[project]\nname = "shop"\n[tool.hotgate]\nfail_on = "warn"\n', "pyproject.toml")
+    assert load_policy(path).fail_on is Severity.WARN
+
+
+def test_discovery_prefers_the_own_file():
+    assert find_policy_file() is None
+    write("[project]\n", "pyproject.toml")
+    assert find_policy_file() is None
+    write("[tool.hotgate]\n", "pyproject.toml")
+    assert find_policy_file() == "pyproject.toml"
+    write("")
+    assert find_policy_file() == "hotgate.toml"
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("\nfail_onn = 1\n", "hotgate.toml:2: unknown key fail_onn", "did you mean fail_on?"),
+        (
+            "[thresholds]\nmax_changed = 1\n",
+            "hotgate.toml:2: unknown key thresholds.max_changed",
+            "max_changed_functions",
+        ),
+        ("[limits]\n", "hotgate.toml:1: unknown key limits", "valid keys are mode, fail_on"),
+        ('mode = "live"\n', "hotgate.toml:1: mode: input should be 'exec', 'hotfix' or 'plugin', not 'live'", ""),
+        (
+            'require = ["functoins"]\n',
+            "hotgate.toml:1: unknown evidence in require: functoins",
+            "did you mean functions?",
+        ),
+        ("require = 3\n", "hotgate.toml:1: require: input should be a valid list, not 3", ""),
+        (
+            'require_symbols = "yes"\n',
+            "hotgate.toml:1: require_symbols: input should be a valid boolean, not 'yes'",
+            "",
+        ),
+        ("[severity]\nHG2001 = 'warn'\n", "hotgate.toml:2: unknown rule in severity: HG2001", "did you mean HG20"),
+        ("[severity]\nHG201 = 'loud'\n", "hotgate.toml:2: severity.HG201: input should be", ""),
+        (
+            "[thresholds]\nmax_changed_functions = -1\n",
+            "hotgate.toml:2: thresholds.max_changed_functions: input should",
+            "",
+        ),
+        ("[thresholds]\nmax_changed_functions = true\n", "hotgate.toml:2: thresholds.max_changed_functions: input", ""),
+        ("[[suppress]]\nrule = 'HG403'\nscope = '*'\nreason = 'x'\n", "hotgate.toml: suppress.expires is missing", ""),
+        ("[[suppress]]\nrul = 'HG403'\n", "hotgate.toml:2: unknown key suppress.rul", "did you mean rule?"),
+        (
+            "[[suppress]]\nrule = 'HG403'\nscope = '*'\nreason = ''\nexpires = 2026-01-01\n",
+            "hotgate.toml:4: suppress.reason: string should have at least 1 character",
+            "",
+        ),
+        (
+            "[[suppress]]\nrule = 'HG40'\nscope = '*'\nreason = 'x'\nexpires = 2026-01-01\n",
+            "hotgate.toml:1: unknown rule in suppress: HG40",
+            "did you mean HG4",
+        ),
+        ("mode = \n", "hotgate.toml:1: not valid TOML: ", ""),
+        ('mode = "exec"\nmode = "exec"\n', "hotgate.toml:2: not valid TOML: Cannot overwrite a value", ""),
+    ],
+)
+def test_errors_are_one_line_and_say_where(text, message, hint):
+    with pytest.raises(PolicyError) as caught:
+        load_policy(write(text))
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+    assert hint in caught.value.hint
+
+
+def test_unreadable_files():
+    with pytest.raises(PolicyError, match=r"cannot read the policy \(No such file or directory\): none.toml"):
+        load_policy("none.toml")
+    Path("bytes.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(PolicyError, match="not UTF-8"):
+        load_policy("bytes.toml")
+
+
+def test_flags_override_and_unknown_evidence_is_refused():
+    policy = Policy(mode=Mode.HOTFIX).with_flags(fail_on=Severity.WARN, require=("native",))
+    assert (policy.mode, policy.fail_on, policy.require) == (Mode.HOTFIX, Severity.WARN, ("native",))
+    assert Policy().with_flags() == Policy()
+    with pytest.raises(PolicyError, match="unknown evidence: symbol") as caught:
+        Policy().with_flags(require=("symbol",))
+    assert caught.value.hint.startswith("did you mean symbols? valid names are functions, build")

@@ -1,0 +1,122 @@
+"""The whole way, from two files that the Go toolchain made to the exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from gate.cli import cli
+
+GO = shutil.which("go")
+pytestmark = pytest.mark.skipif(GO is None, reason="no Go toolchain on PATH")
+
+SOURCE = """package main
+
+import (
+	"fmt"
+	"os"
+)
+
+//go:noinline
+func rate(cents int) int { return cents * 2500 / 100 }
+
+func main() { fmt.Println(rate(len(os.Args))) }
+"""
+
+
+def build_program(folder: Path, source: str, *flags: str, **settings: str) -> Path:
+    folder.mkdir()
+    (folder / "go.mod").write_text("module example.com/shop\n\ngo 1.21\n", "utf-8")
+    (folder / "main.go").write_text(source, "utf-8")
+    program = folder / "shop"
+    environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false", "GOTOOLCHAIN": "local", **settings}
+    assert GO is not None
+    subprocess.run([GO, "build", *flags, "-o", program, "."], cwd=folder, env=environment, check=True)
+    return program
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory) -> dict[str, Path]:
+    root = tmp_path_factory.mktemp("programs")
+    return {
+        "base": build_program(root / "base", SOURCE),
+        "again": build_program(root / "again", SOURCE),
+        "edited": build_program(root / "edited", SOURCE.replace("2500 / 100", "3500 / 100")),
+        "arm64": build_program(root / "arm64", SOURCE, GOARCH="arm64"),
+        "stripped": build_program(root / "stripped", SOURCE, "-ldflags=-s -w"),
+        "v3": build_program(root / "v3", SOURCE, GOAMD64="v3"),
+    }
+
+
+def check(old: Path, new: Path, *arguments: str):
+    result = CliRunner(catch_exceptions=False).invoke(
+        cli, ["check", str(old), str(new), "--format", "json", *arguments], env={"HOTGATE_DEBUG": "1"}
+    )
+    assert result.stderr == ""
+    return result.exit_code, json.loads(result.stdout)
+
+
+def test_a_one_constant_edit_is_one_changed_function(programs):
+    code, report = check(programs["base"], programs["edited"])
+    drift = report["drift"]["functions"]
+    assert [(each["name"], each["kind"]) for each in drift["changed"]] == [("main.rate", "body")]
+    assert (drift["added"], drift["removed"], code) == ([], [], 0)
+    assert "3500" in drift["changed"][0]["detail"]
+
+
+def test_a_protected_package_blocks_the_same_edit(programs):
+    Path("hotgate.toml").write_text('protected_packages = ["main"]\n', "utf-8")
+    code, report = check(programs["base"], programs["edited"])
+    assert (code, report["verdict"]) == (10, "block")
+    blocking = [finding for finding in report["findings"] if finding["severity"] == "block"]
+    assert [(finding["rule"], finding["subject"]) for finding in blocking] == [("HG201", "main.rate")]
+
+
+def test_a_rebuild_in_another_folder_changes_nothing(programs):
+    code, report = check(programs["base"], programs["again"])
+    assert (report["drift"]["functions"]["changed"], code) == ([], 0)
+
+
+def test_another_architecture_blocks(programs):
+    code, report = check(programs["base"], programs["arm64"])
+    assert code == 10
+    assert "HG401" in {finding["rule"] for finding in report["findings"] if finding["severity"] == "block"}
+
+
+def test_stripping_is_reported(programs):
+    code, report = check(programs["base"], programs["stripped"])
+    assert {"HG104", "HG105"} <= {finding["rule"] for finding in report["findings"]}
+    assert report["new"]["stripped"] is True
+    assert code == 0
+
+
+def test_inspect_counts_and_lists(programs):
+    runner = CliRunner(catch_exceptions=False)
+    shown = runner.invoke(cli, ["inspect", str(programs["base"]), "--format", "json", "--functions"])
+    facts = json.loads(shown.stdout)
+    assert "main.rate" in {each["name"] for each in facts["functions"]["entries"]}
+    assert facts["functions"]["total"] == len(facts["functions"]["entries"])
+    assert sum(each["functions"] for each in facts["functions"]["packages"]) == facts["functions"]["total"]
+    text = runner.invoke(cli, ["inspect", str(programs["base"])]).stdout
+    assert "example.com/shop" in text
+    assert f"{facts['functions']['total']:,} functions" in text
+
+
+@pytest.mark.parametrize("content", [None, "directory", b"", b"#!/bin/sh\n", b"\x7fELF" + bytes(60)])
+def test_what_is_no_go_binary_is_exit_code_2(programs, content):
+    path = Path("input")
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content == "directory":
+        path.mkdir()
+    result = CliRunner(catch_exceptions=False).invoke(cli, ["check", str(programs["base"]), str(path)])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("error: ")
+    assert "bug" not in result.stderr
+    assert "input" in result.stderr

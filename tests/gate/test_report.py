@@ -1,0 +1,254 @@
+"""Both renderings of the report, and the schema that the JSON one obeys."""
+
+from __future__ import annotations
+
+import json as stdlib_json
+from dataclasses import replace
+
+import jsonschema
+import pytest
+
+from gate.check import discover
+from gate.model import Mode, Severity
+from gate.policy import Policy, Thresholds
+from gate.report import json, schema, terminal
+from gate.samples import HEALTH, NO_INIT_DRIFT, Case, binary, build, change, functions, other, ref
+from gate.words import package_of
+from probes.binary.facts import Module
+from probes.drift.facts import Rename
+
+HOSTILE = "main.\x1b]0;owned\x07\nPASS  [bold]x[/bold]\u202e\udcff"
+
+CASES = {
+    "pass": Case(),
+    "same-file": Case(new=binary()),
+    "hotfix-pass": Case(functions=functions(changed=(change(),), remapped=12), policy=Policy(mode=Mode.HOTFIX)),
+    "block": Case(
+        new=other(
+            go_version="go1.27.0",
+            stripped=True,
+            build=build(
+                settings={"-race": "true", "GOEXPERIMENT": "greenteagc", "vcs.modified": "true"},
+                deps=(
+                    Module("example.com/rates", "v1.1.0", "h1:b2xk"),
+                    Module("example.com/fresh", "v0.1.0", "h1:eA=="),
+                ),
+                godebug={"tlsmlkem": "0"},
+            ),
+        ),
+        functions=functions(
+            old=6024,
+            new=6026,
+            changed=(
+                change("main.total", kind="resized", inlined_from=("example.com/pay/ledger.rate",), detail=""),
+                change("example.com/pay/ledger.rate"),
+                change("example.com/pay/ledger.(*Book).Post", kind="signature", detail="", new_args=24),
+                *(change(f"example.com/shop/internal/handlers.handle{n}") for n in range(20)),
+            ),
+            added=(ref("main.fresh"), *(ref(f"gopkg.in/yaml%2ev3.new{n}") for n in range(10))),
+            removed=(ref("main.stale"),),
+            renamed=(Rename("main.main.func1", "main.main.func2"),),
+            remapped=2400,
+        ),
+        init=replace(NO_INIT_DRIFT, new=3, added=("example.com/fresh.init",)),
+        policy=Policy(protected_packages=("example.com/pay/...",), thresholds=Thresholds(max_changed_functions=10)),
+    ),
+    "inconclusive": Case(
+        old=binary(build=None, build_problem="the section is empty", cgo=None),
+        new=other(health=replace(HEALTH, unverifiable="its layout is newer than go1.27")),
+        functions=None,
+        init=None,
+        problems={"init": "OLD is stripped"},
+    ),
+    "undecided": Case(functions=functions(undecided=("main.jump",))),
+    "hostile": Case(
+        new=other(path=f"shop{HOSTILE}", build=build(settings={f"-tags{HOSTILE}": HOSTILE}, path=HOSTILE)),
+        functions=functions(
+            changed=(change(HOSTILE, package=HOSTILE, detail=HOSTILE, file=HOSTILE, inlined_from=(HOSTILE,)),),
+            added=(ref(HOSTILE),),
+            removed=(ref(HOSTILE),),
+            renamed=(Rename(HOSTILE, HOSTILE),),
+        ),
+        policy=Policy(protected_packages=("*",)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_terminal_golden(name, reporter, golden):
+    case = CASES[name]
+    text = terminal.render(reporter(case), fail_on=case.policy.fail_on, require=case.policy.require)
+    golden(f"{name}.txt", text)
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict"),
+    [("pass", "PASS"), ("block", "BLOCK"), ("inconclusive", "INCONCLUSIVE"), ("undecided", "INCONCLUSIVE")],
+)
+def test_the_first_line_is_the_answer(name, verdict, reporter):
+    assert terminal.render(reporter(CASES[name])).split()[0] == verdict
+
+
+def test_a_hostile_name_neither_steers_nor_forges(reporter):
+    for color in (False, True):
+        text = terminal.render(reporter(CASES["hostile"]), color=color)
+        assert "\x07" not in text
+        assert "\x1b]" not in text
+        assert not any(line.startswith("PASS") for line in text.splitlines())
+        assert "[bold]" in text
+        text.encode("utf-8")
+    assert "\x1b" not in terminal.render(reporter(CASES["hostile"]))
+
+
+@pytest.mark.parametrize("width", [20, 40, 72, 200])
+def test_no_line_is_wider_than_asked_and_no_word_is_lost(width, reporter):
+    text = terminal.render(reporter(CASES["block"]), width=width)
+    assert max(map(len, text.splitlines())) <= max(width, terminal.MIN_WIDTH)
+    assert "example.com/pay/ledger.(*Book).Post" in "".join(text.split())
+
+
+def test_colour_only_when_asked(reporter):
+    assert "\x1b[1;31mBLOCK" in terminal.render(reporter(CASES["block"]), color=True)
+    assert "\x1b" not in terminal.render(reporter(CASES["block"]))
+
+
+def test_what_blocks_depends_on_fail_on(reporter):
+    report = reporter(replace(CASES["pass"], new=other(stripped=True), policy=Policy(fail_on=Severity.WARN)))
+    assert report.verdict == "block"
+    for fail_on in (Severity.WARN, None):  # None: worked out from the verdict, as for a saved report
+        text = terminal.render(report, fail_on=fail_on)
+        assert text.startswith("BLOCK  1 finding blocks this update\n")
+        assert "What blocks this update\n  HG104" in text
+
+
+def test_thousands_of_changes_stay_readable(reporter):
+    many = tuple(change(f"pkg{n % 50}.f{n}") for n in range(4000))
+    case = Case(functions=functions(changed=many), policy=Policy(protected_packages=("*",)))
+    text = terminal.render(reporter(case))
+    assert text.startswith("BLOCK  4,000 findings block this update")
+    assert len(text.splitlines()) < 120
+    assert "and 3,985 more functions; --format json lists all" in text
+
+
+@pytest.mark.parametrize(
+    ("function", "package"),
+    [
+        ("main.main", "main"),
+        ("a.b/c/d.(*T).M", "a.b/c/d"),
+        ("gopkg.in/yaml%2ev3.Unmarshal", "gopkg.in/yaml.v3"),
+        ("a/b.F[c/d.E]", "a/b"),
+        ("memmove", "memmove"),
+    ],
+)
+def test_package_of_a_symbol_name(function, package):
+    assert package_of(function) == package
+
+
+def validator() -> jsonschema.Draft202012Validator:
+    shape = stdlib_json.loads(schema.shipped())
+    jsonschema.Draft202012Validator.check_schema(shape)
+    return jsonschema.Draft202012Validator(shape)
+
+
+def test_the_shipped_schema_is_the_one_of_the_model():
+    assert stdlib_json.loads(schema.shipped()) == schema.generate()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_report_obeys_the_schema(name, reporter):
+    validator().validate(stdlib_json.loads(json.render(reporter(CASES[name]))))
+
+
+@pytest.mark.parametrize("rule", discover(), ids=lambda rule: rule.id)
+def test_every_finding_obeys_the_schema(rule, reporter):
+    for case in rule.samples.fires:
+        report = stdlib_json.loads(json.render(reporter(case())))
+        validator().validate(report)
+        assert rule.id in {finding["rule"] for finding in report["findings"]}
+
+
+def test_the_schema_refuses_what_is_not_a_report(reporter):
+    report = stdlib_json.loads(json.render(reporter(CASES["pass"])))
+    for wrong in ({**report, "extra": 1}, {**report, "verdict": "fail"}, {**report, "drift": {"functions": None}}):
+        with pytest.raises(jsonschema.ValidationError):
+            validator().validate(wrong)
+
+
+def test_json_keys_are_in_the_documented_order(reporter):
+    report = stdlib_json.loads(json.render(reporter(CASES["block"])))
+    assert list(report) == (
+        [
+            "schema_version",
+            "tool",
+            "created_at",
+            "mode",
+            "verdict",
+            "exit_code",
+            "old",
+            "new",
+            "evidence",
+            "findings",
+            "drift",
+            "timings_ms",
+        ]
+    )
+    assert list(report["findings"][0]) == (
+        [
+            "rule",
+            "title",
+            "severity",
+            "confidence",
+            "subject",
+            "message",
+            "remedy",
+            "evidence",
+            "location",
+            "fingerprint",
+            "suppressed",
+        ]
+    )
+    assert list(report["drift"]["functions"]) == (
+        ["old", "new", "matched", "identical", "moved", "added", "removed", "renamed", "changed"]
+    )
+    assert list(report["drift"]["functions"]["changed"][0]) == ["name", "package", "kind", "inlined_from", "detail"]
+    assert list(report["old"]) == (
+        [
+            "path",
+            "sha256",
+            "size",
+            "go_version",
+            "build_id",
+            "goos",
+            "goarch",
+            "build_settings",
+            "main_module",
+            "stripped",
+            "linkage",
+        ]
+    )
+
+
+def test_sections_without_evidence_are_absent_from_json(reporter):
+    report = stdlib_json.loads(json.render(reporter(CASES["inconclusive"])))
+    assert report["drift"] == {}
+    assert report["exit_code"] == 11
+    assert {item["name"]: item["status"] for item in report["evidence"]} == {
+        "functions": "missing",
+        "build": "missing",
+        "symbols": "ok",
+        "native": "ok",
+        "init": "missing",
+        "target": "ok",
+    }
+
+
+def test_json_is_ascii_and_has_no_lone_surrogate(reporter):
+    text = json.render(reporter(CASES["hostile"]))
+    assert text.isascii()
+    assert "\x1b" not in text
+    assert stdlib_json.loads(text)["new"]["path"].endswith("\ufffd")
+
+
+def test_findings_come_heaviest_first(reporter):
+    severities = [finding.severity for finding in reporter(CASES["block"]).findings]
+    assert severities == sorted(severities, key=["block", "warn", "info"].index)
