@@ -42,14 +42,10 @@ def read_fips(image: Image, build: BuildFacts | None) -> str | None:
 
 
 def _find(image: Image) -> int | None:
-    for span in image.spans:
-        if not span.writable:
-            continue
-        start, stop = span.offset, span.offset + span.end - span.start
-        found = image.buffer.find(MAGIC, start, stop)
-        while found >= 0:
-            address = span.start + found - span.offset
-            if found + SECTIONS + 64 <= stop and image.u64(address + SELF) == address:
+    for address in image.find_word(int.from_bytes(MAGIC[:8], "little")):
+        try:
+            if image.bytes(address, 16).tobytes() == MAGIC and image.u64(address + SELF) == address:
                 return address
-            found = image.buffer.find(MAGIC, found + 1, stop)
+        except MalformedTable:
+            continue
     return None

@@ -130,11 +130,11 @@ class Image:
             self._words = self.data[: self.data.size // 8 * 8].view("<u8")
         return self._words
 
-    def find_word(self, value: int) -> list[int]:
-        """Addresses of the aligned words that equal `value`, outside of executable segments."""
+    def find_word(self, value: int, *, executable: bool = False) -> list[int]:
+        """Addresses of the aligned words that equal `value`; in executable segments only if asked for, and then last."""
         found = []
-        for span in self.spans:
-            if span.executable and not span.writable:
+        for span in sorted(self.spans, key=lambda s: s.executable):
+            if span.executable and not span.writable and not executable:
                 continue
             first, last = (span.offset + 7) // 8, (span.offset + span.end - span.start) // 8
             hits = np.flatnonzero(self.words[first:last] == np.uint64(value)) + first

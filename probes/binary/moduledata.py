@@ -106,15 +106,8 @@ def _headers(image: Image, symtab: SymbolTable | None) -> Iterator[int]:
             yield int(symtab.value[index])
     quantum = lay.PC_QUANTUM[image.arch]
     for magic in (lay.MAGIC_120, lay.MAGIC_118, lay.MAGIC_116):
-        needle = magic.to_bytes(4, "little") + bytes((0, 0, quantum, 8))
-        for span in image.spans:
-            start, stop = span.offset, span.offset + span.end - span.start
-            for _ in range(64):
-                start = image.buffer.find(needle, start, stop)
-                if start < 0:
-                    break
-                yield span.start + start - span.offset
-                start += 8
+        # The table is aligned to 32 bytes: one comparison of words finds the magic, the pads, minLC and ptrSize.
+        yield from image.find_word(magic | quantum << 48 | 8 << 56, executable=True)[:64]
 
 
 def old_table(image: Image) -> bool:

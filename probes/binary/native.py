@@ -6,13 +6,14 @@ import struct
 from itertools import islice
 from typing import Any
 
-from elftools.elf.dynamic import DynamicSegment
+from elftools.elf.dynamic import Dynamic
 from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
 
-from probes.binary.elf import SHF_ALLOC, Elf, Segment, typed_errors
+from probes.binary.elf import SHF_ALLOC, typed_errors
 from probes.binary.facts import NativeFacts, SymbolVersion, TlsSegment
 from probes.binary.image import Image
+from probes.binary.relocs import dynamic_tags
 from probes.binary.symbols import STT_TLS, SymbolTable
 from probes.errors import MalformedElf
 
@@ -20,7 +21,8 @@ MAX_TAGS = 4096
 MAX_VERSIONS = 10_000
 MAX_NOTES_SIZE = 1 << 16
 
-DF_BIND_NOW, DF_1_NOW = 0x8, 0x1
+DT_STRTAB = 5
+DF_BIND_NOW, DF_1_NOW, DF_1_PIE = 0x8, 0x1, 0x08000000
 NT_GNU_BUILD_ID = 3
 NT_GO_BUILD_ID = 4
 
@@ -60,32 +62,38 @@ def _interpreter(image: Image) -> str | None:
     return raw.split(b"\0", 1)[0].decode("utf-8", "replace") or None
 
 
-def _segment(elf: Elf, kind: str) -> tuple[int, Segment] | None:
-    return next(((i, s) for i, s in enumerate(elf.segments) if s.kind == kind and s.filesz), None)
+class _Strings:
+    """The dynamic string table, as pyelftools wants one."""
+
+    def __init__(self, image: Image) -> None:
+        self._image = image
+        self._base = dynamic_tags(image).get(DT_STRTAB, 0)
+
+    def get_string(self, offset: int) -> str:
+        return self._image.cstring(self._base + offset)
 
 
 def _dynamic(image: Image, file: ELFFile) -> tuple[tuple[str, ...], str | None, bool, bool]:
-    found = _segment(image.elf, "PT_DYNAMIC")
-    if found is None:
+    segment = next((s for s in image.elf.segments if s.kind == "PT_DYNAMIC" and s.filesz), None)
+    if segment is None:
         return (), None, False, False
-    segment: Any = file.get_segment(found[0])
-    if not isinstance(segment, DynamicSegment):
-        return (), None, False, False
+    # Not DynamicSegment: that reads every section first, hash tables included.
+    reader: Any = Dynamic(file.stream, file, _Strings(image), segment.offset, empty=False)
     needed: list[str] = []
     soname, bind_now, pie = None, False, False
-    for tag in islice(segment.iter_tags(), MAX_TAGS):
+    for tag in islice(reader.iter_tags(), MAX_TAGS):
         kind = tag.entry.d_tag
         if kind == "DT_NEEDED":
-            needed.append(str(tag.needed)[:4096])
+            needed.append(tag.needed)
         elif kind == "DT_SONAME":
-            soname = str(tag.soname)[:4096]
+            soname = tag.soname
         elif kind == "DT_BIND_NOW":
             bind_now = True
         elif kind == "DT_FLAGS":
             bind_now |= bool(tag.entry.d_val & DF_BIND_NOW)
         elif kind == "DT_FLAGS_1":
             bind_now |= bool(tag.entry.d_val & DF_1_NOW)
-            pie |= bool(tag.entry.d_val & 0x08000000)  # DF_1_PIE
+            pie |= bool(tag.entry.d_val & DF_1_PIE)
     return tuple(needed), soname, bind_now, pie
 
 

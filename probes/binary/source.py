@@ -50,10 +50,11 @@ def read_source(path: str) -> Source:
         ) from exc
     except ValueError as exc:  # an embedded NUL
         raise UnreadableFile("not a path", subject=repr(path)) from exc
+    status = os.fstat(descriptor)
+    if stat.S_ISDIR(status.st_mode):
+        os.close(descriptor)
+        raise UnreadableFile("is a directory", subject=path, hint="pass the program file inside it")
     with open(descriptor, "rb", buffering=0) as file:
-        status = os.fstat(descriptor)
-        if stat.S_ISDIR(status.st_mode):
-            raise UnreadableFile("is a directory", subject=path, hint="pass the program file inside it")
         if not stat.S_ISREG(status.st_mode):
             raise UnreadableFile("not a regular file", subject=path, hint="pass the program file itself")
         if status.st_size == 0:
