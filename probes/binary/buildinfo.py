@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 
 from probes.binary.elf import SHF_WRITE
@@ -42,7 +41,8 @@ def find_build_info(image: Image) -> tuple[str, str] | None:
 def _ranges(image: Image) -> list[tuple[int, int]]:
     section = image.elf.section(".go.buildinfo")
     ranges = [(section.offset, section.offset + section.size)] if section is not None else []
-    ranges += [(s.offset, s.offset + s.size) for s in image.elf.sections if s.name == ".data" and s.flags & SHF_WRITE]
+    data = next((s for s in image.elf.sections if s.name == ".data" and s.flags & SHF_WRITE), None)
+    ranges += [(data.offset, data.offset + data.size)] if data is not None else []
     ranges += [(s.offset, s.offset + s.end - s.start) for s in image.spans if s.writable or not s.executable]
     return ranges
 
@@ -135,13 +135,21 @@ def _setting(text: str) -> tuple[str, str]:
 
 
 def _unquote(text: str) -> str:
-    """Undo Go's strconv.Quote, whose escapes are Python's as well."""
+    """Undo Go's strconv.Quote and its raw form; text that is neither is given back as it is."""
     if len(text) >= 2 and text[0] == text[-1] == "`":
         return text[1:-1]
-    if len(text) >= 2 and text[0] == text[-1] == '"':
-        try:
-            value = ast.literal_eval(text)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            return text
-        return value if isinstance(value, str) else text
-    return text
+    return _ESCAPE.sub(_escaped, text[1:-1]) if _QUOTED.fullmatch(text) else text
+
+
+_ESCAPE = re.compile(r"\\(?:([abfnrtv\\\"'])|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))")
+_QUOTED = re.compile(rf'"(?:[^"\\\n]|{_ESCAPE.pattern})*+"')
+_SHORT = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+
+
+def _escaped(match: re.Match[str]) -> str:
+    short, *numbers = match.groups()
+    if short:
+        return _SHORT.get(short, short)
+    code = int(next(number for number in numbers if number), 16)
+    # A byte that is no UTF-8 by itself, half a surrogate pair, a number beyond Unicode: none is a character.
+    return chr(code) if (code < 0x80 or not match[2]) and code <= 0x10FFFF and code >> 11 != 0x1B else "\ufffd"

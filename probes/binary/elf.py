@@ -1,12 +1,12 @@
-"""The ELF side of a binary: header, sections, segments, dynamic section and notes, read with pyelftools.
+"""The headers of an ELF file: file header, sections and segments, read with pyelftools.
 
-Everything is checked against the file's size before pyelftools may follow it, and the tables that it walks entry by
-entry are bounded first: its loops trust the counts in the file.
+Counts and places are checked against the file's size before pyelftools may follow them: its loops trust the file.
 """
 
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +23,8 @@ from probes.errors import MalformedElf, NotElf, ProbeError
 MAX_SECTIONS = 4096
 MAX_SEGMENTS = 512
 MAX_NAME = 256
+MAX_MAPPINGS = 4
+"""How often one byte of the file may be mapped, on average. Segments share a page at their ends, no more."""
 
 MACHINES = {"EM_X86_64": "amd64", "EM_AARCH64": "arm64"}
 
@@ -114,7 +116,9 @@ class _Bytes(io.RawIOBase):
 
 
 @contextmanager
-def typed_errors(path: str, what: str, hint: str = "the file is damaged or truncated; build it again") -> Iterator[None]:
+def typed_errors(
+    path: str, what: str, hint: str = "the file is damaged or truncated; build it again"
+) -> Iterator[None]:
     """Turn whatever low-level parsing raises into one MalformedElf about `path`."""
     try:
         yield
@@ -126,11 +130,8 @@ def typed_errors(path: str, what: str, hint: str = "the file is damaged or trunc
         raise MalformedElf(f"{what} cannot be read", subject=path, hint=hint) from exc
 
 
-def open_elf(source: Source) -> tuple[Elf, ELFFile]:
+def open_elf(source: Source) -> Elf:
     """Read and check the headers of `source`.
-
-    Returns:
-        the headers, and pyelftools' view for the readers of dynamic tags and notes.
 
     Raises:
         NotElf: not ELF, or not 64-bit little-endian amd64 or arm64.
@@ -155,7 +156,7 @@ def open_elf(source: Source) -> tuple[Elf, ELFFile]:
             )
         sections = _sections(source, file)
         segments = _segments(source, file)
-        elf = Elf(
+        return Elf(
             path=source.path,
             arch=arch,
             dynamic=header["e_type"] == "ET_DYN",
@@ -164,7 +165,6 @@ def open_elf(source: Source) -> tuple[Elf, ELFFile]:
             sections=sections,
             segments=segments,
         )
-    return elf, file
 
 
 def _check_ident(source: Source) -> None:
@@ -276,9 +276,20 @@ def _segments(source: Source, file: ELFFile) -> tuple[Segment, ...]:
                 offset=segment.offset,
                 hint=_TRUNCATED,
             )
-        if segment.kind == "PT_LOAD" and (
-            segment.filesz > segment.memsz or segment.vaddr + segment.memsz >= 1 << 63
-        ):
+        if segment.kind == "PT_LOAD" and (segment.filesz > segment.memsz or segment.vaddr + segment.memsz >= 1 << 63):
             raise MalformedElf(f"segment {index} has impossible sizes", subject=source.path, hint=_TRUNCATED)
         out.append(segment)
+    _check_loads(source, out)
     return tuple(out)
+
+
+def _check_loads(source: Source, segments: list[Segment]) -> None:
+    """No two loaded segments share an address; together they do not map the file many times over."""
+    loads = sorted((s for s in segments if s.kind == "PT_LOAD"), key=lambda s: s.vaddr)
+    for before, after in itertools.pairwise(loads):
+        if before.vaddr + before.memsz > after.vaddr:
+            raise MalformedElf(
+                f"two segments overlap at address {after.vaddr:#x}", subject=source.path, hint=_TRUNCATED
+            )
+    if sum(s.filesz for s in loads) > MAX_MAPPINGS * source.size:
+        raise MalformedElf("segments map the file many times over", subject=source.path, hint=_TRUNCATED)

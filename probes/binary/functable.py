@@ -16,6 +16,7 @@ from probes.binary import layouts as lay
 from probes.binary.image import I64, U64, Image
 from probes.binary.moduledata import ModuleData
 from probes.binary.pcvalue import runs, value_at
+from probes.binary.strtab import strings_at
 from probes.errors import MalformedTable
 
 I32 = npt.NDArray[np.int32]
@@ -61,6 +62,8 @@ class FuncTable:
         entries = ftab["entry"].astype(np.uint64)
         if layout.magic != lay.MAGIC_116:
             entries = entries + np.uint64(module.text)
+        if int(entries.max()) >= 1 << 63:
+            raise MalformedTable("a function begins outside of any address space", subject=image.path)
         self.entry: U64 = np.ascontiguousarray(entries[:-1])
         self.end: U64 = np.ascontiguousarray(entries[1:])
         self.funcoff: I64 = ftab["funcoff"][:-1].astype(np.int64)
@@ -97,19 +100,9 @@ class FuncTable:
     @cached_property
     def names(self) -> list[str]:
         """Names by index. A name that leads outside of the name table is `?0x<nameoff>`."""
-        blob = np.frombuffer(self.name_bytes, dtype=np.uint8)
-        stops = np.flatnonzero(blob == 0)
-        start = self.nameoff
-        good = (start >= 0) & (start < blob.size)
-        at = np.searchsorted(stops, np.where(good, start, 0))
-        good &= at < stops.size
-        end = np.where(good, stops[np.minimum(at, max(stops.size - 1, 0))] if stops.size else 0, 0)
-        text = self.name_bytes.decode("latin-1")
-        out = [text[a:b] for a, b in zip(start.tolist(), end.tolist(), strict=True)]
-        if not self.name_bytes.isascii():
-            out = [n if n.isascii() else n.encode("latin-1").decode("utf-8", "replace") for n in out]
+        out, good = strings_at(self.name_bytes, self.nameoff, path=self.path)
         for index in np.flatnonzero(~good).tolist():
-            out[index] = f"?{int(start[index]) & 0xFFFFFFFF:#x}"
+            out[index] = f"?{int(self.nameoff[index]) & 0xFFFFFFFF:#x}"
         return out
 
     def package(self, index: int) -> str:

@@ -55,7 +55,9 @@ def _start_faults(table: FuncTable) -> list[Fault]:
     pads = image.bytes(module.header + 4, 4).tolist()
     if module.magic != layout.magic:
         out.append(
-            Fault("magic", "pcHeader", f"magic is {module.magic:#010x}, Go {module.layout.name} asks {layout.magic:#010x}")
+            Fault(
+                "magic", "pcHeader", f"magic is {module.magic:#010x}, Go {module.layout.name} asks {layout.magic:#010x}"
+            )
         )
     if pads[0] or pads[1]:
         out.append(Fault("pad", "pcHeader", f"padding bytes are {pads[0]} and {pads[1]}, the format asks zeros"))
@@ -116,7 +118,9 @@ def _decode_faults(table: FuncTable) -> list[Fault]:
     ]
     mixed = np.flatnonzero(table.own_entry != table.entry)
     out += [
-        Fault("entry", _name(table, int(i)), f"record says {int(table.own_entry[i]):#x}, index {int(table.entry[i]):#x}")
+        Fault(
+            "entry", _name(table, int(i)), f"record says {int(table.own_entry[i]):#x}, index {int(table.entry[i]):#x}"
+        )
         for i in mixed[:MAX_FAULTS]
     ]
     return out[:MAX_FAULTS]
@@ -136,6 +140,9 @@ def decode_function(table: FuncTable, index: int) -> Fault | None:
         return Fault("decode", table.names[index], exc.what)
     return None
 
+
+_DIGEST = re.compile(r"(?<=^type:\.)[A-Za-z0-9+/]{8}$|(?<=\[)[A-Za-z0-9+/]{8}(?=\])")
+"""What stands for a type's name in the symbols of a plugin (cmd/link/internal/ld/ld.go, typeSymbolMangle)."""
 
 _SUFFIX = re.compile(r"\.abi(?:0|internal)$|\.args_stackmap$")
 
@@ -168,23 +175,37 @@ def compare_symbols(table: FuncTable, symtab: SymbolTable) -> tuple[tuple[Fault,
             continue
         if name in BOUNDARIES or not name or len(faults) >= MAX_FAULTS:
             continue
-        plain = _SUFFIX.sub("", name)
-        if bracketed:
-            plain = _collapse(plain)
         if not exact:
             faults.append(Fault("symbol-address", name, f"symbol at {value:#x}, where no function of the table begins"))
-        elif plain != ours and not _alias(table, index, plain):
+        elif not _alias(table, index, _plain(name, bracketed=bracketed)):
             faults.append(Fault("symbol-name", name, f"the function table calls {value:#x} {ours}"))
         elif over:
             faults.append(Fault("symbol-size", name, f"symbol ends beyond the function at {value:#x}"))
     return tuple(faults), len(rows)
 
 
+def _plain(name: str, *, bracketed: bool) -> str:
+    """An ELF symbol's name without what the linker adds to it (cmd/link/internal/ld/symtab.go, putelfsym).
+
+    `local.` marks the second symbol that a plugin gets for each function (go.dev/issue/18437).
+    """
+    plain = _SUFFIX.sub("", name.removeprefix("local."))
+    return _collapse(plain) if bracketed else plain
+
+
 def _alias(table: FuncTable, index: int, name: str) -> bool:
-    """Several zero-length functions can share one entry: any of their names will do."""
+    """Whether `name` belongs to a function that begins where function `index` does.
+
+    Several functions of no length share one entry: any of their names will do. The linker writes `.` for the `·` of a
+    type that is declared inside of a function.
+    """
     entry = table.entry[index]
+    digest = _DIGEST.search(name)
     while index >= 0 and table.entry[index] == entry:
-        if table.names[index] == name:
+        ours = table.names[index]
+        if name in {ours, ours.replace("·", ".")}:
+            return True
+        if digest and ours.startswith(name[: digest.start()]) and ours.endswith(name[digest.end() :]):
             return True
         index -= 1
     return False

@@ -130,15 +130,20 @@ class Image:
             self._words = self.data[: self.data.size // 8 * 8].view("<u8")
         return self._words
 
-    def find_word(self, value: int, *, executable: bool = False) -> list[int]:
-        """Addresses of the aligned words that equal `value`; in executable segments only if asked for, and then last."""
+    def find_word(self, value: int, *, executable: bool = False, limit: int = 256) -> list[int]:
+        """Addresses of the aligned words that equal `value`, at most `limit` of them.
+
+        Executable segments are searched only if asked for, and then last.
+        """
         found = []
         for span in sorted(self.spans, key=lambda s: s.executable):
             if span.executable and not span.writable and not executable:
                 continue
             first, last = (span.offset + 7) // 8, (span.offset + span.end - span.start) // 8
             hits = np.flatnonzero(self.words[first:last] == np.uint64(value)) + first
-            found += [span.start + int(hit) * 8 - span.offset for hit in hits[:1000]]
+            found += [span.start + int(hit) * 8 - span.offset for hit in hits[: limit - len(found)]]
+            if len(found) >= limit:
+                break
         return found
 
 

@@ -31,18 +31,20 @@ def load(path: str) -> BinaryFacts:
         MalformedElf, MalformedTable: it contradicts its own format.
     """
     source = read_source(path)
-    elf, file = open_elf(source)
+    elf = open_elf(source)
     image = Image(elf, source.buffer, source.data)
     symtab = read_symbols(image, ".symtab")
     apply_relocations(image, read_symbols(image, ".dynsym") or EMPTY)
-    native = read_native(image, file, symtab)
+    native = read_native(image, symtab)
     go_id, gnu_id = read_build_ids(image)
     version, build, problem = _build(image)
     minor = go_minor(version) if version else None
     module = find_module(image, symtab, minor)
     if module is None and version is None and go_id is None and not _go_sections(elf):
         raise NotGo(
-            "not a Go binary", subject=path, hint="pass the Go program itself, not a library or tool in another language"
+            "not a Go binary",
+            subject=path,
+            hint="pass the Go program itself, not a library or tool in another language",
         )
     table, health = _table(image, module, symtab, minor)
     return BinaryFacts(
@@ -146,4 +148,3 @@ def _cgo(build: BuildFacts | None, table: FuncTable | None) -> bool | None:
     if build and "CGO_ENABLED" in build.settings:
         return build.settings["CGO_ENABLED"] == "1"
     return None
-

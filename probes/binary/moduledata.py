@@ -19,6 +19,11 @@ from probes.binary.symbols import SymbolTable
 from probes.errors import MalformedTable, ProbeError
 
 MAX_FUNCTIONS = 1 << 24
+MAX_SECTIONS = 4
+MAX_HEADERS = 16
+MAX_CANDIDATES = 64
+"""Places that are tried for the table. A healthy file has one section, one header and one pointer to it; the bounds
+keep a file that is full of decoys from being searched once for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +91,7 @@ def find_module(image: Image, symtab: SymbolTable | None, minor: int | None) -> 
         if header in seen:
             continue
         seen.add(header)
-        for address in image.find_word(header):
+        for address in image.find_word(header, limit=MAX_CANDIDATES):
             module = _decode(image, address, minor)
             if module is not None:
                 return module
@@ -98,16 +103,15 @@ def find_module(image: Image, symtab: SymbolTable | None, minor: int | None) -> 
 
 
 def _headers(image: Image, symtab: SymbolTable | None) -> Iterator[int]:
-    for section in image.elf.sections:
-        if section.name.endswith(".gopclntab") and section.addr:
-            yield section.addr
+    tables = [s.addr for s in image.elf.sections if s.name.endswith(".gopclntab") and s.addr]
+    yield from tables[:MAX_SECTIONS]
     if symtab is not None:
         for index in symtab.find("runtime.pclntab").values():
             yield int(symtab.value[index])
     quantum = lay.PC_QUANTUM[image.arch]
     for magic in (lay.MAGIC_120, lay.MAGIC_118, lay.MAGIC_116):
         # The table is aligned to 32 bytes: one comparison of words finds the magic, the pads, minLC and ptrSize.
-        yield from image.find_word(magic | quantum << 48 | 8 << 56, executable=True)[:64]
+        yield from image.find_word(magic | quantum << 48 | 8 << 56, executable=True, limit=MAX_HEADERS)
 
 
 def old_table(image: Image) -> bool:
@@ -131,20 +135,14 @@ def _by_structure(image: Image) -> list[int]:
         if words.size < lay.M_SIZE // 8:
             continue
         gap = words[1:] - words[:-1]  # wraps where the order is the other way round, and is then far too large
-        for hit in np.flatnonzero((gap >= 0x40) & (gap <= 0x1000)).tolist():
-            header, names = int(words[hit]), int(words[hit + 1])
-            at = image.offsets(np.array([header & ~7 & 0x7FFFFFFFFFFFFFFF], dtype=np.int64), 72)[0]
-            if at < 0 or header % 8:
-                continue
-            distances = (
-                int.from_bytes(image.buffer[at + 24 : at + 32], "little"),
-                int.from_bytes(image.buffer[at + 32 : at + 40], "little"),
-            )
-            if names - header in distances:
-                found.append(span.start + (first + hit) * 8 - span.offset)
-            if len(found) >= 64:
-                return found
-    return found
+        hits = np.flatnonzero((gap >= 0x40) & (gap <= 0x1000) & (words[:-1] % 8 == 0))
+        at = image.offsets(words[hits].view(np.int64), 72)
+        hits, at = hits[(at >= 0) & (at % 8 == 0)], at[(at >= 0) & (at % 8 == 0)]
+        named = (image.words[at // 8 + 3] == gap[hits]) | (image.words[at // 8 + 4] == gap[hits])
+        found += [span.start + (first + hit) * 8 - span.offset for hit in hits[named].tolist()]
+        if len(found) >= MAX_CANDIDATES:
+            break
+    return found[:MAX_CANDIDATES]
 
 
 def _decode(image: Image, address: int, minor: int | None) -> ModuleData | None:
@@ -164,9 +162,7 @@ def _decode(image: Image, address: int, minor: int | None) -> ModuleData | None:
     return None
 
 
-def _read(
-    image: Image, address: int, words: U64, layout: lay.ModuleLayout, *, by_structure: bool
-) -> ModuleData | None:
+def _read(image: Image, address: int, words: U64, layout: lay.ModuleLayout, *, by_structure: bool) -> ModuleData | None:
     def word(offset: int | None) -> int:
         return 0 if offset is None else int(words[offset // 8])
 
@@ -217,6 +213,9 @@ def _holds(image: Image, module: ModuleData) -> bool:
     if not 0 < module.nfunc <= MAX_FUNCTIONS or module.textsects > 1 << 16 or module.textsects < 1:
         return False
     if not (module.text <= module.minpc + (1 << 20) and module.text < module.etext):
+        return False
+    ranges = ((module.text, module.etext), (module.types, module.etypes), module.itabs, *module.data, *module.bss)
+    if any(not 0 <= start <= end < 1 << 62 for start, end in ranges) or module.maxpc >= 1 << 62:
         return False
     if not module.types < module.etypes or not image.mapped(module.types) or not image.mapped(module.text):
         return False

@@ -1,43 +1,40 @@
-"""What the image asks of the host's loader, and its notes: read with pyelftools, bounded first."""
+"""What the image asks of the host's loader, and its notes.
+
+Read from the segments, as the loader does, so that a file whose section headers were stripped gives the same. Sources:
+ELF gABI chapter 5, the Linux Standard Base on symbol versions.
+"""
 
 from __future__ import annotations
 
 import struct
-from itertools import islice
-from typing import Any
 
-from elftools.elf.dynamic import Dynamic
-from elftools.elf.elffile import ELFFile
-from elftools.elf.gnuversions import GNUVerNeedSection
-
-from probes.binary.elf import SHF_ALLOC, typed_errors
 from probes.binary.facts import NativeFacts, SymbolVersion, TlsSegment
 from probes.binary.image import Image
-from probes.binary.relocs import dynamic_tags
+from probes.binary.relocs import dynamic_entries, dynamic_tags
 from probes.binary.symbols import STT_TLS, SymbolTable
 from probes.errors import MalformedElf
 
-MAX_TAGS = 4096
 MAX_VERSIONS = 10_000
 MAX_NOTES_SIZE = 1 << 16
 
-DT_STRTAB = 5
+DT_NEEDED, DT_STRTAB, DT_SONAME, DT_BIND_NOW, DT_FLAGS = 1, 5, 14, 24, 30
+DT_FLAGS_1, DT_VERNEED, DT_VERNEEDNUM = 0x6FFFFFFB, 0x6FFFFFFE, 0x6FFFFFFF
 DF_BIND_NOW, DF_1_NOW, DF_1_PIE = 0x8, 0x1, 0x08000000
 NT_GNU_BUILD_ID = 3
 NT_GO_BUILD_ID = 4
 
 
-def read_native(image: Image, file: ELFFile, symtab: SymbolTable | None) -> NativeFacts:
+def read_native(image: Image, symtab: SymbolTable | None) -> NativeFacts:
     """Read interpreter, needed libraries and versions, TLS and hardening.
 
     Raises:
-        MalformedElf: the dynamic section or a version table cannot be read.
+        MalformedElf, MalformedTable: the dynamic section or a version table leads outside of the image.
     """
     elf = image.elf
-    with typed_errors(image.path, "dynamic section"):
-        needed, soname, bind_now, pie = _dynamic(image, file)
-    with typed_errors(image.path, "symbol versions"):
-        versions = _versions(image, file)
+    tags = dynamic_tags(image)
+    strings = tags.get(DT_STRTAB, 0)
+    needed, soname, bind_now, pie = _dynamic(image, strings)
+    versions = _versions(image, tags, strings)
     tls = next((s for s in elf.segments if s.kind == "PT_TLS"), None)
     relro = any(s.kind == "PT_GNU_RELRO" for s in elf.segments)
     stack = next((s for s in elf.segments if s.kind == "PT_GNU_STACK"), None)
@@ -62,60 +59,47 @@ def _interpreter(image: Image) -> str | None:
     return raw.split(b"\0", 1)[0].decode("utf-8", "replace") or None
 
 
-class _Strings:
-    """The dynamic string table, as pyelftools wants one."""
-
-    def __init__(self, image: Image) -> None:
-        self._image = image
-        self._base = dynamic_tags(image).get(DT_STRTAB, 0)
-
-    def get_string(self, offset: int) -> str:
-        return self._image.cstring(self._base + offset)
-
-
-def _dynamic(image: Image, file: ELFFile) -> tuple[tuple[str, ...], str | None, bool, bool]:
-    segment = next((s for s in image.elf.segments if s.kind == "PT_DYNAMIC" and s.filesz), None)
-    if segment is None:
-        return (), None, False, False
-    # Not DynamicSegment: that reads every section first, hash tables included.
-    reader: Any = Dynamic(file.stream, file, _Strings(image), segment.offset, empty=False)
+def _dynamic(image: Image, strings: int) -> tuple[tuple[str, ...], str | None, bool, bool]:
+    """Needed libraries, own name, whether everything is bound at start, and whether it is a program."""
     needed: list[str] = []
     soname, bind_now, pie = None, False, False
-    for tag in islice(reader.iter_tags(), MAX_TAGS):
-        kind = tag.entry.d_tag
-        if kind == "DT_NEEDED":
-            needed.append(tag.needed)
-        elif kind == "DT_SONAME":
-            soname = tag.soname
-        elif kind == "DT_BIND_NOW":
+    for tag, value in dynamic_entries(image):
+        if tag == DT_NEEDED:
+            needed.append(image.cstring(strings + value))
+        elif tag == DT_SONAME:
+            soname = image.cstring(strings + value)
+        elif tag == DT_BIND_NOW:
             bind_now = True
-        elif kind == "DT_FLAGS":
-            bind_now |= bool(tag.entry.d_val & DF_BIND_NOW)
-        elif kind == "DT_FLAGS_1":
-            bind_now |= bool(tag.entry.d_val & DF_1_NOW)
-            pie |= bool(tag.entry.d_val & DF_1_PIE)
+        elif tag == DT_FLAGS:
+            bind_now |= bool(value & DF_BIND_NOW)
+        elif tag == DT_FLAGS_1:
+            bind_now |= bool(value & DF_1_NOW)
+            pie |= bool(value & DF_1_PIE)
     return tuple(needed), soname, bind_now, pie
 
 
-def _versions(image: Image, file: ELFFile) -> tuple[SymbolVersion, ...]:
-    for index, section in enumerate(image.elf.sections):
-        if section.kind != 0x6FFFFFFE or not section.flags & SHF_ALLOC:
-            continue
-        if section.info > section.size // 16 or section.size > 1 << 20:
-            raise MalformedElf(
-                "the table of needed versions has an impossible count", subject=image.path, offset=section.offset
-            )
-        reader: Any = file.get_section(index)
-        if not isinstance(reader, GNUVerNeedSection):
-            continue
-        out = []
-        for library, entries in reader.iter_versions():
-            for entry in entries:
-                out.append(SymbolVersion(str(library.name)[:4096], str(entry.name)[:4096]))
-                if len(out) > MAX_VERSIONS:
-                    raise MalformedElf("the table of needed versions does not end", subject=image.path)
-        return tuple(sorted(set(out), key=lambda v: (v.library, v.version)))
-    return ()
+def _versions(image: Image, tags: dict[int, int], strings: int) -> tuple[SymbolVersion, ...]:
+    """The needed versions (DT_VERNEED): a chain of libraries, each with a chain of versions."""
+    address, libraries = tags.get(DT_VERNEED, 0), tags.get(DT_VERNEEDNUM, 0)
+    out: set[SymbolVersion] = set()
+    steps = 0
+    while address and libraries:
+        _, versions, file, aux, following = struct.unpack("<HHIII", image.bytes(address, 16))  # Elf64_Verneed
+        library = image.cstring(strings + file)
+        at = address + aux
+        for _ in range(versions):
+            _, _, _, name, step = struct.unpack("<IHHII", image.bytes(at, 16))  # Elf64_Vernaux
+            out.add(SymbolVersion(library, image.cstring(strings + name)))
+            at += step
+            steps += 1
+            if steps > MAX_VERSIONS:
+                raise MalformedElf("the table of needed versions does not end", subject=image.path)
+            if not step:
+                break
+        address = address + following if following else 0
+        libraries -= 1
+        steps += 1
+    return tuple(sorted(out, key=lambda v: (v.library, v.version)))
 
 
 def _tls_symbols(symtab: SymbolTable | None) -> tuple[str, ...]:
@@ -125,10 +109,7 @@ def _tls_symbols(symtab: SymbolTable | None) -> tuple[str, ...]:
 
 
 def read_build_ids(image: Image) -> tuple[str | None, str | None]:
-    """The Go build id and the GNU build id (hex) from the notes; None for one that is absent.
-
-    Notes are walked here: pyelftools follows sizes in a note's body for as long as the file goes on.
-    """
+    """The Go build id and the GNU build id (hex) from the notes; None for one that is absent."""
     go = gnu = None
     for segment in image.elf.segments:
         if segment.kind != "PT_NOTE" or not 0 < segment.filesz <= MAX_NOTES_SIZE:
@@ -137,10 +118,10 @@ def read_build_ids(image: Image) -> tuple[str | None, str | None]:
         while position + 12 <= stop:
             namesz, descsz, kind = struct.unpack_from("<III", image.buffer, position)  # Elf64_Nhdr
             body = position + 12 + (namesz + 3 & ~3)
-            name = bytes(image.buffer[position + 12 : position + 12 + namesz])
-            position = body + (descsz + 3 & ~3)
+            position, begin = body + (descsz + 3 & ~3), position + 12
             if position > stop:
                 break
+            name = bytes(image.buffer[begin : begin + namesz])
             text = bytes(image.buffer[body : body + descsz])
             if (name, kind) == (b"GNU\0", NT_GNU_BUILD_ID):
                 gnu = text.hex()

@@ -5,6 +5,7 @@ Sources: ELF gABI chapter 5, the x86-64 and AArch64 psABI relocation tables, and
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +18,11 @@ from probes.errors import MalformedElf
 
 RELA = np.dtype([("offset", "<u8"), ("info", "<u8"), ("addend", "<i8")])  # 24, Elf64_Rela
 
+MAX_TAGS = 4096
+
 DT_PLTRELSZ, DT_RELA, DT_RELASZ, DT_JMPREL = 2, 7, 8, 23
 DT_RELRSZ, DT_RELR = 35, 36
+RELR_BITS = 63
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +39,23 @@ _TYPES = {
 }
 
 
-def dynamic_tags(image: Image) -> dict[int, int]:
-    """The dynamic section's tags that occur once, by number; empty for a static image."""
+def dynamic_entries(image: Image) -> list[tuple[int, int]]:
+    """The dynamic section as (tag, value) pairs, up to DT_NULL; empty for a static image.
+
+    Raises:
+        MalformedTable: PT_DYNAMIC lies outside of what is loaded.
+    """
     segment = next((s for s in image.elf.segments if s.kind == "PT_DYNAMIC" and s.filesz), None)
     if segment is None:
-        return {}
-    count = min(segment.filesz // 16, 4096)
-    with typed_errors(image.path, "dynamic section"):
-        pairs = image.u64s(segment.vaddr, 2 * count).reshape(-1, 2).tolist()
-    tags: dict[int, int] = {}
-    for tag, value in pairs:
-        if tag == 0:
-            break
-        tags.setdefault(tag, value)
-    return tags
+        return []
+    count = min(segment.filesz // 16, MAX_TAGS)
+    pairs = image.u64s(segment.vaddr, 2 * count).reshape(-1, 2).tolist()
+    return list(itertools.takewhile(lambda pair: pair[0] != 0, pairs))
+
+
+def dynamic_tags(image: Image) -> dict[int, int]:
+    """The first value of each tag of the dynamic section, by tag number; empty for a static image."""
+    return dict(reversed(dynamic_entries(image)))
 
 
 def apply_relocations(image: Image, dynsym: SymbolTable) -> None:
@@ -66,8 +73,11 @@ def apply_relocations(image: Image, dynsym: SymbolTable) -> None:
                 raw = image.bytes(tags[table], count * RELA.itemsize)
                 _apply_rela(image, np.frombuffer(raw.tobytes(), dtype=RELA), kinds, dynsym)
         if tags.get(DT_RELR) and tags.get(DT_RELRSZ):
-            targets = _relr(image.u64s(tags[DT_RELR], tags[DT_RELRSZ] // 8))
-            _check(image, targets)  # the addend of a RELR relocation is already in place
+            entries = image.u64s(tags[DT_RELR], tags[DT_RELRSZ] // 8)
+            if entries.size * 8 > image.data.size // 16:
+                # A table that names every word of the file once is 1/64 of it.
+                raise MalformedElf("the packed relocations name more words than there are", subject=image.path)
+            _check(image, _relr(entries))  # the addend of a RELR relocation is already in place
 
 
 def _apply_rela(image: Image, rela: npt.NDArray[np.void], kinds: _Types, dynsym: SymbolTable) -> None:
@@ -89,16 +99,20 @@ def _apply_rela(image: Image, rela: npt.NDArray[np.void], kinds: _Types, dynsym:
 
 def _relr(entries: U64) -> I64:
     """The addresses of packed relative relocations: an even word is one, an odd word is a bitmap of the 63 after it."""
-    out: list[int] = []
-    base = 0
-    for entry in entries.tolist():
-        if entry & 1 == 0:
-            out.append(entry)
-            base = entry + 8
-        else:
-            out += [base + 8 * bit for bit in range(63) if entry >> (bit + 1) & 1]
-            base += 8 * 63
-    return np.array(out, dtype=np.uint64).view(np.int64)
+    if not entries.size:
+        return np.zeros(0, dtype=np.int64)
+    row = np.arange(entries.size)
+    is_address = entries & 1 == 0
+    last = np.maximum.accumulate(np.where(is_address, row, -1))
+    begin = np.where(last >= 0, entries[last] + np.uint64(8), np.uint64(0))
+    base = begin + ((row - last - 1) * 8 * RELR_BITS).astype(np.uint64)
+    bits = np.unpackbits(
+        (entries & ~np.uint64(1)).astype("<u8").view(np.uint8).reshape(-1, 8), axis=1, bitorder="little"
+    )
+    bits[is_address] = 0
+    at, bit = np.nonzero(bits)
+    found = np.concatenate((entries[is_address], base[at] + (8 * (bit - 1)).astype(np.uint64)))
+    return np.sort(found).view(np.int64)
 
 
 def _check(image: Image, targets: I64) -> I64:

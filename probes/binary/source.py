@@ -63,11 +63,15 @@ def read_source(path: str) -> Source:
             raise UnreadableFile(
                 f"larger than {MAX_FILE_SIZE >> 30} GiB", subject=path, hint="no Go program is; check the path"
             )
-        buffer = bytearray(status.st_size)
         try:
+            buffer = bytearray(status.st_size)
             filled = _fill(file, buffer)
         except OSError as exc:
             raise UnreadableFile(_reason(exc), subject=path) from exc
+        except MemoryError as exc:
+            raise UnreadableFile(
+                "larger than the memory that is left", subject=path, hint="the file is read whole; give it more memory"
+            ) from exc
     if filled != len(buffer):
         raise UnreadableFile("shrank while it was read", subject=path, hint="wait until the build has finished")
     return Source(path, buffer, np.frombuffer(buffer, dtype=np.uint8), hashlib.sha256(buffer).hexdigest())

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from probes.binary.elf import Elf
 from probes.binary.image import I64, U64, Image
+from probes.binary.strtab import strings_at
 from probes.errors import MalformedElf
 
 SYM = np.dtype(
@@ -22,6 +23,9 @@ SYM = np.dtype(
 
 STT_OBJECT, STT_FUNC, STT_TLS = 1, 2, 6
 SHN_UNDEF, SHN_ABS = 0, 0xFFF1
+
+MAX_COPIES = 16
+"""Copies of one name in a string table that are tried; linkers write one."""
 
 
 class SymbolTable:
@@ -48,13 +52,8 @@ class SymbolTable:
         return self._strings[start:end].decode("utf-8", "replace") if end >= 0 else ""
 
     def names(self, indices: I64) -> list[str]:
-        """Names of `indices`, shape (k,)."""
-        find, strings = self._strings.find, self._strings
-        out = []
-        for start in self._names[indices].tolist():
-            end = find(b"\0", start)
-            out.append(strings[start:end].decode("utf-8", "replace") if end >= 0 else "")
-        return out
+        """Names of `indices`, shape (k,). Raises MalformedTable when they are far larger than the string table."""
+        return strings_at(self._strings, self._names[indices].astype(np.int64))[0]
 
     def find(self, *names: str) -> dict[str, int]:
         """Indices of the symbols called `names`, those that exist; linear in the table."""
@@ -62,7 +61,9 @@ class SymbolTable:
         for name in names:
             needle = b"\0" + name.encode() + b"\0"
             start = self._strings.find(needle)
-            while start >= 0:
+            for _ in range(MAX_COPIES):
+                if start < 0:
+                    break
                 hits = np.flatnonzero(self._names == start + 1)
                 if len(hits):
                     out[name] = int(hits[0])

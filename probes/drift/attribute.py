@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from probes.binary.functable import FuncTable
+from bisect import bisect_right
+
+from probes.binary.functable import MAX_INLINE_DEPTH, FuncTable
 from probes.drift.explain import Explanation
 from probes.errors import MalformedTable
 
 
-def inlined_at(table: FuncTable, row: int, offset: int) -> tuple[str, ...]:
-    """Functions whose inlined copies hold the code `offset` bytes after the entry, innermost first."""
-    try:
-        stack = table.inline_stack(row, offset)
-        tree = table.inline_tree(row) if stack else ()
-        return tuple(tree[record].name for record in stack)
-    except MalformedTable:
-        return ()
-
-
 def suspects(table: FuncTable, row: int, places: tuple[int, ...]) -> tuple[set[str], bool]:
-    """Inlined functions at `places`, and whether every place lies in one of them."""
+    """Functions whose inlined copies hold some of `places` (offsets from the entry), and whether they hold them all."""
+    try:
+        runs = table.inline_runs(row)
+        tree = table.inline_tree(row) if runs else ()
+    except MalformedTable:
+        return set(), False
+    ends = [end for end, _ in runs]
     names: set[str] = set()
     covered = bool(places)
-    for offset in places[:500]:
-        chain = inlined_at(table, row, offset)
-        names.update(chain)
-        covered &= bool(chain)
+    for offset in places:
+        at = bisect_right(ends, offset)
+        record = runs[at][1] if at < len(runs) else -1
+        covered &= record >= 0
+        for _ in range(MAX_INLINE_DEPTH):
+            if not 0 <= record < len(tree) or tree[record].name in names:
+                break
+            call = tree[record]
+            names.add(call.name)
+            if call.call_file < 0:
+                at = bisect_right(ends, call.parent_pc)
+                record = runs[at][1] if at < len(runs) else -1
+            else:
+                record = call.parent
     return names, covered
 
 

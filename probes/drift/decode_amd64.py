@@ -40,23 +40,49 @@ _RAX, _EAX = Register.RAX, Register.EAX
 
 
 class Amd64Code:
-    """A function's instructions. `valid` is false when some of the bytes are no instruction."""
+    """A function's instructions, decoded as far as they are asked for."""
 
     def __init__(self, code: bytes, address: int) -> None:
         self.code = code
         self.address = address
-        self._decoder = Decoder(64, code, ip=address)
-        self._raw: list[Raw] = list(self._decoder)
-        self._starts = [raw.ip for raw in self._raw]
+        self._stream = iter(Decoder(64, code, ip=address))
+        self._again = Decoder(64, code, ip=address)
+        self._raw: list[Raw] = []
+        self._starts: list[int] = []
         self._known: dict[int, Insn] = {}
-        self.valid = not any(raw.is_invalid for raw in self._raw)
 
     def __len__(self) -> int:
+        for raw in self._stream:
+            self._raw.append(raw)
+            self._starts.append(raw.ip)
         return len(self._raw)
+
+    @property
+    def valid(self) -> bool:
+        """Whether all of the bytes are instructions."""
+        return len(self) == 0 or not any(raw.is_invalid for raw in self._raw)
+
+    def has(self, index: int) -> bool:
+        """Whether there is an instruction `index`."""
+        while len(self._raw) <= index:
+            raw = next(self._stream, None)
+            if raw is None:
+                return False
+            self._raw.append(raw)
+            self._starts.append(raw.ip)
+        return index >= 0
 
     def index_at(self, offset: int) -> int:
         """Index of the instruction that holds the byte at `offset` from the entry."""
-        return max(bisect_right(self._starts, self.address + offset) - 1, 0)
+        place = self.address + offset
+        raws, starts = self._raw, self._starts
+        if not starts or starts[-1] <= place:
+            for raw in self._stream:
+                raws.append(raw)
+                starts.append(raw.ip)
+                if raw.ip > place:
+                    break
+        return max(bisect_right(starts, place) - 1, 0)
 
     def is_nop(self, index: int) -> bool:
         """Whether instruction `index` only pads."""
@@ -64,6 +90,7 @@ class Amd64Code:
 
     def targets(self) -> Iterator[int]:
         """Indices of the instructions that refer to an address."""
+        len(self)
         for index, raw in enumerate(self._raw):
             if raw.is_ip_rel_memory_operand or raw.op0_kind in _BRANCHES:
                 yield index
@@ -81,8 +108,8 @@ class Amd64Code:
             kind = CALL if raw.flow_control in _CALLS else BRANCH
             return Insn(offset, size, b"b%d" % raw.mnemonic, (), target=raw.near_branch_target, kind=kind)
         # Offsets of constants are known of the instruction that was decoded last only.
-        self._decoder.position, self._decoder.ip = offset, raw.ip
-        places = self._decoder.get_constant_offsets(self._decoder.decode())
+        self._again.position, self._again.ip = offset, raw.ip
+        places = self._again.get_constant_offsets(self._again.decode())
         shape = bytearray(self.code[offset : offset + size])
         constants: list[int] = []
         relative = raw.is_ip_rel_memory_operand

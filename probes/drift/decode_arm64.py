@@ -34,6 +34,7 @@ class Arm64Code:
     valid = True
 
     def __init__(self, code: bytes, address: int) -> None:
+        self.code = code
         self.address = address
         self._words = struct.unpack(f"<{len(code) // 4}I", code[: len(code) // 4 * 4])
         self._starts: list[int] = []
@@ -45,6 +46,10 @@ class Arm64Code:
 
     def __len__(self) -> int:
         return len(self._starts)
+
+    def has(self, index: int) -> bool:
+        """Whether there is an instruction `index`."""
+        return 0 <= index < len(self._starts)
 
     def _page_at(self, word: int) -> Insn | None:
         following = self._words[word + 1] if word + 1 < len(self._words) else 0

@@ -39,10 +39,17 @@ class Insn:
 class Code(Protocol):
     """The instructions of one function, examined when asked for."""
 
-    valid: bool
+    code: bytes
     address: int
 
+    @property
+    def valid(self) -> bool:
+        """Whether all of the bytes are instructions."""
+
     def __len__(self) -> int: ...
+    def has(self, index: int) -> bool:
+        """Whether there is an instruction `index`."""
+
     def index_at(self, offset: int) -> int:
         """Index of the instruction that holds the byte at `offset` from the entry."""
 
@@ -69,7 +76,9 @@ def string_length(code: Code, index: int, follows: dict[int, int]) -> int:
     for near in _around(code, index, 6):
         if near.move is not None and near.move[0] == wanted and near.move[1] > 0:
             return near.move[1]
-    for place in range(index + 1, min(index + 4, len(code))):
+    for place in range(index + 1, index + 4):
+        if not code.has(place):
+            break
         near = code.insn(place)
         if near.store is not None and near.store[2] == taken:
             wanted_slot = (near.store[0], near.store[1] + 8, -1)
@@ -81,7 +90,9 @@ def string_length(code: Code, index: int, follows: dict[int, int]) -> int:
 
 def _around(code: Code, index: int, reach: int) -> Iterator[Insn]:
     """Instructions after `index` up to the next call or branch, then those before it."""
-    for place in range(index + 1, min(index + 1 + reach, len(code))):
+    for place in range(index + 1, index + 1 + reach):
+        if not code.has(place):
+            break
         near = code.insn(place)
         yield near
         if near.kind in {BRANCH, CALL}:

@@ -97,12 +97,11 @@ def judge(meaning: Meaning, pairs: Iterable[tuple[int, int, list[int] | None]]) 
         found = Judgement(
             old_row, new_row, _decode(meaning.old, old_row, decode), _decode(meaning.new, new_row, decode)
         )
-        if found.decoded:
-            steps = _steps(found) if places is None else _at(found, places)
-            if steps is not None:
-                found.lockstep = True
-                for a, b in steps:
-                    _examine(meaning, found, a, b, follows)
+        steps = _steps(found) if places is None else _at(found, places)
+        if steps is not None:
+            found.lockstep = True
+            for a, b in steps:
+                _examine(meaning, found, a, b, follows)
         out.append(found)
     _resolve(meaning, [r for j in out for r in j.references])
     for found in out:
@@ -118,6 +117,8 @@ def _decode(side: Side, row: int, decode: Decoder) -> Code:
 
 def _steps(found: Judgement) -> list[tuple[int, int]] | None:
     """Every pair of instructions, padding left out; None when the operations are not the same one by one."""
+    if not found.decoded:
+        return None
     if len(found.old) != len(found.new) and abs(len(found.old) - len(found.new)) > 64:
         return None
     old = [i for i in range(len(found.old)) if not found.old.is_nop(i)]
@@ -131,11 +132,17 @@ def _steps(found: Judgement) -> list[tuple[int, int]] | None:
 def _at(found: Judgement, places: list[int]) -> list[tuple[int, int]] | None:
     """The instructions that hold `places`; None when they are not the same operations at the same offsets."""
     out: dict[int, int] = {}
+    last = -1
     for place in places:
-        a, b = found.old.index_at(place), found.new.index_at(place)
-        if a in out:
+        if place < last:
             continue
-        ours, theirs = found.old.insn(a), found.new.insn(b)
+        a = found.old.index_at(place)
+        ours = found.old.insn(a)
+        last = ours.offset + ours.size
+        if ours.target is None and found.old.code[ours.offset : last] == found.new.code[ours.offset : last]:
+            continue  # only by chance did it look like an operand
+        b = found.new.index_at(place)
+        theirs = found.new.insn(b)
         if (ours.offset, ours.size, ours.shape) != (theirs.offset, theirs.size, theirs.shape):
             return None
         out[a] = b
@@ -155,7 +162,7 @@ def _examine(meaning: Meaning, found: Judgement, old_index: int, new_index: int,
         return
     if a.kind in {BRANCH, CALL}:
         here, there = a.target - found.old.address, b.target - found.new.address
-        inside = 0 <= here < meaning.old.table.size(found.old_row), 0 <= there < meaning.new.table.size(found.new_row)
+        inside = 0 <= here < len(found.old.code), 0 <= there < len(found.new.code)
         if all(inside):
             if not _same_place(found, here, there):
                 found.jumps.append((old_index, new_index))
@@ -175,7 +182,7 @@ def _used(side: Side, code: Code, index: int, follows: dict[int, int]) -> int:
     if length >= 0:
         return length
     for near in (index - 1, index + 1, index - 2, index + 2, index - 3):
-        if 0 <= near < len(code) and (insn := code.insn(near)).kind == LEA and insn.target is not None:
+        if code.has(near) and (insn := code.insn(near)).kind == LEA and insn.target is not None:
             size = type_size(side, insn.target)
             if size is not None:
                 return size
@@ -184,7 +191,7 @@ def _used(side: Side, code: Code, index: int, follows: dict[int, int]) -> int:
 
 def _same_place(found: Judgement, here: int, there: int) -> bool:
     """Whether two offsets from the entries are the same instruction, counted without padding."""
-    if here == there and len(found.old) == len(found.new):
+    if here == there and len(found.old.code) == len(found.new.code):
         return True
     a, b = found.old.index_at(here), found.new.index_at(there)
     return a - _padding(found.old, a) == b - _padding(found.new, b)

@@ -12,13 +12,15 @@ import numpy.typing as npt
 from probes.binary.image import I64, U64
 from probes.drift import literals
 from probes.drift.learned import Learned
-from probes.drift.side import FOREIGN, NOWHERE, READONLY, TEXT, WRITABLE, Side
+from probes.drift.side import FOREIGN, NOWHERE, READONLY, TEXT, WRITABLE, Side, distinct
 from probes.drift.windows import LEA
 
 Bools = npt.NDArray[np.bool_]
 
 ENOUGH = 64
 """Equal bytes that settle identity where nothing says how many count."""
+VECTOR_BYTES = 256
+"""Beyond so many bytes, few references are left, and each is compared by itself."""
 MAX_NEED = 1 << 20
 LOOK_AHEAD = 4096
 """Bytes of an unsized constant that are compared when nothing else begins before."""
@@ -138,7 +140,8 @@ class Meaning:
 
     def note_starts(self, old: I64, new: I64) -> None:
         """Note addresses that code takes: something begins there."""
-        self.starts = np.union1d(self.starts[0], old), np.union1d(self.starts[1], new)
+        ours, theirs = self.starts
+        self.starts = distinct(np.concatenate((ours, old))), distinct(np.concatenate((theirs, new)))
 
     def reach(self, old: I64, new: I64) -> I64:
         """Bytes up to where, on either side, something else is known to begin; `LOOK_AHEAD` at most."""
@@ -157,7 +160,7 @@ class Meaning:
         x, y = self.old.unaligned, self.new.unaligned
         done = 0
         active = np.flatnonzero(out)
-        while active.size:
+        while active.size and done < VECTOR_BYTES:
             p, q = a[active] + done, b[active] + done
             inside = (p < x.size) & (q < y.size)
             left = np.minimum(count[active] - done, 8)
@@ -167,6 +170,10 @@ class Meaning:
             out[active[bad]] = False
             done += 8
             active = active[~bad & (count[active] > done)]
+        ours, theirs = self.old.image.buffer, self.new.image.buffer
+        for row in active.tolist():
+            p, q, n = int(a[row]) + done, int(b[row]) + done, int(count[row]) - done
+            out[row] = ours[p : p + n] == theirs[q : q + n]
         return out
 
     def types(self, old: I64, new: I64) -> Bools:

@@ -17,10 +17,13 @@ from probes.binary.source import U8
 from probes.drift import windows, windows_arm64
 from probes.drift.meaning import Meaning
 from probes.drift.side import NOWHERE, READONLY, TEXT, Side
-from probes.drift.windows import CODE, COVER, LEA, Windows
+from probes.drift.windows import CODE, COVER, LEA, MEMORY, Windows
 
 BLOCK = 2 << 20
 """Bytes of code a block: the intermediate arrays stay in the cache, and memory stays flat."""
+
+WIDEST = 32
+"""Bytes that one instruction can read or write."""
 
 Bools = npt.NDArray[np.bool_]
 _FINDERS: dict[str, Callable[[U8, U8, I64, I64, I64], Windows]] = {
@@ -129,26 +132,44 @@ def _examine(block: _Block, meaning: Meaning, base: int) -> _Rest:
     find = _FINDERS[meaning.old.image.arch]
     found = find(block.old, block.new, block.old_base, block.new_base, block.starts)
     different = block.old != block.new
-    ours, theirs = meaning.old.regions(found.old), meaning.new.regions(found.new)
-    nowhere = (ours == NOWHERE) & (theirs == NOWHERE)
-    same = (ours == TEXT) & (theirs == TEXT)
-    same[same] = meaning.functions(found.old[same], found.new[same])
+    same = meaning.old.text.holds(found.old) & meaning.new.text.holds(found.new)
+    rows = np.flatnonzero(same)
+    same[rows] = meaning.functions(found.old[rows], found.new[rows])
     explained = np.flatnonzero(same)
     covered = np.zeros(different.size, dtype=np.bool_)
     for step in range(COVER):
         covered[found.position[explained] + step] = True
     certain = _certain(found, meaning, same)
-    open_rows = np.flatnonzero(~same & ~nowhere)
+    rows = np.flatnonzero(~same)
+    nowhere = meaning.old.regions(found.old[rows]) == NOWHERE
+    nowhere[nowhere] = meaning.new.regions(found.new[rows[nowhere]]) == NOWHERE
+    open_rows = rows[~nowhere]
+    need = found.need[open_rows]
+    if found.chance:
+        # What looks like a memory operand, has not changed and leads into code is none: code is not read or written.
+        calm = (found.kind[open_rows] == MEMORY) & ~_any_of(different, found.position[open_rows])
+        keep = ~(calm & meaning.old.text.holds(found.old[open_rows]))
+        need = np.where(calm, np.maximum(need, WIDEST), need)[keep]
+        open_rows = open_rows[keep]
     if open_rows.size and found.chance:
-        open_rows = open_rows[~_overlaps(found.position[open_rows], found.position[certain])]
+        alone = ~_overlaps(found.position[open_rows], found.position[certain])
+        open_rows, need = open_rows[alone], need[alone]
     return _Rest(
         bytes=np.flatnonzero(different & ~covered) + base,
         position=found.position[open_rows] + base,
         old=found.old[open_rows],
         new=found.new[open_rows],
         kind=found.kind[open_rows],
-        need=found.need[open_rows],
+        need=need,
     )
+
+
+def _any_of(marks: Bools, position: I64) -> Bools:
+    """Whether any byte of each window is marked."""
+    out = marks[position].copy()
+    for step in range(1, COVER):
+        out |= marks[position + step]
+    return out
 
 
 def _certain(found: Windows, meaning: Meaning, same: Bools) -> I64:

@@ -54,9 +54,13 @@ class TextIndex:
         counts = -(-(self.end - self.entry) // GRANULE)
         return np.repeat(np.arange(len(self.entry), dtype=np.int32), counts)
 
+    def holds(self, addresses: I64) -> npt.NDArray[np.bool_]:
+        """Which of `addresses` lie in Go's text, shape (k,)."""
+        return (addresses >= self.start) & (addresses < self.stop)
+
     def index(self, addresses: I64) -> I64:
         """Function that holds each of `addresses`, shape (k,); -1 outside of Go's text."""
-        inside = (addresses >= self.start) & (addresses < self.stop)
+        inside = self.holds(addresses)
         where = np.where(inside, addresses, self.start)
         if self._granules is not None and self._granules.size:
             slot = np.minimum((where - self.start) // GRANULE, self._granules.size - 1)
