@@ -88,12 +88,14 @@ class Amd64Code:
         """Whether instruction `index` only pads."""
         return bool(self._raw[index].mnemonic == Mnemonic.NOP)
 
-    def targets(self) -> Iterator[int]:
-        """Indices of the instructions that refer to an address."""
+    def targets(self) -> Iterator[tuple[int, int, int]]:
+        """(index, kind, address) of the instructions that refer to an address."""
         len(self)
         for index, raw in enumerate(self._raw):
-            if raw.is_ip_rel_memory_operand or raw.op0_kind in _BRANCHES:
-                yield index
+            if raw.is_ip_rel_memory_operand:
+                yield index, LEA if raw.code in _LEAS else MEMORY, raw.ip_rel_memory_address
+            elif raw.op0_kind in _BRANCHES:
+                yield index, CALL if raw.flow_control in _CALLS else BRANCH, raw.near_branch_target
 
     def insn(self, index: int) -> Insn:
         """Instruction `index`."""

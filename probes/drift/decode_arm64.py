@@ -63,12 +63,14 @@ class Arm64Code:
         """Whether instruction `index` only pads."""
         return self._words[self._starts[index]] == 0xD503201F
 
-    def targets(self) -> Iterator[int]:
-        """Indices of the instructions that refer to an address."""
+    def targets(self) -> Iterator[tuple[int, int, int]]:
+        """(index, kind, address) of the instructions that refer to an address."""
         for index in range(len(self)):
             word = self._words[self._starts[index]]
             if word & 0x9F000000 == 0x90000000 or _branch(word, 0, 0) is not None:
-                yield index
+                insn = self.insn(index)
+                if insn.target is not None:
+                    yield index, insn.kind, insn.target
 
     def insn(self, index: int) -> Insn:
         """Instruction `index`."""

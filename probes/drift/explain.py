@@ -146,18 +146,15 @@ def _uses(meaning: Meaning, row: int, code: Code, *, new_side: bool) -> Counter[
     _, follows = decoder_for(side.image.arch)
     own, size = int(side.text.entry[row]), side.table.size(row)
     out: Counter[tuple[str, str]] = Counter()
-    for index in code.targets():
-        insn = code.insn(index)
-        if insn.target is None:
-            continue
-        if insn.kind in {CALL, BRANCH}:
-            if own <= insn.target < own + size and insn.kind == BRANCH:
+    for index, kind, target in code.targets():
+        if kind in {CALL, BRANCH}:
+            if own <= target < own + size and kind == BRANCH:
                 continue
-            name = _callee(meaning, insn.target, new_side=new_side)
+            name = _callee(meaning, target, new_side=new_side)
             if name:
                 out["call", name] += 1
-        elif insn.kind == LEA:
-            text = text_at(side, insn.target, string_length(code, index, follows))
+        elif kind == LEA:
+            text = text_at(side, target, string_length(code, index, follows))
             if text:
                 out["string", text] += 1
     return out

@@ -56,8 +56,8 @@ class Code(Protocol):
     def is_nop(self, index: int) -> bool:
         """Whether instruction `index` only pads."""
 
-    def targets(self) -> Iterator[int]:
-        """Indices of the instructions that refer to an address."""
+    def targets(self) -> Iterator[tuple[int, int, int]]:
+        """(index, kind, address) of the instructions that refer to an address."""
 
     def insn(self, index: int) -> Insn:
         """Instruction `index`."""

