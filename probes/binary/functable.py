@@ -105,12 +105,19 @@ class FuncTable:
             out[index] = f"?{int(self.nameoff[index]) & 0xFFFFFFFF:#x}"
         return out
 
+    def share_names(self, other: FuncTable) -> None:
+        """Take the decoded names of `other` when they are the same ones."""
+        if self.name_bytes == other.name_bytes and np.array_equal(self.nameoff, other.nameoff):
+            self.__dict__["names"] = other.names  # where cached_property keeps its value
+
     def package(self, index: int) -> str:
         """Import path of the package of function `index`."""
         return package_of(self.names[index])
 
     def find(self, pc: int) -> int:
         """Index of the function that holds `pc`, -1 if there is none."""
+        if not 0 <= pc < 1 << 64:
+            return -1
         index = int(np.searchsorted(self.entry, np.uint64(pc), side="right")) - 1
         return index if index >= 0 and pc < int(self.end[index]) else -1
 

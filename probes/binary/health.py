@@ -29,13 +29,16 @@ def check_table(table: FuncTable, symtab: SymbolTable | None) -> TableHealth:
     unverifiable = None
     if obfuscated:
         unverifiable = "it is obfuscated: its records contradict its own index, so names and sizes mean nothing"
-    symbol_faults, compared = ((), 0) if symtab is None or obfuscated else compare_symbols(table, symtab)
+    elif bool((table.end < table.entry).any()):
+        unverifiable = "its entries are out of order, so no address can be looked up in it"
+    believed = unverifiable is None
+    symbol_faults, compared = compare_symbols(table, symtab) if symtab is not None and believed else ((), 0)
     return TableHealth(
         layout=module.layout.name,
         obfuscated=obfuscated,
         unverifiable=unverifiable,
         start_faults=tuple(_start_faults(table)),
-        decode_faults=tuple(_decode_faults(table)) if not obfuscated else (),
+        decode_faults=tuple(_decode_faults(table)) if believed else (),
         symbol_faults=symbol_faults,
         symbols_compared=compared,
     )

@@ -18,6 +18,7 @@ from probes.drift.match import Pairing, match
 from probes.drift.meaning import Meaning
 from probes.drift.scan import scan
 from probes.drift.side import Side
+from probes.drift.unmoved import same_bytes
 from probes.errors import MalformedTable
 
 DECODE_BUDGET = 16 << 20
@@ -36,8 +37,9 @@ def compare_functions(old: Side, new: Side) -> FunctionDrift:
     rows = rows[real] if rows.size else rows
     partners = pairing.pair[rows]
     equal_size = old.text.size[rows] == new.text.size[partners]
-    level = rows[equal_size]
-    result = scan(meaning, level, partners[equal_size])
+    look = equal_size & ~same_bytes(old, new, rows) if meaning.unmoved else equal_size
+    level = rows[look]
+    result = scan(meaning, level, partners[look])
     places: dict[int, list[int] | None] = dict.fromkeys(rows[~equal_size].tolist())
     places.update({int(level[at]): found for at, found in result.places.items()})
     certain = {int(level[at]) for at in result.unexplained} | set(rows[~equal_size].tolist())

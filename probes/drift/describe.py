@@ -15,7 +15,7 @@ MAX_TEXT = 40
 
 def function_at(side: Side, address: int) -> str | None:
     """The function that holds `address`, with the offset when it is not the entry; None outside of Go's text."""
-    row = int(side.text.index(np.array([address]))[0])
+    row = int(side.text.index(np.array([address]))[0]) if 0 <= address < 1 << 63 else -1
     if row < 0:
         return None
     offset = address - int(side.text.entry[row])
@@ -24,7 +24,7 @@ def function_at(side: Side, address: int) -> str | None:
 
 def symbol_at(side: Side, address: int) -> str | None:
     """The named data that holds `address`; None in stripped files."""
-    if side.symbols is None:
+    if side.symbols is None or not 0 <= address < 1 << 63:
         return None
     row = int(side.symbols.find(np.array([address]))[0])
     if row < 0:
@@ -35,11 +35,20 @@ def symbol_at(side: Side, address: int) -> str | None:
 
 def type_at(side: Side, address: int) -> str | None:
     """Name of the type descriptor at `address`, or of the pair of an itab; None when neither is there."""
+    if not 0 <= address < 1 << 63:
+        return None
     where = np.array([address], dtype=np.int64)
     if bool(is_itab(side, where)[0]):
         inter, concrete = (int(side.words_at(where + at)[0]) for at in (0, 8))
-        names = type_at(side, concrete), type_at(side, inter)
+        names = _type_name(side, concrete), _type_name(side, inter)
         return f"{names[0]} as {names[1]}" if all(names) else None
+    return _type_name(side, address)
+
+
+def _type_name(side: Side, address: int) -> str | None:
+    if not 0 <= address < 1 << 63:
+        return None
+    where = np.array([address], dtype=np.int64)
     if not bool(type_hash(side, where)[1][0]):
         return None
     flags, offset = side.image.u32(address + 20), side.image.u32(address + 40)
@@ -65,7 +74,7 @@ def _name(side: Side, address: int) -> str | None:
 
 def text_at(side: Side, address: int, length: int) -> str | None:
     """The string of `length` bytes at `address` in quotes, shortened; None when it is no text."""
-    if length <= 0:
+    if length <= 0 or not 0 <= address < 1 << 63:
         return None
     shown = min(length, 4 * MAX_TEXT)
     if int(side.image.offsets(np.array([address]), shown)[0]) < 0:

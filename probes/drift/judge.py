@@ -209,6 +209,11 @@ def _absolute(meaning: Meaning, a: Insn, b: Insn) -> bool:
     return meaning.old.image.mapped(both[0]) and meaning.new.image.mapped(both[1])
 
 
+def _signed(number: int) -> int:
+    """The number as a 64-bit register holds it: damaged code computes addresses beyond any."""
+    return (number + (1 << 63)) % (1 << 64) - (1 << 63)
+
+
 def _resolve(meaning: Meaning, references: list[Reference]) -> None:
     if not references:
         return
@@ -219,7 +224,7 @@ def _resolve(meaning: Meaning, references: list[Reference]) -> None:
         )
         for r in references
     ]
-    table = np.array(list(wanted), dtype=np.int64)
+    table = np.array([[_signed(number) for number in key] for key in wanted], dtype=np.int64)
     kind = table[:, 2].astype(np.uint8)
     same = meaning.same(table[:, 0].copy(), table[:, 1].copy(), kind, table[:, 3].copy(), strict=False)
     for reference, row in zip(references, rows, strict=True):

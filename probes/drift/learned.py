@@ -15,19 +15,25 @@ from probes.binary.image import I64
 class Learned:
     """A partial one-to-one map of addresses. `old` is sorted, `new` belongs to it; both int64, shape (k,)."""
 
-    def __init__(self, old: I64, new: I64, voters: I64) -> None:
-        """Learn from votes: `old[i]` and `new[i]` were referred to at the same place of function pair `voters[i]`."""
+    def __init__(self, old: I64, new: I64, voters: I64, *, identity: bool = False) -> None:
+        """Learn from votes: `old[i]` and `new[i]` were referred to at the same place of function pair `voters[i]`.
+
+        With `identity`, nothing moved, and there is nothing to learn.
+        """
+        self.identity = identity
+        if identity:
+            old = new = voters = np.zeros(0, dtype=np.int64)
         self.old, self.new = _elect(old, new, voters)
         order = np.argsort(self.new)
         self._new_sorted, self._old_by_new = self.new[order], self.old[order]
 
     def forward(self, addresses: I64) -> I64:
         """NEW's address for each of OLD's, -1 where nothing was learned."""
-        return _look_up(self.old, self.new, addresses)
+        return addresses if self.identity else _look_up(self.old, self.new, addresses)
 
     def backward(self, addresses: I64) -> I64:
         """OLD's address for each of NEW's, -1 where nothing was learned."""
-        return _look_up(self._new_sorted, self._old_by_new, addresses)
+        return addresses if self.identity else _look_up(self._new_sorted, self._old_by_new, addresses)
 
     def same(self, old: I64, new: I64) -> npt.NDArray[np.bool_]:
         """Whether each pair is one variable."""

@@ -36,7 +36,9 @@ class Pairing:
 
 def match(old: Side, new: Side) -> Pairing:
     """Pair the functions of both sides one to one."""
-    ours, theirs = _keys(old), _keys(new)
+    new.table.share_names(old.table)
+    ours = _keys(old)
+    theirs = ours if new.table.names is old.table.names else _keys(new)
     pair = np.full(len(ours), -1, dtype=np.int64)
     back = np.full(len(theirs), -1, dtype=np.int64)
     if ours == theirs and bool((old.text.size == new.text.size).all()):
@@ -53,7 +55,7 @@ def match(old: Side, new: Side) -> Pairing:
 def _keys(side: Side) -> list[str]:
     """Names, without the hash of the source file that cgo writes into some."""
     names = side.table.names
-    if "_cgo_" not in side.table.name_bytes.decode("latin-1"):
+    if b"_cgo_" not in side.table.name_bytes:
         return names
     return [_CGO.sub("_cgo_", n) if "_cgo_" in n else n for n in names]
 

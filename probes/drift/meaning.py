@@ -13,6 +13,7 @@ from probes.binary.image import I64, U64
 from probes.drift import literals
 from probes.drift.learned import Learned
 from probes.drift.side import FOREIGN, NOWHERE, READONLY, TEXT, WRITABLE, Side, distinct
+from probes.drift.unmoved import nothing_moved
 from probes.drift.windows import LEA
 
 Bools = npt.NDArray[np.bool_]
@@ -36,8 +37,9 @@ class Meaning:
 
     def __init__(self, old: Side, new: Side, pair: I64) -> None:
         self.old, self.new, self.pair = old, new, pair
-        self.learned = Learned(*(np.zeros(0, dtype=np.int64),) * 3)
-        self.starts = old.data_starts, new.data_starts
+        self.unmoved = nothing_moved(old, new, pair)
+        self.learned = Learned(*(np.zeros(0, dtype=np.int64),) * 3, identity=self.unmoved)
+        self._starts: tuple[I64, I64] | None = None
         self._names: tuple[I64, I64] | None = None
 
     def functions(self, old: I64, new: I64) -> Bools:
@@ -49,7 +51,7 @@ class Meaning:
 
     def learn(self, old: I64, new: I64, voters: I64) -> None:
         """Take references at the same place of paired functions as votes for which variable is which."""
-        self.learned = Learned(old, new, voters)
+        self.learned = Learned(old, new, voters, identity=self.unmoved)
 
     def same(self, old: I64, new: I64, kind: npt.NDArray[np.uint8], need: I64, *, strict: bool = True) -> Bools:
         """Whether `old[i]` and `new[i]` mean the same, shape (k,).
@@ -141,7 +143,14 @@ class Meaning:
     def note_starts(self, old: I64, new: I64) -> None:
         """Note addresses that code takes: something begins there."""
         ours, theirs = self.starts
-        self.starts = distinct(np.concatenate((ours, old))), distinct(np.concatenate((theirs, new)))
+        self._starts = distinct(np.concatenate((ours, old))), distinct(np.concatenate((theirs, new)))
+
+    @property
+    def starts(self) -> tuple[I64, I64]:
+        """Read-only addresses of either side at which something is known to begin, sorted."""
+        if self._starts is None:
+            self._starts = self.old.data_starts, self.new.data_starts
+        return self._starts
 
     def reach(self, old: I64, new: I64) -> I64:
         """Bytes up to where, on either side, something else is known to begin; `LOOK_AHEAD` at most."""

@@ -7,6 +7,7 @@ outside of every operand that means the same, or when an operand means something
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,12 +17,13 @@ from probes.binary.image import I64
 from probes.binary.source import U8
 from probes.drift import windows, windows_arm64
 from probes.drift.meaning import Meaning
-from probes.drift.side import NOWHERE, READONLY, TEXT, Side
+from probes.drift.side import NOWHERE, READONLY, TEXT
 from probes.drift.windows import CODE, COVER, LEA, MEMORY, Windows
 
 BLOCK = 2 << 20
 """Bytes of code a block: the intermediate arrays stay in the cache, and memory stays flat."""
 
+WORKERS = 2
 WIDEST = 32
 """Bytes that one instruction can read or write."""
 
@@ -53,8 +55,6 @@ class _Block:
     old_base: I64
     new_base: I64
     starts: I64
-    first: int
-    last: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +76,17 @@ def scan(meaning: Meaning, old_rows: I64, new_rows: I64) -> Scan:
     """
     order = np.argsort(old_rows, kind="stable")
     old_rows, new_rows = old_rows[order], new_rows[order]
-    old, new = meaning.old, meaning.new
-    sizes = old.text.size[old_rows]
+    sizes = meaning.old.text.size[old_rows]
     offsets = np.concatenate(([0], np.cumsum(sizes)))
     differs = np.zeros(old_rows.size, dtype=np.bool_)
     rests: list[_Rest] = []
-    for block in _blocks(old, new, old_rows, new_rows, sizes):
-        rest = _examine(block, meaning, int(offsets[block.first]))
-        different = np.flatnonzero(block.old != block.new) + int(offsets[block.first])
-        if different.size:
-            differs[np.unique(np.searchsorted(offsets, different, side="right") - 1)] = True
-        rests.append(rest)
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for different, rest in pool.map(
+            lambda s: _examine(_block(meaning, old_rows[s], new_rows[s]), meaning, int(offsets[s.start])),
+            _slices(sizes),
+        ):
+            differs[np.searchsorted(offsets, different, side="right") - 1] = True
+            rests.append(rest)
     places, unexplained = _settle(meaning, rests, offsets)
     back = np.empty_like(order)
     back[order] = np.arange(order.size)
@@ -97,30 +97,28 @@ def scan(meaning: Meaning, old_rows: I64, new_rows: I64) -> Scan:
     )
 
 
-def _blocks(old: Side, new: Side, old_rows: I64, new_rows: I64, sizes: I64) -> Iterator[_Block]:
-    """Consecutive pairs, about `BLOCK` bytes at a time, cut into runs that moved by one distance without a gap."""
-    old_at = old.image.offsets(old.text.entry[old_rows], 1)
-    new_at = new.image.offsets(new.text.entry[new_rows], 1)
+def _slices(sizes: I64) -> Iterator[slice]:
+    """Consecutive pairs, about `BLOCK` bytes at a time."""
     total = np.cumsum(sizes)
     first = 0
-    while first < old_rows.size:
+    while first < sizes.size:
         base = int(total[first - 1]) if first else 0
         last = max(first + 1, int(np.searchsorted(total, base + BLOCK, side="right")))
-        rows = slice(first, last)
-        a, b, n = old_at[rows], new_at[rows], sizes[rows]
-        starts = np.concatenate(([0], np.cumsum(n)[:-1]))
-        old_bytes = _gather(old.image.data, a, n)
-        new_bytes = _gather(new.image.data, b, n)
-        yield _Block(
-            old_bytes,
-            new_bytes,
-            old.text.entry[old_rows[rows]],
-            new.text.entry[new_rows[rows]],
-            starts,
-            first,
-            last,
-        )
+        yield slice(first, last)
         first = last
+
+
+def _block(meaning: Meaning, old_rows: I64, new_rows: I64) -> _Block:
+    """The code of some pairs, one function behind the other."""
+    old, new = meaning.old, meaning.new
+    sizes = old.text.size[old_rows]
+    return _Block(
+        old=_gather(old.image.data, old.image.offsets(old.text.entry[old_rows], 1), sizes),
+        new=_gather(new.image.data, new.image.offsets(new.text.entry[new_rows], 1), sizes),
+        old_base=old.text.entry[old_rows],
+        new_base=new.text.entry[new_rows],
+        starts=np.concatenate(([0], np.cumsum(sizes)[:-1])),
+    )
 
 
 def _gather(data: U8, at: I64, sizes: I64) -> U8:
@@ -128,7 +126,8 @@ def _gather(data: U8, at: I64, sizes: I64) -> U8:
     return np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.uint8)
 
 
-def _examine(block: _Block, meaning: Meaning, base: int) -> _Rest:
+def _examine(block: _Block, meaning: Meaning, base: int) -> tuple[I64, _Rest]:
+    """Global positions of the bytes that differ, and what is left open. Runs beside others: numpy lets go of the lock."""
     find = _FINDERS[meaning.old.image.arch]
     found = find(block.old, block.new, block.old_base, block.new_base, block.starts)
     different = block.old != block.new
@@ -154,7 +153,7 @@ def _examine(block: _Block, meaning: Meaning, base: int) -> _Rest:
     if open_rows.size and found.chance:
         alone = ~_overlaps(found.position[open_rows], found.position[certain])
         open_rows, need = open_rows[alone], need[alone]
-    return _Rest(
+    return np.flatnonzero(different) + base, _Rest(
         bytes=np.flatnonzero(different & ~covered) + base,
         position=found.position[open_rows] + base,
         old=found.old[open_rows],

@@ -11,6 +11,9 @@ from probes.binary.image import I64
 GRANULE = 16
 """Bytes. The linker aligns functions to 16 (arm64) or 32 (amd64): cmd/link/internal/*/l.go funcAlign."""
 
+MAX_PAD = 64
+"""Bytes of padding that are taken off all functions at once, one after the other."""
+
 PAD = {"amd64": 0xCC, "arm64": 0x00}  # INT3, and zero words: cmd/link/internal/ld.Target, CodePad
 
 
@@ -38,18 +41,23 @@ class TextIndex:
         size = np.where(offsets >= 0, np.clip(self.end, self.entry, np.maximum(span_end, self.entry)) - self.entry, 0)
         pad = PAD[image.arch]
         active = np.flatnonzero(size > 0)
-        while active.size:
+        for _ in range(MAX_PAD):
+            if not active.size:
+                break
             last = image.data[offsets[active] + size[active] - 1]
             active = active[last == pad]
             size[active] -= 1
             active = active[size[active] > 0]
+        for row in active.tolist():  # a padding longer than any linker's
+            code = image.data[offsets[row] : offsets[row] + size[row]].tobytes()
+            size[row] = len(code.rstrip(bytes([pad])))
         if image.arch == "arm64":
             size = (size + 3) & ~np.int64(3)
         return size
 
     def _index(self) -> npt.NDArray[np.int32] | None:
         aligned = not bool(((self.entry - self.start) % GRANULE).any()) and bool((self.end >= self.entry).all())
-        if not aligned or self.stop - self.start > 1 << 31:
+        if not aligned or self.stop - self.start > self.table.image.data.size:
             return None
         counts = -(-(self.end - self.entry) // GRANULE)
         return np.repeat(np.arange(len(self.entry), dtype=np.int32), counts)
