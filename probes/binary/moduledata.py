@@ -58,6 +58,8 @@ class ModuleData:
     """[noptrdata, enoptrdata) and [data, edata)."""
     bss: tuple[tuple[int, int], ...]
     """[bss, ebss) and [noptrbss, enoptrbss)."""
+    gcdata: int
+    gcbss: int
     types: int
     etypes: int
     rodata: int
@@ -194,6 +196,8 @@ def _read(image: Image, address: int, words: U64, layout: lay.ModuleLayout, *, b
         etext=word(lay.M_ETEXT),
         data=((word(lay.M_NOPTRDATA), word(lay.M_ENOPTRDATA)), (word(lay.M_DATA), word(lay.M_EDATA))),
         bss=((word(lay.M_BSS), word(lay.M_EBSS)), (word(lay.M_NOPTRBSS), word(lay.M_ENOPTRBSS))),
+        gcdata=word(layout.types - 16),
+        gcbss=word(layout.types - 8),
         types=types,
         etypes=word(layout.etypes),
         rodata=word(layout.rodata),

@@ -7,15 +7,21 @@ import struct
 
 import numpy as np
 
+from probes.binary.image import I64
 from probes.drift.meaning import is_itab, type_hash
 from probes.drift.side import READONLY, TEXT, WRITABLE, Side
 
 MAX_TEXT = 40
 
 
+def _one(address: int) -> I64:
+    """One address as an array, as a 64-bit register holds it: damaged code computes addresses beyond any."""
+    return np.array([(address + (1 << 63)) % (1 << 64) - (1 << 63)], dtype=np.int64)
+
+
 def function_at(side: Side, address: int) -> str | None:
     """The function that holds `address`, with the offset when it is not the entry; None outside of Go's text."""
-    row = int(side.text.index(np.array([address]))[0]) if 0 <= address < 1 << 63 else -1
+    row = int(side.text.index(_one(address))[0])
     if row < 0:
         return None
     offset = address - int(side.text.entry[row])
@@ -24,9 +30,9 @@ def function_at(side: Side, address: int) -> str | None:
 
 def symbol_at(side: Side, address: int) -> str | None:
     """The named data that holds `address`; None in stripped files."""
-    if side.symbols is None or not 0 <= address < 1 << 63:
+    if side.symbols is None:
         return None
-    row = int(side.symbols.find(np.array([address]))[0])
+    row = int(side.symbols.find(_one(address))[0])
     if row < 0:
         return None
     offset = address - int(side.symbols.start[row])
@@ -35,9 +41,7 @@ def symbol_at(side: Side, address: int) -> str | None:
 
 def type_at(side: Side, address: int) -> str | None:
     """Name of the type descriptor at `address`, or of the pair of an itab; None when neither is there."""
-    if not 0 <= address < 1 << 63:
-        return None
-    where = np.array([address], dtype=np.int64)
+    where = _one(address)
     if bool(is_itab(side, where)[0]):
         inter, concrete = (int(side.words_at(where + at)[0]) for at in (0, 8))
         names = _type_name(side, concrete), _type_name(side, inter)
@@ -46,9 +50,7 @@ def type_at(side: Side, address: int) -> str | None:
 
 
 def _type_name(side: Side, address: int) -> str | None:
-    if not 0 <= address < 1 << 63:
-        return None
-    where = np.array([address], dtype=np.int64)
+    where = _one(address)
     if not bool(type_hash(side, where)[1][0]):
         return None
     flags, offset = side.image.u32(address + 20), side.image.u32(address + 40)
@@ -74,10 +76,10 @@ def _name(side: Side, address: int) -> str | None:
 
 def text_at(side: Side, address: int, length: int) -> str | None:
     """The string of `length` bytes at `address` in quotes, shortened; None when it is no text."""
-    if length <= 0 or not 0 <= address < 1 << 63:
+    if length <= 0:
         return None
     shown = min(length, 4 * MAX_TEXT)
-    if int(side.image.offsets(np.array([address]), shown)[0]) < 0:
+    if int(side.image.offsets(_one(address), shown)[0]) < 0:
         return None
     raw = side.image.bytes(address, shown).tobytes()
     try:
@@ -97,7 +99,7 @@ def quoted(text: str) -> str:
 
 def number_at(side: Side, address: int, width: int, *, is_float: bool) -> str | None:
     """The number of `width` bytes at `address`."""
-    if width not in {4, 8} or int(side.image.offsets(np.array([address]), width)[0]) < 0:
+    if width not in {4, 8} or int(side.image.offsets(_one(address), width)[0]) < 0:
         return None
     raw = side.image.bytes(address, width).tobytes()
     if is_float:
@@ -108,7 +110,7 @@ def number_at(side: Side, address: int, width: int, *, is_float: bool) -> str | 
 
 def region_at(side: Side, address: int) -> int:
     """Region of one address (see `side`)."""
-    return int(side.regions(np.array([address], dtype=np.int64))[0])
+    return int(side.regions(_one(address))[0])
 
 
 def anything_at(side: Side, address: int) -> str:

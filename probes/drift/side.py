@@ -63,9 +63,10 @@ class Side:
 
     @cached_property
     def boundaries(self) -> dict[int, str]:
-        """Addresses that the linker defines as ends of regions; code refers to them by name."""
+        """Addresses that the linker defines as ends of regions; code refers to them by name, or to empty things there."""
         module = self.module
-        out = {module.text: "text", module.etext: "etext", module.types: "types", module.etypes: "etypes"}
+        out = {module.gcdata: "gcdata", module.gcbss: "gcbss", module.rodata: "rodata", module.gofunc: "gofunc"}
+        out |= {module.text: "text", module.etext: "etext", module.types: "types", module.etypes: "etypes"}
         for name, (start, end) in zip(("noptrdata", "data"), module.data, strict=True):
             out.update({start: name, end: "e" + name})
         for name, (start, end) in zip(("bss", "noptrbss"), module.bss, strict=True):

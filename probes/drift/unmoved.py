@@ -29,18 +29,20 @@ def nothing_moved(old: Side, new: Side, pair: I64) -> bool:
         and (ours.data, ours.bss, ours.types, ours.etypes) == (theirs.data, theirs.bss, theirs.types, theirs.etypes)
         and np.array_equal(old.text.entry, new.text.entry)
         and np.array_equal(pair, np.arange(pair.size))
-        and _same_data(old.image, new.image)
+        and _same_data(old.image, new.image, old.text.start, old.text.stop)
     )
 
 
-def _same_data(old: Image, new: Image) -> bool:
+def _same_data(old: Image, new: Image, start: int, stop: int) -> bool:
+    """Whether everything in the file but Go's text, which runs from `start` to `stop`, is equal."""
     skipped = [s for s in old.elf.sections if s.name.startswith(_UNREAD)]
     if skipped != [s for s in new.elf.sections if s.name.startswith(_UNREAD)]:
         return False
     for span in old.spans:
-        if span.executable and not span.writable:
-            continue
         places = _differing(old, new, span)
+        if span.executable:  # it may hold constants too (ld -z noseparate-code); only Go's own code may differ
+            text = places - span.offset + span.start
+            places = places[(text < start) | (text >= stop)]
         for section in skipped:
             places = places[(places < section.offset) | (places >= section.offset + section.size)]
         if places.size:
