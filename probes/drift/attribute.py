@@ -36,6 +36,14 @@ def suspects(table: FuncTable, row: int, places: tuple[int, ...]) -> tuple[set[s
     return names, covered
 
 
+def inlined_names(table: FuncTable, row: int) -> set[str]:
+    """Names of all functions that are inlined in one."""
+    try:
+        return {call.name for call in table.inline_tree(row)}
+    except MalformedTable:
+        return set()
+
+
 def inlined_from(
     own: str,
     old: tuple[FuncTable, int],
@@ -48,8 +56,11 @@ def inlined_from(
     """The functions whose inlined copies explain a change.
 
     `changed` and `unchanged`: names of functions with a body of their own, compared directly. An inlined function without
-    one can only be blamed when all of the change lies in inlined code.
+    one can only be blamed when all of the change lies in inlined code. Where the places are not known, every changed
+    function that is inlined on both sides is named.
     """
+    if not found.old_places and not found.new_places:
+        return tuple(sorted((inlined_names(*old) & inlined_names(*new) & changed) - {own}))
     ours, all_old = suspects(*old, found.old_places)
     theirs, all_new = suspects(*new, found.new_places)
     if not found.old_places:

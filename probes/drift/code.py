@@ -21,8 +21,12 @@ from probes.drift.side import Side
 from probes.drift.unmoved import same_bytes
 from probes.errors import MalformedTable
 
-DECODE_BUDGET = 16 << 20
-"""Bytes of code, both sides together, that are decoded. A new toolchain changes everything, and is told anyway."""
+LEVEL_BUDGET = 64 << 20
+RESIZED_BUDGET = 6 << 20
+EXPLAIN_BUDGET = 1 << 20
+"""Bytes of code, both sides together, that are decoded: to judge equally long pairs (only up to their suspicious places),
+to see whether others differ by padding only, and to explain. A new toolchain changes everything; a pair that is not
+decoded counts as changed if it was resized or holds an unexplained byte, else as undecided."""
 
 _EXPORTED = re.compile(r"\.[A-Z][^.]*$")
 
@@ -78,14 +82,44 @@ def _worth_telling(old: Side, new: Side, pairing: Pairing) -> list[int]:
 def _judge(
     meaning: Meaning, places: dict[int, list[int] | None], pairing: Pairing
 ) -> tuple[list[Judgement], list[int]]:
-    """Judge as many pairs as the budget allows, smallest first; the others' rows are returned beside."""
-    rows = np.array(sorted(places), dtype=np.int64)
-    sizes = meaning.old.text.size[rows] + meaning.new.text.size[pairing.pair[rows]]
+    """Judge as many pairs as the budgets allow, smallest first; the others' rows are returned beside."""
+    chosen: list[int] = []
+    beyond: list[int] = []
+    for resized, budget in ((False, LEVEL_BUDGET), (True, RESIZED_BUDGET)):
+        rows = np.array([r for r, found in places.items() if (found is None) == resized], dtype=np.int64)
+        within = _within(_sizes(meaning, rows), budget)
+        chosen += rows[within].tolist()
+        beyond += rows[~within].tolist()
+    return judge(meaning, ((r, int(pairing.pair[r]), places[r]) for r in sorted(chosen))), beyond
+
+
+def _sizes(meaning: Meaning, rows: I64) -> I64:
+    """Bytes of code of some pairs, both sides together."""
+    return meaning.old.text.size[rows] + meaning.new.text.size[meaning.pair[rows]]
+
+
+def _within(sizes: I64, budget: int) -> npt.NDArray[np.bool_]:
+    """The smallest ones that fit into the budget."""
     order = np.argsort(sizes, kind="stable")
-    within = np.zeros(rows.size, dtype=np.bool_)
-    within[order[np.cumsum(sizes[order]) <= DECODE_BUDGET]] = True
-    judged = judge(meaning, ((r, int(pairing.pair[r]), places[r]) for r in rows[within].tolist()))
-    return judged, rows[~within].tolist()
+    out = np.zeros(sizes.size, dtype=np.bool_)
+    out[order[np.cumsum(sizes[order]) <= budget]] = True
+    return out
+
+
+def _worth_explaining(meaning: Meaning, changed: dict[int, Judgement]) -> set[int]:
+    """Rows that are explained in full: the program's own packages first, then the standard library's."""
+    rows = np.array(list(changed), dtype=np.int64)
+    library = np.array([not _own_code(meaning.old.table.names[r]) for r in rows.tolist()], dtype=np.bool_)
+    # Library code only gets what is left over: it counts as if it came after all of the program's own.
+    sizes = _sizes(meaning, rows)
+    order = np.lexsort((sizes, library))
+    return set(rows[order[np.cumsum(sizes[order]) <= EXPLAIN_BUDGET]].tolist())
+
+
+def _own_code(name: str) -> bool:
+    """Whether a function is not of the standard library, whose import paths have no dot in their first element."""
+    package = package_of(name)
+    return package == "main" or "." in package.split("/", 1)[0]
 
 
 def _changes(
@@ -93,7 +127,8 @@ def _changes(
 ) -> tuple[FunctionChange, ...]:
     old, new = meaning.old, meaning.new
     names = new.table.names
-    explained = {row: explain(meaning, found) for row, found in changed.items()}
+    full = _worth_explaining(meaning, changed)
+    explained = {row: explain(meaning, found, brief=row not in full) for row, found in changed.items()}
     blamed = {names[int(pairing.pair[r])] for r in (*changed, *blind)}
     innocent = {names[int(pairing.pair[r])] for r in calm.tolist()} if changed else set()
     out = []

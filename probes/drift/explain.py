@@ -26,13 +26,13 @@ class Explanation:
     new_places: tuple[int, ...]
 
 
-def explain(meaning: Meaning, found: Judgement) -> Explanation:
-    """Explain one changed pair."""
+def explain(meaning: Meaning, found: Judgement, *, brief: bool = False) -> Explanation:
+    """Explain one changed pair; `brief`: where two bodies differ by structure, say no more than that."""
     old_size, new_size = int(meaning.old.text.size[found.old_row]), int(meaning.new.text.size[found.new_row])
-    if not found.decoded:
-        return Explanation(_sizes(old_size, new_size) or "code bytes differ", (), ())
     if found.lockstep:
         return _lockstep(meaning, found)
+    if brief or not found.decoded:
+        return Explanation(_sizes(old_size, new_size) or "other instructions", (), ())
     return _structure(meaning, found, _sizes(old_size, new_size))
 
 

@@ -20,6 +20,8 @@ Bools = npt.NDArray[np.bool_]
 
 ENOUGH = 64
 """Equal bytes that settle identity where nothing says how many count."""
+TYPE_BYTES = 136
+"""The largest fixed part of a descriptor, a map's (abi.SwissMapType)."""
 VECTOR_BYTES = 256
 """Beyond so many bytes, few references are left, and each is compared by itself."""
 MAX_NEED = 1 << 20
@@ -131,6 +133,17 @@ class Meaning:
             rest = rest[~equal]
         if rest.size:
             out[rest] = literals.same(self, old[rest], new[rest], need[rest])
+            rest = rest[~out[rest]]
+        if rest.size:
+            out[rest] = self._inside_types(old[rest], new[rest])
+        return out
+
+    def _inside_types(self, old: I64, new: I64) -> Bools:
+        """Whether addresses lead to the same place inside of descriptors of one type (reflect copies prototypes)."""
+        out = np.zeros(old.shape, dtype=np.bool_)
+        for back in range(8, TYPE_BYTES, 8):
+            rows = np.flatnonzero(~out)
+            out[rows] = self.types(old[rows] - back, new[rows] - back)
         return out
 
     def _wanted(self, old: I64, new: I64, kind: npt.NDArray[np.uint8], need: I64, *, strict: bool) -> I64:
