@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from dataclasses import dataclass
 
 from probes.binary.functable import MAX_INLINE_DEPTH, FuncTable
 from probes.drift.explain import Explanation
 from probes.errors import MalformedTable
+
+
+@dataclass(frozen=True, slots=True)
+class Blame:
+    """Names of functions with a body of their own that was compared directly: with what outcome."""
+
+    changed: set[str]
+    unchanged: set[str]
 
 
 def suspects(table: FuncTable, row: int, places: tuple[int, ...]) -> tuple[set[str], bool]:
@@ -49,27 +58,24 @@ def inlined_from(
     old: tuple[FuncTable, int],
     new: tuple[FuncTable, int],
     found: Explanation,
-    *,
-    changed: set[str],
-    unchanged: set[str],
+    blame: Blame,
 ) -> tuple[str, ...]:
     """The functions whose inlined copies explain a change.
 
-    `changed` and `unchanged`: names of functions with a body of their own, compared directly. An inlined function without
-    one can only be blamed when all of the change lies in inlined code. Where the places are not known, every changed
+    An inlined function without a body of its own can only be blamed when all of the change lies in inlined code. Where the places are not known, every changed
     function that is inlined on both sides is named.
     """
     if not found.old_places and not found.new_places:
-        return tuple(sorted((inlined_names(*old) & inlined_names(*new) & changed) - {own}))
+        return tuple(sorted((inlined_names(*old) & inlined_names(*new) & blame.changed) - {own}))
     ours, all_old = suspects(*old, found.old_places)
     theirs, all_new = suspects(*new, found.new_places)
     if not found.old_places:
         all_old = True
     if not found.new_places:
         all_new = True
-    names = (ours | theirs) - unchanged - {own}
+    names = (ours | theirs) - blame.unchanged - {own}
     if not (all_old and all_new):
-        names &= changed
+        names &= blame.changed
     return tuple(sorted(names))
 
 

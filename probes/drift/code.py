@@ -10,7 +10,7 @@ import numpy.typing as npt
 from probes.binary.functable import package_of
 from probes.binary.health import BOUNDARIES
 from probes.binary.image import I64
-from probes.drift.attribute import inlined_from, location
+from probes.drift.attribute import Blame, inlined_from, location
 from probes.drift.explain import Explanation, explain
 from probes.drift.facts import ChangeKind, FunctionChange, FunctionDrift, FunctionRef, Rename
 from probes.drift.judge import Judgement, judge
@@ -51,9 +51,8 @@ def compare_functions(old: Side, new: Side) -> FunctionDrift:
     changed = {j.old_row: j for j in judged if j.changed}
     undecided = [r for r in unread if r not in certain]
     blind = [r for r in unread if r in certain]
-    for row in rows[old.table.args[rows] != new.table.args[partners]].tolist():
-        if row not in changed and row not in undecided:
-            blind.append(row)
+    signatures = rows[old.table.args[rows] != new.table.args[partners]].tolist()
+    blind += [row for row in signatures if row not in changed and row not in undecided and row not in blind]
     differs = np.zeros(len(old.table), dtype=np.bool_)
     differs[level] = result.differs
     differs[rows[~equal_size]] = True
@@ -68,15 +67,11 @@ def compare_functions(old: Side, new: Side) -> FunctionDrift:
         moved=int(differs[calm].sum()),
         added=_refs(new, pairing.back),
         removed=_refs(old, pairing.pair),
-        renamed=tuple(Rename(names[r], new.table.names[int(pairing.pair[r])]) for r in _worth_telling(old, new, pairing)),
+        renamed=tuple(Rename(names[r], new.table.names[int(pairing.pair[r])]) for r in pairing.renamed),
         changed=_changes(meaning, pairing, changed, blind, calm),
         undecided=tuple(names[r] for r in undecided),
         remapped=_remapped(old, new, pairing.pair),
     )
-
-
-def _worth_telling(old: Side, new: Side, pairing: Pairing) -> list[int]:
-    return [r for r in pairing.renamed if old.table.names[r] != new.table.names[int(pairing.pair[r])]]
 
 
 def _judge(
@@ -131,6 +126,7 @@ def _changes(
     explained = {row: explain(meaning, found, brief=row not in full) for row, found in changed.items()}
     blamed = {names[int(pairing.pair[r])] for r in (*changed, *blind)}
     innocent = {names[int(pairing.pair[r])] for r in calm.tolist()} if changed else set()
+    blame = Blame(blamed, innocent - blamed)
     out = []
     for row in sorted((*changed, *blind)):
         other = int(pairing.pair[row])
@@ -146,8 +142,7 @@ def _changes(
                     (old.table, row),
                     (new.table, other),
                     found,
-                    changed=blamed,
-                    unchanged=innocent - blamed,
+                    blame,
                 ),
                 detail=_detail(old, new, row, other, found),
                 file=file,

@@ -61,7 +61,7 @@ class Arm64Code:
 
     def is_nop(self, index: int) -> bool:
         """Whether instruction `index` only pads."""
-        return self._words[self._starts[index]] == 0xD503201F
+        return bool(self._words[self._starts[index]] == 0xD503201F)
 
     def targets(self) -> Iterator[tuple[int, int, int]]:
         """(index, kind, address) of the instructions that refer to an address."""
@@ -78,8 +78,10 @@ class Arm64Code:
         if found is None:
             word = self._starts[index]
             pc = self.address + 4 * word
-            found = _branch(self._words[word], pc, 4 * word) or self._page_at(word) or _plain(
-                self._words[word], pc, 4 * word
+            found = (
+                _branch(self._words[word], pc, 4 * word)
+                or self._page_at(word)
+                or _plain(self._words[word], pc, 4 * word)
             )
             self._known[index] = found
         return found

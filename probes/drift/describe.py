@@ -10,6 +10,7 @@ import numpy as np
 from probes.binary.image import I64
 from probes.drift.meaning import is_itab, type_hash
 from probes.drift.side import READONLY, TEXT, WRITABLE, Side
+from probes.errors import MalformedTable
 
 MAX_TEXT = 40
 
@@ -70,7 +71,7 @@ def _name(side: Side, address: int) -> str | None:
         else:
             length, start = (raw[1] & 0x7F) | raw[2] << 7, 3
         return side.image.bytes(address + start, length).tobytes().decode("utf-8", "replace")
-    except Exception:  # noqa: BLE001 - a name is decoration; without it there is still the address
+    except MalformedTable:
         return None
 
 
@@ -97,15 +98,12 @@ def quoted(text: str) -> str:
     return json.dumps(short, ensure_ascii=False)
 
 
-def number_at(side: Side, address: int, width: int, *, is_float: bool) -> str | None:
-    """The number of `width` bytes at `address`."""
-    if width not in {4, 8} or int(side.image.offsets(_one(address), width)[0]) < 0:
+def number_at(side: Side, address: int, width: int) -> str | None:
+    """The floating-point number of `width` bytes (4 or 8) at `address`."""
+    if width not in {4, 8} or int(side.image.offsets(np.array([address]), width)[0]) < 0:
         return None
     raw = side.image.bytes(address, width).tobytes()
-    if is_float:
-        value = struct.unpack("<d" if width == 8 else "<f", raw)[0]
-        return f"{value:.9g}"
-    return str(int.from_bytes(raw, "little", signed=True))
+    return f"{struct.unpack('<d' if width == 8 else '<f', raw)[0]:.9g}"
 
 
 def region_at(side: Side, address: int) -> int:

@@ -75,31 +75,40 @@ def _join(parts: list[str]) -> str:
 
 
 def _reference(meaning: Meaning, reference: Reference, found: Judgement) -> str:
-    a, b = found.old.insn(reference.old_index), found.new.insn(reference.new_index)
     if reference.kind in {CALL, BRANCH}:
         verb = "calls" if reference.kind == CALL else "jumps to"
         return f"{verb} {anything_at(meaning.new, reference.new)} instead of {anything_at(meaning.old, reference.old)}"
     ours, theirs = type_at(meaning.old, reference.old), type_at(meaning.new, reference.new)
     if ours and theirs:
         return f"type {ours} → {theirs}"
-    before = text_at(meaning.old, reference.old, reference.old_need) if reference.kind == LEA else None
-    after = text_at(meaning.new, reference.new, reference.new_need) if reference.kind == LEA else None
-    if before and after:
-        return _texts(meaning, reference) if before == after else f"string {before} → {after}"
-    function = function_at(meaning.old, reference.old), function_at(meaning.new, reference.new)
-    if all(function):
-        return f"function {function[0]} → {function[1]}"
-    if reference.kind == MEMORY:
-        numbers = (
-            number_at(meaning.old, reference.old, a.width, is_float=a.is_float),
-            number_at(meaning.new, reference.new, b.width, is_float=b.is_float),
-        )
-        if a.is_float and all(numbers) and numbers[0] != numbers[1]:
+    return _string(meaning, reference) or _function(meaning, reference) or _data(meaning, reference, found)
+
+
+def _string(meaning: Meaning, reference: Reference) -> str | None:
+    if reference.kind != LEA:
+        return None
+    before = text_at(meaning.old, reference.old, reference.old_need)
+    after = text_at(meaning.new, reference.new, reference.new_need)
+    if not before or not after:
+        return None
+    return _texts(meaning, reference) if before == after else f"string {before} → {after}"
+
+
+def _function(meaning: Meaning, reference: Reference) -> str | None:
+    before, after = function_at(meaning.old, reference.old), function_at(meaning.new, reference.new)
+    return f"function {before} → {after}" if before and after else None
+
+
+def _data(meaning: Meaning, reference: Reference, found: Judgement) -> str:
+    a, b = found.old.insn(reference.old_index), found.new.insn(reference.new_index)
+    if reference.kind == MEMORY and a.is_float:
+        numbers = number_at(meaning.old, reference.old, a.width), number_at(meaning.new, reference.new, b.width)
+        if all(numbers) and numbers[0] != numbers[1]:
             return f"constant {numbers[0]} → {numbers[1]}"
-    names = anything_at(meaning.old, reference.old), anything_at(meaning.new, reference.new)
-    if names[0] != names[1]:
-        return f"uses {names[1]} instead of {names[0]}"
-    return "uses another variable" if names[0] == "a variable" else "constant data changed"
+    before, after = anything_at(meaning.old, reference.old), anything_at(meaning.new, reference.new)
+    if before != after:
+        return f"uses {after} instead of {before}"
+    return "uses another variable" if before == "a variable" else "constant data changed"
 
 
 def _texts(meaning: Meaning, reference: Reference) -> str:
@@ -143,7 +152,7 @@ def _list(names: list[str], one: str, many: str) -> str:
 def _uses(meaning: Meaning, row: int, code: Code, *, new_side: bool) -> Counter[tuple[str, str]]:
     """What a body calls and which strings it takes, with their counts. Calls of OLD go by their names in NEW."""
     side = meaning.new if new_side else meaning.old
-    _, follows = decoder_for(side.image.arch)
+    follows = decoder_for(side.image.arch).follows
     own, size = int(side.text.entry[row]), side.table.size(row)
     out: Counter[tuple[str, str]] = Counter()
     for index, kind, target in code.targets():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 from probes.drift.facts import InitDrift
 
 
@@ -22,8 +24,6 @@ def init_drift(old: tuple[str, ...], new: tuple[str, ...]) -> InitDrift:
 
 def _longest_rise(values: list[int]) -> set[int]:
     """A longest increasing subsequence of distinct numbers (patience sorting)."""
-    from bisect import bisect_left  # noqa: PLC0415
-
     tails: list[int] = []
     where: dict[int, int] = {}
     before: dict[int, int | None] = {}

@@ -18,8 +18,6 @@ from probes.drift.meaning import Meaning, type_size
 from probes.drift.side import Side
 from probes.drift.windows import CODE, LEA
 
-Decoder = Callable[[bytes, int], Code]
-
 
 @dataclass(slots=True)
 class Reference:
@@ -65,22 +63,25 @@ class Judgement:
         return not self.lockstep or bool(self.constants or self.jumps) or any(not r.same for r in self.references)
 
 
-def decoder_for(arch: str) -> tuple[Decoder, dict[int, int]]:
-    """The decoder of an architecture, and the order of its argument registers."""
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """How to read one architecture's code."""
+
+    code: Callable[[bytes, int], Code]
+    """From bytes and their address, the instructions."""
+    bare: Callable[[bytes, int], bytes]
+    """The same bytes with every PC-relative operand zeroed."""
+    follows: dict[int, int]
+    """Argument registers, each with the next."""
+
+
+def decoder_for(arch: str) -> Decoder:
+    """The decoder of an architecture."""
     if arch == "amd64":
-        return decode_amd64.Amd64Code, decode_amd64.FOLLOWS
-    from probes.drift import decode_arm64  # noqa: PLC0415 - capstone is only wanted here
+        return Decoder(decode_amd64.Amd64Code, decode_amd64.bare, decode_amd64.FOLLOWS)
+    from probes.drift import decode_arm64  # noqa: PLC0415 - only arm64 programs need it
 
-    return decode_arm64.Arm64Code, decode_arm64.FOLLOWS
-
-
-def bare(arch: str) -> Callable[[bytes, int], bytes]:
-    """The function that zeroes every PC-relative operand of some code."""
-    if arch == "amd64":
-        return decode_amd64.bare
-    from probes.drift import decode_arm64  # noqa: PLC0415 - as above
-
-    return decode_arm64.bare
+    return Decoder(decode_arm64.Arm64Code, decode_arm64.bare, decode_arm64.FOLLOWS)
 
 
 def judge(meaning: Meaning, pairs: Iterable[tuple[int, int, list[int] | None]]) -> list[Judgement]:
@@ -91,17 +92,17 @@ def judge(meaning: Meaning, pairs: Iterable[tuple[int, int, list[int] | None]]) 
         pairs: row in OLD, row in NEW, and the suspicious places as offsets from the entry, for equally long bodies;
             None examines everything.
     """
-    decode, follows = decoder_for(meaning.old.image.arch)
+    decoder = decoder_for(meaning.old.image.arch)
     out = []
     for old_row, new_row, places in pairs:
         found = Judgement(
-            old_row, new_row, _decode(meaning.old, old_row, decode), _decode(meaning.new, new_row, decode)
+            old_row, new_row, _decode(meaning.old, old_row, decoder), _decode(meaning.new, new_row, decoder)
         )
         steps = _steps(found) if places is None else _at(found, places)
         if steps is not None:
             found.lockstep = True
             for a, b in steps:
-                _examine(meaning, found, a, b, follows)
+                _examine(meaning, found, a, b, decoder.follows)
         out.append(found)
     _resolve(meaning, [r for j in out for r in j.references])
     for found in out:
@@ -110,9 +111,9 @@ def judge(meaning: Meaning, pairs: Iterable[tuple[int, int, list[int] | None]]) 
     return out
 
 
-def _decode(side: Side, row: int, decode: Decoder) -> Code:
+def _decode(side: Side, row: int, decoder: Decoder) -> Code:
     entry, size = int(side.text.entry[row]), int(side.text.size[row])
-    return decode(side.image.bytes(entry, size).tobytes(), entry)
+    return decoder.code(side.image.bytes(entry, size).tobytes(), entry)
 
 
 def _steps(found: Judgement) -> list[tuple[int, int]] | None:

@@ -37,12 +37,14 @@ class Learned:
 
     def same(self, old: I64, new: I64) -> npt.NDArray[np.bool_]:
         """Whether each pair is one variable."""
-        return self.forward(old) == new
+        out: npt.NDArray[np.bool_] = self.forward(old) == new
+        return out
 
     def contradicts(self, old: I64, new: I64) -> npt.NDArray[np.bool_]:
         """Whether either end of each pair is known to belong to something else."""
         there, back = self.forward(old), self.backward(new)
-        return ((there >= 0) & (there != new)) | ((back >= 0) & (back != old))
+        out: npt.NDArray[np.bool_] = ((there >= 0) & (there != new)) | ((back >= 0) & (back != old))
+        return out
 
 
 def _look_up(keys: I64, values: I64, wanted: I64) -> I64:

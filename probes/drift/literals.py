@@ -144,7 +144,8 @@ def _external(meaning: Meaning, old: I64, new: I64) -> Bools:
 def _same_external(meaning: Meaning, old: I64, new: I64) -> Bools:
     ours, theirs = meaning.old.image.external, meaning.new.image.external
     return np.array(
-        [a in ours and ours[a] == theirs.get(b) for a, b in zip(old.tolist(), new.tolist(), strict=True)], dtype=np.bool_
+        [a in ours and ours[a] == theirs.get(b) for a, b in zip(old.tolist(), new.tolist(), strict=True)],
+        dtype=np.bool_,
     )
 
 

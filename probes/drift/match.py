@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 import numpy as np
 
 from probes.binary.functable import package_of
 from probes.binary.image import I64
-from probes.drift.judge import bare
+from probes.drift.judge import decoder_for
+from probes.drift.siblings import common, family
 from probes.drift.side import Side
 
 MIN_TWIN = 4
 """Bytes. An empty body proves nothing; any other that is left over alone on both sides of one package does."""
 
-_NUMBER = re.compile(r"\.(func|gowrap|deferwrap|dwrap|init\.|)\d+(?=$|[.\-])|-range\d+")
 _CGO = re.compile(r"_cgo_[0-9a-f]{12}_")
+
+
 @dataclass(frozen=True, slots=True)
 class Pairing:
     """`pair[i]`: partner in NEW of function i of OLD, -1 without one; `back` the other way; int64.
@@ -36,20 +39,19 @@ class Pairing:
 
 def match(old: Side, new: Side) -> Pairing:
     """Pair the functions of both sides one to one."""
-    new.table.share_names(old.table)
-    ours = _keys(old)
-    theirs = ours if new.table.names is old.table.names else _keys(new)
-    pair = np.full(len(ours), -1, dtype=np.int64)
-    back = np.full(len(theirs), -1, dtype=np.int64)
-    if ours == theirs and bool((old.text.size == new.text.size).all()):
-        pair[:] = back[:] = np.arange(len(ours))
-    else:
-        _by_name(old, new, ours, theirs, pair, back)
-    _families(old, new, ours, theirs, pair, back)
-    _renames(old, new, ours, theirs, pair, back)
-    rows = np.flatnonzero(pair >= 0)
-    renamed = tuple(r for r, n in zip(rows.tolist(), pair[rows].tolist(), strict=True) if ours[r] != theirs[n])
-    return Pairing(pair, back, renamed)
+    matcher = _Matcher(old, new)
+    matcher.by_name()
+    matcher.by_family()
+    matcher.by_code()
+    rows = np.flatnonzero(matcher.pair >= 0)
+    partners = matcher.pair[rows]
+    names, others = old.table.names, new.table.names
+    renamed = tuple(
+        row
+        for row, other in zip(rows.tolist(), partners.tolist(), strict=True)
+        if matcher.ours[row] != matcher.theirs[other]
+    )
+    return Pairing(matcher.pair, matcher.back, tuple(r for r in renamed if names[r] != others[int(matcher.pair[r])]))
 
 
 def _keys(side: Side) -> list[str]:
@@ -60,162 +62,127 @@ def _keys(side: Side) -> list[str]:
     return [_CGO.sub("_cgo_", n) if "_cgo_" in n else n for n in names]
 
 
-def _by_name(old: Side, new: Side, ours: list[str], theirs: list[str], pair: I64, back: I64) -> None:
-    where: dict[str, list[int]] = defaultdict(list)
-    for index, name in enumerate(theirs):
-        where[name].append(index)
-    repeated: dict[str, list[int]] = defaultdict(list)
-    for index, name in enumerate(ours):
-        found = where.get(name)
-        if not found:
-            continue
-        if len(found) == 1 and name not in repeated:
-            other = found[0]
-            if back[other] < 0:
-                pair[index], back[other] = other, index
-                continue
-            first = int(back[other])
-            pair[first] = back[other] = -1
-            repeated[name] = [first, index]
-        else:
-            repeated[name].append(index)
-    for name, rows in repeated.items():
-        _align(old, new, rows, where[name], pair, back)
-
-
-def _align(old: Side, new: Side, rows: list[int], others: list[int], pair: I64, back: I64) -> None:
-    """Pair members of one group: equal code first, in order; then equal place in the source; then the order."""
-    left, right = list(rows), list(others)
-    for key in (_code, _shape, _where, _any):
-        by_key: dict[object, list[int]] = defaultdict(list)
-        for other in right:
-            by_key[key(new, other)].append(other)
-        kept = []
-        for row in left:
-            found = by_key.get(key(old, row))
-            if found:
-                other = found.pop(0)
-                pair[row], back[other] = other, row
-            else:
-                kept.append(row)
-        left, right = kept, [o for o in right if back[o] < 0]
-        if not left or not right:
-            return
-
-
-def _code(side: Side, row: int) -> object:
-    return _bare(side, row), int(side.table.func_id[row]), _line(side, row)
-
-
-def _shape(side: Side, row: int) -> object:
-    return _bare(side, row), int(side.table.func_id[row])
-
-
-def _where(side: Side, row: int) -> object:
-    return int(side.table.func_id[row]), _line(side, row)
-
-
-def _any(side: Side, row: int) -> object:
-    return int(side.table.func_id[row])
+def _bare(side: Side, row: int) -> bytes:
+    """The code with every PC-relative operand zeroed: what stays when a function moves."""
+    entry, size = int(side.text.entry[row]), int(side.text.size[row])
+    return decoder_for(side.image.arch).bare(side.image.bytes(entry, size).tobytes(), entry)
 
 
 def _line(side: Side, row: int) -> int:
     return int(side.table.start_line[row])
 
 
-def _bare(side: Side, row: int) -> bytes:
-    """The code with every PC-relative operand zeroed: what stays when a function moves."""
-    entry, size = int(side.text.entry[row]), int(side.text.size[row])
-    return bare(side.image.arch)(side.image.bytes(entry, size).tobytes(), entry)
+def _kind(side: Side, row: int) -> int:
+    return int(side.table.func_id[row])
 
 
-def _families(old: Side, new: Side, ours: list[str], theirs: list[str], pair: I64, back: I64) -> None:
-    """Rearrange numbered siblings (closures, wrappers, init functions) where their set or their code changed."""
-    unsettled: set[str] = set()
-    for index in np.flatnonzero(pair < 0).tolist():
-        if _NUMBER.search(ours[index]):
-            unsettled.add(_family(ours[index]))
-    for index in np.flatnonzero(back < 0).tolist():
-        if _NUMBER.search(theirs[index]):
-            unsettled.add(_family(theirs[index]))
-    paired = np.flatnonzero(pair >= 0)
-    resized = paired[old.text.size[paired] != new.text.size[pair[paired]]]
-    for index in resized.tolist():
-        if _NUMBER.search(ours[index]):
-            unsettled.add(_family(ours[index]))
-    if not unsettled:
-        return
-    groups: dict[str, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
-    for side, names in enumerate((ours, theirs)):
-        for index, name in enumerate(names):
-            if _NUMBER.search(name) and (key := _family(name)) in unsettled:
-                groups[key][side].append(index)
-    for rows, others in groups.values():
-        _regroup(old, new, rows, others, ours, theirs, pair, back)
+_LIKENESS: tuple[Callable[[Side, int], Hashable], ...] = (
+    lambda side, row: (_bare(side, row), _kind(side, row), _line(side, row)),
+    lambda side, row: (_bare(side, row), _kind(side, row)),
+    lambda side, row: (_kind(side, row), _line(side, row)),
+    _kind,
+)
+"""What makes two of several functions of one name the same one, best first. Wrappers share their target's name."""
 
 
-def _family(name: str) -> str:
-    return _NUMBER.sub(lambda found: f".{found[1]}#" if found[1] is not None else "-range#", name)
+class _Matcher:
+    """The pairing while it grows."""
 
+    def __init__(self, old: Side, new: Side) -> None:
+        self.old, self.new = old, new
+        new.table.share_names(old.table)
+        self.ours = _keys(old)
+        self.theirs = self.ours if new.table.names is old.table.names else _keys(new)
+        self.pair: I64 = np.full(len(self.ours), -1, dtype=np.int64)
+        self.back: I64 = np.full(len(self.theirs), -1, dtype=np.int64)
 
-def _regroup(
-    old: Side, new: Side, rows: list[int], others: list[int], ours: list[str], theirs: list[str], pair: I64, back: I64
-) -> None:
-    """Align two sequences of siblings by code, keeping source order; the rest stays paired by name."""
-    before = {row: int(pair[row]) for row in rows}
-    for row in rows:
-        pair[row] = -1
-    for other in others:
-        back[other] = -1
-    left = sorted(rows, key=lambda r: (_line(old, r), r))
-    right = sorted(others, key=lambda r: (_line(new, r), r))
-    a = [_bare(old, r) for r in left]
-    b = [_bare(new, r) for r in right]
-    for i, j in _common(a, b, [ours[r] for r in left], [theirs[r] for r in right]):
-        pair[left[i]], back[right[j]] = right[j], left[i]
-    for row in left:
-        other = before[row]
-        if pair[row] < 0 and other >= 0 and back[other] < 0:
-            pair[row], back[other] = other, row
+    def join(self, row: int, other: int) -> None:
+        self.pair[row], self.back[other] = other, row
 
+    def by_name(self) -> None:
+        """Pair functions of one name, one by one where several share it."""
+        if self.ours == self.theirs and bool((self.old.text.size == self.new.text.size).all()):
+            self.pair[:] = self.back[:] = np.arange(len(self.ours))
+            return
+        where: dict[str, list[int]] = defaultdict(list)
+        for index, name in enumerate(self.theirs):
+            where[name].append(index)
+        shared: dict[str, list[int]] = defaultdict(list)
+        for index, name in enumerate(self.ours):
+            found = where.get(name)
+            if not found:
+                continue
+            if len(found) == 1 and name not in shared and self.back[found[0]] < 0:
+                self.join(index, found[0])
+                continue
+            if name not in shared and self.back[found[0]] >= 0:  # the second of this name in OLD: think again
+                first = int(self.back[found[0]])
+                self.pair[first] = self.back[found[0]] = -1
+                shared[name].append(first)
+            shared[name].append(index)
+        for name, rows in shared.items():
+            self._align(rows, where[name])
 
-def _common(a: list[bytes], b: list[bytes], names: list[str], others: list[str]) -> list[tuple[int, int]]:
-    """Longest common subsequence of two short lists of bodies; same-named pairs win ties. Quadratic, so bounded."""
-    if len(a) * len(b) > 250_000:
-        where = {(body, name): j for j, (body, name) in enumerate(zip(b, others, strict=True))}
-        return [(i, where[k]) for i, k in enumerate(zip(a, names, strict=True)) if k in where]
-    rows = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
-    for i in range(len(a) - 1, -1, -1):
-        for j in range(len(b) - 1, -1, -1):
-            best = max(rows[i + 1][j], rows[i][j + 1])
-            if a[i] == b[j]:
-                best = max(best, rows[i + 1][j + 1] + 4 + (names[i] == others[j]))
-            rows[i][j] = best
-    out, i, j = [], 0, 0
-    while i < len(a) and j < len(b):
-        if a[i] == b[j] and rows[i][j] == rows[i + 1][j + 1] + 4 + (names[i] == others[j]):
-            out.append((i, j))
-            i, j = i + 1, j + 1
-        elif rows[i][j] == rows[i + 1][j]:
-            i += 1
-        else:
-            j += 1
-    return out
+    def _align(self, rows: list[int], others: list[int]) -> None:
+        left, right = list(rows), list(others)
+        for likeness in _LIKENESS:
+            by_key: dict[Hashable, list[int]] = defaultdict(list)
+            for other in right:
+                by_key[likeness(self.new, other)].append(other)
+            kept = []
+            for row in left:
+                found = by_key.get(likeness(self.old, row))
+                if found:
+                    self.join(row, found.pop(0))
+                else:
+                    kept.append(row)
+            left, right = kept, [other for other in right if self.back[other] < 0]
+            if not left or not right:
+                return
 
+    def by_family(self) -> None:
+        """Rearrange numbered siblings (closures, wrappers, init functions) where their set or a size changed."""
+        paired = np.flatnonzero(self.pair >= 0)
+        resized = paired[self.old.text.size[paired] != self.new.text.size[self.pair[paired]]]
+        unsettled = {family(self.ours[i]) for i in (*np.flatnonzero(self.pair < 0).tolist(), *resized.tolist())}
+        unsettled |= {family(self.theirs[i]) for i in np.flatnonzero(self.back < 0).tolist()}
+        unsettled.discard(None)
+        if not unsettled:
+            return
+        groups: dict[str, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
+        for side, names in enumerate((self.ours, self.theirs)):
+            for index, name in enumerate(names):
+                key = family(name)
+                if key is not None and key in unsettled:
+                    groups[key][side].append(index)
+        for rows, others in groups.values():
+            self._regroup(rows, others)
 
-def _renames(old: Side, new: Side, ours: list[str], theirs: list[str], pair: I64, back: I64) -> None:
-    """Functions left over on both sides whose code is the same, unique, in one package: renamed."""
-    left = [r for r in np.flatnonzero(pair < 0).tolist() if int(old.text.size[r]) >= MIN_TWIN]
-    right = [r for r in np.flatnonzero(back < 0).tolist() if int(new.text.size[r]) >= MIN_TWIN]
-    sizes = set(new.text.size[right].tolist()) if right else set()
-    ours_by: dict[object, list[int]] = defaultdict(list)
-    theirs_by: dict[object, list[int]] = defaultdict(list)
-    for row in left:
-        if int(old.text.size[row]) in sizes:
-            ours_by[(package_of(ours[row]), _bare(old, row))].append(row)
-    for row in right:
-        theirs_by[(package_of(theirs[row]), _bare(new, row))].append(row)
-    for key, rows in ours_by.items():
-        others = theirs_by.get(key, [])
-        if len(rows) == len(others) == 1:
-            pair[rows[0]], back[others[0]] = others[0], rows[0]
+    def _regroup(self, rows: list[int], others: list[int]) -> None:
+        """Align two sequences of siblings by code, in source order; the rest stays paired by name."""
+        before = {row: int(self.pair[row]) for row in rows}
+        self.pair[rows] = -1
+        self.back[others] = -1
+        left = sorted(rows, key=lambda row: (_line(self.old, row), row))
+        right = sorted(others, key=lambda row: (_line(self.new, row), row))
+        ours = [(_bare(self.old, row), self.ours[row]) for row in left]
+        theirs = [(_bare(self.new, row), self.theirs[row]) for row in right]
+        for i, j in common(ours, theirs):
+            self.join(left[i], right[j])
+        for row, other in before.items():
+            if self.pair[row] < 0 and other >= 0 and self.back[other] < 0:
+                self.join(row, other)
+
+    def by_code(self) -> None:
+        """Pair what is left over on both sides where the code is the same, and the only such in its package: renamed."""
+        left = [r for r in np.flatnonzero(self.pair < 0).tolist() if int(self.old.text.size[r]) >= MIN_TWIN]
+        right = [r for r in np.flatnonzero(self.back < 0).tolist() if int(self.new.text.size[r]) >= MIN_TWIN]
+        sizes = set(self.new.text.size[right].tolist()) & set(self.old.text.size[left].tolist())
+        found: dict[tuple[str, bytes], tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
+        for at, (side, names, rows) in enumerate(((self.old, self.ours, left), (self.new, self.theirs, right))):
+            for row in rows:
+                if int(side.text.size[row]) in sizes:
+                    found[package_of(names[row]), _bare(side, row)][at].append(row)
+        for rows, others in found.values():
+            if len(rows) == len(others) == 1:
+                self.join(rows[0], others[0])

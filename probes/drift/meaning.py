@@ -49,7 +49,8 @@ class Meaning:
         a, b = self.old.text.index(old), self.new.text.index(new)
         good = (a >= 0) & (b >= 0)
         a, b = np.where(good, a, 0), np.where(good, b, 0)
-        return good & (self.pair[a] == b) & (old - self.old.text.entry[a] == new - self.new.text.entry[b])
+        out: Bools = good & (self.pair[a] == b) & (old - self.old.text.entry[a] == new - self.new.text.entry[b])
+        return out
 
     def learn(self, old: I64, new: I64, voters: I64) -> None:
         """Take references at the same place of paired functions as votes for which variable is which."""
@@ -59,7 +60,8 @@ class Meaning:
         """Whether `old[i]` and `new[i]` mean the same, shape (k,).
 
         Args:
-            old, new: addresses.
+            old: addresses in OLD.
+            new: addresses in NEW.
             kind: what refers to them (see `windows`).
             need: bytes of the target that are used, -1 when unknown.
             strict: when unsure, say no. Without it the operands are known to be real, so that "unsure" means that
@@ -102,7 +104,8 @@ class Meaning:
         rows = np.flatnonzero(both & ~same)
         if rows.size:
             same[rows] = literals.same_pointers(self, x[rows].view(np.int64), y[rows].view(np.int64))
-        return ~one & (~both | same)
+        out: Bools = ~one & (~both | same)
+        return out
 
     def by_name(self, old: I64, new: I64) -> tuple[Bools, Bools]:
         """(same name and offset, both have a name), shapes (k,)."""
@@ -194,15 +197,16 @@ class Meaning:
             active = active[~bad & (count[active] > done)]
         ours, theirs = self.old.image.buffer, self.new.image.buffer
         for row in active.tolist():
-            p, q, n = int(a[row]) + done, int(b[row]) + done, int(count[row]) - done
-            out[row] = ours[p : p + n] == theirs[q : q + n]
+            first, second, size = int(a[row]) + done, int(b[row]) + done, int(count[row]) - done
+            out[row] = ours[first : first + size] == theirs[second : second + size]
         return out
 
     def types(self, old: I64, new: I64) -> Bools:
         """Whether the addresses are descriptors of the same type, by hash and kind."""
         a, known = type_hash(self.old, old)
         b, also = type_hash(self.new, new)
-        return known & also & (a == b)
+        out: Bools = known & also & (a == b)
+        return out
 
     def itabs(self, old: I64, new: I64) -> Bools:
         """Whether the addresses are itabs of the same pair (abi.ITab: inter *InterfaceType, type *Type, ...)."""

@@ -175,7 +175,8 @@ def _certain(found: Windows, meaning: Meaning, same: Bools) -> I64:
     """Branches that lead to the very entry of a function: by chance that hardly ever happens."""
     rows = np.flatnonzero(same & (found.kind == CODE))
     owner = meaning.old.text.index(found.old[rows])
-    return rows[meaning.old.text.entry[owner] == found.old[rows]]
+    out: I64 = rows[meaning.old.text.entry[owner] == found.old[rows]]
+    return out
 
 
 def _overlaps(positions: I64, certain: I64) -> Bools:
@@ -214,9 +215,7 @@ def _settle(meaning: Meaning, rests: list[_Rest], offsets: I64) -> tuple[dict[in
     owners = np.searchsorted(offsets, suspicious, side="right") - 1
     pairs, first = np.unique(owners, return_index=True)
     groups = np.split(suspicious, first[1:]) if pairs.size else []
-    places = {
-        int(pair): (group - offsets[pair]).tolist() for pair, group in zip(pairs.tolist(), groups, strict=True)
-    }
+    places = {int(pair): (group - offsets[pair]).tolist() for pair, group in zip(pairs.tolist(), groups, strict=True)}
     left = left[~_inside(left, position)]
     return places, set((np.searchsorted(offsets, left, side="right") - 1).tolist())
 

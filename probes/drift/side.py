@@ -155,8 +155,32 @@ def _carrier(name: str) -> bool:
 
 _RUNTIME_CARRIERS = frozenset(
     "runtime." + n
-    for n in (
-        "text etext types etypes rodata erodata noptrdata enoptrdata data edata bss ebss noptrbss enoptrbss end "
-        "typelink itablink pclntab epclntab esymtab symtab gcdata gcbss findfunctab covctrs ecovctrs"
-    ).split()
+    for n in [
+        "text",
+        "etext",
+        "types",
+        "etypes",
+        "rodata",
+        "erodata",
+        "noptrdata",
+        "enoptrdata",
+        "data",
+        "edata",
+        "bss",
+        "ebss",
+        "noptrbss",
+        "enoptrbss",
+        "end",
+        "typelink",
+        "itablink",
+        "pclntab",
+        "epclntab",
+        "esymtab",
+        "symtab",
+        "gcdata",
+        "gcbss",
+        "findfunctab",
+        "covctrs",
+        "ecovctrs",
+    ]
 )

@@ -66,7 +66,10 @@ def amd64(old: U8, new: U8, old_base: I64, new_base: I64, starts: I64) -> Window
     """Candidates in two blocks of amd64 code, each of shape (n,).
 
     Args:
-        old, new: the bytes. old_base, new_base: address of the first byte of each run, shape (r,).
+        old: the bytes in OLD.
+        new: the bytes in NEW.
+        old_base: address in OLD of the first byte of each run, shape (r,).
+        new_base: the same in NEW.
         starts: index in the block at which each run begins, shape (r,), sorted.
     """
     size = old.size

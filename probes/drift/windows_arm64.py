@@ -50,10 +50,8 @@ def arm64(old: U8, new: U8, old_base: I64, new_base: I64, starts: I64) -> Window
     at = np.concatenate((at, at[second] + 4))
     order = np.argsort(at, kind="stable")
 
-    def doubled(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-        return np.concatenate((values, values[second]))[order]
-
-    return Windows(at[order], doubled(old_target), doubled(new_target), doubled(kind), doubled(need), chance=False)
+    both = np.concatenate((np.arange(is_call.size), second))[order]
+    return Windows(at[order], old_target[both], new_target[both], kind[both], need[both], chance=False)
 
 
 def _words(code: U8) -> U32:

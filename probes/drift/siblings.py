@@ -1,0 +1,52 @@
+"""Numbered siblings: closures, wrappers and init functions, whose numbers say only in what order they came."""
+
+from __future__ import annotations
+
+import re
+
+MAX_CELLS = 250_000
+
+_NUMBER = re.compile(r"\.(func|gowrap|deferwrap|dwrap|init\.|)\d+(?=$|[.\-])|-range\d+")
+
+
+def family(name: str) -> str | None:
+    """What a numbered name and its siblings share; None when the name carries no such number.
+
+    >>> family("main.serve.func2.1")
+    'main.serve.func#.#'
+    """
+    if not any(c.isdigit() for c in name[-24:]):
+        return None
+    plain, count = _NUMBER.subn(lambda found: "-range#" if found[1] is None else f".{found[1]}#", name)
+    return plain if count else None
+
+
+def common(a: list[tuple[bytes, str]], b: list[tuple[bytes, str]]) -> list[tuple[int, int]]:
+    """Longest common subsequence of two lists of (body, name) by body; pairs of one name win ties.
+
+    Quadratic, so beyond `MAX_CELLS` only pairs of one name and body are returned.
+    """
+    if len(a) * len(b) > MAX_CELLS:
+        where = {key: j for j, key in enumerate(b)}
+        return [(i, where[key]) for i, key in enumerate(a) if key in where]
+    best = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
+    for i in range(len(a) - 1, -1, -1):
+        for j in range(len(b) - 1, -1, -1):
+            score = max(best[i + 1][j], best[i][j + 1])
+            if a[i][0] == b[j][0]:
+                score = max(score, best[i + 1][j + 1] + _worth(a[i], b[j]))
+            best[i][j] = score
+    out, i, j = [], 0, 0
+    while i < len(a) and j < len(b):
+        if a[i][0] == b[j][0] and best[i][j] == best[i + 1][j + 1] + _worth(a[i], b[j]):
+            out.append((i, j))
+            i, j = i + 1, j + 1
+        elif best[i][j] == best[i + 1][j]:
+            i += 1
+        else:
+            j += 1
+    return out
+
+
+def _worth(a: tuple[bytes, str], b: tuple[bytes, str]) -> int:
+    return 4 + (a[1] == b[1])
