@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from probes.drift.compare import compare  # noqa: PLC0415 - only when asked for
+    from probes.drift.compare import compare
 
 __all__ = ["compare"]
 

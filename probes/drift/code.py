@@ -69,7 +69,7 @@ def compare_functions(old: Side, new: Side) -> FunctionDrift:
         removed=_refs(old, pairing.pair),
         renamed=tuple(Rename(names[r], new.table.names[int(pairing.pair[r])]) for r in pairing.renamed),
         changed=_changes(meaning, pairing, changed, blind, calm),
-        undecided=tuple(names[r] for r in undecided),
+        undecided=tuple(new.table.names[int(pairing.pair[r])] for r in undecided),
         remapped=_remapped(old, new, pairing.pair),
     )
 

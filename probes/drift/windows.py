@@ -97,7 +97,7 @@ def amd64(old: U8, new: U8, old_base: I64, new_base: I64, starts: I64) -> Window
 def _has_opcode(code: U8, at: I64) -> npt.NDArray[np.bool_]:
     """Whether an opcode can stand before the ModRM byte at `at - 1`: of one byte, or behind 0F, 0F 38, VEX or EVEX."""
     out = (at >= 2) & _OPCODES[code[np.maximum(at - 2, 0)]]
-    for back, first in ((3, 0x0F), (4, 0x0F), (4, 0xC5), (5, 0xC4), (7, 0x62)):
+    for back, first in ((3, 0x0F), (4, 0x0F), (4, 0xC5), (5, 0xC4), (6, 0x62)):
         out |= (at >= back) & (code[np.maximum(at - back, 0)] == first)
     return out
 
