@@ -24,7 +24,8 @@ help:
 setup: $(STAMP) $(GO_STAMP)
 
 $(STAMP): pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is older than 3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "error: $(PYTHON) is not Python 3.11 or newer" >&2; echo "hint: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { rm -rf $(VENV); \
 	  echo "error: cannot make a virtual environment" >&2; echo "hint: apt-get install python3-venv" >&2; exit 1; }
 	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from gate.check import discover
-from gate.evidence import Bundle
 from gate.model import Outcome, Severity
-from gate.report.build import build_report
-from gate.suppress import suppress
-from gate.verdict import judge
 from probes.errors import UnreadableFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import date
+    from datetime import date, datetime
 
     from gate.check import Check
+    from gate.evidence import Bundle
     from gate.model import EvidenceState, Finding, Verdict
     from gate.policy import Policy
     from gate.report.model import Report
@@ -56,29 +50,39 @@ class Result:
 
 def load_binary(path: str) -> BinaryFacts:
     """The facts of the Go binary at `path`. ProbeError when it cannot be read."""
-    from probes.binary import load  # noqa: PLC0415 - slow, and only needed here
+    from probes.binary.source import read_source
 
     try:
-        return load(path)
+        source = read_source(path)
+        from probes.binary import load  # slow: `check` imports it while the file is read
+
+        return load(path, source)
     except OSError as exc:  # a file that vanishes or a disk that fails while it is read is no bug
         raise UnreadableFile(f"cannot read ({exc.strerror or exc})", subject=path) from exc
 
 
 def compare_binaries(old: BinaryFacts, new: BinaryFacts) -> Drift:
     """What differs between two binaries."""
-    from probes.drift import compare  # noqa: PLC0415 - slow, and only needed here
+    from probes.drift import compare
 
     return compare(old, new)
 
 
 def read_target() -> TargetFacts:
     """The facts of this host that the rules need."""
-    from probes.host import read_host  # noqa: PLC0415 - slow, and only needed here
+    from probes.host import read_host
 
     return read_host()
 
 
-def check(old_path: str, new_path: str, policy: Policy, *, target: Callable[[], TargetFacts] | None = None) -> Result:
+def check(
+    old_path: str,
+    new_path: str,
+    policy: Policy,
+    *,
+    target: Callable[[], TargetFacts] | None = None,
+    meanwhile: Callable[[], object] | None = None,
+) -> Result:
     """Compare the binary at `new_path` with the one at `old_path` and judge under `policy`.
 
     Args:
@@ -86,21 +90,30 @@ def check(old_path: str, new_path: str, policy: Policy, *, target: Callable[[], 
         new_path: the program that is to replace it.
         policy: what blocks and what must be known.
         target: gives the host that will run NEW; this host unless given.
+        meanwhile: called while the two files are read, such as to import what shows the result.
 
     Raises:
         ProbeError: one of the two cannot be read as a Go binary.
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     started = time.perf_counter()
     # Reading is numpy and file I/O, which release the lock: two threads read two files in the time of one.
     pool = ThreadPoolExecutor(max_workers=2)
     try:
         reading = [pool.submit(load_binary, path) for path in (old_path, new_path)]
+        _import_the_rest()
+        if meanwhile is not None:
+            meanwhile()
         old, new = (future.result() for future in reading)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     read = time.perf_counter()
     drift = compare_binaries(old, new)
     compared = time.perf_counter()
+    from gate.evidence import Bundle
+    from gate.report.build import build_report
+
     now = moment()
     judgement = run_rules(Bundle.gather(old, new, drift, policy, target or read_target), policy, today=now.date())
     judged = time.perf_counter()
@@ -117,8 +130,23 @@ def check(old_path: str, new_path: str, policy: Policy, *, target: Callable[[], 
     return Result(report, judgement.notices)
 
 
+def _import_the_rest() -> None:
+    """Import, while other threads read files, what reading, comparing and judging will need."""
+    import gate.report.build  # noqa: F401
+    from gate.check import discover
+    from probes.binary import load
+    from probes.drift import compare
+
+    del load, compare
+    discover()
+
+
 def run_rules(bundle: Bundle, policy: Policy, *, today: date) -> Judgement:
     """Run every rule on `bundle` and judge the outcomes under `policy`, whose suppressions expire by `today`."""
+    from gate.check import discover  # it imports every rule
+    from gate.suppress import suppress
+    from gate.verdict import judge
+
     raw = [_outcome(rule, bundle, policy) for rule in discover()]
     outcomes, notices = suppress(raw, policy.suppress, today)
     evidence = bundle.states()
@@ -139,6 +167,8 @@ def _outcome(rule: Check, bundle: Bundle, policy: Policy) -> Outcome:
 
 def moment() -> datetime:
     """Now in UTC, or SOURCE_DATE_EPOCH when that is set (reproducible-builds.org)."""
+    from datetime import UTC, datetime
+
     try:
         return datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH", "")), UTC)
     except (ValueError, OverflowError, OSError):

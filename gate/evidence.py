@@ -148,7 +148,7 @@ def _functions(old: BinaryFacts, new: BinaryFacts, drift: Drift) -> object:
 def _builds(old: BinaryFacts, new: BinaryFacts) -> object:
     for side, facts in (("OLD", old), ("NEW", new)):
         if facts.build is None:
-            return Missing(f"{side} has no build information ({facts.build_problem or 'unknown reason'})")
+            return Missing(f"{side}: {facts.build_problem or 'no build information'}")
     if old.build is None or new.build is None:
         raise AssertionError
     return BuildPair(old.build, new.build)
@@ -161,7 +161,7 @@ def _build_drift(old: BinaryFacts, new: BinaryFacts, drift: Drift) -> object:
 
 def _symbols(new: BinaryFacts) -> object:
     if new.stripped:
-        return Missing("NEW is stripped: it has no ELF symbol table")
+        return Missing("NEW has no ELF symbol table (stripped)")
     if not new.health.symbols_compared:
         return Missing("no function symbol of NEW could be compared with its function table")
     return new.health

@@ -6,7 +6,6 @@ Reading a policy file is in `gate.policy_file`, which is the only place that nee
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -117,6 +116,8 @@ def check_evidence_name(name: str) -> None:
 
 def nearest(word: str, valid: Iterable[str]) -> str:
     """`did you mean X? ` for the closest of `valid`, or "" when none is close."""
+    from difflib import get_close_matches
+
     by_folded = {candidate.casefold(): candidate for candidate in valid}
     close = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.5)
     return f"did you mean {by_folded[close[0]]}? " if close else ""

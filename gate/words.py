@@ -32,3 +32,10 @@ def package_of(function: str) -> str:
     slash = head.rfind("/") + 1
     dot = head.find(".", slash)
     return (head if dot < 0 else head[:dot]).replace("%2e", ".")
+
+
+def distance(package: str, module: str | None) -> int:
+    """How far a package is from the program's author: 0 for its own module, 1 for dependencies, 2 for Go's library."""
+    if package == "main" or (module and (package == module or package.startswith(module + "/"))):
+        return 0
+    return 1 if "." in package.replace("%2e", ".").partition("/")[0] else 2

@@ -54,7 +54,7 @@ INTERPRETERS = (
 )
 
 
-class MalformedTarget(ProbeError):  # noqa: N818 - named like its kin in probes.errors
+class MalformedTarget(ProbeError):
     """A target description that is not what `hotgate inspect --host` writes."""
 
 

@@ -7,6 +7,7 @@ root folder of one and fetches it when it is not there.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
@@ -59,7 +60,8 @@ def problem(root: Path, version: str) -> str | None:
         return f"VERSION says {go_version(root)}"
     done = subprocess.run(
         [root / "bin" / "go", "version"],
-        env={"GOROOT": str(root), "GOTOOLCHAIN": "local", "PATH": "/usr/bin:/bin", "HOME": str(root)},
+        # Without a home, `go` leaves no process behind that writes telemetry into a folder which is about to move.
+        env={"GOROOT": str(root), "GOTOOLCHAIN": "local", "PATH": "/usr/bin:/bin", "HOME": os.devnull},
         capture_output=True,
         text=True,
         check=False,

@@ -47,14 +47,13 @@ class BuildId(Check):
         )
         if same_code:
             return
-        for kind, before, after in (
-            ("GNU build id", old.gnu_build_id, new.gnu_build_id),
-            ("Go build id", old.go_build_id, new.go_build_id),
-        ):
-            if after is not None and before == after:
-                yield self.finding(
-                    kind,
-                    f"Profile stores would mix the two images and name new code with old functions: OLD and NEW differ "
-                    f"and have the same {kind}.",
-                    evidence={"build_id": after},
-                )
+        pairs = {"GNU": (old.gnu_build_id, new.gnu_build_id), "Go": (old.go_build_id, new.go_build_id)}
+        shared = {kind: after for kind, (before, after) in pairs.items() if after is not None and before == after}
+        if shared:
+            ids = f"{' and '.join(shared)} build id{'s' if len(shared) > 1 else ''}"
+            yield self.finding(
+                "build id",
+                f"Profile stores would mix the two images and name new code with old functions: OLD and NEW differ "
+                f"and have the same {ids}.",
+                evidence={f"{kind.lower()}_build_id": after for kind, after in shared.items()},
+            )

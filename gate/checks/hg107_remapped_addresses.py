@@ -32,9 +32,10 @@ class RemappedAddresses(Check):
         """At most one finding, with the share of OLD's functions."""
         if drift.remapped and drift.old:
             share = drift.remapped / drift.old
+            percent = "less than 1%" if share < 0.01 else f"{int(share * 100)}%"
             yield self.finding(
                 "function addresses",
-                f"The addresses of {count(drift.remapped, 'function')} of OLD ({share:.0%}) hold another function in NEW: "
+                f"The addresses of {count(drift.remapped, 'function')} of OLD ({percent}) hold another function in NEW: "
                 f"profiles recorded under OLD must be symbolised with OLD.",
                 evidence={"remapped": drift.remapped, "functions": drift.old, "share": round(share, 4)},
             )

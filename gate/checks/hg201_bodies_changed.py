@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Iterator
 
 from gate.check import Check, Explanation, Samples
-from gate.evidence import Functions
+from gate.evidence import Functions, NewBinary
 from gate.model import Finding, Location, Severity
 from gate.policy import Policy, Thresholds
 from gate.samples import Case, change, functions
-from gate.words import count, some
+from gate.words import count, distance, some
 from probes.drift.facts import FunctionChange
 
 
@@ -42,10 +42,11 @@ class BodiesChanged(Check):
         quiet=(Case,),
     )
 
-    def run(self, drift: Functions, policy: Policy) -> Iterator[Finding]:
+    def run(self, drift: Functions, new: NewBinary, policy: Policy) -> Iterator[Finding]:
         """A summary, then what the policy forbids, then what could not be compared."""
         if drift.changed:
-            yield self._summary(drift.changed)
+            module = new.build.main.path if new.build and new.build.main else None
+            yield self._summary(drift.changed, module)
         for changed in drift.changed:
             if policy.protects(changed.package):
                 yield self._protected(changed)
@@ -68,11 +69,12 @@ class BodiesChanged(Check):
                 evidence={"count": len(drift.undecided), "functions": list(drift.undecided[:50])},
             )
 
-    def _summary(self, changes: tuple[FunctionChange, ...]) -> Finding:
+    def _summary(self, changes: tuple[FunctionChange, ...], module: str | None) -> Finding:
         packages = Counter(changed.package for changed in changes)
         inlined = sum(bool(changed.inlined_from) for changed in changes)
         message = f"{count(len(changes), 'function')} in {count(len(packages), 'package')} will behave differently: "
-        message += some([changed.name for changed in changes])
+        nearest = sorted(changes, key=lambda each: (bool(each.inlined_from), distance(each.package, module)))
+        message += some([changed.name for changed in nearest])
         if inlined:
             message += f"; {inlined:,} of them only because a changed function is inlined there"
         return self.finding(

@@ -109,7 +109,7 @@ def _summary(name: str) -> str:
 
 
 def _explain(exc: click.ClickException | ProbeError | PolicyError) -> int:
-    from gate.report.clean import clean  # noqa: PLC0415 - slow, and only needed here
+    from gate.report.clean import clean
 
     hint = getattr(exc, "hint", "")
     if isinstance(exc, click.UsageError):
@@ -127,10 +127,10 @@ def _explain(exc: click.ClickException | ProbeError | PolicyError) -> int:
 
 
 def _bug(exc: Exception) -> int:
-    from gate.report.clean import clean  # noqa: PLC0415 - slow, and only needed here
+    from gate.report.clean import clean
 
     if os.environ.get("HOTGATE_DEBUG") == "1":
-        import traceback  # noqa: PLC0415 - slow, and only needed here
+        import traceback
 
         traceback.print_exception(exc)
     click.echo(f"error: bug in hotgate: {type(exc).__name__}: {clean(str(exc))}", err=True)

@@ -6,7 +6,6 @@ import importlib
 import os
 import shutil
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from gate.policy import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import ModuleType
 
     from gate.model import Severity
     from gate.report.model import Report
@@ -76,6 +76,17 @@ def _is_device(place: Path) -> bool:
     return place.exists() and not place.is_file()
 
 
+def import_renderers(outputs: Sequence[Output]) -> None:
+    """Import what `write_report` will need, so that it can be done while there is nothing else to do."""
+    for output in outputs:
+        _renderer(output.format)
+
+
+def _renderer(format_name: str) -> ModuleType:
+    # One renderer a file, imported by name: rich stays out of `--format json`.
+    return importlib.import_module(f"gate.report.{format_name}")
+
+
 def write_report(
     report: Report, outputs: Sequence[Output], *, fail_on: Severity | None = None, require: Sequence[str] | None = None
 ) -> None:
@@ -90,8 +101,7 @@ def write_report(
             options = {"fail_on": fail_on, "require": require}
             if output.path == "-":
                 options |= {"width": terminal_width(), "color": wants_color()}
-        # One renderer a file, imported by name: rich stays out of `--format json`.
-        text: str = importlib.import_module(f"gate.report.{output.format}").render(report, **options)
+        text: str = _renderer(output.format).render(report, **options)
         if output.path == "-":
             print_text(text)
         else:
@@ -131,6 +141,8 @@ def write_whole(path: str, text: str) -> None:
 
 
 def _replace(path: Path, text: str) -> None:
+    import tempfile
+
     handle, name = tempfile.mkstemp(prefix=".hotgate-", dir=path.parent)
     temporary = Path(name)
     try:

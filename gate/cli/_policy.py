@@ -20,7 +20,7 @@ def resolve_policy(path: str | None, mode: str | None, fail_on: str | None, requ
     path = path or find_policy_file()
     policy = Policy()
     if path is not None:
-        from gate.policy_file import load_policy  # noqa: PLC0415 - slow, and only needed here
+        from gate.policy_file import load_policy
 
         policy = load_policy(path)
     return policy.with_flags(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import click
 
-from gate.cli._output import FORMATS, parse_outputs, write_report
+from gate.cli._output import FORMATS, import_renderers, parse_outputs, write_report
 from gate.cli._policy import resolve_policy
 from gate.model import Mode, Severity
-from gate.report.clean import clean
 
 
 @click.command(
@@ -58,12 +57,20 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     chosen = resolve_policy(policy, mode, fail_on, require)
     host = None
     if target is not None:
-        from probes.host import load_target  # noqa: PLC0415 - slow, and only needed here
+        from probes.host import load_target
 
         host = load_target(target)
-    from gate import engine  # noqa: PLC0415 - slow, and only needed here
+    from gate import engine
 
-    result = engine.check(old, new, chosen, target=None if host is None else lambda: host)
+    result = engine.check(
+        old,
+        new,
+        chosen,
+        target=None if host is None else lambda: host,
+        meanwhile=lambda: import_renderers(outputs),
+    )
+    from gate.report.clean import clean
+
     for notice in result.notices:
         click.echo(f"warning: {clean(notice)}", err=True)
     write_report(result.report, outputs, fail_on=chosen.fail_on, require=chosen.require)

@@ -13,15 +13,16 @@ from gate.policy import nearest
 @click.argument("rule")
 def command(rule: str) -> None:
     """Explain RULE, such as HG201: what it means, why it hurts, an example, what to do."""
-    from gate.check import discover  # noqa: PLC0415 - slow, and only needed here
+    from gate.check import discover
 
     rules = {each.id: each for each in discover()}
     found = rules.get(rule.upper())
     if found is None:
         raise Failure(f"unknown rule: {rule}", hint=f"{nearest(rule, rules)}`hotgate rules` lists them")
-    from rich.text import Text  # noqa: PLC0415 - slow, and only needed here
+    from rich.text import Text
 
-    from gate.report.terminal import make_console, paragraph, text_of  # noqa: PLC0415 - slow, and only needed here
+    from gate.report.terminal import make_console, text_of
+    from gate.report.wrap import paragraph
 
     console = make_console(terminal_width(), color=wants_color())
     severity = "inconclusive" if found.inconclusive else found.severity.value

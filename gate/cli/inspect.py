@@ -17,21 +17,21 @@ def command(binary: str | None, *, format_name: str, functions: bool, host: bool
     if host:
         if binary is not None:
             raise click.UsageError("--host takes no BINARY")
-        from probes.host import dump_target, read_host  # noqa: PLC0415 - only with --host
+        from probes.host import dump_target, read_host  # only with --host
 
         print_text(dump_target(read_host(libraries=True)))
         return
     if binary is None:
         raise click.UsageError("missing argument 'BINARY'")
-    from gate import engine  # noqa: PLC0415 - keeps `inspect --help` quick
-    from gate.inspection import inspect_binary  # noqa: PLC0415
+    from gate import engine  # keeps `inspect --help` quick
+    from gate.inspection import inspect_binary
 
     facts = inspect_binary(engine.load_binary(binary), functions=functions)
     if format_name == "json":
-        from gate.report import json as renderer  # noqa: PLC0415
+        from gate.report import json as renderer
 
         print_text(renderer.render(facts))
         return
-    from gate.report import inspection_text  # noqa: PLC0415
+    from gate.report import inspection_text
 
     print_text(inspection_text.render(facts, width=terminal_width(), color=wants_color()))

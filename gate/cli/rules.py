@@ -13,17 +13,17 @@ from gate.cli._output import print_text, terminal_width, wants_color
 @click.option("--format", "format_name", type=click.Choice(("terminal", "json")), default="terminal", show_default=True)
 def command(*, format_name: str) -> None:
     """List the rules: id, default severity, title."""
-    from gate.check import discover  # noqa: PLC0415 - slow, and only needed here
+    from gate.check import discover
 
     rules = [(rule.id, "inconclusive" if rule.inconclusive else rule.severity.value, rule.title) for rule in discover()]
     if format_name == "json":
         rows = [{"id": rule_id, "severity": severity, "title": title} for rule_id, severity, title in rules]
         print_text(json.dumps(rows, indent=2) + "\n")
         return
-    from rich.table import Table  # noqa: PLC0415 - slow, and only needed here
-    from rich.text import Text  # noqa: PLC0415 - slow, and only needed here
+    from rich.table import Table
+    from rich.text import Text
 
-    from gate.report.terminal import RULE_STYLES, make_console, text_of  # noqa: PLC0415 - slow, and only needed here
+    from gate.report.terminal import RULE_STYLES, make_console, text_of
 
     console = make_console(terminal_width(), color=wants_color())
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")

@@ -10,6 +10,6 @@ from gate.cli._output import print_text
 @click.command("schema")
 def command() -> None:
     """Print the JSON Schema (2020-12) that every `--format json` report obeys."""
-    from gate.report.schema import shipped  # noqa: PLC0415 - slow, and only needed here
+    from gate.report.schema import shipped
 
     print_text(shipped())

@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from gate.report.clean import clean
-from gate.report.terminal import DEFAULT_WIDTH, heading_line, make_console, paragraph, text_of
+from gate.report.terminal import DEFAULT_WIDTH, heading_line, make_console, text_of
+from gate.report.wrap import paragraph
 from gate.words import count, some
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ def shipped() -> str:
 
 def generate() -> dict[str, Any]:
     """The schema (JSON Schema 2020-12) of `gate.report.model.Report`."""
-    from pydantic import TypeAdapter  # noqa: PLC0415 - slow, and only needed here
+    from pydantic import TypeAdapter
 
-    from gate.report.model import Report  # noqa: PLC0415 - slow, and only needed here
+    from gate.report.model import Report
 
     schema = TypeAdapter(Report).json_schema(mode="serialization")
     for table in (schema, *schema.get("$defs", {}).values()):

@@ -7,14 +7,13 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from gate.model import Severity
 from gate.report import drift_text
 from gate.report.clean import clean
-from gate.words import count
+from gate.report.wrap import paragraph
+from gate.words import count, some
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -57,14 +56,15 @@ def render(
     console = make_console(width, color=color)
     parts = _split(report, fail_on, require)
     _headline(console, report, parts)
-    _side(console, "old", report.old)
-    _side(console, "new", report.new)
     _findings(console, "What blocks this update", parts.blocking)
     _doubts(console, parts)
+    console.print()
+    _side(console, "old", report.old)
+    _side(console, "new", report.new)
     _findings(console, "Warnings", parts.warnings)
     _notes(console, "Notes", parts.notes)
     _notes(console, "Suppressed by the policy", [finding for finding in report.findings if finding.suppressed])
-    drift_text.show(console, report.drift)
+    drift_text.show(console, report)
     _footer(console, report, parts)
     return text_of(console)
 
@@ -121,7 +121,8 @@ def _headline(console: Console, report: Report, parts: _Parts) -> None:
         number = len(parts.blocking)
         says = f"{count(number, 'finding')} {'blocks' if number == 1 else 'block'} this update"
     elif report.verdict == "inconclusive":
-        says = "nothing blocks this update, but not everything that must be known could be verified"
+        unknown = dict.fromkeys([gap.name for gap in parts.gaps] + [finding.rule for finding in parts.doubts])
+        says = f"nothing blocks this update, but not verified: {clean(some(list(unknown)))}"
     elif report.old.sha256 == report.new.sha256:
         says = "OLD and NEW are the same file"
     else:
@@ -132,37 +133,37 @@ def _headline(console: Console, report: Report, parts: _Parts) -> None:
     line.append(f"  {says}", "bold")
     if extras:
         line.append(f" ({', '.join(extras)})", "not bold")
-    console.print(line)
-    console.print()
+    paragraph(console, line, indent=0)
 
 
 def _side(console: Console, label: str, side: BinaryInfo) -> None:
     words = [
         side.go_version or "unknown Go version",
         f"{side.goos}/{side.goarch}",
-        side.linkage,
+        side.linkage + (", stripped" if side.stripped else ""),
         f"{side.size / 1e6:,.1f} MB",
         f"sha256 {side.sha256[:12]}",
     ]
-    line = Text.assemble((f"{label}  ", "dim"), (clean(side.path), "bold"), "  ", clean(", ".join(words)))
-    console.print(line, overflow="fold")
+    paragraph(console, Text.assemble((f"{label}  ", "dim"), (clean(side.path), "bold")), indent=5, hang=0)
+    paragraph(console, Text(clean(", ".join(words))), indent=5)
 
 
 def _findings(console: Console, heading: str, findings: Sequence[FindingItem]) -> None:
-    """Findings of one rule together: its title and remedy once, a line for each message."""
+    """Findings of one rule together: its title once, a line for each message, and each remedy once."""
     if not findings:
         return
     heading_line(console, heading)
-    for (rule, title, remedy), group in groupby(findings, key=lambda f: (f.rule, f.title, f.remedy)):
-        members = list(group)
-        console.print(
-            Text.assemble("  ", (clean(rule), RULE_STYLES[members[0].severity]), "  ", (clean(title), "bold"))
-        )
-        for finding in members[:MESSAGES]:
-            paragraph(console, _message(finding))
-        if len(members) > MESSAGES:
-            paragraph(console, Text(f"and {len(members) - MESSAGES:,} more; --format json lists all", "dim"))
-        paragraph(console, Text.assemble(("do: ", "bold"), clean(remedy)))
+    for (rule, title), of_rule in groupby(findings, key=lambda f: (f.rule, f.title)):
+        members = list(of_rule)
+        line = Text.assemble("  ", (clean(rule), RULE_STYLES[members[0].severity]), "  ", (clean(title), "bold"))
+        paragraph(console, line, hang=0)
+        for remedy, group in groupby(members, key=lambda f: f.remedy):
+            alike = list(group)
+            for finding in alike[:MESSAGES]:
+                paragraph(console, _message(finding))
+            if len(alike) > MESSAGES:
+                paragraph(console, Text(f"and {len(alike) - MESSAGES:,} more; --format json lists all", "dim"))
+            paragraph(console, Text.assemble(("do: ", "bold"), clean(remedy)))
 
 
 def _doubts(console: Console, parts: _Parts) -> None:
@@ -171,7 +172,7 @@ def _doubts(console: Console, parts: _Parts) -> None:
         heading_line(console, "What could not be verified")
     for item in parts.gaps:
         line = Text.assemble("  ", (clean(item.name), "yellow"), f"  {item.status}: ", clean(item.reason))
-        console.print(line, overflow="fold")
+        paragraph(console, line, hang=0)
         if item.name in GAPS:
             paragraph(console, Text.assemble(("do: ", "bold"), GAPS[item.name]))
 
@@ -180,12 +181,9 @@ def _notes(console: Console, heading: str, findings: Sequence[FindingItem]) -> N
     if not findings:
         return
     heading_line(console, heading)
-    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
-    table.add_column(no_wrap=True, style=RULE_STYLES["info"])
-    table.add_column(overflow="fold")
     for finding in findings:
-        table.add_row(clean(finding.rule), _message(finding))
-    console.print(Padding(table, (0, 0, 0, 2)))
+        line = Text.assemble("  ", (clean(finding.rule), RULE_STYLES["info"]), "  ", _message(finding))
+        paragraph(console, line, hang=0)
 
 
 def _message(finding: FindingItem) -> Text:
@@ -209,24 +207,18 @@ def _footer(console: Console, report: Report, parts: _Parts) -> None:
         paragraph(console, Text(clean("ok: " + ", ".join(good))), indent=2)
     for item in report.evidence:
         if item.status != "ok" and item not in parts.gaps:
-            paragraph(console, Text(clean(f"{item.status}: {item.name}: {item.reason}")), indent=2)
+            paragraph(console, Text(clean(f"{item.name} {item.status}: {item.reason}")), indent=4, hang=2)
     total = report.timings_ms.get("total", 0.0)
     phases = ", ".join(f"{name} {ms:,.0f} ms" for name, ms in report.timings_ms.items() if name != "total")
     console.print()
-    console.print(
-        Text(f"mode {report.mode}; took {total:,.0f} ms ({phases}); hotgate {clean(report.tool.version)}", "dim")
-    )
+    said = f"mode {report.mode}; took {total:,.0f} ms ({phases}); hotgate {clean(report.tool.version)}"
+    paragraph(console, Text(said, "dim"), indent=0)
     if report.findings:
         first = report.findings[0].rule
-        console.print(Text(f"More on a rule: hotgate explain {clean(first)}", "dim"))
+        paragraph(console, Text(f"More on a rule: hotgate explain {clean(first)}", "dim"), indent=0)
 
 
 def heading_line(console: Console, text: str) -> None:
     """A blank line and a heading."""
     console.print()
     console.print(Text(text, "bold underline"))
-
-
-def paragraph(console: Console, text: Text, *, indent: int = 9) -> None:
-    """Text wrapped inside an indent."""
-    console.print(Padding(text, (0, 0, 0, indent)), overflow="fold")

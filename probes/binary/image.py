@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from probes.binary.elf import PF_W, PF_X, Elf, Segment
-from probes.binary.source import U8
 from probes.errors import MalformedTable
 
+U8 = npt.NDArray[np.uint8]
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
 U32 = npt.NDArray[np.uint32]
@@ -135,7 +135,7 @@ class Image:
 
         Executable segments are searched only if asked for, and then last.
         """
-        found = []
+        found: list[int] = []
         for span in sorted(self.spans, key=lambda s: s.executable):
             if span.executable and not span.writable and not executable:
                 continue

@@ -13,16 +13,16 @@ from probes.binary.image import Image
 from probes.binary.inittasks import read_initialisers
 from probes.binary.moduledata import ModuleData, find_module, old_table
 from probes.binary.native import read_build_ids, read_native
-from probes.binary.relocs import apply_relocations
-from probes.binary.source import read_source
-from probes.binary.symbols import EMPTY, SymbolTable, read_symbols
+from probes.binary.relocs import apply_relocations, dynamic_symbols
+from probes.binary.source import Source, read_source
+from probes.binary.symbols import SymbolTable, read_symbols
 from probes.errors import MalformedTable, NotGo
 
 UNKNOWN_LAYOUT = "unknown"
 
 
-def load(path: str) -> BinaryFacts:
-    """Read the Go binary at `path`; it is never executed.
+def load(path: str, source: Source | None = None) -> BinaryFacts:
+    """Read the Go binary at `path`, or take what was read of it already; it is never executed.
 
     Raises:
         UnreadableFile: it cannot be opened or read.
@@ -30,11 +30,11 @@ def load(path: str) -> BinaryFacts:
         NotGo: no trace of the Go toolchain.
         MalformedElf, MalformedTable: it contradicts its own format.
     """
-    source = read_source(path)
+    source = source or read_source(path)
     elf = open_elf(source)
     image = Image(elf, source.buffer, source.data)
     symtab = read_symbols(image, ".symtab")
-    apply_relocations(image, read_symbols(image, ".dynsym") or EMPTY)
+    apply_relocations(image, dynamic_symbols(image))
     native = read_native(image, symtab)
     go_id, gnu_id = read_build_ids(image)
     version, build, problem = _build(image)

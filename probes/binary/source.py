@@ -6,26 +6,34 @@ import hashlib
 import os
 import stat
 from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from probes.errors import UnreadableFile
+
+if TYPE_CHECKING:
+    from probes.binary.image import U8
 
 MAX_FILE_SIZE = 4 << 30
 """Bytes. Larger than any Go program that was ever linked; a bound, not a target."""
 
-U8 = npt.NDArray[np.uint8]
-
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file's bytes. `data` is a view of `buffer`, which is kept because only bytearray can be searched quickly."""
+    """A file's bytes. `data` is a view of `buffer`, which is kept because only bytearray can be searched quickly.
+
+    Nothing here needs numpy before `data` is asked for: a file is read and hashed while another thread imports numpy.
+    """
 
     path: str
     buffer: bytearray
-    data: U8
     sha256: str
+
+    @property
+    def data(self) -> U8:
+        """The bytes as an array, without a copy."""
+        import numpy as np  # noqa: PLC0415 - see above
+
+        return np.frombuffer(self.buffer, dtype=np.uint8)
 
     @property
     def size(self) -> int:
@@ -54,7 +62,7 @@ def read_source(path: str) -> Source:
     if stat.S_ISDIR(status.st_mode):
         os.close(descriptor)
         raise UnreadableFile("is a directory", subject=path, hint="pass the program file inside it")
-    with open(descriptor, "rb", buffering=0) as file:
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
         if not stat.S_ISREG(status.st_mode):
             raise UnreadableFile("not a regular file", subject=path, hint="pass the program file itself")
         if status.st_size == 0:
@@ -74,7 +82,7 @@ def read_source(path: str) -> Source:
             ) from exc
     if filled != len(buffer):
         raise UnreadableFile("shrank while it was read", subject=path, hint="wait until the build has finished")
-    return Source(path, buffer, np.frombuffer(buffer, dtype=np.uint8), hashlib.sha256(buffer).hexdigest())
+    return Source(path, buffer, hashlib.sha256(buffer).hexdigest())
 
 
 def _fill(file: object, buffer: bytearray) -> int:

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from probes.binary.image import I64
-from probes.binary.source import U8
+from probes.binary.image import I64, U8
 from probes.drift import windows, windows_arm64
 from probes.drift.meaning import Meaning
 from probes.drift.side import NOWHERE, READONLY, TEXT

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from probes.binary.image import I64
-from probes.binary.source import U8
+from probes.binary.image import I64, U8
 
 COVER = 4
 """Bytes of code that one window covers."""

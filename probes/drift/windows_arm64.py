@@ -9,8 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from probes.binary.image import I64, U32
-from probes.binary.source import U8
+from probes.binary.image import I64, U8, U32
 from probes.drift.windows import CODE, LEA, MEMORY, Windows
 
 Bools = npt.NDArray[np.bool_]

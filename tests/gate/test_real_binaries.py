@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,9 +11,6 @@ import pytest
 from click.testing import CliRunner
 
 from gate.cli import cli
-
-GO = shutil.which("go")
-pytestmark = pytest.mark.skipif(GO is None, reason="no Go toolchain on PATH")
 
 SOURCE = """package main
 
@@ -30,27 +26,28 @@ func main() { fmt.Println(rate(len(os.Args))) }
 """
 
 
-def build_program(folder: Path, source: str, *flags: str, **settings: str) -> Path:
+def build_program(goroot: Path, folder: Path, source: str, *flags: str, **settings: str) -> Path:
     folder.mkdir()
     (folder / "go.mod").write_text("module example.com/shop\n\ngo 1.21\n", "utf-8")
     (folder / "main.go").write_text(source, "utf-8")
     program = folder / "shop"
     environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false", "GOTOOLCHAIN": "local", **settings}
-    assert GO is not None
-    subprocess.run([GO, "build", *flags, "-o", program, "."], cwd=folder, env=environment, check=True)
+    subprocess.run(
+        [goroot / "bin" / "go", "build", *flags, "-o", program, "."], cwd=folder, env=environment, check=True
+    )
     return program
 
 
 @pytest.fixture(scope="module")
-def programs(tmp_path_factory) -> dict[str, Path]:
+def programs(go_toolchain, tmp_path_factory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("programs")
     return {
-        "base": build_program(root / "base", SOURCE),
-        "again": build_program(root / "again", SOURCE),
-        "edited": build_program(root / "edited", SOURCE.replace("2500 / 100", "3500 / 100")),
-        "arm64": build_program(root / "arm64", SOURCE, GOARCH="arm64"),
-        "stripped": build_program(root / "stripped", SOURCE, "-ldflags=-s -w"),
-        "v3": build_program(root / "v3", SOURCE, GOAMD64="v3"),
+        "base": build_program(go_toolchain, root / "base", SOURCE),
+        "again": build_program(go_toolchain, root / "again", SOURCE),
+        "edited": build_program(go_toolchain, root / "edited", SOURCE.replace("2500 / 100", "3500 / 100")),
+        "arm64": build_program(go_toolchain, root / "arm64", SOURCE, GOARCH="arm64"),
+        "stripped": build_program(go_toolchain, root / "stripped", SOURCE, "-ldflags=-s -w"),
+        "v3": build_program(go_toolchain, root / "v3", SOURCE, GOAMD64="v3"),
     }
 
 

@@ -1,0 +1,54 @@
+"""What is slow to import stays out of the commands that do not need it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).parents[2]
+SLOW = {"numpy", "elftools", "iced_x86", "capstone", "pydantic", "rich"}
+
+
+def imported_by(code: str) -> set[str]:
+    program = f"import sys\n{code}\nprint(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=REPO, capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("code", "allowed"),
+    [
+        ("import gate.cli", set()),
+        ("import gate.cli.check, gate.engine", set()),
+        ("from gate.check import discover; discover()", set()),
+        ("import gate.report.json", set()),
+        ("import gate.report.terminal", {"rich"}),
+    ],
+)
+def test_nothing_slow_is_imported(code, allowed):
+    assert imported_by(code) & SLOW == allowed
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import probes.binary.facts, probes.drift.facts",
+        "from probes.binary import layouts; from probes.drift import windows",
+        "from probes.binary import load; from probes.drift import compare",
+    ],
+)
+def test_the_packages_export_functions_whatever_was_imported_before(code):
+    imported_by(
+        f"{code}\nfrom probes.binary import load\nfrom probes.drift import compare\n"
+        "import probes.binary, probes.drift\n"
+        "assert probes.binary.load is load and callable(load)\n"
+        "assert probes.drift.compare is compare and callable(compare)"
+    )
+
+
+@pytest.mark.parametrize("package", ["probes.binary", "probes.drift"])
+def test_the_packages_have_nothing_else(package):
+    imported_by(f"import {package}\nassert not hasattr({package}, 'nothing')")
