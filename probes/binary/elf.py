@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from elftools.common.exceptions import ELFError
 from elftools.common.utils import struct_parse
@@ -23,6 +23,7 @@ from probes.errors import MalformedElf, NotElf, ProbeError
 MAX_SECTIONS = 4096
 MAX_SEGMENTS = 512
 MAX_NAME = 256
+PAGE = 4096
 MAX_MAPPINGS = 4
 """How often one byte of the file may be mapped, on average. Segments share a page at their ends, no more."""
 
@@ -139,7 +140,7 @@ def open_elf(source: Source) -> Elf:
     """
     _check_ident(source)
     with typed_errors(source.path, "ELF header"):
-        file = ELFFile(_Bytes(source.buffer))
+        file = ELFFile(cast("Any", _Bytes(source.buffer)))
         header = file.header
         arch = MACHINES.get(header["e_machine"])
         if arch is None:
@@ -286,6 +287,14 @@ def _segments(source: Source, file: ELFFile) -> tuple[Segment, ...]:
 def _check_loads(source: Source, segments: list[Segment]) -> None:
     """No two loaded segments share an address; together they do not map the file many times over."""
     loads = sorted((s for s in segments if s.kind == "PT_LOAD"), key=lambda s: s.vaddr)
+    for segment in loads:
+        if (segment.vaddr - segment.offset) % PAGE:
+            raise MalformedElf(
+                f"the segment at address {segment.vaddr:#x} cannot be mapped: its offset is not congruent",
+                subject=source.path,
+                offset=segment.offset,
+                hint=_TRUNCATED,
+            )
     for before, after in itertools.pairwise(loads):
         if before.vaddr + before.memsz > after.vaddr:
             raise MalformedElf(

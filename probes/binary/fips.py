@@ -33,7 +33,8 @@ def read_fips(image: Image, build: BuildFacts | None) -> str | None:
         for index in range(4):
             start, end = (int(w) for w in image.u64s(address + SECTIONS + 16 * index, 2))
             digest.update((end - start).to_bytes(8, "big", signed=False))
-            digest.update(image.bytes(start, end - start))
+            offset = image.offset(start, end - start)
+            digest.update(memoryview(image.buffer)[offset : offset + end - start])
     except (MalformedTable, OverflowError):
         return "broken"
     if not hmac.compare_digest(digest.digest(), stored):

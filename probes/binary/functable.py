@@ -21,6 +21,8 @@ from probes.errors import MalformedTable
 
 I32 = npt.NDArray[np.int32]
 MAX_INLINE_DEPTH = 256
+MAX_PCDATA = 16
+"""Pcdata tables of a function that are swept over; internal/abi defines 4."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,18 @@ class FuncTable:
             return 0
         record = self.module.pclntable.ptr + int(self.funcoff[index]) + self.module.layout.table.func.itemsize
         return self.image.u32(record + 4 * table)
+
+    def pcdata_offsets(self) -> I64:
+        """Where in pctab the pcdata tables of all functions begin, function after function, zeros for "no table"."""
+        image, record = self.image, self.module.layout.table.func.itemsize
+        base = image.offset(self.module.pclntable.ptr, self.module.pclntable.len)
+        counts = np.minimum(self.npcdata, MAX_PCDATA)
+        first = base + self.funcoff + record
+        counts[first + 4 * counts > base + self.module.pclntable.len] = 0
+        place = np.repeat(first - 4 * (np.cumsum(counts) - counts), counts) + 4 * np.arange(int(counts.sum()))
+        if bool((place & 3).any()):
+            return np.zeros(0, dtype=np.int64)
+        return image.data[: image.data.size // 4 * 4].view("<u4")[place // 4].astype(np.int64)
 
     def _funcdata(self, index: int, table: int) -> int:
         if table >= int(self.nfuncdata[index]):

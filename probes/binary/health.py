@@ -12,8 +12,8 @@ import numpy as np
 from probes.binary import layouts as lay
 from probes.binary.facts import Fault, TableHealth
 from probes.binary.functable import FuncTable
+from probes.binary.pctables import decode_faults
 from probes.binary.symbols import STT_FUNC, SymbolTable
-from probes.errors import MalformedTable
 
 MAX_FAULTS = 50
 OBFUSCATED_SHARE = 0.5
@@ -126,22 +126,7 @@ def _decode_faults(table: FuncTable) -> list[Fault]:
         )
         for i in mixed[:MAX_FAULTS]
     ]
-    return out[:MAX_FAULTS]
-
-
-def decode_function(table: FuncTable, index: int) -> Fault | None:
-    """Decode the line, file, stack and inline tables of one function; the first thing that is wrong, or None."""
-    try:
-        for kind, column in (("stack-table", table.pcsp), ("file-table", table.pcfile), ("line-table", table.pcln)):
-            found = table.runs(index, int(column[index]))
-            if kind == "file-table":
-                for _, value in found:
-                    if value >= 0:
-                        table.file_name(index, value)
-        table.inline_tree(index)
-    except MalformedTable as exc:
-        return Fault("decode", table.names[index], exc.what)
-    return None
+    return (out or decode_faults(table))[:MAX_FAULTS]
 
 
 _DIGEST = re.compile(r"(?<=^type:\.)[A-Za-z0-9+/]{8}$|(?<=\[)[A-Za-z0-9+/]{8}(?=\])")

@@ -19,6 +19,7 @@ from probes.binary.symbols import SymbolTable
 from probes.errors import MalformedTable, ProbeError
 
 MAX_FUNCTIONS = 1 << 24
+ADDRESS_LIMIT = 1 << 62
 MAX_SECTIONS = 4
 MAX_HEADERS = 16
 MAX_CANDIDATES = 64
@@ -213,42 +214,55 @@ def _read(image: Image, address: int, words: U64, layout: lay.ModuleLayout, *, b
 
 def _holds(image: Image, module: ModuleData) -> bool:
     """Whether the parts fit together. Faults that the runtime itself would report are left for the health check."""
-    table = module.layout.table
-    if not 0 < module.nfunc <= MAX_FUNCTIONS or module.textsects > 1 << 16 or module.textsects < 1:
-        return False
-    if not (module.text <= module.minpc + (1 << 20) and module.text < module.etext):
-        return False
-    ranges = ((module.text, module.etext), (module.types, module.etypes), module.itabs, *module.data, *module.bss)
-    if any(not 0 <= start <= end < 1 << 62 for start, end in ranges) or module.maxpc >= 1 << 62:
-        return False
-    if not module.types < module.etypes or not image.mapped(module.types) or not image.mapped(module.text):
-        return False
     try:
-        if module.magic in {t.magic for t in lay.TABLES} and module.magic != table.magic:
-            return False
-        if image.u64(module.header + table.funcname) != module.funcnametab.ptr - module.header:
-            return False
-        if image.u64(module.header + 8) != module.nfunc:
-            return False
-        for part, size in (
-            (module.funcnametab, 1),
-            (module.cutab, 4),
-            (module.filetab, 1),
-            (module.pctab, 1),
-            (module.pclntable, 1),
-            (module.ftab, table.ftab.itemsize),
-        ):
-            image.offset(part.ptr, part.len * size)
-        if module.gofunc and not image.mapped(module.gofunc):
-            return False
-        for links, size in ((module.typelinks, 4), (module.itablinks, 8)):
-            if links.len:
-                image.offset(links.ptr, links.len * size)
-        if module.inittasks is not None:
-            if not 0 < module.inittasks.len <= module.nfunc:
-                return False
-            for task in image.u64s(module.inittasks.ptr, min(module.inittasks.len, 8)).tolist():
-                image.offset(task, 8)
+        return _plausible(image, module) and _matches_header(image, module) and _inside(image, module)
     except MalformedTable:
         return False
+
+
+def _plausible(image: Image, module: ModuleData) -> bool:
+    """Counts and ranges, which must not be inverted or beyond any address space, and where text and types are."""
+    ranges = ((module.text, module.etext), (module.types, module.etypes), module.itabs, *module.data, *module.bss)
+    return (
+        0 < module.nfunc <= MAX_FUNCTIONS
+        and 1 <= module.textsects <= 1 << 16
+        and all(0 <= start <= end < ADDRESS_LIMIT for start, end in ranges)
+        and all(image.mapped(start) and image.mapped(end - 1) for start, end in ranges if end > start)
+        and module.maxpc < ADDRESS_LIMIT
+        and module.text <= module.minpc + (1 << 20)
+        and module.text < module.etext
+        and module.types < module.etypes
+        and (not module.gofunc or image.mapped(module.gofunc))
+    )
+
+
+def _matches_header(image: Image, module: ModuleData) -> bool:
+    """Whether the header that the module data points at speaks of the same table."""
+    table = module.layout.table
+    known = {t.magic for t in lay.TABLES}
+    return (
+        (module.magic == table.magic or module.magic not in known)
+        and image.u64(module.header + table.funcname) == module.funcnametab.ptr - module.header
+        and image.u64(module.header + 8) == module.nfunc
+    )
+
+
+def _inside(image: Image, module: ModuleData) -> bool:
+    """Whether every slice lies in the file. Raises MalformedTable for one that does not."""
+    parts = [
+        (module.funcnametab, 1),
+        (module.cutab, 4),
+        (module.filetab, 1),
+        (module.pctab, 1),
+        (module.pclntable, 1),
+        (module.ftab, module.layout.table.ftab.itemsize),
+    ]
+    parts += [(links, size) for links, size in ((module.typelinks, 4), (module.itablinks, 8)) if links.len]
+    for part, size in parts:
+        image.offset(part.ptr, part.len * size)
+    if module.inittasks is not None:
+        if not 0 < module.inittasks.len <= module.nfunc:
+            return False
+        for task in image.u64s(module.inittasks.ptr, min(module.inittasks.len, 8)).tolist():
+            image.offset(task, 8)
     return True

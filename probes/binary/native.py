@@ -7,6 +7,7 @@ ELF gABI chapter 5, the Linux Standard Base on symbol versions.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 
 from probes.binary.facts import NativeFacts, SymbolVersion, TlsSegment
 from probes.binary.image import Image
@@ -15,7 +16,8 @@ from probes.binary.symbols import STT_TLS, SymbolTable
 from probes.errors import MalformedElf
 
 MAX_VERSIONS = 10_000
-MAX_NOTES_SIZE = 1 << 16
+MAX_NOTES, MAX_NOTES_SIZE = 16, 1 << 16
+SHT_NOTE = 7
 
 DT_NEEDED, DT_STRTAB, DT_SONAME, DT_BIND_NOW, DT_FLAGS = 1, 5, 14, 24, 30
 DT_FLAGS_1, DT_VERNEED, DT_VERNEEDNUM = 0x6FFFFFFB, 0x6FFFFFFE, 0x6FFFFFFF
@@ -84,47 +86,56 @@ def _versions(image: Image, tags: dict[int, int], strings: int) -> tuple[SymbolV
     out: set[SymbolVersion] = set()
     steps = 0
     while address and libraries:
-        _, versions, file, aux, following = struct.unpack("<HHIII", image.bytes(address, 16))  # Elf64_Verneed
+        _, versions, file, aux, following = struct.unpack("<HHIII", image.bytes(address, 16).tobytes())  # Elf64_Verneed
         library = image.cstring(strings + file)
         at = address + aux
         for _ in range(versions):
-            _, _, _, name, step = struct.unpack("<IHHII", image.bytes(at, 16))  # Elf64_Vernaux
+            _, _, _, name, step = struct.unpack("<IHHII", image.bytes(at, 16).tobytes())  # Elf64_Vernaux
             out.add(SymbolVersion(library, image.cstring(strings + name)))
             at += step
             steps += 1
-            if steps > MAX_VERSIONS:
-                raise MalformedElf("the table of needed versions does not end", subject=image.path)
-            if not step:
+            if not step or steps > MAX_VERSIONS:
                 break
         address = address + following if following else 0
         libraries -= 1
         steps += 1
+        if steps > MAX_VERSIONS:
+            raise MalformedElf("the table of needed versions does not end", subject=image.path)
     return tuple(sorted(out, key=lambda v: (v.library, v.version)))
 
 
 def _tls_symbols(symtab: SymbolTable | None) -> tuple[str, ...]:
     if symtab is None:
         return ()
-    return tuple(sorted(set(symtab.names((symtab.kind == STT_TLS).nonzero()[0]))))
+    names = set(symtab.names((symtab.kind == STT_TLS).nonzero()[0]))
+    return tuple(sorted(name for name in names if not name.startswith("$")))  # `$d` marks data for a disassembler
 
 
 def read_build_ids(image: Image) -> tuple[str | None, str | None]:
-    """The Go build id and the GNU build id (hex) from the notes; None for one that is absent."""
+    """The Go build id and the GNU build id (hex) from the notes; None for one that is absent.
+
+    PT_NOTE is not enough: it leaves out `.note.gnu.build-id` where Go's own linker wrote it (Go 1.24 to 1.27).
+    """
+    elf = image.elf
+    places = [(s.offset, s.filesz) for s in elf.segments if s.kind == "PT_NOTE"][:MAX_NOTES]
+    places += [(s.offset, s.size) for s in elf.sections if s.kind == SHT_NOTE][:MAX_NOTES]
     go = gnu = None
-    for segment in image.elf.segments:
-        if segment.kind != "PT_NOTE" or not 0 < segment.filesz <= MAX_NOTES_SIZE:
-            continue
-        position, stop = segment.offset, segment.offset + segment.filesz
-        while position + 12 <= stop:
-            namesz, descsz, kind = struct.unpack_from("<III", image.buffer, position)  # Elf64_Nhdr
-            body = position + 12 + (namesz + 3 & ~3)
-            position, begin = body + (descsz + 3 & ~3), position + 12
-            if position > stop:
-                break
-            name = bytes(image.buffer[begin : begin + namesz])
-            text = bytes(image.buffer[body : body + descsz])
+    for offset, size in places:
+        for name, kind, text in _notes(image.buffer, offset, offset + min(size, MAX_NOTES_SIZE)):
             if (name, kind) == (b"GNU\0", NT_GNU_BUILD_ID):
                 gnu = text.hex()
             elif (name, kind) == (b"Go\0\0", NT_GO_BUILD_ID):
                 go = text.rstrip(b"\0").decode("utf-8", "replace")
     return go or None, gnu or None
+
+
+def _notes(buffer: bytearray, position: int, stop: int) -> Iterator[tuple[bytes, int, bytes]]:
+    """Name, type and contents of the notes in one place, up to the first that leaves it."""
+    while position + 12 <= stop:
+        namesz, descsz, kind = struct.unpack_from("<III", buffer, position)  # Elf64_Nhdr
+        begin = position + 12
+        body = begin + (namesz + 3 & ~3)
+        position = body + (descsz + 3 & ~3)
+        if position > stop:
+            return
+        yield bytes(buffer[begin : begin + namesz]), kind, bytes(buffer[body : body + descsz])

@@ -39,11 +39,11 @@ def runs(pctab: memoryview, offset: int, size: int, quantum: int, *, path: str =
                 position += 1
             else:
                 step, position = _varint(pctab, position)
-            if step == 0 and len(out) > MAX_RUNS:
+            if step == 0 and len(out) > size:
                 raise MalformedTable(f"pc-value table {offset:#x} does not move forward", subject=path)
             pc += step * quantum
             out.append((pc, value))
-            if pc > size + 64 or len(out) > MAX_RUNS:
+            if pc > size or len(out) > MAX_RUNS:
                 raise MalformedTable(f"pc-value table {offset:#x} runs past the end of its function", subject=path)
     except IndexError as exc:
         raise MalformedTable(f"pc-value table {offset:#x} does not end", subject=path) from exc

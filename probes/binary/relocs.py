@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from probes.binary.elf import typed_errors
 from probes.binary.image import I64, U64, Image
-from probes.binary.symbols import SymbolTable
+from probes.binary.symbols import EMPTY, SYM, SymbolTable, read_symbols
 from probes.errors import MalformedElf
 
 RELA = np.dtype([("offset", "<u8"), ("info", "<u8"), ("addend", "<i8")])  # 24, Elf64_Rela
@@ -21,6 +21,7 @@ RELA = np.dtype([("offset", "<u8"), ("info", "<u8"), ("addend", "<i8")])  # 24, 
 MAX_TAGS = 4096
 
 DT_PLTRELSZ, DT_RELA, DT_RELASZ, DT_JMPREL = 2, 7, 8, 23
+DT_STRTAB, DT_SYMTAB, DT_STRSZ = 5, 6, 10
 DT_RELRSZ, DT_RELR = 35, 36
 RELR_BITS = 63
 
@@ -49,13 +50,29 @@ def dynamic_entries(image: Image) -> list[tuple[int, int]]:
     if segment is None:
         return []
     count = min(segment.filesz // 16, MAX_TAGS)
-    pairs = image.u64s(segment.vaddr, 2 * count).reshape(-1, 2).tolist()
-    return list(itertools.takewhile(lambda pair: pair[0] != 0, pairs))
+    words = image.u64s(segment.vaddr, 2 * count).tolist()
+    return list(itertools.takewhile(lambda pair: pair[0] != 0, zip(words[::2], words[1::2], strict=True)))
 
 
 def dynamic_tags(image: Image) -> dict[int, int]:
     """The first value of each tag of the dynamic section, by tag number; empty for a static image."""
     return dict(reversed(dynamic_entries(image)))
+
+
+def dynamic_symbols(image: Image) -> SymbolTable:
+    """The symbols that relocations name: `.dynsym`, or what DT_SYMTAB leads to when the section headers are gone.
+
+    DT_SYMTAB has no count. Linkers put the strings behind the symbols; else they may go on to the segment's end.
+    """
+    found = read_symbols(image, ".dynsym")
+    tags = dynamic_tags(image)
+    begin, strings = tags.get(DT_SYMTAB, 0), tags.get(DT_STRTAB, 0)
+    span = image.span(begin)
+    if found is not None or not begin or span is None:
+        return found or EMPTY
+    stop = strings if begin < strings < span.end else span.end
+    raw = np.frombuffer(image.bytes(begin, (stop - begin) // SYM.itemsize * SYM.itemsize).tobytes(), dtype=SYM)
+    return SymbolTable(raw, image.bytes(strings, tags.get(DT_STRSZ, 0)).tobytes())
 
 
 def apply_relocations(image: Image, dynsym: SymbolTable) -> None:

@@ -38,8 +38,8 @@ class SymbolTable:
         self._strings = strings
         self.value: U64 = np.ascontiguousarray(raw["value"])
         self.size: U64 = np.ascontiguousarray(raw["size"])
-        self.kind: npt.NDArray[np.uint8] = raw["info"] & 15
-        self.binding: npt.NDArray[np.uint8] = raw["info"] >> 4
+        self.kind: npt.NDArray[np.uint8] = raw["info"] & np.uint8(15)
+        self.binding: npt.NDArray[np.uint8] = raw["info"] >> np.uint8(4)
         self.section: npt.NDArray[np.uint16] = np.ascontiguousarray(raw["shndx"])
 
     def __len__(self) -> int:

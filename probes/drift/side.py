@@ -17,6 +17,9 @@ from probes.drift.text import TextIndex
 NOWHERE, TEXT, READONLY, WRITABLE, FOREIGN = 0, 1, 2, 3, 4
 """Regions: outside of the image; Go's text; constants, types and relocated constants; variables; other code (C, PLT)."""
 
+PIECE = 1 << 17
+"""Words that are looked at together: what is made from them stays small."""
+
 _CARRIERS = ("type:", "type.*", "go:string.", "go.string.", "go:func.", "go.func.", "runtime.", "gclocals", "go:cuinfo")
 _NUMBERED = "..stmp_"  # static temporaries are numbered in their order of appearance
 
@@ -89,20 +92,22 @@ class Side:
     @cached_property
     def data_starts(self) -> I64:
         """Read-only addresses that aligned words of the data lead to, sorted: something begins at each."""
-        found = []
         ranges = [(a, b) for a, b in self._constants() if b > a]
+        found = [np.zeros(0, dtype=np.int64)]
         for span in self.image.spans:
             if span.executable and not span.writable:
                 continue
-            words = self.image.words[(span.offset + 7) // 8 : (span.offset + span.end - span.start) // 8].view(np.int64)
-            for start, end in ranges:
-                found.append(words[(words > start) & (words < end)])
-        return distinct(np.concatenate(found)) if found else np.zeros(0, dtype=np.int64)
+            first, last = (span.offset + 7) // 8, (span.offset + span.end - span.start) // 8
+            for at in range(first, last, PIECE):
+                words = self.image.words[at : min(at + PIECE, last)].view(np.int64)
+                found += [distinct(words[(words > start) & (words < end)]) for start, end in ranges]
+        return distinct(np.concatenate(found))
 
     def _constants(self) -> list[tuple[int, int]]:
         plain = [(s.start, s.end) for s in self.image.spans if not s.executable and not s.writable]
-        sections = [(s.addr, s.addr + s.size) for s in self.image.elf.sections if s.name == ".rodata" and s.addr]
-        return [*(sections or plain), *self.relro]
+        rodata = self.image.elf.section(".rodata")
+        named = [(rodata.addr, rodata.addr + rodata.size)] if rodata is not None and rodata.addr else plain
+        return [*named, *self.relro]
 
     @cached_property
     def unaligned(self) -> U64:

@@ -14,6 +14,9 @@ GRANULE = 16
 MAX_PAD = 64
 """Bytes of padding that are taken off all functions at once, one after the other."""
 
+MANY = 1 << 17
+"""Addresses from which on an index of all granules is worth its memory."""
+
 PAD = {"amd64": 0xCC, "arm64": 0x00}  # INT3, and zero words: cmd/link/internal/ld.Target, CodePad
 
 
@@ -30,7 +33,7 @@ class TextIndex:
         self.start = int(self.entry[0]) if len(table) else 0
         self.stop = int(self.end[-1]) if len(table) else 0
         self.size = self._trimmed()
-        self._granules = self._index()
+        self._granules: npt.NDArray[np.int32] | None = None
 
     def _trimmed(self) -> I64:
         image = self.table.image
@@ -55,10 +58,11 @@ class TextIndex:
             size = (size + 3) & ~np.int64(3)
         return size
 
-    def _index(self) -> npt.NDArray[np.int32] | None:
+    def _index(self) -> npt.NDArray[np.int32]:
+        """The function of each granule of the text; empty where functions do not begin at granules."""
         aligned = not bool(((self.entry - self.start) % GRANULE).any()) and bool((self.end >= self.entry).all())
         if not aligned or self.stop - self.start > self.table.image.data.size:
-            return None
+            return np.zeros(0, dtype=np.int32)
         counts = -(-(self.end - self.entry) // GRANULE)
         return np.repeat(np.arange(len(self.entry), dtype=np.int32), counts)
 
@@ -70,6 +74,8 @@ class TextIndex:
         """Function that holds each of `addresses`, shape (k,); -1 outside of Go's text."""
         inside = self.holds(addresses)
         where = np.where(inside, addresses, self.start)
+        if self._granules is None and addresses.size > MANY:
+            self._granules = self._index()
         if self._granules is not None and self._granules.size:
             slot = np.minimum((where - self.start) // GRANULE, self._granules.size - 1)
             found = self._granules[slot].astype(np.int64)
