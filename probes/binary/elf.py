@@ -15,7 +15,7 @@ from typing import Any, cast
 from elftools.common.exceptions import ELFError
 from elftools.common.utils import struct_parse
 from elftools.construct import ConstructError
-from elftools.elf.elffile import ELFFile
+from elftools.elf.structs import ELFStructs
 
 from probes.binary.source import Source
 from probes.errors import MalformedElf, NotElf, ProbeError
@@ -131,6 +131,18 @@ def typed_errors(
         raise MalformedElf(f"{what} cannot be read", subject=path, hint=hint) from exc
 
 
+class _Headers:
+    """pyelftools' records of the file header, sections and segments. Not its ELFFile: that imports all of DWARF."""
+
+    def __init__(self, source: Source) -> None:
+        self.stream = cast("Any", _Bytes(source.buffer))
+        self.structs = ELFStructs(little_endian=True, elfclass=64)
+        self.structs.create_basic_structs()
+        self.header: Any = struct_parse(self.structs.Elf_Ehdr, self.stream, 0)
+        ident = self.header["e_ident"]
+        self.structs.create_advanced_structs(self.header["e_type"], self.header["e_machine"], ident["EI_OSABI"])
+
+
 def open_elf(source: Source) -> Elf:
     """Read and check the headers of `source`.
 
@@ -140,7 +152,7 @@ def open_elf(source: Source) -> Elf:
     """
     _check_ident(source)
     with typed_errors(source.path, "ELF header"):
-        file = ELFFile(cast("Any", _Bytes(source.buffer)))
+        file = _Headers(source)
         header = file.header
         arch = MACHINES.get(header["e_machine"])
         if arch is None:
@@ -181,7 +193,7 @@ def _check_ident(source: Source) -> None:
         raise NotElf("big-endian ELF file", subject=source.path, hint="hotgate reads little-endian programs")
 
 
-def _sections(source: Source, file: ELFFile) -> tuple[Section, ...]:
+def _sections(source: Source, file: _Headers) -> tuple[Section, ...]:
     header = file.header
     table, count, size = header["e_shoff"], header["e_shnum"], header["e_shentsize"]
     if table == 0:
@@ -247,7 +259,7 @@ def _name(names: bytes, offset: int) -> str:
     return names[offset:end].decode("utf-8", "replace") if end >= 0 else ""
 
 
-def _segments(source: Source, file: ELFFile) -> tuple[Segment, ...]:
+def _segments(source: Source, file: _Headers) -> tuple[Segment, ...]:
     header = file.header
     table, count, size = header["e_phoff"], header["e_phnum"], header["e_phentsize"]
     if table == 0 or count == 0:

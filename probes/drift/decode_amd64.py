@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import islice
 
 from iced_x86 import Code, Decoder, FlowControl, MemorySize, Mnemonic, OpKind, Register
 from iced_x86 import Instruction as Raw
@@ -52,10 +53,16 @@ class Amd64Code:
         self._known: dict[int, Insn] = {}
 
     def __len__(self) -> int:
-        for raw in self._stream:
-            self._raw.append(raw)
-            self._starts.append(raw.ip)
+        while self._more(1 << 16):
+            pass
         return len(self._raw)
+
+    def _more(self, count: int = 64) -> bool:
+        """Decode up to `count` instructions more; false when there are none."""
+        found = list(islice(self._stream, count))
+        self._raw += found
+        self._starts += [raw.ip for raw in found]
+        return bool(found)
 
     @property
     def valid(self) -> bool:
@@ -65,24 +72,17 @@ class Amd64Code:
     def has(self, index: int) -> bool:
         """Whether there is an instruction `index`."""
         while len(self._raw) <= index:
-            raw = next(self._stream, None)
-            if raw is None:
+            if not self._more():
                 return False
-            self._raw.append(raw)
-            self._starts.append(raw.ip)
         return index >= 0
 
     def index_at(self, offset: int) -> int:
         """Index of the instruction that holds the byte at `offset` from the entry."""
         place = self.address + offset
-        raws, starts = self._raw, self._starts
-        if not starts or starts[-1] <= place:
-            for raw in self._stream:
-                raws.append(raw)
-                starts.append(raw.ip)
-                if raw.ip > place:
-                    break
-        return max(bisect_right(starts, place) - 1, 0)
+        while not self._starts or self._starts[-1] <= place:
+            if not self._more():
+                break
+        return max(bisect_right(self._starts, place) - 1, 0)
 
     def is_nop(self, index: int) -> bool:
         """Whether instruction `index` only pads."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
@@ -10,6 +11,7 @@ from probes.drift.describe import anything_at, function_at, number_at, quoted, t
 from probes.drift.insn import BRANCH, CALL, Code, string_length
 from probes.drift.judge import Judgement, Reference, decoder_for
 from probes.drift.meaning import Meaning
+from probes.drift.side import Side
 from probes.drift.windows import LEA, MEMORY
 
 MAX_PARTS = 3
@@ -123,15 +125,15 @@ def _texts(meaning: Meaning, reference: Reference) -> str:
 
 
 def _structure(meaning: Meaning, found: Judgement, sizes: str) -> Explanation:
-    ours = _uses(meaning, found.old_row, found.old, new_side=False)
-    theirs = _uses(meaning, found.new_row, found.new, new_side=True)
+    ours, theirs = _uses(meaning.old, found.old_row, found.old), _uses(meaning.new, found.new_row, found.new)
+    before = _names(ours.calls, lambda address: _name_in_new(meaning, address))
+    after = _names(theirs.calls, lambda address: function_at(meaning.new, address))
     parts = [sizes] if sizes else []
-    for kind, words in (("call", ("new call", "new calls")), ("string", ("new string", "new strings"))):
-        gained = _gained(theirs, ours, kind)
-        if gained:
-            parts.append(_list(gained, *words))
-    lost = _gained(ours, theirs, "call")
-    if lost:
+    if gained := list((after - before).elements()):
+        parts.append(_list(gained, "new call", "new calls"))
+    if strings := _new_strings(meaning, found, ours, theirs):
+        parts.append(_list(strings, "new string", "new strings"))
+    if lost := list((before - after).elements()):
         parts.append(_list(lost, "call removed", "calls removed"))
     places = _changed_places(found.old, found.new)
     if len(parts) == bool(sizes):
@@ -140,8 +142,48 @@ def _structure(meaning: Meaning, found: Judgement, sizes: str) -> Explanation:
     return Explanation(", ".join(parts), *places)
 
 
-def _gained(after: Counter[tuple[str, str]], before: Counter[tuple[str, str]], kind: str) -> list[str]:
-    return [name for (what, name), count in (after - before).items() if what == kind for _ in range(count)]
+@dataclass(frozen=True, slots=True)
+class _Uses:
+    """What a body calls, by address, and the first bytes of whatever else it takes the address of, with the places."""
+
+    calls: Counter[int]
+    data: dict[bytes, list[int]]
+
+
+def _uses(side: Side, row: int, code: Code) -> _Uses:
+    own, size = int(side.text.entry[row]), side.table.size(row)
+    out = _Uses(Counter(), {})
+    for index, kind, target in code.targets():
+        if kind == CALL or (kind == BRANCH and not own <= target < own + size):
+            out.calls[target] += 1
+        elif kind == LEA and (span := side.image.span(target)) is not None:
+            first = span.offset + target - span.start
+            out.data.setdefault(bytes(side.image.buffer[first : first + 16]), []).append(index)
+    return out
+
+
+def _names(calls: Counter[int], name: Callable[[int], str | None]) -> Counter[str]:
+    out: Counter[str] = Counter()
+    for address, count in calls.items():
+        out[name(address) or "native code"] += count
+    return out
+
+
+def _new_strings(meaning: Meaning, found: Judgement, ours: _Uses, theirs: _Uses) -> list[str]:
+    """Texts that NEW takes more often than OLD does. Lengths are only looked for where the first bytes differ."""
+    after = _texts_of(meaning.new, found.new, theirs, ours)
+    return list((after - _texts_of(meaning.old, found.old, ours, theirs)).elements()) if after else []
+
+
+def _texts_of(side: Side, code: Code, uses: _Uses, other: _Uses) -> Counter[str]:
+    follows = decoder_for(side.image.arch).follows
+    out: Counter[str] = Counter()
+    for key, places in uses.data.items():
+        for index in places[len(other.data.get(key, ())) :]:
+            text = text_at(side, code.insn(index).target or 0, string_length(code, index, follows))
+            if text:
+                out[text] += 1
+    return out
 
 
 def _list(names: list[str], one: str, many: str) -> str:
@@ -149,29 +191,8 @@ def _list(names: list[str], one: str, many: str) -> str:
     return f"{len(names)} {one if len(names) == 1 else many} ({shown})"
 
 
-def _uses(meaning: Meaning, row: int, code: Code, *, new_side: bool) -> Counter[tuple[str, str]]:
-    """What a body calls and which strings it takes, with their counts. Calls of OLD go by their names in NEW."""
-    side = meaning.new if new_side else meaning.old
-    follows = decoder_for(side.image.arch).follows
-    own, size = int(side.text.entry[row]), side.table.size(row)
-    out: Counter[tuple[str, str]] = Counter()
-    for index, kind, target in code.targets():
-        if kind in {CALL, BRANCH}:
-            if own <= target < own + size and kind == BRANCH:
-                continue
-            name = _callee(meaning, target, new_side=new_side)
-            if name:
-                out["call", name] += 1
-        elif kind == LEA:
-            text = text_at(side, target, string_length(code, index, follows))
-            if text:
-                out["string", text] += 1
-    return out
-
-
-def _callee(meaning: Meaning, address: int, *, new_side: bool) -> str | None:
-    if new_side:
-        return function_at(meaning.new, address)
+def _name_in_new(meaning: Meaning, address: int) -> str | None:
+    """The function of OLD at `address`, by the name that it has in NEW."""
     name = function_at(meaning.old, address)
     row = meaning.old.table.find(address)
     if name and row >= 0 and int(meaning.pair[row]) >= 0:

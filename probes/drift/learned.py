@@ -82,8 +82,9 @@ def _elect(old: I64, new: I64, voters: I64) -> tuple[I64, I64]:
 
 
 def _multiplicity(values: I64) -> I64:
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return counts[inverse].astype(np.int64)
+    """How often each of `values` occurs among them."""
+    ordered = np.sort(values)
+    return (np.searchsorted(ordered, values, side="right") - np.searchsorted(ordered, values)).astype(np.int64)
 
 
 def _best(group: I64, score: I64) -> npt.NDArray[np.bool_]:

@@ -86,7 +86,10 @@ def _examine(meaning: Meaning, old: I64, new: I64, need: I64) -> tuple[list[int]
     """One look at each pair: those that differ, and the pairs of pointers (source, old, new) that remain to follow."""
     first = _word(meaning.old, old).view(np.int64), _word(meaning.new, new).view(np.int64)
     code = meaning.functions(*first)
-    failed = [r for r in np.flatnonzero(code).tolist() if not _jump_table(meaning, int(old[r]), int(new[r]))]
+    rows = np.flatnonzero(code)
+    # A word that leads to a function's entry is a function value; one that leads into it begins a jump table.
+    rows = rows[meaning.old.text.entry[meaning.old.text.index(first[0][rows])] != first[0][rows]]
+    failed = [r for r in rows.tolist() if not _jump_table(meaning, int(old[r]), int(new[r]))]
     links: list[tuple[int, int, int]] = []
     count = np.where(need > 0, -(-need // 8), np.minimum(-(-meaning.reach(old, new) // 8), WORDS))
     address = (meaning.old.regions(first[0]) != NOWHERE) & (meaning.new.regions(first[1]) != NOWHERE)
@@ -143,6 +146,8 @@ def _external(meaning: Meaning, old: I64, new: I64) -> Bools:
 
 def _same_external(meaning: Meaning, old: I64, new: I64) -> Bools:
     ours, theirs = meaning.old.image.external, meaning.new.image.external
+    if not ours:
+        return np.zeros(old.shape, dtype=np.bool_)
     return np.array(
         [a in ours and ours[a] == theirs.get(b) for a, b in zip(old.tolist(), new.tolist(), strict=True)],
         dtype=np.bool_,
@@ -154,8 +159,6 @@ def _jump_table(meaning: Meaning, old: int, new: int) -> bool:
     first = int(_word(meaning.old, np.array([old]))[0])
     owner = int(meaning.old.text.index(np.array([first]))[0])
     start, end = int(meaning.old.text.entry[owner]), int(meaning.old.text.end[owner])
-    if first == start:
-        return True  # a function value: one word
     words = _word(meaning.old, old + 8 * np.arange(1, MAX_CASES)).view(np.int64)
     inside = (words > start) & (words < end)
     count = inside.size if inside.all() else int(np.argmin(inside))

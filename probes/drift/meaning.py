@@ -12,7 +12,7 @@ import numpy.typing as npt
 from probes.binary.image import I64, U64
 from probes.drift import literals
 from probes.drift.learned import Learned
-from probes.drift.side import FOREIGN, NOWHERE, READONLY, TEXT, WRITABLE, Side, distinct
+from probes.drift.side import FOREIGN, NOWHERE, READONLY, TEXT, WRITABLE, Side, contains, distinct
 from probes.drift.unmoved import nothing_moved
 from probes.drift.windows import LEA
 
@@ -82,7 +82,7 @@ class Meaning:
     def _boundary(self, old: I64, new: I64) -> Bools:
         ours, theirs = self.old.boundaries, self.new.boundaries
         out = np.zeros(old.shape, dtype=np.bool_)
-        for row in np.flatnonzero(np.isin(old, np.fromiter(ours, dtype=np.uint64).view(np.int64))).tolist():
+        for row in np.flatnonzero(contains(np.sort(np.fromiter(ours, dtype=np.uint64).view(np.int64)), old)).tolist():
             out[row] = ours[int(old[row])] == theirs.get(int(new[row]), "")
         return out
 
@@ -228,7 +228,7 @@ def is_itab(side: Side, addresses: I64) -> Bools:
     start, end = side.module.itabs
     if end > start:
         return (addresses >= start) & (addresses < end)
-    return np.isin(addresses, side.itabs)
+    return contains(side.itabs, addresses)
 
 
 def type_size(side: Side, address: int) -> int | None:

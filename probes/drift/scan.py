@@ -16,10 +16,10 @@ import numpy.typing as npt
 from probes.binary.image import I64, U8
 from probes.drift import windows, windows_arm64
 from probes.drift.meaning import Meaning
-from probes.drift.side import NOWHERE, READONLY, TEXT
+from probes.drift.side import NOWHERE, READONLY, TEXT, distinct
 from probes.drift.windows import CODE, COVER, LEA, MEMORY, Windows
 
-BLOCK = 2 << 20
+BLOCK = 1 << 20
 """Bytes of code a block: the intermediate arrays stay in the cache, and memory stays flat."""
 
 WORKERS = 2
@@ -210,11 +210,11 @@ def _settle(meaning: Meaning, rests: list[_Rest], offsets: I64) -> tuple[dict[in
     if rows.size:
         same[rows] = _unique_same(meaning, old[rows], new[rows], kind[rows], need[rows])
     left = bytes_left[~_inside(bytes_left, position[same])]
-    suspicious = np.union1d(left, position[~same])
+    suspicious = distinct(np.concatenate((left, position[~same])))
     owners = np.searchsorted(offsets, suspicious, side="right") - 1
-    pairs, first = np.unique(owners, return_index=True)
-    groups = np.split(suspicious, first[1:]) if pairs.size else []
-    places = {int(pair): (group - offsets[pair]).tolist() for pair, group in zip(pairs.tolist(), groups, strict=True)}
+    places: dict[int, list[int]] = {}
+    for pair, place in zip(owners.tolist(), (suspicious - offsets[owners]).tolist(), strict=True):
+        places.setdefault(pair, []).append(place)
     left = left[~_inside(left, position)]
     return places, set((np.searchsorted(offsets, left, side="right") - 1).tolist())
 

@@ -32,6 +32,15 @@ def distinct(values: I64) -> I64:
     return values[keep]
 
 
+def contains(ordered: I64, values: I64) -> npt.NDArray[np.bool_]:
+    """Which of `values` are among `ordered`, which is sorted; shape of `values`."""
+    if not ordered.size:
+        return np.zeros(values.shape, dtype=np.bool_)
+    at = np.minimum(np.searchsorted(ordered, values), ordered.size - 1)
+    out: npt.NDArray[np.bool_] = ordered[at] == values
+    return out
+
+
 class Side:
     """A binary prepared for comparison."""
 
