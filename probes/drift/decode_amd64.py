@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from itertools import islice
 
 from iced_x86 import Code, Decoder, FlowControl, MemorySize, Mnemonic, OpKind, Register
@@ -96,6 +96,18 @@ class Amd64Code:
                 yield index, LEA if raw.code in _LEAS else MEMORY, raw.ip_rel_memory_address
             elif raw.op0_kind in _BRANCHES:
                 yield index, CALL if raw.flow_control in _CALLS else BRANCH, raw.near_branch_target
+
+    def outline(self) -> list[tuple[int, Hashable]]:
+        """(offset, what it does but for addresses) of every instruction."""
+        len(self)
+        out: list[tuple[int, Hashable]] = []
+        for raw in self._raw:
+            first = raw.ip - self.address
+            if raw.is_ip_rel_memory_operand or raw.op0_kind in _BRANCHES:
+                out.append((first, (raw.code, raw.op0_register, raw.op1_register)))
+            else:
+                out.append((first, self.code[first : first + raw.len]))
+        return out
 
     def insn(self, index: int) -> Insn:
         """Instruction `index`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from functools import cache
 from typing import Any
 
@@ -71,6 +71,11 @@ class Arm64Code:
                 insn = self.insn(index)
                 if insn.target is not None:
                     yield index, insn.kind, insn.target
+
+    def outline(self) -> list[tuple[int, Hashable]]:
+        """(offset, what it does but for addresses) of every instruction."""
+        plain = struct.unpack(f"<{len(self._words)}I", bare(self.code, self.address))
+        return [(4 * word, plain[word]) for word in self._starts]
 
     def insn(self, index: int) -> Insn:
         """Instruction `index`."""

@@ -205,14 +205,12 @@ def _changed_places(old: Code, new: Code) -> tuple[tuple[int, ...], tuple[int, .
     """Offsets of the instructions that an alignment of the two bodies leaves unpaired."""
     if max(len(old), len(new)) > MAX_ALIGN:
         return (), ()
-    before = [old.insn(i) for i in range(len(old))]
-    after = [new.insn(i) for i in range(len(new))]
-    ours = [(i.shape, i.constants) for i in before]
-    theirs = [(i.shape, i.constants) for i in after]
+    before, after = old.outline(), new.outline()
+    ours, theirs = [key for _, key in before], [key for _, key in after]
     left: list[int] = []
     right: list[int] = []
     for tag, a, b, c, d in SequenceMatcher(None, ours, theirs, autojunk=len(ours) > 500).get_opcodes():
         if tag != "equal":
-            left += [i.offset for i in before[a:b]]
-            right += [i.offset for i in after[c:d]]
+            left += [offset for offset, _ in before[a:b]]
+            right += [offset for offset, _ in after[c:d]]
     return tuple(left), tuple(right)

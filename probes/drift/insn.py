@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -58,6 +58,9 @@ class Code(Protocol):
 
     def targets(self) -> Iterator[tuple[int, int, int]]:
         """(index, kind, address) of the instructions that refer to an address."""
+
+    def outline(self) -> list[tuple[int, Hashable]]:
+        """(offset, what it does but for addresses) of every instruction."""
 
     def insn(self, index: int) -> Insn:
         """Instruction `index`."""

@@ -37,14 +37,6 @@ class Windows:
     chance: bool
 
 
-def _table() -> npt.NDArray[np.bool_]:
-    marks = np.zeros(256, dtype=np.bool_)
-    values = np.arange(256)
-    marks[(values & 0xC7) == 0x05] = True  # ModRM: mod 00, rm 101 = disp32(%rip)
-    marks[[0xE8, 0xE9]] = True  # CALL rel32, JMP rel32
-    return marks
-
-
 def _opcodes() -> npt.NDArray[np.bool_]:
     """One-byte opcodes that are followed by a ModRM byte in 64-bit mode (Intel SDM vol. 2, table A-2)."""
     marks = np.zeros(256, dtype=np.bool_)
@@ -55,7 +47,6 @@ def _opcodes() -> npt.NDArray[np.bool_]:
     return marks
 
 
-_MARKS = _table()
 _OPCODES = _opcodes()
 # Go's integer argument registers in ABI order (src/cmd/compile/abi-internal.md): AX BX CX DI SI R8 R9 R10 R11.
 _ORDER = {0: 3, 3: 1, 1: 7, 7: 6, 6: 8, 8: 9, 9: 10, 10: 11}
@@ -74,7 +65,9 @@ def amd64(old: U8, new: U8, old_base: I64, new_base: I64, starts: I64) -> Window
     size = old.size
     if size < 5:
         return _none()
-    mark = _MARKS[old[:-4]]
+    # Arithmetic on bytes, not a table: looking up bytes would widen each to a word first.
+    code = old[:-4]
+    mark = ((code & 0xC7) == 0x05) | ((code & 0xFE) == 0xE8)  # ModRM of disp32(%rip); CALL and JMP rel32
     jcc = (old[:-5] == 0x0F) & ((old[1:-4] & 0xF0) == 0x80)  # 0F 80..8F: Jcc rel32
     mark[1:] |= jcc
     at = np.flatnonzero(mark) + 1

@@ -79,7 +79,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> Loader:
     """Makes the engine see a hand-made case instead of files."""
 
     def patch(case: Case) -> None:
-        monkeypatch.setattr(engine, "load_binary", {"old": case.old, "new": case.new}.__getitem__)
+        monkeypatch.setattr(engine, "load_binary", lambda path, **_: {"old": case.old, "new": case.new}[path])
         monkeypatch.setattr(engine, "compare_binaries", lambda _old, _new: case.drift())
         monkeypatch.setattr(engine, "read_target", lambda: case.target)
 

@@ -87,7 +87,7 @@ def test_what_the_user_can_put_right_is_exit_code_2(arguments, error, hint, load
 
 
 def test_an_unreadable_binary_is_exit_code_2(monkeypatch):
-    def fail(path: str):
+    def fail(path: str, **_):
         raise NotGo("not a Go binary", subject=path, hint="pass the program itself")
 
     monkeypatch.setattr(engine, "load_binary", fail)
@@ -97,7 +97,7 @@ def test_an_unreadable_binary_is_exit_code_2(monkeypatch):
 
 
 def test_a_bug_is_exit_code_1_in_one_line(monkeypatch):
-    def fail(path: str):
+    def fail(path: str, **_):
         raise RuntimeError(f"boom\n{path}")
 
     monkeypatch.setattr(engine, "load_binary", fail)
@@ -109,7 +109,7 @@ def test_a_bug_is_exit_code_1_in_one_line(monkeypatch):
 
 
 def test_interrupting_is_quiet(monkeypatch):
-    def interrupt(_path: str):
+    def interrupt(_path: str, **_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(engine, "load_binary", interrupt)
@@ -262,7 +262,7 @@ def test_a_full_disk_is_an_error():
 INTERRUPTED = """
 import sys, time
 import gate.cli, gate.engine
-def load_binary(path):
+def load_binary(path, **_):
     print("reading", flush=True)
     time.sleep(60)
 gate.engine.load_binary = load_binary
