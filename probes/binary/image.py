@@ -33,10 +33,11 @@ class Image:
 
     `data` is the whole file, shape (size,), uint8; relocations write into it, so a word that is read from it is what
     a process would see with load bias 0. `spans` are the file-backed parts of the PT_LOAD segments, sorted, and
-    `zero` the parts that the loader fills with zeros (.bss).
+    `zero` the parts that the loader fills with zeros (.bss). `external`: words that the loader fills in, with the symbol;
+    `relocated`: the addresses of those that relocations made here, in pieces.
     """
 
-    __slots__ = ("_words", "buffer", "data", "elf", "external", "path", "spans", "zero")
+    __slots__ = ("_words", "buffer", "data", "elf", "external", "path", "relocated", "spans", "zero")
 
     def __init__(self, elf: Elf, buffer: bytearray, data: U8) -> None:
         self.elf = elf
@@ -47,6 +48,7 @@ class Image:
         self.spans = tuple(_span(s) for s in loads if s.filesz)
         self.zero = tuple((s.vaddr + s.filesz, s.vaddr + s.memsz) for s in loads if s.memsz > s.filesz)
         self.external: dict[int, str] = {}
+        self.relocated: list[I64] = []
         self._words: U64 | None = None
 
     @property

@@ -142,6 +142,7 @@ def _check(image: Image, targets: I64) -> I64:
 
 def _store(image: Image, targets: I64, values: U64) -> None:
     offsets = _check(image, targets)
+    image.relocated.append(targets)
     aligned = offsets % 8 == 0
     if bool(aligned.all()):
         inside = offsets < image.words.size * 8

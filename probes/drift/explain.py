@@ -187,7 +187,8 @@ def _texts_of(side: Side, code: Code, uses: _Uses, other: _Uses) -> Counter[str]
 
 
 def _list(names: list[str], one: str, many: str) -> str:
-    shown = ", ".join(dict.fromkeys(names[:3])) + (", …" if len(names) > 3 else "")
+    distinct = list(dict.fromkeys(names))
+    shown = ", ".join(distinct[:MAX_PARTS]) + (", …" if len(distinct) > MAX_PARTS else "")
     return f"{len(names)} {one if len(names) == 1 else many} ({shown})"
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from probes.binary.image import I64
-from probes.drift.side import NOWHERE, READONLY, TEXT, WRITABLE, Side
+from probes.drift.side import NOWHERE, READONLY, TEXT, WRITABLE, Side, contains
 
 if TYPE_CHECKING:
     from probes.drift.meaning import Meaning
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Bools = npt.NDArray[np.bool_]
 
 WORDS = 8
-"""Words of a constant that are compared where nothing else begins before."""
+"""Words of a constant of unknown size that are compared where nothing else begins before."""
 MAX_WORDS = 512
 MAX_ROUNDS = 16
 MAX_STRING = 4096
@@ -58,6 +58,45 @@ def same(meaning: Meaning, old: I64, new: I64, need: I64 | None = None) -> Bools
     bad.update(number[pair] for pair in frontier)
     _spread(bad, edges)
     return np.array([node not in bad for node in wanted], dtype=np.bool_)
+
+
+def holds_addresses(meaning: Meaning, old: I64, new: I64, count: I64) -> Bools:
+    """Whether some aligned word among the `count[i]` bytes at `old[i]` and `new[i]` is an address, shape (k,)."""
+    out = np.zeros(old.shape, dtype=np.bool_)
+    count = np.maximum(count, 8)  # a number beside it may have been taken for a size
+    rows = np.flatnonzero(old % 8 == 0)
+    for step in range(MAX_WORDS):
+        rows = rows[count[rows] >= 8 * step + 8]
+        if not rows.size:
+            break
+        x, y = _word(meaning.old, old[rows] + 8 * step), _word(meaning.new, new[rows] + 8 * step)
+        found = _addresses(meaning, old[rows] + 8 * step, x, y)
+        out[rows[found]] = True
+        rows = rows[~found]
+    return out
+
+
+def _addresses(meaning: Meaning, at: I64, x: npt.NDArray[np.uint64], y: npt.NDArray[np.uint64]) -> Bools:
+    """Which words, at `at` in OLD, are addresses of constants, variables or functions.
+
+    Relocations tell, where there are any; else it is the value, and numbers that look like addresses are rare, because
+    an image that is not relocated begins at 4 MiB (64 KiB on arm64).
+    """
+    a, b = x.view(np.int64), y.view(np.int64)
+    out = np.zeros(a.shape, dtype=np.bool_)
+    near = (a >= meaning.old.lowest) & (a < meaning.old.highest)
+    if meaning.old.image.elf.dynamic:
+        near &= contains(meaning.old.relocated, at)
+    rows = np.flatnonzero(near)
+    if not rows.size:
+        return out
+    ours, theirs = meaning.old.regions(a[rows]), meaning.new.regions(b[rows])
+    found = (ours == theirs) & ((ours == READONLY) | (ours == WRITABLE))
+    code = np.flatnonzero((ours == TEXT) & (theirs == TEXT))
+    owner = meaning.old.text.index(a[rows[code]])
+    found[code] = meaning.old.text.entry[owner] == a[rows[code]]
+    out[rows] = found
+    return out
 
 
 def same_pointers(meaning: Meaning, a: I64, b: I64) -> Bools:
@@ -102,7 +141,7 @@ def _examine(meaning: Meaning, old: I64, new: I64, need: I64) -> tuple[list[int]
             break
         at, there = old[rows] + 8 * step, new[rows] + 8 * step
         x, y = _word(meaning.old, at), _word(meaning.new, there)
-        rest = np.flatnonzero((x != y) | _external(meaning, at, there))
+        rest = np.flatnonzero((x != y) | _external(meaning, at, there) | _addresses(meaning, at, x, y))
         length, other = _word(meaning.old, at[rest] + 8), _word(meaning.new, there[rest] + 8)
         sized = (length == other) & (length > 0) & (length <= MAX_STRING)
         verdict, follow = _pointers(
@@ -128,7 +167,7 @@ def _pointers(meaning: Meaning, a: I64, b: I64, length: I64) -> tuple[Bools, Boo
     out[rows] = meaning.variables(a[rows], b[rows], strict=False)
     rows = np.flatnonzero((ours == READONLY) & (theirs == READONLY))
     p, q = a[rows], b[rows]
-    count = np.where(length[rows] > 0, length[rows], np.minimum(meaning.reach(p, q), 8 * WORDS))
+    count = np.where(length[rows] > 0, length[rows], np.minimum(meaning.reach(p, q), 64))
     named, _ = meaning.by_name(p, q)
     out[rows] = named | meaning.types(p, q) | meaning.itabs(p, q) | meaning.equal_bytes(p, q, count)
     follow = np.zeros(a.shape, dtype=np.bool_)

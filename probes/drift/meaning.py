@@ -132,6 +132,8 @@ class Meaning:
         if rest.size:
             wanted = self._wanted(old[rest], new[rest], kind[rest], need[rest], strict=strict)
             equal = self.equal_bytes(old[rest], new[rest], wanted)
+            # Equal bytes may still be addresses of something that changed: the text behind an interface, a function.
+            equal &= ~literals.holds_addresses(self, old[rest], new[rest], wanted)
             out[rest] = equal
             rest = rest[~equal]
         if rest.size:

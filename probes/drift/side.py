@@ -51,6 +51,8 @@ class Side:
         self.module = module
         self.text = TextIndex(table)
         self.writable = [(a, b) for a, b in (*module.data, *module.bss) if b > a]
+        self.lowest = min((s.start for s in self.image.spans), default=0)
+        self.highest = max((end for _, end in (*self.image.zero, *((s.start, s.end) for s in self.image.spans))), default=0)
         relro = [s for s in self.image.elf.segments if s.kind == "PT_GNU_RELRO"]
         self.relro = [(s.vaddr, s.vaddr + s.memsz) for s in relro]
 
@@ -84,6 +86,11 @@ class Side:
         for name, (start, end) in zip(("bss", "noptrbss"), module.bss, strict=True):
             out.update({start: name, end: "e" + name})
         return out
+
+    @cached_property
+    def relocated(self) -> I64:
+        """Addresses of the words that hold addresses, sorted; only an image that can be loaded anywhere tells."""
+        return distinct(np.concatenate([np.zeros(0, dtype=np.int64), *self.image.relocated]))
 
     @cached_property
     def itabs(self) -> I64:

@@ -210,6 +210,30 @@ EDITS: tuple[Edit, ...] = (
         touches=(f"{PRICING}.Currency",),
     ),
     Edit(
+        "string-in-interface",
+        "a literal that is answered as an interface",
+        (Replacement("internal/pricing/boxed.go", "flat rate", "hard rate"),),
+        touches=(f"{PRICING}.Boxed",),
+    ),
+    Edit(
+        "string-in-panic",
+        "a literal that is only panicked with",
+        (Replacement("internal/pricing/boxed.go", "negative price", "negative piece"),),
+        touches=(f"{PRICING}.Boxed",),
+    ),
+    Edit(
+        "function-value-switched",
+        "another function is answered as a value, and takes the place of the first one's",
+        (Replacement("internal/pricing/boxed.go", "return flat", "return steep"),),
+        touches=(f"{PRICING}.Tariff",),
+    ),
+    Edit(
+        "string-in-array",
+        "the last element of an array literal of strings",
+        (Replacement("internal/pricing/boxed.go", '"west"', '"zest"'),),
+        touches=(f"{PRICING}.Table",),
+    ),
+    Edit(
         "string-longer",
         "usd becomes euros",
         (_pricing('return "usd"', 'return "euros"'),),
