@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from gate.model import Outcome, Severity
+from gate.model import Mode, Outcome, Severity
 from probes.errors import UnreadableFile
 
 if TYPE_CHECKING:
@@ -150,7 +150,9 @@ def run_rules(bundle: Bundle, policy: Policy, *, today: date) -> Judgement:
     raw = [_outcome(rule, bundle, policy) for rule in discover()]
     outcomes, notices = suppress(raw, policy.suppress, today)
     evidence = bundle.states()
-    verdict = judge(outcomes, evidence, require=policy.require, fail_on=policy.fail_on)
+    # A hotfix must not change initialisers: without knowing them, that cannot be said.
+    require = (*policy.require, "init") if policy.mode is Mode.HOTFIX else policy.require
+    verdict = judge(outcomes, evidence, require=require, fail_on=policy.fail_on)
     return Judgement(outcomes, evidence, verdict, notices)
 
 
@@ -160,7 +162,11 @@ def _outcome(rule: Check, bundle: Bundle, policy: Policy) -> Outcome:
         return Outcome(rule.id, "off", reason="switched off by the policy")
     outcome = rule.outcome(bundle)
     if isinstance(setting, Severity):
-        moved = tuple(replace(finding, severity=setting) for finding in outcome.findings)
+        # What a rule raised by itself (a budget, a protected package, a mode) is not lowered along with its default.
+        moved = tuple(
+            replace(finding, severity=setting) if finding.severity is rule.severity or not finding.verified else finding
+            for finding in outcome.findings
+        )
         return replace(outcome, findings=moved)
     return outcome
 

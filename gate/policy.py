@@ -94,6 +94,20 @@ class Policy:
         )
 
 
+def _has_table(path: Path) -> bool:
+    """Whether a pyproject.toml has a table `tool.hotgate`, however it is written; one that cannot be read may have."""
+    text = path.read_text("utf-8", "replace")
+    if "hotgate" not in text:
+        return False
+    import tomllib
+
+    try:
+        tool = tomllib.loads(text).get("tool")
+    except tomllib.TOMLDecodeError:
+        return "tool.hotgate" in text  # reading it as a policy will say what is wrong
+    return isinstance(tool, dict) and "hotgate" in tool
+
+
 def find_policy_file(folder: str = ".") -> str | None:
     """`hotgate.toml` in `folder`, else `pyproject.toml` there when it has a `[tool.hotgate]` table, else None."""
     own = Path(folder, "hotgate.toml")
@@ -101,7 +115,7 @@ def find_policy_file(folder: str = ".") -> str | None:
         return str(own)
     shared = Path(folder, "pyproject.toml")
     try:
-        mentions = shared.is_file() and "tool.hotgate" in shared.read_text("utf-8", "replace")
+        mentions = shared.is_file() and _has_table(shared)
     except OSError:
         mentions = False
     return str(shared) if mentions else None

@@ -52,7 +52,9 @@ class Side:
         self.text = TextIndex(table)
         self.writable = [(a, b) for a, b in (*module.data, *module.bss) if b > a]
         self.lowest = min((s.start for s in self.image.spans), default=0)
-        self.highest = max((end for _, end in (*self.image.zero, *((s.start, s.end) for s in self.image.spans))), default=0)
+        self.highest = max(
+            (end for _, end in (*self.image.zero, *((s.start, s.end) for s in self.image.spans))), default=0
+        )
         relro = [s for s in self.image.elf.segments if s.kind == "PT_GNU_RELRO"]
         self.relro = [(s.vaddr, s.vaddr + s.memsz) for s in relro]
 
