@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +14,8 @@ from gate.policy import Policy, find_policy_file
 from gate.samples import Case, change, functions
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gate.engine import Judgement
 
 
