@@ -6,10 +6,10 @@ from bisect import bisect_right
 from collections.abc import Hashable, Iterator
 from itertools import islice
 
-from iced_x86 import Code, Decoder, FlowControl, MemorySize, Mnemonic, OpKind, Register
+from iced_x86 import Code, Decoder, FlowControl, MemorySize, MemorySizeExt, Mnemonic, OpKind, Register
 from iced_x86 import Instruction as Raw
 
-from probes.drift.insn import BRANCH, CALL, Insn
+from probes.drift.insn import BRANCH, CALL, Insn, Load
 from probes.drift.windows import LEA, MEMORY
 
 FOLLOWS = {0: 3, 3: 1, 1: 7, 7: 6, 6: 8, 8: 9, 9: 10, 10: 11}
@@ -38,10 +38,15 @@ _WIDTHS = {
 _LEAS = {Code.LEA_R64_M, Code.LEA_R32_M}
 _MOVES = {Code.MOV_R32_IMM32, Code.MOV_R64_IMM64, Code.MOV_RM64_IMM32, Code.MOV_RM32_IMM32}
 _RAX, _EAX = Register.RAX, Register.EAX
+_SIGNS = {Mnemonic.ADD: 1, Mnemonic.SUB: -1}
+_READ_ONLY = {Mnemonic.CMP, Mnemonic.TEST, Mnemonic.PUSH}
+_REPEATED = {Code.MOVSQ_M64_M64: 8, Code.MOVSD_M32_M32: 4, Code.MOVSB_M8_M8: 1}
 
 
 class Amd64Code:
     """A function's instructions, decoded as far as they are asked for."""
+
+    REPEAT_SOURCE, REPEAT_COUNT = 6, 1  # RSI, RCX
 
     def __init__(self, code: bytes, address: int) -> None:
         self.code = code
@@ -116,6 +121,45 @@ class Amd64Code:
             found = self._known[index] = self._examine(self._raw[index])
         return found
 
+    def load(self, index: int) -> Load | None:
+        """What instruction `index` reads through a register, or forms the address of at an index; None when nothing."""
+        raw = self._raw[index]
+        indexed = raw.memory_index != Register.NONE
+        if OpKind.MEMORY not in {raw.op1_kind, raw.op2_kind} or (raw.code in _LEAS and not indexed):
+            return None
+        base = _number(raw.memory_base)
+        if base < 0:
+            return None
+        return Load(base, _displacement(raw), MemorySizeExt.size(raw.memory_size) or 8, indexed=indexed)
+
+    def adds(self, index: int) -> tuple[int, int] | None:
+        """(register, constant that is added to it), None for other instructions."""
+        raw = self._raw[index]
+        if raw.op0_kind != OpKind.REGISTER:
+            return None
+        if raw.mnemonic in {Mnemonic.DEC, Mnemonic.INC}:
+            return _number(raw.op0_register), 1 if raw.mnemonic == Mnemonic.INC else -1
+        sign = _SIGNS.get(raw.mnemonic, 0)
+        constants = self.insn(index).constants
+        if not sign or raw.op1_kind in {OpKind.REGISTER, OpKind.MEMORY} or not constants:
+            return None
+        return _number(raw.op0_register), sign * constants[-1]
+
+    def repeats(self, index: int) -> int:
+        """Bytes that each turn of a repeated copy reads, 0 for other instructions."""
+        raw = self._raw[index]
+        return _REPEATED.get(raw.code, 0) if raw.has_rep_prefix else 0
+
+    def writes(self, index: int, register: int) -> bool:
+        """Whether `register` holds something else after instruction `index`."""
+        raw = self._raw[index]
+        return (
+            raw.op0_kind == OpKind.REGISTER
+            and raw.op_count > 0
+            and raw.mnemonic not in _READ_ONLY
+            and _number(raw.op0_register) == register
+        )
+
     def _examine(self, raw: Raw) -> Insn:
         offset, size = raw.ip - self.address, raw.len
         if raw.op_count == 1 and raw.op0_kind in _BRANCHES:
@@ -183,6 +227,10 @@ def bare(code: bytes, address: int) -> bytes:
         first += raw.ip - address
         out[first : first + width] = bytes(width)
     return bytes(out)
+
+
+def _displacement(raw: Raw) -> int:
+    return (raw.memory_displacement + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
 def _number(register: int) -> int:

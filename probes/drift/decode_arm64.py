@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from probes.drift.insn import BRANCH, CALL, Insn
+from probes.drift import loads_arm64
+from probes.drift.insn import BRANCH, CALL, Insn, Load
 from probes.drift.windows import LEA, MEMORY
 
 FOLLOWS = {n: n + 1 for n in range(15)}
@@ -32,6 +33,7 @@ class Arm64Code:
     """A function's instructions; a pair that forms an address is one. Words that are none are literals, and valid."""
 
     valid = True
+    REPEAT_SOURCE = REPEAT_COUNT = -1
 
     def __init__(self, code: bytes, address: int) -> None:
         self.code = code
@@ -76,6 +78,23 @@ class Arm64Code:
         """(offset, what it does but for addresses) of every instruction."""
         plain = struct.unpack(f"<{len(self._words)}I", bare(self.code, self.address))
         return [(4 * word, plain[word]) for word in self._starts]
+
+    def load(self, index: int) -> Load | None:
+        """What instruction `index` reads through a register, None when nothing."""
+        return loads_arm64.load(self._words[self._starts[index]])
+
+    def adds(self, index: int) -> tuple[int, int] | None:
+        """(register, constant that is added to it), None for other instructions."""
+        return loads_arm64.adds(self._words[self._starts[index]])
+
+    def repeats(self, _index: int) -> int:
+        """No instruction repeats."""
+        return 0
+
+    def writes(self, index: int, register: int) -> bool:
+        """Whether `register` holds something else after instruction `index`."""
+        insn = self.insn(index)
+        return insn.lea == register or loads_arm64.writes(self._words[self._starts[index]], register)
 
     def insn(self, index: int) -> Insn:
         """Instruction `index`."""

@@ -36,11 +36,25 @@ class Insn:
     """Its constants are places on the stack."""
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A read of `size` bytes at register `base` plus `offset`, at an index or not; `step` is then added to the register."""
+
+    base: int
+    offset: int
+    size: int
+    step: int = 0
+    indexed: bool = False
+
+
 class Code(Protocol):
     """The instructions of one function, examined when asked for."""
 
     code: bytes
     address: int
+    REPEAT_SOURCE: int
+    """The register that a repeated copy reads from, and below the one that counts; -1 where there is none."""
+    REPEAT_COUNT: int
 
     @property
     def valid(self) -> bool:
@@ -64,6 +78,18 @@ class Code(Protocol):
 
     def insn(self, index: int) -> Insn:
         """Instruction `index`."""
+
+    def load(self, index: int) -> Load | None:
+        """What instruction `index` reads through a register, None when nothing."""
+
+    def adds(self, index: int) -> tuple[int, int] | None:
+        """(register, constant that is added to it), None for other instructions."""
+
+    def repeats(self, index: int) -> int:
+        """Bytes that each turn of a repeated copy reads, 0 for other instructions."""
+
+    def writes(self, index: int, register: int) -> bool:
+        """Whether `register` holds something else after instruction `index`."""
 
 
 def string_length(code: Code, index: int, follows: dict[int, int]) -> int:

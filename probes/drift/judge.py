@@ -14,7 +14,8 @@ import numpy as np
 
 from probes.drift import decode_amd64
 from probes.drift.insn import BRANCH, CALL, Code, Insn, string_length
-from probes.drift.meaning import Meaning, type_size
+from probes.drift.meaning import ENOUGH, Meaning, type_size
+from probes.drift.reads import TO_NEXT, Duff, bytes_read
 from probes.drift.side import Side
 from probes.drift.windows import CODE, LEA
 
@@ -73,15 +74,17 @@ class Decoder:
     """The same bytes with every PC-relative operand zeroed."""
     follows: dict[int, int]
     """Argument registers, each with the next."""
+    duff: tuple[int, int]
+    """Bytes of code in runtime.duffcopy that copy 16 bytes, and the register that it reads from."""
 
 
 def decoder_for(arch: str) -> Decoder:
     """The decoder of an architecture."""
     if arch == "amd64":
-        return Decoder(decode_amd64.Amd64Code, decode_amd64.bare, decode_amd64.FOLLOWS)
+        return Decoder(decode_amd64.Amd64Code, decode_amd64.bare, decode_amd64.FOLLOWS, (14, 6))
     from probes.drift import decode_arm64  # noqa: PLC0415 - only arm64 programs need it
 
-    return Decoder(decode_arm64.Arm64Code, decode_arm64.bare, decode_arm64.FOLLOWS)
+    return Decoder(decode_arm64.Arm64Code, decode_arm64.bare, decode_arm64.FOLLOWS, (8, 20))
 
 
 def judge(meaning: Meaning, pairs: Iterable[tuple[int, int, list[int] | None]]) -> list[Judgement]:
@@ -102,7 +105,7 @@ def judge(meaning: Meaning, pairs: Iterable[tuple[int, int, list[int] | None]]) 
         if steps is not None:
             found.lockstep = True
             for a, b in steps:
-                _examine(meaning, found, a, b, decoder.follows)
+                _examine(meaning, found, a, b, decoder)
         out.append(found)
     _resolve(meaning, [r for j in out for r in j.references])
     for found in out:
@@ -150,7 +153,7 @@ def _at(found: Judgement, places: list[int]) -> list[tuple[int, int]] | None:
     return list(out.items())
 
 
-def _examine(meaning: Meaning, found: Judgement, old_index: int, new_index: int, follows: dict[int, int]) -> None:
+def _examine(meaning: Meaning, found: Judgement, old_index: int, new_index: int, decoder: Decoder) -> None:
     a, b = found.old.insn(old_index), found.new.insn(new_index)
     if a.constants != b.constants:
         if _absolute(meaning, a, b):
@@ -170,18 +173,24 @@ def _examine(meaning: Meaning, found: Judgement, old_index: int, new_index: int,
             return
         old_need = new_need = -1
     elif a.kind == LEA:
-        old_need = _used(meaning.old, found.old, old_index, follows)
-        new_need = _used(meaning.new, found.new, new_index, follows)
+        old_need = _used(meaning.old, found.old, old_index, decoder)
+        new_need = _used(meaning.new, found.new, new_index, decoder)
     else:
         old_need, new_need = a.width, b.width
     found.references.append(Reference(a.target, b.target, old_index, new_index, a.kind, old_need, new_need))
 
 
-def _used(side: Side, code: Code, index: int, follows: dict[int, int]) -> int:
-    """Bytes used of what instruction `index` takes the address of: a string's length, or the size of an interface's data."""
-    length = string_length(code, index, follows)
+def _used(side: Side, code: Code, index: int, decoder: Decoder) -> int:
+    """Bytes used of what instruction `index` takes the address of.
+
+    A string's length, what is copied, or the size of an interface's data; `TO_NEXT` for a table, -1 when nothing tells.
+    """
+    length = string_length(code, index, decoder.follows)
+    read = bytes_read(code, index, Duff(*side.duffcopy, *decoder.duff))
     if length >= 0:
-        return length
+        return max(length, read)
+    if read > ENOUGH or read == TO_NEXT:
+        return read
     for near in (index - 1, index + 1, index - 2, index + 2, index - 3):
         if code.has(near) and (insn := code.insn(near)).kind == LEA and insn.target is not None:
             size = type_size(side, insn.target)

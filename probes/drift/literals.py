@@ -7,13 +7,16 @@ all pairs are the same, follows every pointer once, and takes back what a differ
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from probes.binary.image import I64
-from probes.drift.side import NOWHERE, READONLY, TEXT, WRITABLE, Side, contains
+from probes.drift.reads import TO_NEXT
+from probes.drift.side import NOWHERE, PIECE, READONLY, TEXT, WRITABLE, Side, contains, distinct
 
 if TYPE_CHECKING:
     from probes.drift.meaning import Meaning
@@ -29,10 +32,10 @@ MAX_CASES = 1024
 
 
 def same(meaning: Meaning, old: I64, new: I64, need: I64 | None = None) -> Bools:
-    """Whether the constants at `old[i]` and `new[i]` mean the same, shape (k,). `need`: their bytes, -1 when unknown.
+    """Whether the constants at `old[i]` and `new[i]` mean the same, shape (k,). `need`: their bytes, `TO_NEXT`, or -1 when unknown.
 
-    Where a size is known but the bytes differ, only constants that begin with an address are looked into: others, such
-    as strings, have then been compared already.
+    Where a size is known but the bytes differ, only constants that begin with an address or consist of whole words are
+    looked into: others, such as strings, have then been compared already.
     """
     need = np.full(old.shape, -1, dtype=np.int64) if need is None else need
     number: dict[tuple[int, int, int], int] = {}
@@ -63,17 +66,37 @@ def same(meaning: Meaning, old: I64, new: I64, need: I64 | None = None) -> Bools
 def holds_addresses(meaning: Meaning, old: I64, new: I64, count: I64) -> Bools:
     """Whether some aligned word among the `count[i]` bytes at `old[i]` and `new[i]` is an address, shape (k,)."""
     out = np.zeros(old.shape, dtype=np.bool_)
-    count = np.maximum(count, 8)  # a number beside it may have been taken for a size
-    rows = np.flatnonzero(old % 8 == 0)
-    for step in range(MAX_WORDS):
-        rows = rows[count[rows] >= 8 * step + 8]
-        if not rows.size:
-            break
-        x, y = _word(meaning.old, old[rows] + 8 * step), _word(meaning.new, new[rows] + 8 * step)
-        found = _addresses(meaning, old[rows] + 8 * step, x, y)
-        out[rows[found]] = True
-        rows = rows[~found]
+    aligned = np.flatnonzero(old % 8 == 0)
+    words = np.maximum(count[aligned] // 8, 1)  # a number beside it may have been taken for a size
+    for part in _words(meaning, old[aligned], new[aligned], words):
+        out[aligned[part.row[_addresses(meaning, part.at, part.x, part.y)]]] = True
     return out
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """Words of several pairs of constants. `row`: whose; `at`, `there`: their addresses; `x`, `y`: the words; shape (k,)."""
+
+    row: I64
+    at: I64
+    there: I64
+    x: npt.NDArray[np.uint64]
+    y: npt.NDArray[np.uint64]
+
+
+def _words(meaning: Meaning, old: I64, new: I64, count: I64) -> Iterator[_Words]:
+    """The first `count[i]` words (`MAX_WORDS` at most) at `old[i]` and `new[i]`, about `PIECE` at a time."""
+    count = np.minimum(count, MAX_WORDS)
+    total = np.cumsum(count)
+    first = 0
+    while first < count.size:
+        base = int(total[first - 1]) if first else 0
+        last = max(first + 1, int(np.searchsorted(total, base + PIECE, side="right")))
+        row = np.repeat(np.arange(first, last), count[first:last])
+        step = 8 * (np.arange(row.size) - (total[row] - count[row] - base))
+        at, there = old[row] + step, new[row] + step
+        yield _Words(row, at, there, _word(meaning.old, at), _word(meaning.new, there))
+        first = last
 
 
 def _addresses(meaning: Meaning, at: I64, x: npt.NDArray[np.uint64], y: npt.NDArray[np.uint64]) -> Bools:
@@ -130,33 +153,36 @@ def _examine(meaning: Meaning, old: I64, new: I64, need: I64) -> tuple[list[int]
     rows = rows[meaning.old.text.entry[meaning.old.text.index(first[0][rows])] != first[0][rows]]
     failed = [r for r in rows.tolist() if not _jump_table(meaning, int(old[r]), int(new[r]))]
     links: list[tuple[int, int, int]] = []
-    count = np.where(need > 0, -(-need // 8), np.minimum(-(-meaning.reach(old, new) // 8), WORDS))
+    to_next = -(-meaning.reach(old, new) // 8)
+    count = np.where(need > 0, -(-need // 8), np.where(need == TO_NEXT, to_next, np.minimum(to_next, WORDS)))
     address = (meaning.old.regions(first[0]) != NOWHERE) & (meaning.new.regions(first[1]) != NOWHERE)
-    text = (need >= 0) & ~address & ~_external(meaning, old, new)
+    # What is copied in whole words may hold addresses further on; a string then fails at its first word that differs.
+    text = (need >= 0) & ~address & ~_external(meaning, old, new) & ((need % 8 != 0) | (need < 16))
     failed += np.flatnonzero(text & ~code).tolist()
     rows = np.flatnonzero(~code & ~text)
-    for step in range(min(int(count.max(initial=0)), MAX_WORDS)):
-        rows = rows[count[rows] > step]
-        if not rows.size:
-            break
-        at, there = old[rows] + 8 * step, new[rows] + 8 * step
-        x, y = _word(meaning.old, at), _word(meaning.new, there)
-        rest = np.flatnonzero((x != y) | _external(meaning, at, there) | _addresses(meaning, at, x, y))
-        length, other = _word(meaning.old, at[rest] + 8), _word(meaning.new, there[rest] + 8)
-        sized = (length == other) & (length > 0) & (length <= MAX_STRING)
-        verdict, follow = _pointers(
-            meaning, x[rest].view(np.int64), y[rest].view(np.int64), np.where(sized, length.view(np.int64), -1)
-        )
-        verdict |= _same_external(meaning, at[rest], there[rest])
-        keep = np.ones(rows.size, dtype=np.bool_)
-        for place, row in zip(np.flatnonzero(~verdict).tolist(), rows[rest[~verdict]].tolist(), strict=True):
-            if follow[place]:
-                links.append((row, int(x[rest[place]]), int(y[rest[place]])))
-            else:
-                failed.append(row)
-                keep[rest[place]] = False
-        rows = rows[keep]
+    for part in _words(meaning, old[rows], new[rows], count[rows]):
+        wrong, follow = _differing(meaning, part)
+        failed += rows[distinct(part.row[wrong])].tolist()
+        rest = follow[~contains(distinct(part.row[wrong]), part.row[follow])]
+        links += zip(rows[part.row[rest]].tolist(), part.x[rest].tolist(), part.y[rest].tolist(), strict=True)
     return failed, links
+
+
+def _differing(meaning: Meaning, words: _Words) -> tuple[I64, I64]:
+    """Which of `words` mean something else, and which are pointers to constants that remain to be followed."""
+    outside = _external(meaning, words.at, words.there)
+    rest = np.flatnonzero((words.x != words.y) | outside | _addresses(meaning, words.at, words.x, words.y))
+    at, there = words.at[rest], words.there[rest]
+    length, other = _word(meaning.old, at + 8), _word(meaning.new, there + 8)
+    sized = (length == other) & (length > 0) & (length <= MAX_STRING)
+    same, follow = _pointers(
+        meaning,
+        words.x[rest].view(np.int64),
+        words.y[rest].view(np.int64),
+        np.where(sized, length.view(np.int64), -1),
+    )
+    same |= _same_external(meaning, at, there)
+    return rest[~same & ~follow], rest[~same & follow]
 
 
 def _pointers(meaning: Meaning, a: I64, b: I64, length: I64) -> tuple[Bools, Bools]:
@@ -177,20 +203,15 @@ def _pointers(meaning: Meaning, a: I64, b: I64, length: I64) -> tuple[Bools, Boo
 
 def _external(meaning: Meaning, old: I64, new: I64) -> Bools:
     """Words that the loader fills in."""
-    ours, theirs = meaning.old.image.external, meaning.new.image.external
-    if not ours and not theirs:
-        return np.zeros(old.shape, dtype=np.bool_)
-    return np.array([a in ours or b in theirs for a, b in zip(old.tolist(), new.tolist(), strict=True)], dtype=np.bool_)
+    return contains(meaning.old.external, old) | contains(meaning.new.external, new)
 
 
 def _same_external(meaning: Meaning, old: I64, new: I64) -> Bools:
     ours, theirs = meaning.old.image.external, meaning.new.image.external
-    if not ours:
-        return np.zeros(old.shape, dtype=np.bool_)
-    return np.array(
-        [a in ours and ours[a] == theirs.get(b) for a, b in zip(old.tolist(), new.tolist(), strict=True)],
-        dtype=np.bool_,
-    )
+    out = contains(meaning.old.external, old) & contains(meaning.new.external, new)
+    for row in np.flatnonzero(out).tolist():
+        out[row] = ours[int(old[row])] == theirs[int(new[row])]
+    return out
 
 
 def _jump_table(meaning: Meaning, old: int, new: int) -> bool:

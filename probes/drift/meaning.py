@@ -12,6 +12,7 @@ import numpy.typing as npt
 from probes.binary.image import I64, U64
 from probes.drift import literals
 from probes.drift.learned import Learned
+from probes.drift.reads import TO_NEXT
 from probes.drift.side import FOREIGN, NOWHERE, READONLY, TEXT, WRITABLE, Side, contains, distinct
 from probes.drift.unmoved import nothing_moved
 from probes.drift.windows import LEA
@@ -137,7 +138,8 @@ class Meaning:
             out[rest] = equal
             rest = rest[~equal]
         if rest.size:
-            out[rest] = literals.same(self, old[rest], new[rest], need[rest])
+            limit = np.where(strict & (need[rest] == -1) & (kind[rest] == LEA), TO_NEXT, need[rest])
+            out[rest] = literals.same(self, old[rest], new[rest], limit)
             rest = rest[~out[rest]]
         if rest.size:
             out[rest] = self._inside_types(old[rest], new[rest])
@@ -155,6 +157,7 @@ class Meaning:
         """How many bytes must be equal: what is used, else up to where the next thing begins."""
         limit = np.full(old.shape, LOOK_AHEAD if strict else ENOUGH, dtype=np.int64)
         limit[kind != LEA] = ENOUGH if strict else 8
+        limit[need == TO_NEXT] = LOOK_AHEAD
         limit = np.minimum(limit, self.reach(old, new))
         return np.where(need >= 0, np.minimum(need, MAX_NEED), np.maximum(limit, 1))
 

@@ -78,6 +78,15 @@ class Side:
         return out
 
     @cached_property
+    def duffcopy(self) -> tuple[int, int]:
+        """Entry and end of runtime.duffcopy, into which large copies jump; zeros without one."""
+        try:
+            row = self.table.names.index("runtime.duffcopy")
+        except ValueError:
+            return 0, 0
+        return int(self.text.entry[row]), int(self.text.end[row])
+
+    @cached_property
     def boundaries(self) -> dict[int, str]:
         """Addresses that the linker defines as ends of regions; code refers to them by name, or to empty things there."""
         module = self.module
@@ -93,6 +102,11 @@ class Side:
     def relocated(self) -> I64:
         """Addresses of the words that hold addresses, sorted; only an image that can be loaded anywhere tells."""
         return distinct(np.concatenate([np.zeros(0, dtype=np.int64), *self.image.relocated]))
+
+    @cached_property
+    def external(self) -> I64:
+        """Addresses of the words that the loader fills in with other objects' addresses, sorted."""
+        return np.sort(np.array(list(self.image.external), dtype=np.int64))
 
     @cached_property
     def itabs(self) -> I64:
@@ -111,6 +125,9 @@ class Side:
     def data_starts(self) -> I64:
         """Read-only addresses that aligned words of the data lead to, sorted: something begins at each."""
         ranges = [(a, b) for a, b in self._constants() if b > a]
+        if self.relocated.size:  # other words, such as those of the relocations themselves, only look like addresses
+            words = self.words_at(self.relocated).view(np.int64)
+            return distinct(np.concatenate([words[:0], *(words[(words > a) & (words < b)] for a, b in ranges)]))
         found = [np.zeros(0, dtype=np.int64)]
         for span in self.image.spans:
             if span.executable and not span.writable:

@@ -234,6 +234,42 @@ EDITS: tuple[Edit, ...] = (
         touches=(f"{PRICING}.Table",),
     ),
     Edit(
+        "array-late-number",
+        "the 62nd number of an array literal",
+        (Replacement("internal/pricing/tables.go", "93, 18, 42, 68, 96,\n\t}", "93, 18, 43, 68, 96,\n\t}"),),
+        touches=(f"{PRICING}.Grid",),
+    ),
+    Edit(
+        "array-late-string",
+        "a string in the last struct of an array literal",
+        (Replacement("internal/pricing/tables.go", '"giant", 320', '"great", 320'),),
+        touches=(f"{PRICING}.Band",),
+    ),
+    Edit(
+        "array-late-float",
+        "a number in the fifth struct of an array literal",
+        (Replacement("internal/pricing/tables.go", "160, 4.5", "160, 4.75"),),
+        touches=(f"{PRICING}.Band",),
+    ),
+    Edit(
+        "switch-late-string",
+        "what the last case of a switch answers",
+        (Replacement("internal/pricing/tables.go", '"juliett"', '"juliets"'),),
+        touches=(f"{PRICING}.Zone",),
+    ),
+    Edit(
+        "map-late-value",
+        "the last value of a map literal",
+        (Replacement("internal/pricing/tables.go", '"usd": 127', '"usd": 128'),),
+        touches=(f"{PRICING}.Codes",),
+    ),
+    Edit(
+        "map-late-key",
+        "the last but one key of a map literal",
+        (Replacement("internal/pricing/tables.go", '"eur": 126', '"euro": 126'),),
+        touches=(f"{PRICING}.Codes",),
+    ),
+    Edit(
         "string-longer",
         "usd becomes euros",
         (_pricing('return "usd"', 'return "euros"'),),
