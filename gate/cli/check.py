@@ -22,18 +22,16 @@ if TYPE_CHECKING:
 )
 @click.argument("old", type=click.Path())
 @click.argument("new", type=click.Path())
-@click.option("--mode", type=click.Choice([m.value for m in Mode]), envvar="HOTGATE_MODE", help="How NEW replaces OLD.")
+@click.option("--mode", type=click.Choice([m.value for m in Mode]), help="How NEW replaces OLD.")
 @click.option(
     "--fail-on",
     type=click.Choice([s.value for s in Severity]),
-    envvar="HOTGATE_FAIL_ON",
     help="The least severity that blocks (default: block).",
 )
 @click.option(
     "--require",
     multiple=True,
     metavar="NAME",
-    envvar="HOTGATE_REQUIRE",
     help="Evidence without which nothing passes; repeatable (default: functions and build).",
 )
 @click.option(
