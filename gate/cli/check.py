@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gate.cli._output import FORMATS, import_renderers, parse_outputs, write_report
+from gate.cli._output import FORMATS, import_renderers, parse_outputs, refuse_overwriting, write_report
 from gate.cli._policy import resolve_policy
 from gate.model import Mode, Severity
 
@@ -60,6 +60,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     """
     outputs = parse_outputs(format_name, output)
     chosen = resolve_policy(policy, mode, fail_on, require)
+    refuse_overwriting(outputs, {"OLD": old, "NEW": new, "the policy": chosen.source, "the target": target})
     host = None
     if target is not None:
         from probes.host import load_target
