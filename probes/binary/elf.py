@@ -207,9 +207,16 @@ def _sections(source: Source, file: _Headers) -> tuple[Section, ...]:
     names = b""
     if header["e_shstrndx"] < count:
         strings = raw[header["e_shstrndx"]]
+        if strings["sh_type"] != "SHT_NOBITS" and strings["sh_offset"] + strings["sh_size"] > source.size:
+            raise MalformedElf(
+                f"the file ends too early: it has {source.size:,} bytes, and its section names lie behind them",
+                subject=source.path,
+                offset=strings["sh_offset"],
+                hint="it was cut off, by a copy or a full disk: compare its size with the original's and copy it again",
+            )
         names = bytes(source.buffer[strings["sh_offset"] : strings["sh_offset"] + min(strings["sh_size"], 1 << 20)])
     out = []
-    for entry, name in zip(raw, offsets, strict=True):
+    for index, (entry, name) in enumerate(zip(raw, offsets, strict=True)):
         kind = entry["sh_type"]
         section = Section(
             name=_name(names, name),
@@ -224,7 +231,7 @@ def _sections(source: Source, file: _Headers) -> tuple[Section, ...]:
         )
         if section.kind not in {0, SHT_NOBITS} and section.offset + section.size > source.size:
             raise MalformedElf(
-                f"section {section.name or '?'} ends beyond the end of the file",
+                f"section {section.name or f'number {index}, which has no name,'} ends beyond the end of the file",
                 subject=source.path,
                 offset=section.offset,
                 hint=_TRUNCATED,
