@@ -25,7 +25,7 @@ def place(path: str, text: str, key: Key) -> str:
             first = headers[key[1]]
             stop = next((n for n in range(first + 1, stop) if lines[n].lstrip().startswith("[")), stop)
     for name in reversed(names):
-        assignment = re.compile(rf"""^\s*(.*[.\s{{,])?["']?{re.escape(name)}["']?\s*=""")
+        assignment = re.compile(rf"""^(.*[.\s{{,])?["']?{re.escape(name)}["']?\s*=""")
         for number in range(first, stop):
             if assignment.match(lines[number]) or _header(name).match(lines[number]):
                 return f"{path}:{number + 1}"
