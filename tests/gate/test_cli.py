@@ -168,6 +168,17 @@ def test_undecided_functions_never_pass(loaded):
     assert check("--require", "native").exit_code == 11
 
 
+@pytest.mark.parametrize("side", ["old", "new"])
+def test_native_facts_that_cannot_be_read_never_pass(side, loaded):
+    sides = {"old": binary(), "new": other()}
+    sides[side] = replace(sides[side], native=None, native_problem="no string at address 0x10")
+    loaded(Case(**sides))
+    result = check("--format", "json")
+    assert result.exit_code == 11
+    state = next(item for item in json.loads(result.stdout)["evidence"] if item["name"] == "native")
+    assert state == {"name": "native", "status": "unreadable", "reason": f"{side.upper()}: no string at address 0x10"}
+
+
 def test_a_target_file_replaces_this_host(loaded):
     loaded(Case(new=other(build=build(settings={"GOAMD64": "v3"}))))
     assert check().exit_code == 0
