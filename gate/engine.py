@@ -11,7 +11,7 @@ from gate.model import Mode, Outcome, Severity
 from probes.errors import UnreadableFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from datetime import date, datetime
 
     from gate.check import Check
@@ -150,10 +150,18 @@ def run_rules(bundle: Bundle, policy: Policy, *, today: date) -> Judgement:
     raw = [_outcome(rule, bundle, policy) for rule in discover()]
     outcomes, notices = suppress(raw, policy.suppress, today)
     evidence = bundle.states()
-    # A hotfix must not change initialisers: without knowing them, that cannot be said.
-    require = (*policy.require, "init") if policy.mode is Mode.HOTFIX else policy.require
-    verdict = judge(outcomes, evidence, require=require, fail_on=policy.fail_on)
+    verdict = judge(outcomes, evidence, require=required(policy, evidence), fail_on=policy.fail_on)
     return Judgement(outcomes, evidence, verdict, notices)
+
+
+def required(policy: Policy, evidence: Iterable[EvidenceState]) -> tuple[str, ...]:
+    """The evidence without which nothing passes: what the policy names, and what the update cannot do without."""
+    names = [*policy.require]
+    if policy.mode is Mode.HOTFIX:
+        names.append("init")  # a hotfix must not change initialisers: without knowing them, that cannot be said
+    # The loader reads these tables before anything of NEW runs: damaged ones are no ordinary gap.
+    names += [state.name for state in evidence if state.name == "native" and state.status == "unreadable"]
+    return tuple(dict.fromkeys(names))
 
 
 def _outcome(rule: Check, bundle: Bundle, policy: Policy) -> Outcome:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 from gate.model import EvidenceState, Mode
 from gate.policy import Policy
 from gate.words import count
-from probes.binary.facts import BinaryFacts, BuildFacts, TableHealth
+from probes.binary.facts import BinaryFacts, BuildFacts, NativeFacts, TableHealth
 from probes.drift.facts import BuildDrift, Drift, FunctionDrift, InitDrift
 from probes.errors import ProbeError
 from probes.host import TargetFacts
@@ -37,10 +37,19 @@ class BuildPair:
 
 
 @dataclass(frozen=True, slots=True)
+class NativePair:
+    """What both sides ask of the loader."""
+
+    old: NativeFacts
+    new: NativeFacts
+
+
+@dataclass(frozen=True, slots=True)
 class Missing:
-    """Why a piece of evidence cannot be had."""
+    """Why a piece of evidence cannot be had; `unreadable` when it is there and damaged."""
 
     reason: str
+    unreadable: bool = False
 
 
 OldBinary: TypeAlias = Annotated[BinaryFacts, Evidence("old")]
@@ -50,6 +59,7 @@ Builds: TypeAlias = Annotated[BuildPair, Evidence("build")]
 BuildChanges: TypeAlias = Annotated[BuildDrift, Evidence("build")]
 Initialisers: TypeAlias = Annotated[InitDrift, Evidence("init")]
 NewSymbols: TypeAlias = Annotated[TableHealth, Evidence("symbols")]
+Natives: TypeAlias = Annotated[NativePair, Evidence("native")]
 Target: TypeAlias = Annotated[TargetFacts, Evidence("target")]
 
 Key = tuple[type, str]
@@ -82,6 +92,7 @@ class Bundle:
                 (BuildDrift, "build"): lambda: _build_drift(old, new, drift),
                 (InitDrift, "init"): lambda: _part(drift.init, drift, "init"),
                 (TableHealth, "symbols"): lambda: _symbols(new),
+                (NativePair, "native"): lambda: _natives(old, new),
                 (TargetFacts, "target"): lambda: _target(new, target),
                 (Policy, "policy"): lambda: policy,
                 (Mode, "mode"): lambda: policy.mode,
@@ -100,15 +111,15 @@ class Bundle:
             self._state("functions", (FunctionDrift, "functions")),
             self._state("build", (BuildPair, "build")),
             self._state("symbols", (TableHealth, "symbols")),
-            EvidenceState("native", "ok"),
+            self._state("native", (NativePair, "native")),
             self._state("init", (InitDrift, "init")),
             self._state("target", (TargetFacts, "target")),
         )
 
     def _state(self, name: str, key: Key) -> EvidenceState:
         match self.get(key):
-            case Missing(reason):
-                return EvidenceState(name, "missing", reason)
+            case Missing(reason, unreadable):
+                return EvidenceState(name, "unreadable" if unreadable else "missing", reason)
             case FunctionDrift(undecided=undecided) if undecided:
                 reason = f"{count(len(undecided), 'function')} could not be compared, {undecided[0]} among them"
                 return EvidenceState(name, "unreadable", reason)
@@ -152,6 +163,15 @@ def _builds(old: BinaryFacts, new: BinaryFacts) -> object:
     if old.build is None or new.build is None:
         raise AssertionError
     return BuildPair(old.build, new.build)
+
+
+def _natives(old: BinaryFacts, new: BinaryFacts) -> object:
+    for side, facts in (("OLD", old), ("NEW", new)):
+        if facts.native is None:
+            return Missing(f"{side}: {facts.native_problem or 'the loader tables are damaged'}", unreadable=True)
+    if old.native is None or new.native is None:
+        raise AssertionError
+    return NativePair(old.native, new.native)
 
 
 def _build_drift(old: BinaryFacts, new: BinaryFacts, drift: Drift) -> object:

@@ -11,7 +11,7 @@ from gate.report.build import binary_info
 from gate.report.model import BinaryInfo, Section, Tool
 
 if TYPE_CHECKING:
-    from probes.binary.facts import BinaryFacts, BuildFacts, Fault
+    from probes.binary.facts import BinaryFacts, BuildFacts, Fault, NativeFacts
     from probes.binary.functable import FuncTable
 
 
@@ -103,7 +103,7 @@ class NativePart:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """The facts of one binary. A part without evidence is null; `build_problem` says why there is no build part."""
+    """The facts of one binary. A part without evidence is null; `build_problem` and `native_problem` say why."""
 
     schema_version: str
     tool: Tool
@@ -114,13 +114,13 @@ class Inspection:
     build_problem: str | None
     functions: FunctionPart | None
     health: HealthPart
-    native: NativePart
+    native: NativePart | None
+    native_problem: str | None
     initialisers: list[str] | None
 
 
 def inspect_binary(facts: BinaryFacts, *, functions: bool = False) -> Inspection:
     """The inspection of `facts`; `functions` lists every function instead of only counting them."""
-    native = facts.native
     return Inspection(
         schema_version="1",
         tool=Tool("hotgate", __version__),
@@ -139,15 +139,8 @@ def inspect_binary(facts: BinaryFacts, *, functions: bool = False) -> Inspection
             symbol_faults=_faults(facts.health.symbol_faults),
             symbols_compared=facts.health.symbols_compared,
         ),
-        native=NativePart(
-            interpreter=native.interpreter,
-            needed=list(native.needed),
-            versions=[f"{each.library} {each.version}" for each in native.versions],
-            tls_size=None if native.tls is None else native.tls.size,
-            relro=native.relro,
-            exec_stack=native.exec_stack,
-            pie=native.pie,
-        ),
+        native=None if facts.native is None else _native(facts.native),
+        native_problem=facts.native_problem,
         initialisers=None if facts.initialisers is None else list(facts.initialisers),
     )
 
@@ -163,6 +156,18 @@ def _build(build: BuildFacts) -> BuildPart:
         for module in build.deps
     ]
     return BuildPart(path=build.path, modules=modules, godebug=dict(sorted(build.godebug.items())))
+
+
+def _native(native: NativeFacts) -> NativePart:
+    return NativePart(
+        interpreter=native.interpreter,
+        needed=list(native.needed),
+        versions=[f"{each.library} {each.version}" for each in native.versions],
+        tls_size=None if native.tls is None else native.tls.size,
+        relro=native.relro,
+        exec_stack=native.exec_stack,
+        pie=native.pie,
+    )
 
 
 def _faults(faults: tuple[Fault, ...]) -> list[FaultLine]:

@@ -128,12 +128,12 @@ def check_evidence_name(name: str) -> None:
         raise PolicyError(f"unknown evidence: {name}", hint=hint)
 
 
-def nearest(word: str, valid: Iterable[str]) -> str:
-    """`did you mean X? ` for the closest of `valid`, or "" when none is close."""
+def nearest(word: str, valid: Iterable[str], *, cutoff: float = 0.5) -> str:
+    """`did you mean X? ` for the closest of `valid`, or "" when none is as close as `cutoff` (0 to 1)."""
     from difflib import get_close_matches
 
     by_folded = {candidate.casefold(): candidate for candidate in valid}
-    close = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.5)
+    close = get_close_matches(word.casefold(), by_folded, n=1, cutoff=cutoff)
     return f"did you mean {by_folded[close[0]]}? " if close else ""
 
 

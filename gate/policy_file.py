@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, Valida
 from gate.check import discover
 from gate.model import Mode, Severity
 from gate.policy import EVIDENCE_NAMES, Policy, PolicyError, Suppression, Thresholds, nearest
+from gate.policy_place import Key, place, written
 
 MAX_BYTES = 1 << 20
 
@@ -65,7 +66,8 @@ def load_policy(path: str) -> Policy:
     except tomllib.TOMLDecodeError as exc:
         problem, _, where = str(exc).rpartition(" (at ")
         line = re.match(r"line (\d+)", where)
-        raise PolicyError(f"{path}{':' + line[1] if line else ''}: not valid TOML: {problem or exc}") from exc
+        number = line[1] if line else text.rstrip().count("\n") + 1  # "(at end of document)"
+        raise PolicyError(f"{path}:{number}: not valid TOML: {problem or exc}") from exc
     prefix = ""
     if Path(path).name == "pyproject.toml":
         tool = table.get("tool")
@@ -78,12 +80,13 @@ def load_policy(path: str) -> Policy:
     except ValidationError as exc:
         raise _problem(path, prefix, text, exc) from exc
     rules = [rule.id for rule in discover()]
-    named = [("severity", rule_id) for rule_id in shape.severity] + [("suppress", each.rule) for each in shape.suppress]
-    for table_name, rule_id in named:
+    named: list[tuple[str, Key]] = [(rule_id, ("severity", rule_id)) for rule_id in shape.severity]
+    named += [(each.rule, ("suppress", index, "rule")) for index, each in enumerate(shape.suppress)]
+    for rule_id, key in named:
         if rule_id not in rules:
-            where = _where(path, text, rule_id if table_name == "severity" else "suppress")
             hint = f"{nearest(rule_id, rules)}`hotgate rules` lists them"
-            raise PolicyError(f"{where}: unknown rule in {prefix}{table_name}: {rule_id}", hint=hint)
+            name = written(key) if key[0] == "suppress" else "severity"
+            raise PolicyError(f"{place(path, text, key)}: unknown rule in {prefix}{name}: {rule_id}", hint=hint)
     return Policy(
         mode=Mode(shape.mode),
         fail_on=Severity(shape.fail_on),
@@ -114,9 +117,10 @@ def _read(path: str) -> str:
 def _problem(path: str, prefix: str, text: str, exc: ValidationError) -> PolicyError:
     # A misspelt key also leaves the right one missing: the misspelling is what helps.
     first = min(exc.errors(include_url=False), key=lambda error: error["type"] != "extra_forbidden")
-    names = [str(part) for part in first["loc"] if not isinstance(part, int)]
-    key = prefix + ".".join(names)
-    where = _where(path, text, names[-1] if names else "")
+    loc = first["loc"]
+    names = [part for part in loc if isinstance(part, str)]
+    key = prefix + written(loc)
+    where = place(path, text, loc)
     if first["type"] == "extra_forbidden":
         model = TABLES.get(names[0], _PolicyFile) if len(names) > 1 else _PolicyFile
         valid = list(model.model_fields)
@@ -124,19 +128,9 @@ def _problem(path: str, prefix: str, text: str, exc: ValidationError) -> PolicyE
         return PolicyError(f"{where}: unknown key {key}", hint=hint)
     if first["type"] == "literal_error" and names[:1] == ["require"]:
         hint = f"{nearest(str(first['input']), EVIDENCE_NAMES)}valid names are {', '.join(EVIDENCE_NAMES)}"
-        return PolicyError(f"{where}: unknown evidence in {key}: {first['input']}", hint=hint)
+        return PolicyError(f"{where}: unknown evidence in {prefix}require: {first['input']}", hint=hint)
     if first["type"] == "missing":
         return PolicyError(f"{where}: {key} is missing")
     message = first["msg"][:1].lower() + first["msg"][1:]
-    return PolicyError(f"{where}: {key}: {message}, not {first['input']!r}")
-
-
-def _where(path: str, text: str, name: str) -> str:
-    """`path:line` of the first line that sets `name`, or `path` when none can be found."""
-    quoted = re.escape(name)
-    pattern = re.compile(rf"""^\s*(\[.*\b{quoted}\b.*\]|(.*[.\s{{,])?["']?{quoted}["']?\s*=)""")
-    if name:
-        for number, line in enumerate(text.split("\n"), 1):
-            if pattern.match(line):
-                return f"{path}:{number}"
-    return path
+    hint = "write a day like 2026-12-31, without quotes" if first["type"].startswith("date") else ""
+    return PolicyError(f"{where}: {key}: {message}, not {first['input']!r}", hint=hint)

@@ -72,6 +72,7 @@ def binary(**changes: Any) -> BinaryFacts:
         go_build_id="old/build/id",
         gnu_build_id=None,
         native=NATIVE,
+        native_problem=None,
         stripped=False,
         has_dwarf=True,
         cgo=False,

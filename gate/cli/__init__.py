@@ -18,6 +18,7 @@ import click
 from gate import __version__
 from gate.model import EXIT_BUG, EXIT_USAGE
 from gate.policy import PolicyError, nearest
+from gate.policy_env import check_environment
 from probes.errors import ProbeError
 
 if TYPE_CHECKING:
@@ -53,6 +54,12 @@ class CommandFiles(click.Group):
             hint = f"{nearest(args[0], self.list_commands(ctx))}commands are {', '.join(self.list_commands(ctx))}"
             raise Failure(f"no such command: {args[0]}", hint=hint)
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does, unless a `HOTGATE_*` variable means nothing. Whoever asks for help gets it."""
+        if not set(ctx.help_option_names) & set(ctx.args):
+            check_environment(os.environ)
+        return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""

@@ -14,7 +14,7 @@ from gate.cli import Failure, mute_stdout
 from gate.policy import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from types import ModuleType
 
     from gate.model import Severity
@@ -36,8 +36,8 @@ def parse_outputs(format_name: str | None, pairs: Sequence[str]) -> tuple[Output
     """What `--format` and every `--output FMT=PATH` ask for; stdout gets `terminal` unless something else goes there.
 
     Raises:
-        Failure: an unknown format, two reports for stdout, or a path that cannot be written. This is found out before
-            any work is done.
+        Failure: an unknown format, two reports for stdout or for one file, or a path that cannot be written. This is
+            found out before any work is done.
     """
     outputs = []
     for pair in pairs:
@@ -53,10 +53,26 @@ def parse_outputs(format_name: str | None, pairs: Sequence[str]) -> tuple[Output
         raise Failure("two reports for stdout", hint="give a path to all but one of them: --output FORMAT=PATH")
     if not to_stdout:
         outputs.insert(0, Output(format_name or "terminal", "-"))
+    taken: dict[str, str] = {}
     for output in outputs:
-        if output.path != "-":
-            _check_writable(output.path)
+        if output.path == "-":
+            continue
+        _check_writable(output.path)
+        place = os.path.realpath(output.path)
+        if place in taken:
+            same = "" if taken[place] == output.path else f" and {taken[place]}"
+            raise Failure(f"two reports for one file: {output.path}{same}", hint="give each report its own path")
+        taken[place] = output.path
     return tuple(outputs)
+
+
+def refuse_overwriting(outputs: Sequence[Output], inputs: Mapping[str, str | None]) -> None:
+    """Raise Failure when a report would replace what is read; `inputs` maps what a path is, such as OLD, to the path."""
+    read = {os.path.realpath(path): name for name, path in inputs.items() if path}
+    for output in outputs:
+        name = read.get(os.path.realpath(output.path)) if output.path != "-" else None
+        if name is not None:
+            raise Failure(f"the report would overwrite {name}: {output.path}", hint="write it to another path")
 
 
 def _check_writable(path: str) -> None:

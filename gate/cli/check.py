@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gate.cli._output import FORMATS, import_renderers, parse_outputs, write_report
+from gate.cli._output import FORMATS, import_renderers, parse_outputs, refuse_overwriting, write_report
 from gate.cli._policy import resolve_policy
 from gate.model import Mode, Severity
 
@@ -22,18 +22,16 @@ if TYPE_CHECKING:
 )
 @click.argument("old", type=click.Path())
 @click.argument("new", type=click.Path())
-@click.option("--mode", type=click.Choice([m.value for m in Mode]), envvar="HOTGATE_MODE", help="How NEW replaces OLD.")
+@click.option("--mode", type=click.Choice([m.value for m in Mode]), help="How NEW replaces OLD.")
 @click.option(
     "--fail-on",
     type=click.Choice([s.value for s in Severity]),
-    envvar="HOTGATE_FAIL_ON",
     help="The least severity that blocks (default: block).",
 )
 @click.option(
     "--require",
     multiple=True,
     metavar="NAME",
-    envvar="HOTGATE_REQUIRE",
     help="Evidence without which nothing passes; repeatable (default: functions and build).",
 )
 @click.option(
@@ -62,6 +60,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     """
     outputs = parse_outputs(format_name, output)
     chosen = resolve_policy(policy, mode, fail_on, require)
+    refuse_overwriting(outputs, {"OLD": old, "NEW": new, "the policy": chosen.source, "the target": target})
     host = None
     if target is not None:
         from probes.host import load_target

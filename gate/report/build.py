@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gate.engine import Judgement
     from gate.model import Finding, Mode
     from probes.binary.facts import BinaryFacts
-    from probes.drift.facts import BuildDrift, Drift, FunctionDrift, ValueChange
+    from probes.drift.facts import BuildDrift, Drift, FunctionDrift, InitDrift, ValueChange
 
 
 def build_report(  # noqa: PLR0913 - keywords, one a fact
@@ -41,6 +41,7 @@ def build_report(  # noqa: PLR0913 - keywords, one a fact
         drift=model.DriftSection(
             functions=None if drift.functions is None else _functions(drift.functions),
             build=None if drift.build is None else _build(drift.build),
+            init=None if drift.init is None else _init(drift.init),
         ),
         timings_ms=dict(timings_ms),
     )
@@ -95,6 +96,7 @@ def _functions(drift: FunctionDrift) -> model.FunctionSection:
             model.ChangedFunction(each.name, each.package, each.kind, list(each.inlined_from), each.detail)
             for each in drift.changed
         ],
+        undecided=list(drift.undecided),
     )
 
 
@@ -104,6 +106,10 @@ def _build(drift: BuildDrift) -> model.BuildSection:
         modules=[model.ModuleItem(each.path, each.kind, each.old, each.new) for each in drift.modules],
         godebug=[_setting(each) for each in drift.godebug],
     )
+
+
+def _init(drift: InitDrift) -> model.InitSection:
+    return model.InitSection(drift.old, drift.new, list(drift.added), list(drift.removed), list(drift.reordered))
 
 
 def _setting(change: ValueChange) -> model.SettingItem:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from gate.inspection import FunctionLine, FunctionPart, HealthPart, Inspection
+    from gate.inspection import FunctionLine, FunctionPart, HealthPart, Inspection, NativePart
 
 PACKAGES = 15
 LINES = 10
@@ -51,20 +51,10 @@ def render(facts: Inspection, *, width: int = DEFAULT_WIDTH, color: bool = False
     if facts.functions is not None:
         _functions(console, facts.functions)
     heading_line(console, "Native needs")
-    native = facts.native
-    _facts(
-        console,
-        (
-            ("interpreter", native.interpreter or "none (static)"),
-            ("libraries", ", ".join(native.needed) or "none"),
-            ("versions", ", ".join(native.versions) or "none"),
-            ("tls", "none" if native.tls_size is None else f"{native.tls_size:,} bytes"),
-            (
-                "hardening",
-                f"RELRO {native.relro}, stack {'executable' if native.exec_stack else 'not executable'}, PIE {_yes(native.pie)}",
-            ),
-        ),
-    )
+    if facts.native is None:
+        paragraph(console, Text(clean(f"cannot be read: {facts.native_problem}")), indent=2)
+    else:
+        _native(console, facts.native)
     heading_line(console, "Package initialisers")
     paragraph(console, Text(clean(_initialisers(facts.initialisers))), indent=2)
     if facts.build is not None:
@@ -92,6 +82,22 @@ def _facts(console: Console, pairs: Sequence[tuple[str, str]]) -> None:
     for name, text in pairs:
         table.add_row(Text(clean(name)), Text(clean(text)))
     console.print(Padding(table, (0, 0, 0, 2)))
+
+
+def _native(console: Console, native: NativePart) -> None:
+    _facts(
+        console,
+        (
+            ("interpreter", native.interpreter or "none (static)"),
+            ("libraries", ", ".join(native.needed) or "none"),
+            ("versions", ", ".join(native.versions) or "none"),
+            ("tls", "none" if native.tls_size is None else f"{native.tls_size:,} bytes"),
+            (
+                "hardening",
+                f"RELRO {native.relro}, stack {'executable' if native.exec_stack else 'not executable'}, PIE {_yes(native.pie)}",
+            ),
+        ),
+    )
 
 
 def _health(console: Console, health: HealthPart) -> None:

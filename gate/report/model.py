@@ -95,7 +95,11 @@ class ChangedFunction:
 
 @dataclass(frozen=True, slots=True)
 class FunctionSection:
-    """`identical`: the same bytes. `moved`: the same code, with other addresses in it."""
+    """`identical`: the same bytes. `moved`: the same code, with other addresses in it.
+
+    `undecided` could not be compared and are never counted as unchanged. `matched` = `identical` + `moved` + the numbers
+    of `changed` and of `undecided`; `renamed` are among them.
+    """
 
     old: int
     new: int
@@ -106,6 +110,7 @@ class FunctionSection:
     removed: list[str]
     renamed: list[RenameItem]
     changed: list[ChangedFunction]
+    undecided: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +142,23 @@ class BuildSection:
 
 
 @dataclass(frozen=True, slots=True)
+class InitSection:
+    """Package initialisers: how many run on each side, and which differ. `reordered` run on both, in another order."""
+
+    old: int
+    new: int
+    added: list[str]
+    removed: list[str]
+    reordered: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class DriftSection:
-    """What differs."""
+    """What differs. A part is absent when it could not be compared: `evidence` says why."""
 
     functions: Annotated[FunctionSection | None, Section] = None
     build: Annotated[BuildSection | None, Section] = None
+    init: Annotated[InitSection | None, Section] = None
 
 
 @dataclass(frozen=True, slots=True)

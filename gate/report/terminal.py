@@ -30,6 +30,7 @@ GAPS = {
     "functions": "compare binaries that are not obfuscated, built by a Go release that this hotgate knows",
     "build": "build both sides with `go build` inside their module, which embeds build information",
     "symbols": "link without -s, and do not run strip",
+    "native": "build the file again; its dynamic section or its table of symbol versions is damaged",
     "init": "compare unstripped binaries of Go 1.21 or later",
     "target": "describe the host with `hotgate inspect --host` there, and pass the file with --target",
 }

@@ -5,20 +5,15 @@ Counts and places are checked against the file's size before pyelftools may foll
 
 from __future__ import annotations
 
-import io
 import itertools
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-from elftools.common.exceptions import ELFError
 from elftools.common.utils import struct_parse
-from elftools.construct import ConstructError
-from elftools.elf.structs import ELFStructs
 
+from probes.binary.rawelf import SHT_NOBITS, RawHeaders, section_kind, typed_errors
 from probes.binary.source import Source
-from probes.errors import MalformedElf, NotElf, ProbeError
+from probes.errors import MalformedElf, NotElf
 
 MAX_SECTIONS = 4096
 MAX_SEGMENTS = 512
@@ -29,8 +24,6 @@ MAX_MAPPINGS = 4
 
 MACHINES = {"EM_X86_64": "amd64", "EM_AARCH64": "arm64"}
 
-SHT_SYMTAB = 2
-SHT_NOBITS = 8
 SHF_WRITE = 1
 SHF_ALLOC = 2
 SHF_EXECINSTR = 4
@@ -88,61 +81,6 @@ class Elf:
         return None
 
 
-class _Bytes(io.RawIOBase):
-    """A file object over a buffer that is not copied."""
-
-    def __init__(self, buffer: bytearray) -> None:
-        self._view = memoryview(buffer)
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: len(self._view)}[whence]
-        self._position = max(0, base + offset)
-        return self._position
-
-    def tell(self) -> int:
-        return self._position
-
-    def read(self, size: int | None = -1) -> bytes:
-        end = len(self._view) if size is None or size < 0 else min(len(self._view), self._position + size)
-        out = bytes(self._view[self._position : end])
-        self._position += len(out)
-        return out
-
-
-@contextmanager
-def typed_errors(
-    path: str, what: str, hint: str = "the file is damaged or truncated; build it again"
-) -> Iterator[None]:
-    """Turn whatever low-level parsing raises into one MalformedElf about `path`."""
-    try:
-        yield
-    except ProbeError:
-        raise
-    except (ELFError, ConstructError, ValueError, LookupError, TypeError, ArithmeticError, AttributeError) as exc:
-        raise MalformedElf(f"{what} cannot be read", subject=path, hint=hint) from exc
-    except (AssertionError, OSError, EOFError, RecursionError) as exc:
-        raise MalformedElf(f"{what} cannot be read", subject=path, hint=hint) from exc
-
-
-class _Headers:
-    """pyelftools' records of the file header, sections and segments. Not its ELFFile: that imports all of DWARF."""
-
-    def __init__(self, source: Source) -> None:
-        self.stream = cast("Any", _Bytes(source.buffer))
-        self.structs = ELFStructs(little_endian=True, elfclass=64)
-        self.structs.create_basic_structs()
-        self.header: Any = struct_parse(self.structs.Elf_Ehdr, self.stream, 0)
-        ident = self.header["e_ident"]
-        self.structs.create_advanced_structs(self.header["e_type"], self.header["e_machine"], ident["EI_OSABI"])
-
-
 def open_elf(source: Source) -> Elf:
     """Read and check the headers of `source`.
 
@@ -152,7 +90,7 @@ def open_elf(source: Source) -> Elf:
     """
     _check_ident(source)
     with typed_errors(source.path, "ELF header"):
-        file = _Headers(source)
+        file = RawHeaders(source)
         header = file.header
         arch = MACHINES.get(header["e_machine"])
         if arch is None:
@@ -193,7 +131,7 @@ def _check_ident(source: Source) -> None:
         raise NotElf("big-endian ELF file", subject=source.path, hint="hotgate reads little-endian programs")
 
 
-def _sections(source: Source, file: _Headers) -> tuple[Section, ...]:
+def _sections(source: Source, file: RawHeaders) -> tuple[Section, ...]:
     header = file.header
     table, count, size = header["e_shoff"], header["e_shnum"], header["e_shentsize"]
     if table == 0:
@@ -207,13 +145,19 @@ def _sections(source: Source, file: _Headers) -> tuple[Section, ...]:
     names = b""
     if header["e_shstrndx"] < count:
         strings = raw[header["e_shstrndx"]]
+        if strings["sh_type"] != "SHT_NOBITS" and strings["sh_offset"] + strings["sh_size"] > source.size:
+            raise MalformedElf(
+                f"the file ends too early: it has {source.size:,} bytes, and its section names lie behind them",
+                subject=source.path,
+                offset=strings["sh_offset"],
+                hint="it was cut off, by a copy or a full disk: compare its size with the original's and copy it again",
+            )
         names = bytes(source.buffer[strings["sh_offset"] : strings["sh_offset"] + min(strings["sh_size"], 1 << 20)])
     out = []
-    for entry, name in zip(raw, offsets, strict=True):
-        kind = entry["sh_type"]
+    for index, (entry, name) in enumerate(zip(raw, offsets, strict=True)):
         section = Section(
             name=_name(names, name),
-            kind=kind if isinstance(kind, int) else _SHT.get(kind, 0x7FFFFFFF),
+            kind=section_kind(entry["sh_type"]),
             flags=entry["sh_flags"],
             addr=entry["sh_addr"],
             offset=entry["sh_offset"],
@@ -224,7 +168,7 @@ def _sections(source: Source, file: _Headers) -> tuple[Section, ...]:
         )
         if section.kind not in {0, SHT_NOBITS} and section.offset + section.size > source.size:
             raise MalformedElf(
-                f"section {section.name or '?'} ends beyond the end of the file",
+                f"section {section.name or f'number {index}, which has no name,'} ends beyond the end of the file",
                 subject=source.path,
                 offset=section.offset,
                 hint=_TRUNCATED,
@@ -234,24 +178,6 @@ def _sections(source: Source, file: _Headers) -> tuple[Section, ...]:
 
 
 _TRUNCATED = "the file is damaged or truncated; build or copy it again"
-_SHT = {
-    "SHT_NULL": 0,
-    "SHT_PROGBITS": 1,
-    "SHT_SYMTAB": SHT_SYMTAB,
-    "SHT_STRTAB": 3,
-    "SHT_RELA": 4,
-    "SHT_HASH": 5,
-    "SHT_DYNAMIC": 6,
-    "SHT_NOTE": 7,
-    "SHT_NOBITS": SHT_NOBITS,
-    "SHT_REL": 9,
-    "SHT_DYNSYM": 11,
-    "SHT_INIT_ARRAY": 14,
-    "SHT_FINI_ARRAY": 15,
-    "SHT_GNU_verdef": 0x6FFFFFFD,
-    "SHT_GNU_verneed": 0x6FFFFFFE,
-    "SHT_GNU_versym": 0x6FFFFFFF,
-}
 
 
 def _name(names: bytes, offset: int) -> str:
@@ -259,7 +185,7 @@ def _name(names: bytes, offset: int) -> str:
     return names[offset:end].decode("utf-8", "replace") if end >= 0 else ""
 
 
-def _segments(source: Source, file: _Headers) -> tuple[Segment, ...]:
+def _segments(source: Source, file: RawHeaders) -> tuple[Segment, ...]:
     header = file.header
     table, count, size = header["e_phoff"], header["e_phnum"], header["e_phentsize"]
     if table == 0 or count == 0:

@@ -123,6 +123,7 @@ class BinaryFacts:
     """One Go ELF file.
 
     `functions` and `module` are None when the table could not be verified; `health.unverifiable` then says why.
+    `native` is None when a table of the loader cannot be read; `native_problem` then says why.
     `build` is None when the file carries no readable build information; `build_problem` then says why.
     `linkage` is `exe`, `pie`, `c-shared` or `plugin`, with `-external` after `exe` and `pie` when the C linker linked.
     `cgo`: whether runtime/cgo is linked in, from the function table, else from the build settings; None when neither tells.
@@ -142,7 +143,8 @@ class BinaryFacts:
     build_problem: str | None
     go_build_id: str | None
     gnu_build_id: str | None
-    native: NativeFacts
+    native: NativeFacts | None
+    native_problem: str | None
     stripped: bool
     has_dwarf: bool
     cgo: bool | None

@@ -1,12 +1,11 @@
-"""The function table (pclntab): entries, names, files, lines and inline trees of every Go function in a file.
+"""The function table (pclntab): entries, names, files and lines of every Go function in a file.
 
 Columns are numpy arrays of shape (n,), decoded at once; strings and pc-value tables are decoded when asked for.
-Format: runtime/symtab.go, runtime/symtabinl.go, debug/gosym/pclntab.go.
+Format: runtime/symtab.go, debug/gosym/pclntab.go.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -20,30 +19,8 @@ from probes.binary.strtab import strings_at
 from probes.errors import MalformedTable
 
 I32 = npt.NDArray[np.int32]
-MAX_INLINE_DEPTH = 256
 MAX_PCDATA = 16
 """Pcdata tables of a function that are swept over; internal/abi defines 4."""
-
-
-@dataclass(frozen=True, slots=True)
-class InlinedCall:
-    """A record of a function's inline tree. `parent_pc`: bytes from the entry; `start_line` 0 before Go 1.20."""
-
-    name: str
-    parent: int
-    parent_pc: int
-    start_line: int
-    call_file: int
-    call_line: int
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One logical frame at a pc."""
-
-    function: str
-    file: str
-    line: int
 
 
 class FuncTable:
@@ -161,14 +138,16 @@ class FuncTable:
         index = self.find(pc)
         if index < 0:
             return "", 0
-        return self._position(index, pc - int(self.entry[index]))
+        return self.position(index, pc - int(self.entry[index]))
 
-    def _position(self, index: int, offset: int) -> tuple[str, int]:
+    def position(self, index: int, offset: int) -> tuple[str, int]:
+        """File and line `offset` bytes after the entry of function `index`; ("", 0) when unknown."""
         fileno = value_at(self.runs(index, int(self.pcfile[index])), offset)
         line = value_at(self.runs(index, int(self.pcln[index])), offset)
         return ("", 0) if fileno < 0 or line < 0 else (self.file_name(index, fileno), line)
 
-    def _pcdata(self, index: int, table: int) -> int:
+    def pcdata(self, index: int, table: int) -> int:
+        """Where in pctab the pcdata table number `table` of function `index` begins; 0 when there is none."""
         if table >= int(self.npcdata[index]):
             return 0
         record = self.module.pclntable.ptr + int(self.funcoff[index]) + self.module.layout.table.func.itemsize
@@ -186,7 +165,8 @@ class FuncTable:
             return np.zeros(0, dtype=np.int64)
         return image.data[: image.data.size // 4 * 4].view("<u4")[place // 4].astype(np.int64)
 
-    def _funcdata(self, index: int, table: int) -> int:
+    def funcdata(self, index: int, table: int) -> int:
+        """The address of the funcdata number `table` of function `index`; 0 when there is none."""
         if table >= int(self.nfuncdata[index]):
             return 0
         record = self.module.pclntable.ptr + int(self.funcoff[index]) + self.module.layout.table.func.itemsize
@@ -196,79 +176,12 @@ class FuncTable:
             return 0 if offset == 0xFFFFFFFF else self.module.gofunc + offset
         return self.image.u64((record + 7 & ~7) + 8 * table)
 
-    def inline_runs(self, index: int) -> list[tuple[int, int]]:
-        """Which record of the inline tree holds where: (end, record) pairs, -1 for the function's own code."""
-        return self.runs(index, self._pcdata(index, lay.PCDATA_INL_TREE_INDEX))
-
-    def inline_tree(self, index: int) -> tuple[InlinedCall, ...]:
-        """The calls that were inlined into function `index`, in the order of the format.
-
-        Raises:
-            MalformedTable: a record or a name lies outside of its table.
-        """
-        table = self._funcdata(index, lay.FUNCDATA_INL_TREE)
-        if not table:
-            return ()
-        count = max((value for _, value in self.inline_runs(index)), default=-1) + 1
-        layout = self.module.layout.table.inline
-        raw = self.image.bytes(table, count * layout.itemsize)
-        out = []
-        for record in np.frombuffer(raw.tobytes(), dtype=layout):
-            has_line = "startline" in (layout.names or ())
-            out.append(
-                InlinedCall(
-                    name=self.name_at(int(record["nameoff"])),
-                    parent=-1 if has_line else int(record["parent"]),
-                    parent_pc=int(record["parentpc"]),
-                    start_line=int(record["startline"]) if has_line else 0,
-                    call_file=-1 if has_line else int(record["file"]),
-                    call_line=0 if has_line else int(record["line"]),
-                )
-            )
-        return tuple(out)
-
     def name_at(self, nameoff: int) -> str:
         """The name at offset `nameoff` of the name table."""
         end = self.name_bytes.find(b"\0", nameoff) if 0 <= nameoff < len(self.name_bytes) else -1
         if end < 0:
             raise MalformedTable(f"name {nameoff & 0xFFFFFFFF:#x} is outside of the name table", subject=self.path)
         return self.name_bytes[nameoff:end].decode("utf-8", "replace")
-
-    def inline_stack(self, index: int, offset: int) -> tuple[int, ...]:
-        """Records of the inline tree that are active `offset` bytes after the entry, innermost first."""
-        ranges = self.inline_runs(index)
-        record = value_at(ranges, offset)
-        if record < 0:
-            return ()
-        tree = self.inline_tree(index)
-        stack: list[int] = []
-        while 0 <= record < len(tree) and len(stack) < MAX_INLINE_DEPTH:
-            if record in stack:
-                raise MalformedTable(f"the inline tree of {self.names[index]} is a cycle", subject=self.path)
-            stack.append(record)
-            call = tree[record]
-            record = value_at(ranges, call.parent_pc) if call.call_file < 0 else call.parent
-        return tuple(stack)
-
-    def frames(self, pc: int) -> tuple[Frame, ...]:
-        """The logical frames at `pc`, innermost first, as runtime.CallersFrames gives them for a call at that pc."""
-        index = self.find(pc)
-        if index < 0:
-            return ()
-        offset = pc - int(self.entry[index])
-        file, line = self._position(index, offset)
-        out = []
-        stack = self.inline_stack(index, offset)
-        tree = self.inline_tree(index) if stack else ()
-        for record in stack:
-            call = tree[record]
-            out.append(Frame(call.name, file, line))
-            if call.call_file < 0:
-                file, line = self._position(index, call.parent_pc)
-            else:
-                file, line = self.file_name(index, call.call_file), call.call_line
-        out.append(Frame(self.names[index], file, line))
-        return tuple(out)
 
 
 def package_of(name: str) -> str:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from probes.binary import layouts as lay
 from probes.binary.buildinfo import find_build_info, go_minor, parse_build
 from probes.binary.elf import Elf, open_elf
-from probes.binary.facts import BinaryFacts, BuildFacts, TableHealth
+from probes.binary.facts import BinaryFacts, BuildFacts, NativeFacts, TableHealth
 from probes.binary.fips import read_fips
 from probes.binary.functable import FuncTable
 from probes.binary.health import check_table
 from probes.binary.image import Image
 from probes.binary.inittasks import read_initialisers
 from probes.binary.moduledata import ModuleData, find_module, old_table
-from probes.binary.native import read_build_ids, read_native
+from probes.binary.native import read_build_ids, read_interpreter, read_native
 from probes.binary.relocs import apply_relocations, dynamic_symbols
 from probes.binary.source import Source, read_source
 from probes.binary.symbols import SymbolTable, read_symbols
-from probes.errors import MalformedTable, NotGo
+from probes.errors import MalformedElf, MalformedTable, NotGo
 
 UNKNOWN_LAYOUT = "unknown"
 
@@ -41,7 +41,7 @@ def load(path: str, source: Source | None = None, *, examine: bool = True) -> Bi
     image = Image(elf, source.buffer, source.data)
     symtab = read_symbols(image, ".symtab")
     apply_relocations(image, dynamic_symbols(image))
-    native = read_native(image, symtab)
+    native, native_problem = _native(image, symtab)
     go_id, gnu_id = read_build_ids(image)
     version, build, problem = _build(image)
     minor = go_minor(version) if version else None
@@ -59,13 +59,14 @@ def load(path: str, source: Source | None = None, *, examine: bool = True) -> Bi
         sha256=source.sha256,
         arch=elf.arch,
         os=_os(elf, build),
-        linkage=_linkage(image, build, native.interpreter is not None, module),
+        linkage=_linkage(image, build, read_interpreter(image) is not None, module),
         go_version=version,
         build=build,
         build_problem=problem,
         go_build_id=go_id,
         gnu_build_id=gnu_id,
         native=native,
+        native_problem=native_problem,
         stripped=symtab is None,
         has_dwarf=elf.section(".debug_info", ".zdebug_info") is not None,
         cgo=_cgo(build, table),
@@ -90,6 +91,13 @@ def _build(image: Image) -> tuple[str | None, BuildFacts | None, str | None]:
     if not text:
         return version or None, None, "the build information names no modules (built outside of module mode?)"
     return version, parse_build(version, text), None
+
+
+def _native(image: Image, symtab: SymbolTable | None) -> tuple[NativeFacts | None, str | None]:
+    try:
+        return read_native(image, symtab), None
+    except (MalformedElf, MalformedTable) as exc:
+        return None, exc.what
 
 
 def _go_sections(elf: Elf) -> bool:

@@ -41,7 +41,7 @@ def read_native(image: Image, symtab: SymbolTable | None) -> NativeFacts:
     relro = any(s.kind == "PT_GNU_RELRO" for s in elf.segments)
     stack = next((s for s in elf.segments if s.kind == "PT_GNU_STACK"), None)
     return NativeFacts(
-        interpreter=_interpreter(image),
+        interpreter=read_interpreter(image),
         needed=needed,
         versions=versions,
         soname=soname,
@@ -49,11 +49,12 @@ def read_native(image: Image, symtab: SymbolTable | None) -> NativeFacts:
         tls_symbols=_tls_symbols(symtab),
         relro="none" if not relro else "full" if bind_now else "partial",
         exec_stack=stack is not None and bool(stack.flags & 1),
-        pie=elf.dynamic and (pie or _interpreter(image) is not None),
+        pie=elf.dynamic and (pie or read_interpreter(image) is not None),
     )
 
 
-def _interpreter(image: Image) -> str | None:
+def read_interpreter(image: Image) -> str | None:
+    """The path of the program interpreter (PT_INTERP); None in a static program or a library."""
     segment = next((s for s in image.elf.segments if s.kind == "PT_INTERP" and s.filesz), None)
     if segment is None:
         return None

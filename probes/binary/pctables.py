@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from probes.binary.facts import Fault
+from probes.binary.inlining import inline_tree
 from probes.errors import MalformedTable
 
 if TYPE_CHECKING:
@@ -234,7 +235,7 @@ def decode_function(table: FuncTable, index: int) -> Fault | None:
             for _, value in table.runs(index, int(column[index])):
                 _check_value(table, index, kind, value)
         kind = "inline-table"
-        table.inline_tree(index)
+        inline_tree(table, index)
     except MalformedTable as exc:
         return Fault(kind, table.names[index], exc.what)
     return None

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from probes.binary.elf import typed_errors
 from probes.binary.image import I64, U64, Image
+from probes.binary.rawelf import typed_errors
 from probes.binary.symbols import EMPTY, SYM, SymbolTable, read_symbols
 from probes.errors import MalformedElf
 

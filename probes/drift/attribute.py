@@ -5,7 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 
-from probes.binary.functable import MAX_INLINE_DEPTH, FuncTable
+from probes.binary.functable import FuncTable
+from probes.binary.inlining import MAX_INLINE_DEPTH, inline_runs, inline_tree
 from probes.drift.explain import Explanation
 from probes.errors import MalformedTable
 
@@ -21,8 +22,8 @@ class Blame:
 def suspects(table: FuncTable, row: int, places: tuple[int, ...]) -> tuple[set[str], bool]:
     """Functions whose inlined copies hold some of `places` (offsets from the entry), and whether they hold them all."""
     try:
-        runs = table.inline_runs(row)
-        tree = table.inline_tree(row) if runs else ()
+        runs = inline_runs(table, row)
+        tree = inline_tree(table, row) if runs else ()
     except MalformedTable:
         return set(), False
     ends = [end for end, _ in runs]
@@ -48,7 +49,7 @@ def suspects(table: FuncTable, row: int, places: tuple[int, ...]) -> tuple[set[s
 def inlined_names(table: FuncTable, row: int) -> set[str]:
     """Names of all functions that are inlined in one."""
     try:
-        return {call.name for call in table.inline_tree(row)}
+        return {call.name for call in inline_tree(table, row)}
     except MalformedTable:
         return set()
 

@@ -62,6 +62,22 @@ def test_section_count_is_bounded(tmp_path) -> None:
         opened(tmp_path, bytes(raw))
 
 
+def test_a_file_that_was_cut_off_says_so(tmp_path) -> None:
+    # Go's linker writes the section headers first and the sections' names behind the code.
+    with pytest.raises(MalformedElf, match=r"ends too early: it has 300,000 bytes, and its section names") as caught:
+        opened(tmp_path, matrix.unpack("go1.27-amd64-exe").read_bytes()[:300_000])
+    assert "copy it again" in caught.value.hint
+
+
+def test_a_section_without_a_name_is_known_by_its_number(tmp_path) -> None:
+    raw = bytearray(matrix.unpack("go1.27-amd64-exe").read_bytes())
+    table = struct.unpack_from("<Q", raw, 40)[0]
+    struct.pack_into("<I", raw, table + 64, 0xFFFFFFFF)
+    struct.pack_into("<Q", raw, table + 64 + 32, 1 << 40)
+    with pytest.raises(MalformedElf, match="section number 1, which has no name, ends beyond the end"):
+        opened(tmp_path, bytes(raw))
+
+
 def test_a_section_beyond_the_end_is_refused(tmp_path) -> None:
     raw = bytearray(matrix.unpack("go1.27-amd64-exe").read_bytes())
     table = struct.unpack_from("<Q", raw, 40)[0]

@@ -6,7 +6,8 @@ import pytest
 
 from probes.binary import layouts as lay
 from probes.binary import load
-from probes.binary.functable import package_of
+from probes.binary.functable import FuncTable, package_of
+from probes.binary.inlining import frames, inline_runs, inline_tree
 from probes.errors import MalformedTable
 from tests import matrix
 from tests.binary.tools import damaged, facts, place
@@ -50,12 +51,12 @@ def test_lines_and_inlined_calls_of_our_own_source(entry) -> None:
     index = table.names.index(f"{LATE}.Register")
     file = f"{LATE}/late.go"
     assert (table.file(index), table.start(index), table.package(index)) == (file, 17, LATE)
-    stacks = {table.frames(int(table.entry[index]) + at) for at in range(0, table.size(index), table.quantum)}
+    stacks = {frames(table, int(table.entry[index]) + at) for at in range(0, table.size(index), table.quantum)}
     shown = {tuple((frame.function.removeprefix(LATE), frame.file, frame.line) for frame in stack) for stack in stacks}
     wanted = ((".inner", file, 27), (".outer", file, 21), (".Register", file, 18))
     assert wanted in shown
     assert ((".Register", file, 17),) in shown or ((".Register", file, 18),) in shown
-    tree = table.inline_tree(index)
+    tree = inline_tree(table, index)
     assert {call.name for call in tree} == {f"{LATE}.outer", f"{LATE}.inner"}
     if entry.minor >= 20:
         assert {call.start_line for call in tree} == {21, 23}
@@ -71,7 +72,7 @@ def test_find_at_the_edges(entry) -> None:
     for pc in (first - 1, last, -1, 0, 1 << 63, (1 << 64) - 1, 1 << 64):
         assert table.find(pc) == -1
         assert table.line(pc) == ("", 0)
-        assert table.frames(pc) == ()
+        assert frames(table, pc) == ()
 
 
 @pytest.mark.parametrize("entry", [e for e in matrix.select(cgo=True) if e.buildmode != "plugin"], ids=str)
@@ -98,11 +99,11 @@ def test_an_inline_tree_that_leads_back_to_itself(tmp_path, name: str) -> None:
     found = facts(name)
     table = found.functions
     index = table.names.index(f"{LATE}.Register")
-    address = table._funcdata(index, lay.FUNCDATA_INL_TREE)
+    address = table.funcdata(index, lay.FUNCDATA_INL_TREE)
     layout = found.module.layout.table.inline
-    tree = table.inline_tree(index)
+    tree = inline_tree(table, index)
     inner = next(i for i, call in enumerate(tree) if call.name == f"{LATE}.inner")
-    at = next(end - table.quantum for end, record in table.inline_runs(index) if record == inner)
+    at = next(end - table.quantum for end, record in inline_runs(table, index) if record == inner)
     if tree[inner].call_file < 0:
         offset, raw = layout.fields["parentpc"][1], struct.pack("<i", at)
     else:
@@ -110,7 +111,7 @@ def test_an_inline_tree_that_leads_back_to_itself(tmp_path, name: str) -> None:
     where = place(name, address + inner * layout.itemsize + offset)
     broken = load(str(damaged(tmp_path, name, (where, raw)))).functions
     with pytest.raises(MalformedTable, match="is a cycle"):
-        broken.frames(int(broken.entry[index]) + at)
+        frames(broken, int(broken.entry[index]) + at)
 
 
 def test_columns_that_lead_outside_are_typed_errors(tmp_path) -> None:
@@ -123,12 +124,12 @@ def test_columns_that_lead_outside_are_typed_errors(tmp_path) -> None:
     writes = [(record + layout.fields[field][1], b"\xff\xff\xff\x7f") for field in ("pcln", "cuoffset", "npcdata")]
     broken = load(str(damaged(tmp_path, name, *writes))).functions
     pc = int(broken.entry[index])
-    for read in (broken.line, broken.frames):
+    for read in (FuncTable.line, frames):
         with pytest.raises(MalformedTable):
-            read(pc)
-    for read in (broken.file, broken.inline_tree):
+            read(broken, pc)
+    for read in (FuncTable.file, inline_tree):
         with pytest.raises(MalformedTable):
-            read(index)
+            read(broken, index)
 
 
 def test_a_name_outside_of_the_table_is_a_number(tmp_path) -> None:

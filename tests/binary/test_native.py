@@ -7,6 +7,8 @@ import subprocess
 
 import pytest
 
+from gate.inspection import inspect_binary
+from gate.report import inspection_text
 from probes.binary import load
 from probes.binary.native import MAX_VERSIONS, read_build_ids, read_native
 from probes.binary.relocs import dynamic_entries
@@ -141,5 +143,10 @@ def test_a_string_table_that_leads_nowhere(tmp_path) -> None:
     tags = [tag for tag, _ in dynamic_entries(image)]
     segment = next(s for s in image.elf.segments if s.kind == "PT_DYNAMIC")
     at = segment.offset + 16 * tags.index(5) + 8
-    with pytest.raises(ProbeError, match="no string at address"):
-        load(str(damaged(tmp_path, name, (at, b"\xff" * 8))))
+    read = load(str(damaged(tmp_path, name, (at, b"\xff" * 8))))
+    assert read.native is None
+    assert "no string at address" in read.native_problem
+    assert (read.linkage, len(read.functions)) == (facts(name).linkage, len(facts(name).functions))
+    inspection = inspect_binary(read)
+    assert (inspection.native, inspection.native_problem) == (None, read.native_problem)
+    assert "Native needs\n  cannot be read: no string at address" in inspection_text.render(inspection)

@@ -48,7 +48,7 @@ def test_chunks_make_no_difference(monkeypatch, chunk: int) -> None:
 
 def test_pcdata_offsets_are_those_of_the_records(entry) -> None:
     table = facts(entry.name).functions
-    wanted = [table._pcdata(i, k) for i in range(len(table)) for k in range(int(table.npcdata[i]))]
+    wanted = [table.pcdata(i, k) for i in range(len(table)) for k in range(int(table.npcdata[i]))]
     assert table.pcdata_offsets().tolist() == wanted
 
 

@@ -201,6 +201,23 @@ def test_hg402_says_so_when_the_level_is_unknown():
     assert not finding.verified
 
 
+@pytest.mark.parametrize(
+    ("arch", "settings", "doubt"),
+    [
+        ("arm64", {"GOARM64": "v8.0"}, False),
+        ("arm64", {}, False),
+        ("arm64", {"GOARM64": "v8.0,lse"}, True),
+        ("arm64", {"GOARM64": "v9.0"}, True),
+        ("amd64", {"GOAMD64": "v1"}, False),
+        ("amd64", {"GOAMD64": "v2"}, True),
+    ],
+)
+def test_hg402_says_so_when_the_target_is_not_known(arch, settings, doubt):
+    this_host = replace(TARGET, arch="arm64" if arch == "amd64" else "amd64")
+    found = run("HG402", Case(new=other(arch=arch, build=build(settings=settings)), target=this_host))
+    assert [finding.verified for finding in found] == [False] * doubt
+
+
 def test_hg409_can_find_two_things_at_once():
     new = other(build=build(settings={"vcs.modified": "true", "vcs.time": "2025-01-01T00:00:00Z"}))
     assert [f.subject for f in run("HG409", Case(new=new))] == ["vcs.modified", "vcs.time"]

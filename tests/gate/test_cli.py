@@ -68,6 +68,15 @@ def test_exit_zero_is_explicit_and_leaves_the_report_alone(case, loaded):
         (["check", "old", "new", "--output", "json=no/such/r.json"], "its directory does not exist", ""),
         (["check", "old", "new", "--output", "json=."], "it is a directory", ""),
         (["check", "old", "new", "--format", "json", "--output", "terminal=-"], "two reports for stdout", "path"),
+        (["check", "old", "new", "--output", "json=r", "--output", "terminal=r"], "two reports for one file: r", "own"),
+        (
+            ["check", "old", "new", "--output", "json=r", "--output", "json=./x/../r"],
+            "two reports for one file: ./x/../r and r",
+            "its own path",
+        ),
+        (["check", "old", "new", "--output", "json=old"], "the report would overwrite OLD: old", "another path"),
+        (["check", "old", "new", "--output", "json=./new"], "the report would overwrite NEW: ./new", "another path"),
+        (["check", "old", "new", "--output", "json=link"], "the report would overwrite OLD: link", "another path"),
         (["chekc"], "no such command: chekc", "did you mean check?"),
         (["explain", "HG2O1"], "unknown rule: HG2O1", "did you mean HG201?"),
         (["inspect"], "missing argument 'BINARY'", "hotgate inspect --help"),
@@ -76,6 +85,8 @@ def test_exit_zero_is_explicit_and_leaves_the_report_alone(case, loaded):
 )
 def test_what_the_user_can_put_right_is_exit_code_2(arguments, error, hint, loaded):
     loaded(PASS)
+    Path("x").mkdir()
+    Path("link").symlink_to("old")
     result = run(*arguments)
     assert result.exit_code == 2
     assert result.stdout == ""
@@ -157,6 +168,17 @@ def test_undecided_functions_never_pass(loaded):
     assert check("--require", "native").exit_code == 11
 
 
+@pytest.mark.parametrize("side", ["old", "new"])
+def test_native_facts_that_cannot_be_read_never_pass(side, loaded):
+    sides = {"old": binary(), "new": other()}
+    sides[side] = replace(sides[side], native=None, native_problem="no string at address 0x10")
+    loaded(Case(**sides))
+    result = check("--format", "json")
+    assert result.exit_code == 11
+    state = next(item for item in json.loads(result.stdout)["evidence"] if item["name"] == "native")
+    assert state == {"name": "native", "status": "unreadable", "reason": f"{side.upper()}: no string at address 0x10"}
+
+
 def test_a_target_file_replaces_this_host(loaded):
     loaded(Case(new=other(build=build(settings={"GOAMD64": "v3"}))))
     assert check().exit_code == 0
@@ -164,6 +186,18 @@ def test_a_target_file_replaces_this_host(loaded):
     result = check("--target", "fleet.json")
     assert result.exit_code == 10
     assert "NEW will exit at start on fleet.json: it needs GOAMD64=v3 and the processor has v1." in result.stdout
+
+
+def test_a_report_does_not_overwrite_the_policy_or_the_target(loaded):
+    loaded(PASS)
+    Path("hotgate.toml").write_text('fail_on = "warn"\n', "utf-8")
+    Path("fleet.json").write_text(dump_target(PASS.target), "utf-8")
+    for path, name in (("hotgate.toml", "the policy"), ("fleet.json", "the target")):
+        before = Path(path).read_text("utf-8")
+        result = check("--target", "fleet.json", "--output", f"json={path}")
+        assert result.exit_code == 2
+        assert result.stderr.startswith(f"error: the report would overwrite {name}: {path}\n")
+        assert Path(path).read_text("utf-8") == before
 
 
 def test_outputs_beside_stdout(loaded):

@@ -33,6 +33,18 @@ expires = 2026-06-30
 """
 
 
+TWO = """[[suppress]]
+rule = 'HG403'
+scope = '*'
+reason = 'x'
+expires = 2026-01-01
+[[suppress]]
+rule = 'HG404'
+scope = '*'
+reason = 'y'
+"""
+
+
 def write(text: str, name: str = "hotgate.toml") -> str:
     Path(name).write_text(text, "utf-8")
     return name
@@ -103,18 +115,32 @@ def test_discovery_prefers_the_own_file():
             "",
         ),
         ("[thresholds]\nmax_changed_functions = true\n", "hotgate.toml:2: thresholds.max_changed_functions: input", ""),
-        ("[[suppress]]\nrule = 'HG403'\nscope = '*'\nreason = 'x'\n", "hotgate.toml: suppress.expires is missing", ""),
-        ("[[suppress]]\nrul = 'HG403'\n", "hotgate.toml:2: unknown key suppress.rul", "did you mean rule?"),
+        (
+            "[[suppress]]\nrule = 'HG403'\nscope = '*'\nreason = 'x'\n",
+            "hotgate.toml:1: suppress[0].expires is missing",
+            "",
+        ),
+        ("[[suppress]]\nrul = 'HG403'\n", "hotgate.toml:2: unknown key suppress[0].rul", "did you mean rule?"),
         (
             "[[suppress]]\nrule = 'HG403'\nscope = '*'\nreason = ''\nexpires = 2026-01-01\n",
-            "hotgate.toml:4: suppress.reason: string should have at least 1 character",
+            "hotgate.toml:4: suppress[0].reason: string should have at least 1 character",
             "",
         ),
         (
             "[[suppress]]\nrule = 'HG40'\nscope = '*'\nreason = 'x'\nexpires = 2026-01-01\n",
-            "hotgate.toml:1: unknown rule in suppress: HG40",
+            "hotgate.toml:2: unknown rule in suppress[0].rule: HG40",
             "did you mean HG4",
         ),
+        (
+            TWO + "expires = 'soon'\n",
+            "hotgate.toml:10: suppress[1].expires: input should be a valid date",
+            "2026-12-31",
+        ),
+        (TWO, "hotgate.toml:6: suppress[1].expires is missing", ""),
+        (TWO + "expires = 2026-13-01\n", "hotgate.toml:10: not valid TOML: ", ""),
+        ("mode = 'exec'\n[thresholds", "hotgate.toml:2: not valid TOML: ", ""),
+        ("require = [\n  'build',\n\n", "hotgate.toml:2: not valid TOML: ", ""),
+        ("suppress = [{rule = 'HG403'}]\n", "hotgate.toml:1: suppress[0].scope is missing", ""),
         ("mode = \n", "hotgate.toml:1: not valid TOML: ", ""),
         ('mode = "exec"\nmode = "exec"\n', "hotgate.toml:2: not valid TOML: Cannot overwrite a value", ""),
     ],

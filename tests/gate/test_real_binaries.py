@@ -67,6 +67,15 @@ def test_a_one_constant_edit_is_one_changed_function(programs):
     assert "3500" in drift["changed"][0]["detail"]
 
 
+@pytest.mark.parametrize("new", ["again", "edited", "stripped", "v3"])
+def test_every_matched_function_is_accounted_for(new, programs):
+    _, report = check(programs["base"], programs[new])
+    drift = report["drift"]["functions"]
+    parts = drift["identical"] + drift["moved"] + len(drift["changed"]) + len(drift["undecided"])
+    assert parts == drift["matched"] > 1000
+    assert report["drift"]["init"]["old"] > 10
+
+
 def test_a_protected_package_blocks_the_same_edit(programs):
     Path("hotgate.toml").write_text('protected_packages = ["main"]\n', "utf-8")
     code, report = check(programs["base"], programs["edited"])

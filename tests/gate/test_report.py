@@ -208,9 +208,11 @@ def test_json_keys_are_in_the_documented_order(reporter):
         ]
     )
     assert list(report["drift"]["functions"]) == (
-        ["old", "new", "matched", "identical", "moved", "added", "removed", "renamed", "changed"]
+        ["old", "new", "matched", "identical", "moved", "added", "removed", "renamed", "changed", "undecided"]
     )
     assert list(report["drift"]["functions"]["changed"][0]) == ["name", "package", "kind", "inlined_from", "detail"]
+    assert list(report["drift"]) == ["functions", "build", "init"]
+    assert list(report["drift"]["init"]) == ["old", "new", "added", "removed", "reordered"]
     assert list(report["old"]) == (
         [
             "path",
@@ -226,6 +228,16 @@ def test_json_keys_are_in_the_documented_order(reporter):
             "linkage",
         ]
     )
+
+
+def test_undecided_functions_and_initialisers_are_in_the_json(reporter):
+    case = Case(
+        functions=functions(undecided=("main.jump",)),
+        init=replace(NO_INIT_DRIFT, removed=("a.init",), reordered=("main.init",)),
+    )
+    drift = stdlib_json.loads(json.render(reporter(case)))["drift"]
+    assert drift["functions"]["undecided"] == ["main.jump"]
+    assert drift["init"] == {"old": 2, "new": 2, "added": [], "removed": ["a.init"], "reordered": ["main.init"]}
 
 
 def test_sections_without_evidence_are_absent_from_json(reporter):

@@ -96,7 +96,7 @@ def test_headers_that_claim_four_gigabytes(tmp_path: Path) -> None:
 
 def test_truncated_at_a_section(tmp_path: Path) -> None:
     content = matrix.unpack(GOOD).read_bytes()
-    refused(written(tmp_path, content[: len(content) // 2]), "file", hint="build")
+    refused(written(tmp_path, content[: len(content) // 2]), "the file ends too early", hint="copy it again")
 
 
 def test_a_pipe(tmp_path: Path) -> None:

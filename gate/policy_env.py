@@ -1,0 +1,118 @@
+"""The policy's part of the environment: `HOTGATE_*` variables, laid over the policy file and under the flags.
+
+A list is words separated by blanks, a table is words like `HG403=block`. An empty variable counts as not set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gate.model import Mode, Severity
+from gate.policy import PolicyError, Thresholds, check_evidence_name, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from gate.policy import Policy, Setting
+
+PREFIX = "HOTGATE_"
+MAX_DIGITS = 18
+
+
+def check_environment(environ: Mapping[str, str]) -> None:
+    """Raise PolicyError, with the nearest valid name, for a variable of ours that means nothing."""
+    for name in sorted(environ):
+        if not name.startswith(PREFIX) or name in OTHERS or name in LAYERS:
+            continue
+        if name == "HOTGATE_SUPPRESS":
+            hint = "a suppression needs a reason and an expiry date: write it into the policy file"
+        else:
+            names = sorted({*LAYERS, *OTHERS})
+            hint = f"{nearest(name, names, cutoff=0.75)}valid names are {', '.join(names)}"
+        raise PolicyError(f"unknown environment variable: {name}", hint=hint)
+
+
+def apply_environment(policy: Policy, environ: Mapping[str, str]) -> Policy:
+    """`policy` with what the environment says instead.
+
+    Raises:
+        PolicyError: a variable holds what its key cannot mean. The message names the variable.
+    """
+    for name, layer in LAYERS.items():
+        text = environ.get(name, "").strip()
+        if text:
+            try:
+                policy = layer(policy, text)
+            except PolicyError as exc:
+                raise PolicyError(f"{name}: {exc}", hint=exc.hint) from exc
+    return policy
+
+
+def _mode(policy: Policy, text: str) -> Policy:
+    return replace(policy, mode=Mode(_one_of(text, [mode.value for mode in Mode])))
+
+
+def _fail_on(policy: Policy, text: str) -> Policy:
+    return replace(policy, fail_on=Severity(_one_of(text, [severity.value for severity in Severity])))
+
+
+def _require(policy: Policy, text: str) -> Policy:
+    names = tuple(text.split())
+    for name in names:
+        check_evidence_name(name)
+    return replace(policy, require=names)
+
+
+def _severity(policy: Policy, text: str) -> Policy:
+    from gate.check import discover  # it imports every rule
+
+    rules = [rule.id for rule in discover()]
+    settings: dict[str, Setting] = dict(policy.severity)
+    for word in text.split():
+        rule, equals, name = word.partition("=")
+        if not equals:
+            raise PolicyError(f"not RULE=SEVERITY: {word}", hint="write it like HG403=block HG105=off")
+        if rule not in rules:
+            raise PolicyError(f"unknown rule: {rule}", hint=f"{nearest(rule, rules)}`hotgate rules` lists them")
+        chosen = _one_of(name, [*(severity.value for severity in Severity), "off"])
+        settings[rule] = "off" if chosen == "off" else Severity(chosen)
+    return replace(policy, severity=settings)
+
+
+def _max_changed_functions(policy: Policy, text: str) -> Policy:
+    if not (text.isascii() and text.isdecimal()) or len(text) > MAX_DIGITS:
+        raise PolicyError(f"not a whole number: {text}")
+    return replace(policy, thresholds=Thresholds(max_changed_functions=int(text)))
+
+
+def _protected_packages(policy: Policy, text: str) -> Policy:
+    return replace(policy, protected_packages=tuple(text.split()))
+
+
+def _require_symbols(policy: Policy, text: str) -> Policy:
+    return replace(policy, require_symbols=_one_of(text, ["true", "false"]) == "true")
+
+
+def _one_of(text: str, valid: Iterable[str]) -> str:
+    choices = list(valid)
+    if text not in choices:
+        raise PolicyError(
+            f"unknown value: {text}", hint=f"{nearest(text, choices)}valid values are {', '.join(choices)}"
+        )
+    return text
+
+
+LAYERS: dict[str, Callable[[Policy, str], Policy]] = {
+    "HOTGATE_MODE": _mode,
+    "HOTGATE_FAIL_ON": _fail_on,
+    "HOTGATE_REQUIRE": _require,
+    "HOTGATE_SEVERITY": _severity,
+    "HOTGATE_THRESHOLDS_MAX_CHANGED_FUNCTIONS": _max_changed_functions,
+    "HOTGATE_PROTECTED_PACKAGES": _protected_packages,
+    "HOTGATE_REQUIRE_SYMBOLS": _require_symbols,
+}
+"""What each variable that stands for a key of the policy does to a policy."""
+
+OTHERS = ("HOTGATE_DEBUG", "HOTGATE_POLICY", "HOTGATE_TARGET")
+"""Variables that stand for flags, and the one that asks for tracebacks."""
