@@ -16,6 +16,7 @@ from probes.drift.facts import ChangeKind, FunctionChange, FunctionDrift, Functi
 from probes.drift.judge import Judgement, judge
 from probes.drift.match import Pairing, match
 from probes.drift.meaning import Meaning
+from probes.drift.native_code import compare_native
 from probes.drift.scan import scan
 from probes.drift.side import Side
 from probes.drift.unmoved import same_bytes
@@ -32,7 +33,7 @@ _EXPORTED = re.compile(r"\.[A-Z][^.]*$")
 
 
 def compare_functions(old: Side, new: Side) -> FunctionDrift:
-    """Compare all functions of two sides of the same architecture."""
+    """Compare all functions of two sides of the same architecture, C's included."""
     pairing = match(old, new)
     meaning = Meaning(old, new, pairing.pair)
     rows = np.flatnonzero(pairing.pair >= 0)
@@ -59,17 +60,18 @@ def compare_functions(old: Side, new: Side) -> FunctionDrift:
     settled = np.ones(len(old.table), dtype=np.bool_)
     settled[[*changed, *undecided, *blind]] = False
     calm = rows[settled[rows]]
+    native = compare_native(meaning)
     return FunctionDrift(
-        old=len(old.table),
-        new=len(new.table),
-        matched=len(pairing.pair[pairing.pair >= 0]),
-        identical=int((~differs[calm]).sum()) + int((~real).sum()),
-        moved=int(differs[calm].sum()),
-        added=_refs(new, pairing.back),
-        removed=_refs(old, pairing.pair),
+        old=len(old.table) + native.old,
+        new=len(new.table) + native.new,
+        matched=len(pairing.pair[pairing.pair >= 0]) + native.matched,
+        identical=int((~differs[calm]).sum()) + int((~real).sum()) + native.identical,
+        moved=int(differs[calm].sum()) + native.moved,
+        added=_refs(new, pairing.back) + native.added,
+        removed=_refs(old, pairing.pair) + native.removed,
         renamed=tuple(Rename(names[r], new.table.names[int(pairing.pair[r])]) for r in pairing.renamed),
-        changed=_changes(meaning, pairing, changed, blind, calm),
-        undecided=tuple(new.table.names[int(pairing.pair[r])] for r in undecided),
+        changed=_changes(meaning, pairing, changed, blind, calm) + native.changed,
+        undecided=tuple(new.table.names[int(pairing.pair[r])] for r in undecided) + native.undecided,
         remapped=_remapped(old, new, pairing.pair),
     )
 

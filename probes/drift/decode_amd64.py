@@ -47,6 +47,7 @@ class Amd64Code:
     """A function's instructions, decoded as far as they are asked for."""
 
     REPEAT_SOURCE, REPEAT_COUNT = 6, 1  # RSI, RCX
+    SCRATCH = -1
 
     def __init__(self, code: bytes, address: int) -> None:
         self.code = code

@@ -34,6 +34,7 @@ class Arm64Code:
 
     valid = True
     REPEAT_SOURCE = REPEAT_COUNT = -1
+    SCRATCH = 27  # REGTMP, cmd/internal/obj/arm64
 
     def __init__(self, code: bytes, address: int) -> None:
         self.code = code

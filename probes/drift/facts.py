@@ -53,7 +53,7 @@ class Rename:
 
 @dataclass(frozen=True, slots=True)
 class FunctionDrift:
-    """The function tables of both sides, paired.
+    """The function tables of both sides, paired, and the C functions that cgo linked in (package `C`, no areas, no lines).
 
     `matched` = `identical` + `moved` + changed. `identical`: the bytes are the same. `moved`: the code is the same,
     the bytes differ only where they hold addresses. `undecided` names functions that could not be compared (a budget

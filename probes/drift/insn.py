@@ -55,6 +55,8 @@ class Code(Protocol):
     REPEAT_SOURCE: int
     """The register that a repeated copy reads from, and below the one that counts; -1 where there is none."""
     REPEAT_COUNT: int
+    SCRATCH: int
+    """The register that the assembler forms addresses in for one instruction; -1 where it needs none."""
 
     @property
     def valid(self) -> bool:
@@ -114,6 +116,22 @@ def string_length(code: Code, index: int, follows: dict[int, int]) -> int:
             for other in _around(code, index, 8):
                 if other.store is not None and other.store[:3] == wanted_slot and other.store[3] > 0:
                     return other.store[3]
+    return -1
+
+
+def chosen_length(code: Code, index: int) -> int:
+    """Bytes of a string that one of several short branches chooses by setting both address and length; -1 elsewhere.
+
+    Such a block begins behind a jump and sets nothing else, in either order and in any registers.
+    """
+    if not code.has(index - 1):
+        return -1
+    before = code.insn(index - 1)
+    if before.kind in {BRANCH, CALL}:
+        after = code.insn(index + 1) if code.has(index + 2) and code.insn(index + 2).kind == BRANCH else None
+        return after.move[1] if after is not None and after.move is not None and after.move[1] > 1 else -1
+    if before.move is not None and before.move[1] > 1 and code.has(index - 2):
+        return before.move[1] if code.insn(index - 2).kind in {BRANCH, CALL} else -1
     return -1
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from probes.drift import decode_amd64
-from probes.drift.insn import BRANCH, CALL, Code, Insn, string_length
+from probes.drift.insn import BRANCH, CALL, Code, Insn, chosen_length, string_length
 from probes.drift.meaning import ENOUGH, Meaning, type_size
 from probes.drift.reads import TO_NEXT, Duff, bytes_read
 from probes.drift.side import Side
@@ -186,17 +186,17 @@ def _used(side: Side, code: Code, index: int, decoder: Decoder) -> int:
     A string's length, what is copied, or the size of an interface's data; `TO_NEXT` for a table, -1 when nothing tells.
     """
     length = string_length(code, index, decoder.follows)
-    read = bytes_read(code, index, Duff(*side.duffcopy, *decoder.duff))
-    if length >= 0:
+    read, certain = bytes_read(code, index, Duff(*side.duffcopy, *decoder.duff))
+    if length >= 0 and not certain:
         return max(length, read)
-    if read > ENOUGH or read == TO_NEXT:
+    if certain or read > ENOUGH or read == TO_NEXT:
         return read
     for near in (index - 1, index + 1, index - 2, index + 2, index - 3):
         if code.has(near) and (insn := code.insn(near)).kind == LEA and insn.target is not None:
             size = type_size(side, insn.target)
             if size is not None:
                 return size
-    return -1
+    return chosen_length(code, index)
 
 
 def _same_place(found: Judgement, here: int, there: int) -> bool:

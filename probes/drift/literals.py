@@ -28,6 +28,8 @@ WORDS = 8
 MAX_WORDS = 512
 MAX_ROUNDS = 16
 MAX_STRING = 4096
+MAX_LENGTH = 1 << 20
+"""Bytes of a string constant, more than any program has."""
 MAX_CASES = 1024
 
 
@@ -115,6 +117,9 @@ def _addresses(meaning: Meaning, at: I64, x: npt.NDArray[np.uint64], y: npt.NDAr
         return out
     ours, theirs = meaning.old.regions(a[rows]), meaning.new.regions(b[rows])
     found = (ours == theirs) & ((ours == READONLY) | (ours == WRITABLE))
+    # What is not aligned is text, and its length stands behind it; else it is a number such as 0x492492.
+    length = _word(meaning.old, at[rows] + 8)
+    found &= (a[rows] % 8 == 0) | ((length > 0) & (length <= MAX_LENGTH))
     code = np.flatnonzero((ours == TEXT) & (theirs == TEXT))
     owner = meaning.old.text.index(a[rows[code]])
     found[code] = meaning.old.text.entry[owner] == a[rows[code]]

@@ -69,13 +69,14 @@ class Meaning:
                 no evidence speaks against them.
         """
         ours, theirs = self.old.regions(old), self.new.regions(new)
-        out = self._boundary(old, new)
+        # A constant at the very start of its region is that constant, not the start.
+        out: Bools = self._boundary(old, new) & ~((ours == READONLY) & (theirs == READONLY))
         text = (ours == TEXT) & (theirs == TEXT)
         out |= text & self.functions(old, new)
         rows = np.flatnonzero((ours == theirs) & ((ours == WRITABLE) | (ours == FOREIGN)))
         out[rows] |= self.variables(old[rows], new[rows], strict=strict)
         rows = np.flatnonzero((ours == READONLY) & (theirs == READONLY) & ~out)
-        out[rows] = self._constants(old[rows], new[rows], kind[rows], need[rows], strict=strict)
+        out[rows] = self.constants(old[rows], new[rows], kind[rows], need[rows], strict=strict)
         if not strict:
             out |= (ours == NOWHERE) & (theirs == NOWHERE) & (old == new)
         return out
@@ -117,8 +118,8 @@ class Meaning:
         if self._names is None:
             ids: dict[str, int] = {}
             self._names = (
-                np.array([ids.setdefault(n, len(ids)) for n in ours.names], dtype=np.int64),
-                np.array([ids.setdefault(n, len(ids)) for n in theirs.names], dtype=np.int64),
+                np.array([ids.setdefault(n, len(ids)) for n in ours.lasting_names()], dtype=np.int64),
+                np.array([ids.setdefault(n, len(ids)) for n in theirs.lasting_names()], dtype=np.int64),
             )
         a, b = ours.find(old), theirs.find(new)
         both = (a >= 0) & (b >= 0)
@@ -126,7 +127,8 @@ class Meaning:
         same = (self._names[0][a] == self._names[1][b]) & (old - ours.start[a] == new - theirs.start[b])
         return both & same, both
 
-    def _constants(self, old: I64, new: I64, kind: npt.NDArray[np.uint8], need: I64, *, strict: bool) -> Bools:
+    def constants(self, old: I64, new: I64, kind: npt.NDArray[np.uint8], need: I64, *, strict: bool) -> Bools:
+        """Whether read-only addresses lead to the same contents; arguments as for `same`."""
         out, _ = self.by_name(old, new)
         out |= self.types(old, new) | self.itabs(old, new)
         rest = np.flatnonzero(~out)

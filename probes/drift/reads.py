@@ -38,17 +38,20 @@ class Duff:
         return max(self.BLOCKS - at // self.block, 0) * 16
 
 
-def bytes_read(code: Code, index: int, duff: Duff) -> int:
-    """Bytes read from the address that instruction `index` takes; `TO_NEXT`, or -1 when nothing is seen to be read."""
+def bytes_read(code: Code, index: int, duff: Duff) -> tuple[int, bool]:
+    """Bytes read from the address that instruction `index` takes, and whether that is certainly all.
+
+    `TO_NEXT` for a table; -1 when nothing is seen to be read. The assembler's own scratch register is used but once.
+    """
     if code.insn(index).lea < 0:
-        return -1
+        return -1, False
     walk = _Walk(code, code.insn(index).lea, duff, _counters(code, index))
     for place in range(index + 1, index + 1 + REACH):
         if not code.has(place) or not walk.step(place):
             break
     if walk.indexed:
-        return TO_NEXT
-    return walk.need if walk.need <= MAX_BYTES else -1
+        return TO_NEXT, False
+    return (walk.need, walk.register == code.SCRATCH) if walk.need <= MAX_BYTES else (-1, False)
 
 
 class _Walk:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 
 import numpy as np
@@ -22,6 +23,14 @@ PIECE = 1 << 17
 
 _CARRIERS = ("type:", "type.*", "go:string.", "go.string.", "go:func.", "go.func.", "runtime.", "gclocals", "go:cuinfo")
 _NUMBERED = "..stmp_"  # static temporaries are numbered in their order of appearance
+
+_HASHED = re.compile(r"\b_cgo_[0-9a-f]{12}_")
+"""cgo names its stubs by a hash of the package's files, which changes with every edit."""
+
+
+def lasting_name(name: str) -> str:
+    """The name of a symbol, without what changes from build to build."""
+    return _HASHED.sub("_cgo_", name) if "_cgo_" in name else name
 
 
 def distinct(values: I64) -> I64:
@@ -173,6 +182,10 @@ class DataSymbols:
         self.start: I64 = symtab.value[rows].astype(np.int64)
         self.end: I64 = self.start + np.minimum(symtab.size[rows], np.uint64(1 << 40)).astype(np.int64)
         self.is_object: npt.NDArray[np.bool_] = symtab.kind[rows] == STT_OBJECT
+
+    def lasting_names(self) -> list[str]:
+        """The names, without what changes from build to build."""
+        return [lasting_name(name) for name in self.names]
 
     def find(self, addresses: I64) -> I64:
         """Index of the symbol that holds each of `addresses`; -1 where none does."""

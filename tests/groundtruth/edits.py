@@ -44,6 +44,7 @@ class Edit:
         silent: the oracle must find nothing at all.
         elsewhere: both sides keep their file paths, and NEW is built in another folder.
         cgo_only: makes no difference to a build without cgo.
+        touches_c: changes one C function, of which Go's listing knows nothing.
         configs: the configurations that it is built in; all when empty.
     """
 
@@ -57,6 +58,7 @@ class Edit:
     silent: bool = False
     elsewhere: bool = False
     cgo_only: bool = False
+    touches_c: bool = False
     configs: tuple[str, ...] = ()
 
     def files(self) -> dict[str, str]:
@@ -562,8 +564,15 @@ EDITS: tuple[Edit, ...] = (
         "native-c",
         "C code behind an unchanged Go function",
         (Replacement("native/native_cgo.go", "n * 31 + calls", "n * 37 + calls"),),
-        silent=True,
         cgo_only=True,
+        touches_c=True,
+    ),
+    Edit(
+        "native-c-string",
+        "a string in C code",
+        (Replacement("native/native_cgo.go", '"mixer"', '"mixes"'),),
+        cgo_only=True,
+        touches_c=True,
     ),
     Edit(
         "several",

@@ -73,7 +73,7 @@ func main() {
 	values := arguments()
 	a.fill(values)
 	pricing.Reset(int64(len(values)))
-	total := a.arithmetic() + native.Mix(values[0])
+	total := a.arithmetic() + native.Mix(values[0]) + int64(len(native.Label(values[0])))
 	total += ledger.Spread(a.orders, func(o *pricing.Order) int64 { return pricing.Total(o) + total })
 	total += shapes.Largest(values)
 	var stack shapes.Stack[string]
