@@ -13,12 +13,12 @@ import pkgutil
 import re
 import types
 import typing
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
 from gate.evidence import Bundle, Missing, key_of
 from gate.model import Confidence, Finding, Location, Outcome, Severity
+from probes.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

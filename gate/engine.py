@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gate.model import Mode, Outcome, Severity
 from probes.errors import UnreadableFile
+from probes.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

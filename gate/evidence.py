@@ -6,7 +6,6 @@ A check names its evidence by the types of `run`'s parameters. `OldBinary` and i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from gate.model import EvidenceState, Mode
@@ -16,6 +15,7 @@ from probes.binary.facts import BinaryFacts, BuildFacts, NativeFacts, TableHealt
 from probes.drift.facts import BuildDrift, Drift, FunctionDrift, InitDrift
 from probes.errors import ProbeError
 from probes.host import TargetFacts
+from probes.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from gate import __version__
 from gate.report.build import binary_info
 from gate.report.model import BinaryInfo, Section, Tool
+from probes.records import dataclass
 
 if TYPE_CHECKING:
     from probes.binary.facts import BinaryFacts, BuildFacts, Fault, NativeFacts

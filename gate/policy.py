@@ -5,12 +5,13 @@ Reading a policy file is in `gate.policy_file`, which is the only place that nee
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from gate.model import Mode, Severity
+from probes.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

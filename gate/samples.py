@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from gate.evidence import Bundle
@@ -12,6 +12,7 @@ from probes.binary.facts import BinaryFacts, BuildFacts, Module, NativeFacts, Ta
 from probes.drift.build import build_drift
 from probes.drift.facts import Drift, FunctionChange, FunctionDrift, FunctionRef, InitDrift
 from probes.host import TargetFacts
+from probes.records import dataclass
 
 if TYPE_CHECKING:
     from probes.binary.image import Image

@@ -12,11 +12,12 @@ from __future__ import annotations
 import json
 import os
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from probes.errors import ProbeError, UnreadableFile
+from probes.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

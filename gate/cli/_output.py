@@ -6,12 +6,12 @@ import importlib
 import os
 import shutil
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gate.cli import Failure, mute_stdout
 from gate.policy import nearest
+from probes.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -5,8 +5,9 @@ Field order is key order. A section that does not apply is None here and absent 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
+
+from probes.records import dataclass
 
 SCHEMA_VERSION = "1"
 

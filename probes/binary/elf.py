@@ -6,7 +6,6 @@ Counts and places are checked against the file's size before pyelftools may foll
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
 from typing import Any
 
 from elftools.common.utils import struct_parse
@@ -14,6 +13,7 @@ from elftools.common.utils import struct_parse
 from probes.binary.rawelf import SHT_NOBITS, RawHeaders, section_kind, typed_errors
 from probes.binary.source import Source
 from probes.errors import MalformedElf, NotElf
+from probes.records import dataclass
 
 MAX_SECTIONS = 4096
 MAX_SEGMENTS = 512

@@ -6,8 +6,10 @@ sizes are bytes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from probes.records import dataclass
 
 if TYPE_CHECKING:
     from probes.binary.functable import FuncTable

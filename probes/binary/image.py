@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy.typing as npt
 
 from probes.binary.elf import PF_W, PF_X, Elf, Segment
 from probes.errors import MalformedTable
+from probes.records import dataclass
 
 U8 = npt.NDArray[np.uint8]
 U64 = npt.NDArray[np.uint64]

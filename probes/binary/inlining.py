@@ -5,14 +5,13 @@ Format: runtime/symtabinl.go, internal/abi/symtab.go (PCDATA_InlTreeIndex, FUNCD
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from probes.binary import layouts as lay
 from probes.binary.functable import FuncTable
 from probes.binary.pcvalue import value_at
 from probes.errors import MalformedTable
+from probes.records import dataclass
 
 MAX_INLINE_DEPTH = 256
 

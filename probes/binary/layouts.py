@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+
+from probes.records import dataclass
 
 OLDEST_MINOR = 16
 NEWEST_MINOR = 27

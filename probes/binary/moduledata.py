@@ -8,7 +8,6 @@ tables whose magic was made unreadable on purpose.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from probes.binary.elf import SHF_ALLOC
 from probes.binary.image import U64, Image
 from probes.binary.symbols import SymbolTable
 from probes.errors import MalformedTable, ProbeError
+from probes.records import dataclass
 
 MAX_FUNCTIONS = 1 << 24
 ADDRESS_LIMIT = 1 << 62

@@ -8,7 +8,6 @@ that scalar decoding, the runtime's own, can accuse: an unusual table costs time
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy.typing as npt
 from probes.binary.facts import Fault
 from probes.binary.inlining import inline_tree
 from probes.errors import MalformedTable
+from probes.records import dataclass
 
 if TYPE_CHECKING:
     from probes.binary.functable import FuncTable

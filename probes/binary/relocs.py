@@ -6,7 +6,6 @@ Sources: ELF gABI chapter 5, the x86-64 and AArch64 psABI relocation tables, and
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +14,7 @@ from probes.binary.image import I64, U64, Image
 from probes.binary.rawelf import typed_errors
 from probes.binary.symbols import EMPTY, SYM, SymbolTable, read_symbols
 from probes.errors import MalformedElf
+from probes.records import dataclass
 
 RELA = np.dtype([("offset", "<u8"), ("info", "<u8"), ("addend", "<i8")])  # 24, Elf64_Rela
 

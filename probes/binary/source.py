@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from probes.errors import UnreadableFile
+from probes.records import dataclass
 
 if TYPE_CHECKING:
     from probes.binary.image import U8

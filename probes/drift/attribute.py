@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
 
 from probes.binary.functable import FuncTable
 from probes.binary.inlining import MAX_INLINE_DEPTH, inline_runs, inline_tree
 from probes.drift.explain import Explanation
 from probes.errors import MalformedTable
+from probes.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from probes.drift.describe import anything_at, function_at, number_at, quoted, text_at, type_at
@@ -13,6 +12,7 @@ from probes.drift.judge import Judgement, Reference, decoder_for
 from probes.drift.meaning import Meaning
 from probes.drift.side import Side
 from probes.drift.windows import LEA, MEMORY
+from probes.records import dataclass
 
 MAX_PARTS = 3
 MAX_ALIGN = 2000

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
 from typing import Protocol
+
+from probes.records import dataclass
 
 BRANCH, CALL = 3, 4
 """Kinds of reference besides those of `windows`: a jump, and a call."""

@@ -7,8 +7,9 @@ lockstep, their addresses replaced by what they mean, or differ by structure.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
@@ -16,11 +17,18 @@ from probes.drift import decode_amd64
 from probes.drift.insn import BRANCH, CALL, Code, Insn, chosen_length, string_length
 from probes.drift.meaning import ENOUGH, Meaning, type_size
 from probes.drift.reads import TO_NEXT, Duff, bytes_read
-from probes.drift.side import Side
+from probes.drift.side import NOWHERE, Side
 from probes.drift.windows import CODE, LEA
+from probes.records import dataclass
+
+SHAPED = "[go.shape."
+"""In the names of functions that several instances share."""
+MAX_ARGUMENTS = 12
+MAX_ENTRIES = 64
+"""Instructions that set a call's arguments, and words of a dictionary, that are looked at."""
 
 
-@dataclass(slots=True)
+@dataclasses.dataclass(slots=True)
 class Reference:
     """The same operand on both sides, to be resolved: addresses, the instructions' indices, and the bytes used."""
 
@@ -36,7 +44,7 @@ class Reference:
     """An absolute address may as well be a plain number: if it does not resolve, it is one."""
 
 
-@dataclass(slots=True)
+@dataclasses.dataclass(slots=True)
 class Judgement:
     """What decoding says of one pair.
 
@@ -185,6 +193,8 @@ def _used(side: Side, code: Code, index: int, decoder: Decoder) -> int:
 
     A string's length, what is copied, or the size of an interface's data; `TO_NEXT` for a table, -1 when nothing tells.
     """
+    if _is_dictionary(side, code, index):
+        return _dictionary_size(side, code.insn(index).target or 0)
     length = string_length(code, index, decoder.follows)
     read, certain = bytes_read(code, index, Duff(*side.duffcopy, *decoder.duff))
     if length >= 0 and not certain:
@@ -197,6 +207,27 @@ def _used(side: Side, code: Code, index: int, decoder: Decoder) -> int:
             if size is not None:
                 return size
     return chosen_length(code, index)
+
+
+def _is_dictionary(side: Side, code: Code, index: int) -> bool:
+    """Whether the address is the first argument of a generic function: its dictionary."""
+    if code.insn(index).lea != 0:  # AX on amd64, R0 on arm64
+        return False
+    for place in range(index + 1, index + 1 + MAX_ARGUMENTS):
+        if not code.has(place):
+            break
+        insn = code.insn(place)
+        if insn.kind in {BRANCH, CALL}:
+            row = side.table.find(insn.target or 0) if insn.kind == CALL else -1
+            return row >= 0 and SHAPED in side.table.names[row]
+    return False
+
+
+def _dictionary_size(side: Side, address: int) -> int:
+    """Bytes of the dictionary at `address`, which holds addresses only (cmd/compile/internal/noder, readerDict)."""
+    words = side.words_at(address + 8 * np.arange(MAX_ENTRIES)).view(np.int64)
+    none = (side.regions(words) == NOWHERE) | (words == 0)
+    return 8 * (int(np.argmax(none)) if none.any() else MAX_ENTRIES)
 
 
 def _same_place(found: Judgement, here: int, there: int) -> bool:

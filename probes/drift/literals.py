@@ -8,7 +8,6 @@ all pairs are the same, follows every pointer once, and takes back what a differ
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy.typing as npt
 from probes.binary.image import I64
 from probes.drift.reads import TO_NEXT
 from probes.drift.side import NOWHERE, PIECE, READONLY, TEXT, WRITABLE, Side, contains, distinct
+from probes.records import dataclass
 
 if TYPE_CHECKING:
     from probes.drift.meaning import Meaning
@@ -195,7 +195,7 @@ def _pointers(meaning: Meaning, a: I64, b: I64, length: I64) -> tuple[Bools, Boo
     ours, theirs = meaning.old.regions(a), meaning.new.regions(b)
     out: Bools = (ours == TEXT) & (theirs == TEXT) & meaning.functions(a, b)
     rows = np.flatnonzero((ours == WRITABLE) & (theirs == WRITABLE))
-    out[rows] = meaning.variables(a[rows], b[rows], strict=False)
+    out[rows] = meaning.variables(a[rows], b[rows], strict=False, values=False)
     rows = np.flatnonzero((ours == READONLY) & (theirs == READONLY))
     p, q = a[rows], b[rows]
     count = np.where(length[rows] > 0, length[rows], np.minimum(meaning.reach(p, q), 64))

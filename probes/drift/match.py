@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from probes.binary.image import I64
 from probes.drift.judge import decoder_for
 from probes.drift.siblings import common, family
 from probes.drift.side import Side
+from probes.records import dataclass
 
 MIN_TWIN = 4
 """Bytes. An empty body proves nothing; any other that is left over alone on both sides of one package does."""

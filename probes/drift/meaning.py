@@ -88,12 +88,15 @@ class Meaning:
             out[row] = ours[int(old[row])] == theirs.get(int(new[row]), "")
         return out
 
-    def variables(self, old: I64, new: I64, *, strict: bool) -> Bools:
-        """Whether writable addresses are the same variable."""
+    def variables(self, old: I64, new: I64, *, strict: bool, values: bool = True) -> Bools:
+        """Whether writable addresses are the same variable; without `strict`, equal initial `values` speak for it.
+
+        A variable may lead to itself: what looks at its value must not ask for the values of what that leads to.
+        """
         named, both = self.by_name(old, new)
         out = self.learned.same(old, new)
         if not strict:
-            out |= ~self.learned.contradicts(old, new) & self._like(old, new)
+            out |= ~self.learned.contradicts(old, new) & (self._like(old, new) if values else True)
         return np.where(both, named, out)
 
     def _like(self, old: I64, new: I64) -> Bools:

@@ -7,7 +7,6 @@ file; there they have no names and are paired by what they hold, then by their o
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,13 +18,16 @@ from probes.drift.insn import BRANCH, CALL
 from probes.drift.meaning import Meaning
 from probes.drift.operands import Operands, operands
 from probes.drift.side import READONLY, Side, lasting_name
-from probes.drift.windows import LEA
+from probes.drift.windows import LEA, MEMORY
+from probes.records import dataclass
 
 PACKAGE = "C"
 MAX_BYTES = 32 << 20
 MAX_TEXT = 4096
 """Bytes of a string constant that are compared."""
 MAX_CASES = 1024
+STUB = 16
+"""Bytes of an entry of the PLT on both architectures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,18 +189,37 @@ class _Comparison:
         a, b = own
         if a.start <= x < a.end or b.start <= y < b.end:
             return x - a.start == y - b.start
-        i, j = (int(np.searchsorted(s, t, side="right")) - 1 for s, t in zip(self.starts, (x, y), strict=True))
-        within = i >= 0 and x < self.ours[i].end, j >= 0 and y < self.theirs[j].end
-        if any(within):
-            return all(within) and self.pairs.get(i) == j and x - self.ours[i].start == y - self.theirs[j].start
+        if (code := self._code(x, y)) is not None:
+            return code
         one, two = np.array([x], dtype=np.int64), np.array([y], dtype=np.int64)
         ours, theirs = int(self.meaning.old.regions(one)[0]), int(self.meaning.new.regions(two)[0])
         if ours == theirs == READONLY and kind == LEA:
             return self._text(x) == self._text(y, new=True) != b"" or self._cases(x, y, own) or self._equal(one, two)
         if kind in {BRANCH, CALL} and ours == theirs and not self.meaning.old.text.holds(one)[0]:
-            return True  # into the PLT: what it leads to is among the needed symbols
+            return self._stub(self.meaning.old, x) == self._stub(self.meaning.new, y)
+        if ours == theirs == READONLY and kind == MEMORY:
+            words = (
+                int(s.words_at(t).view(np.int64)[0]) for s, t in ((self.meaning.old, one), (self.meaning.new, two))
+            )
+            if (code := self._code(*words)) is not None:
+                return code
         width = np.array([8], dtype=np.int64)
         return bool(self.meaning.same(one, two, np.array([kind], dtype=np.uint8), width, strict=False)[0])
+
+    def _code(self, x: int, y: int) -> bool | None:
+        """Whether both are the same place of the same C function; None when neither is in one."""
+        i, j = (int(np.searchsorted(s, t, side="right")) - 1 for s, t in zip(self.starts, (x, y), strict=True))
+        within = i >= 0 and x < self.ours[i].end, j >= 0 and y < self.theirs[j].end
+        if not any(within):
+            return None
+        return all(within) and self.pairs.get(i) == j and x - self.ours[i].start == y - self.theirs[j].start
+
+    def _stub(self, side: Side, address: int) -> str | bytes:
+        """What a jump to `address` outside of all functions leads to: the symbol of a PLT entry, else the entry's code."""
+        code = side.image.bytes(address, STUB).tobytes()
+        found = operands(code, address, side.image.arch, None)
+        slots = [target for kind, target in found.targets if kind == MEMORY]
+        return side.image.external.get(slots[0], found.bare) if slots else found.bare
 
     def _equal(self, x: I64, y: I64) -> bool:
         kind, unknown = np.array([LEA], dtype=np.uint8), np.array([-1], dtype=np.int64)

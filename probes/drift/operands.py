@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from probes.drift.insn import BRANCH, CALL
 from probes.drift.windows import LEA, MEMORY
+from probes.records import dataclass
 
 CALLEE_SAVED = 19
 """The first register that a call keeps (AAPCS64)."""

@@ -6,9 +6,8 @@ counter, an unrolled runtime.duffcopy that is entered in the middle, REP MOVSQ, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from probes.drift.insn import BRANCH, CALL, Code
+from probes.records import dataclass
 
 TO_NEXT = -2
 """Read at an index that nothing bounds here: the table goes on to where the next thing begins."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +17,7 @@ from probes.drift import windows, windows_arm64
 from probes.drift.meaning import Meaning
 from probes.drift.side import NOWHERE, READONLY, TEXT, distinct
 from probes.drift.windows import CODE, COVER, LEA, MEMORY, Windows
+from probes.records import dataclass
 
 BLOCK = 1 << 20
 """Bytes of code a block: the intermediate arrays stay in the cache, and memory stays flat."""

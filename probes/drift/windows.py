@@ -6,12 +6,11 @@ later, by what they mean; instructions are decoded only where that does not sett
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
 from probes.binary.image import I64, U8
+from probes.records import dataclass
 
 COVER = 4
 """Bytes of code that one window covers."""
