@@ -11,13 +11,12 @@ from collections import defaultdict
 import numpy as np
 
 from probes.binary.image import I64
-from probes.binary.symbols import STT_FUNC
-from probes.binary.unwind import frame_ranges
 from probes.drift.facts import ChangeKind, FunctionChange, FunctionRef
 from probes.drift.insn import BRANCH, CALL
 from probes.drift.meaning import Meaning
+from probes.drift.native_functions import NativeFunction, native_functions
 from probes.drift.operands import Operands, operands
-from probes.drift.side import READONLY, Side, lasting_name
+from probes.drift.side import FOREIGN, READONLY, Side
 from probes.drift.windows import LEA, MEMORY
 from probes.records import dataclass
 
@@ -28,15 +27,6 @@ MAX_TEXT = 4096
 MAX_CASES = 1024
 STUB = 16
 """Bytes of an entry of the PLT on both architectures."""
-
-
-@dataclass(frozen=True, slots=True)
-class NativeFunction:
-    """One C function: `name` is empty in a stripped file; `start` and `end` are addresses."""
-
-    name: str
-    start: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,43 +44,6 @@ class NativeCode:
     undecided: tuple[str, ...] = ()
 
 
-def native_functions(side: Side) -> list[NativeFunction] | None:
-    """The C functions of one side by address; None when there is C code and no table tells where its functions are.
-
-    Raises:
-        MalformedElf, MalformedTable: the unwind table is damaged.
-    """
-    spans = [s for s in side.image.spans if s.executable]
-    table = side.facts.symtab
-    found: list[NativeFunction] = []
-    if table is not None:
-        rows = np.flatnonzero((table.kind == STT_FUNC) & (table.size > 0) & (table.section != 0))
-        start = table.value[rows].astype(np.int64)
-        rows = rows[(start < side.text.start) | (start >= side.text.stop)]
-        names = table.names(rows)
-        found = [
-            NativeFunction(lasting_name(name), int(table.value[r]), int(table.value[r] + table.size[r]))
-            for name, r in zip(names, rows.tolist(), strict=True)
-        ]
-    else:
-        ranges = frame_ranges(side.image)
-        if ranges is None:
-            return [] if _only_go(side) else None
-        found = [NativeFunction("", a, b) for a, b in zip(*(r.tolist() for r in ranges), strict=True)]
-    inside = [f for f in found if any(s.start <= f.start < f.end <= s.end for s in spans)]
-    outside = [f for f in inside if f.end <= side.text.start or f.start >= side.text.stop]
-    return sorted({(f.start, f.end): f for f in outside}.values(), key=lambda f: f.start)
-
-
-def _only_go(side: Side) -> bool:
-    """Whether nothing is executable but Go's text."""
-    section = side.image.elf.section(".text")
-    if section is None:
-        native = side.facts.native
-        return native is not None and native.interpreter is None
-    return section.addr >= side.text.start - 64 and section.addr + section.size <= side.text.stop + 64
-
-
 def compare_native(meaning: Meaning) -> NativeCode:
     """Compare the C functions of both sides."""
     ours, theirs = native_functions(meaning.old), native_functions(meaning.new)
@@ -101,6 +54,18 @@ def compare_native(meaning: Meaning) -> NativeCode:
     if sum(f.end - f.start for f in (*ours, *theirs)) > MAX_BYTES:
         return NativeCode(undecided=(f"C code of more than {MAX_BYTES >> 20} MB",))
     return _Comparison(meaning, ours, theirs).result()
+
+
+_Question = tuple[int, int, int]
+"""(kind, address in OLD, address in NEW)."""
+
+
+def _said_of(question: _Question) -> str:
+    return "calls another function" if question[0] in {BRANCH, CALL} else "uses other data"
+
+
+def _one(address: int) -> I64:
+    return np.array([address], dtype=np.int64)
 
 
 class _Comparison:
@@ -137,22 +102,18 @@ class _Comparison:
         return out
 
     def result(self) -> NativeCode:
-        changed: list[FunctionChange] = []
-        identical = moved = 0
-        for i, j in sorted(self.pairs.items()):
-            a, b = self.ours[i], self.theirs[j]
-            detail = self._difference(i, j)
+        details: dict[int, str] = {}
+        asked: dict[_Question, list[int]] = defaultdict(list)
+        for i, j in self.pairs.items():
+            detail, questions = self._difference(i, j)
             if detail:
-                kind: ChangeKind = "body" if a.end - a.start == b.end - b.start else "resized"
-                changed.append(
-                    FunctionChange(
-                        self._name(b, j), PACKAGE, kind, (), detail, "", 0, a.end - a.start, b.end - b.start, -1, -1
-                    )
-                )
-            elif self._bytes(self.meaning.old, a) == self._bytes(self.meaning.new, b):
-                identical += 1
-            else:
-                moved += 1
+                details[i] = detail
+            for question in questions:
+                asked[question].append(i)
+        for question in self._answered_no(list(asked)):
+            for i in asked[question]:
+                details.setdefault(i, _said_of(question))
+        changed, identical, moved = self._count(details)
         back = set(self.pairs.values())
         return NativeCode(
             len(self.ours),
@@ -165,6 +126,23 @@ class _Comparison:
             changed=tuple(changed),
         )
 
+    def _count(self, details: dict[int, str]) -> tuple[list[FunctionChange], int, int]:
+        """(the changed functions, how many are identical, how many moved)."""
+        changed: list[FunctionChange] = []
+        identical = moved = 0
+        for i, j in sorted(self.pairs.items()):
+            a, b = self.ours[i], self.theirs[j]
+            sizes = a.end - a.start, b.end - b.start
+            if i in details:
+                kind: ChangeKind = "body" if sizes[0] == sizes[1] else "resized"
+                name = self._name(b, j)
+                changed.append(FunctionChange(name, PACKAGE, kind, (), details[i], "", 0, *sizes, -1, -1))
+            elif self._bytes(self.meaning.old, a) == self._bytes(self.meaning.new, b):
+                identical += 1
+            else:
+                moved += 1
+        return changed, identical, moved
+
     @staticmethod
     def _name(function: NativeFunction, index: int) -> str:
         return function.name or f"C function {index + 1}"
@@ -172,39 +150,60 @@ class _Comparison:
     def _ref(self, function: NativeFunction, index: int) -> FunctionRef:
         return FunctionRef(self._name(function, index), PACKAGE, "", 0, exported=False)
 
-    def _difference(self, i: int, j: int) -> str:
-        """What differs between two functions, "" when nothing does."""
+    def _difference(self, i: int, j: int) -> tuple[str, list[_Question]]:
+        """What differs between two functions, "" when nothing is seen to, and what must still be asked."""
         a, b = self.ours[i], self.theirs[j]
+        if self.meaning.unmoved and self._bytes(self.meaning.old, a) == self._bytes(self.meaning.new, b):
+            return "", []
         if a.end - a.start != b.end - b.start:
-            return f"resized {a.end - a.start} → {b.end - b.start} bytes"
+            return f"resized {a.end - a.start} → {b.end - b.start} bytes", []
         old, new = self.code[0][i], self.code[1][j]
         if old.bare != new.bare or len(old.targets) != len(new.targets):
-            return "other instructions or constants"
+            return "other instructions or constants", []
+        open_: list[_Question] = []
         for (kind, x), (_, y) in zip(old.targets, new.targets, strict=True):
-            if not self._same(kind, x, y, (a, b)):
-                return "calls another function" if kind in {BRANCH, CALL} else "uses other data"
-        return ""
+            same = self._same(kind, x, y, (a, b))
+            if same is None:
+                open_.append((kind, x, y))
+            elif not same:
+                return _said_of((kind, x, y)), []
+        return "", open_
 
-    def _same(self, kind: int, x: int, y: int, own: tuple[NativeFunction, NativeFunction]) -> bool:
+    def _same(self, kind: int, x: int, y: int, own: tuple[NativeFunction, NativeFunction]) -> bool | None:
+        """Whether two operands mean the same; None where it must be asked what Go's comparison knows."""
         a, b = own
         if a.start <= x < a.end or b.start <= y < b.end:
             return x - a.start == y - b.start
         if (code := self._code(x, y)) is not None:
             return code
-        one, two = np.array([x], dtype=np.int64), np.array([y], dtype=np.int64)
-        ours, theirs = int(self.meaning.old.regions(one)[0]), int(self.meaning.new.regions(two)[0])
-        if ours == theirs == READONLY and kind == LEA:
-            return self._text(x) == self._text(y, new=True) != b"" or self._cases(x, y, own) or self._equal(one, two)
-        if kind in {BRANCH, CALL} and ours == theirs and not self.meaning.old.text.holds(one)[0]:
+        ours, theirs = (self._region(*each) for each in ((self.meaning.old, x), (self.meaning.new, y)))
+        if ours == theirs == FOREIGN and kind in {BRANCH, CALL}:
             return self._stub(self.meaning.old, x) == self._stub(self.meaning.new, y)
+        if ours == theirs == READONLY and kind == LEA:
+            return self._text(x) == self._text(y, new=True) != b"" or self._cases(x, y, own) or None
         if ours == theirs == READONLY and kind == MEMORY:
-            words = (
-                int(s.words_at(t).view(np.int64)[0]) for s, t in ((self.meaning.old, one), (self.meaning.new, two))
-            )
-            if (code := self._code(*words)) is not None:
-                return code
-        width = np.array([8], dtype=np.int64)
-        return bool(self.meaning.same(one, two, np.array([kind], dtype=np.uint8), width, strict=False)[0])
+            return self._code(*(int(s.words_at(_one(t))[0]) for s, t in ((self.meaning.old, x), (self.meaning.new, y))))
+        return None
+
+    @staticmethod
+    def _region(side: Side, address: int) -> int:
+        return int(side.regions(_one(address))[0])
+
+    def _answered_no(self, asked: list[_Question]) -> list[_Question]:
+        """The questions about addresses that do not mean the same, all looked up together."""
+        if not asked:
+            return []
+        table = np.array(asked, dtype=np.int64)
+        kind, old, new = table[:, 0].astype(np.uint8), table[:, 1].copy(), table[:, 2].copy()
+        taken = (
+            (kind == LEA) & (self.meaning.old.regions(old) == READONLY) & (self.meaning.new.regions(new) == READONLY)
+        )
+        same = self.meaning.same(old, new, kind, np.where(kind == LEA, -1, 8), strict=False)
+        # C knows nothing of the boundaries of Go's regions.
+        rows = np.flatnonzero(taken)
+        unknown = np.full(rows.size, -1, dtype=np.int64)
+        same[rows] = self.meaning.constants(old[rows], new[rows], kind[rows], unknown, strict=False)
+        return [question for question, good in zip(asked, same.tolist(), strict=True) if not good]
 
     def _code(self, x: int, y: int) -> bool | None:
         """Whether both are the same place of the same C function; None when neither is in one."""
@@ -220,10 +219,6 @@ class _Comparison:
         found = operands(code, address, side.image.arch, None)
         slots = [target for kind, target in found.targets if kind == MEMORY]
         return side.image.external.get(slots[0], found.bare) if slots else found.bare
-
-    def _equal(self, x: I64, y: I64) -> bool:
-        kind, unknown = np.array([LEA], dtype=np.uint8), np.array([-1], dtype=np.int64)
-        return bool(self.meaning.constants(x, y, kind, unknown, strict=False)[0])
 
     def _text(self, address: int, *, new: bool = False) -> bytes:
         image = self.meaning.new.image if new else self.meaning.old.image
