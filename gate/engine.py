@@ -96,19 +96,15 @@ def check(
     Raises:
         ProbeError: one of the two cannot be read as a Go binary.
     """
-    from concurrent.futures import ThreadPoolExecutor
+    from probes.parallel import Task
 
     started = time.perf_counter()
     # Reading is numpy and file I/O, which release the lock: two threads read two files in the time of one.
-    pool = ThreadPoolExecutor(max_workers=2)
-    try:
-        reading = [pool.submit(load_binary, old_path, examine=False), pool.submit(load_binary, new_path)]
-        _import_the_rest()
-        if meanwhile is not None:
-            meanwhile()
-        old, new = (future.result() for future in reading)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+    reading = Task(lambda: load_binary(old_path, examine=False)), Task(lambda: load_binary(new_path))
+    _import_the_rest()
+    if meanwhile is not None:
+        meanwhile()
+    old, new = (task.result() for task in reading)
     read = time.perf_counter()
     drift = compare_binaries(old, new)
     compared = time.perf_counter()

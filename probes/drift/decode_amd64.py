@@ -37,6 +37,7 @@ _WIDTHS = {
 }
 _LEAS = {Code.LEA_R64_M, Code.LEA_R32_M}
 _MOVES = {Code.MOV_R32_IMM32, Code.MOV_R64_IMM64, Code.MOV_RM64_IMM32, Code.MOV_RM32_IMM32}
+_NOPS = {Code.NOPD, Code.NOPW, Code.NOPQ, Code.NOP_RM16, Code.NOP_RM32, Code.NOP_RM64}
 _RAX, _EAX = Register.RAX, Register.EAX
 _SIGNS = {Mnemonic.ADD: 1, Mnemonic.SUB: -1}
 _READ_ONLY = {Mnemonic.CMP, Mnemonic.TEST, Mnemonic.PUSH}
@@ -55,6 +56,7 @@ class Amd64Code:
         self._stream = iter(Decoder(64, code, ip=address))
         self._again = Decoder(64, code, ip=address)
         self._raw: list[Raw] = []
+        self._codes: list[int] = []
         self._starts: list[int] = []
         self._known: dict[int, Insn] = {}
 
@@ -67,13 +69,14 @@ class Amd64Code:
         """Decode up to `count` instructions more; false when there are none."""
         found = list(islice(self._stream, count))
         self._raw += found
+        self._codes += [raw.code for raw in found]
         self._starts += [raw.ip for raw in found]
         return bool(found)
 
     @property
     def valid(self) -> bool:
         """Whether all of the bytes are instructions."""
-        return len(self) == 0 or not any(raw.is_invalid for raw in self._raw)
+        return len(self) == 0 or Code.INVALID not in self._codes
 
     def has(self, index: int) -> bool:
         """Whether there is an instruction `index`."""
@@ -92,7 +95,7 @@ class Amd64Code:
 
     def is_nop(self, index: int) -> bool:
         """Whether instruction `index` only pads."""
-        return bool(self._raw[index].mnemonic == Mnemonic.NOP)
+        return self._codes[index] in _NOPS
 
     def targets(self) -> Iterator[tuple[int, int, int]]:
         """(index, kind, address) of the instructions that refer to an address."""

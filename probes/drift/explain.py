@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from difflib import SequenceMatcher
 
 from probes.drift.describe import anything_at, function_at, number_at, quoted, text_at, type_at
@@ -208,6 +208,10 @@ def _changed_places(old: Code, new: Code) -> tuple[tuple[int, ...], tuple[int, .
         return (), ()
     before, after = old.outline(), new.outline()
     ours, theirs = [key for _, key in before], [key for _, key in after]
+    first = _common(ours, theirs)
+    last = _common(ours[first:][::-1], theirs[first:][::-1])
+    before, after = before[first : len(before) - last], after[first : len(after) - last]
+    ours, theirs = ours[first : len(ours) - last], theirs[first : len(theirs) - last]
     left: list[int] = []
     right: list[int] = []
     for tag, a, b, c, d in SequenceMatcher(None, ours, theirs, autojunk=len(ours) > 500).get_opcodes():
@@ -215,3 +219,8 @@ def _changed_places(old: Code, new: Code) -> tuple[tuple[int, ...], tuple[int, .
             left += [offset for offset, _ in before[a:b]]
             right += [offset for offset, _ in after[c:d]]
     return tuple(left), tuple(right)
+
+
+def _common(ours: list[Hashable], theirs: list[Hashable]) -> int:
+    """How many instructions at the beginning are the same: most edits leave most of a function alone."""
+    return next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), min(len(ours), len(theirs)))

@@ -152,10 +152,9 @@ class Meaning:
 
     def _inside_types(self, old: I64, new: I64) -> Bools:
         """Whether addresses lead to the same place inside of descriptors of one type (reflect copies prototypes)."""
-        out = np.zeros(old.shape, dtype=np.bool_)
-        for back in range(8, TYPE_BYTES, 8):
-            rows = np.flatnonzero(~out)
-            out[rows] = self.types(old[rows] - back, new[rows] - back)
+        back = np.arange(8, TYPE_BYTES, 8)[:, None]
+        found = self.types((old - back).ravel(), (new - back).ravel()).reshape(-1, old.size)
+        out: Bools = np.logical_or.reduce(found)
         return out
 
     def _wanted(self, old: I64, new: I64, kind: npt.NDArray[np.uint8], need: I64, *, strict: bool) -> I64:

@@ -7,7 +7,6 @@ outside of every operand that means the same, or when an operand means something
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +16,7 @@ from probes.drift import windows, windows_arm64
 from probes.drift.meaning import Meaning
 from probes.drift.side import NOWHERE, READONLY, TEXT, distinct
 from probes.drift.windows import CODE, COVER, LEA, MEMORY, Windows
+from probes.parallel import each
 from probes.records import dataclass
 
 BLOCK = 1 << 20
@@ -79,13 +79,13 @@ def scan(meaning: Meaning, old_rows: I64, new_rows: I64) -> Scan:
     offsets = np.concatenate(([0], np.cumsum(sizes)))
     differs = np.zeros(old_rows.size, dtype=np.bool_)
     rests: list[_Rest] = []
-    with ThreadPoolExecutor(WORKERS) as pool:
-        for different, rest in pool.map(
-            lambda s: _examine(_block(meaning, old_rows[s], new_rows[s]), meaning, int(offsets[s.start])),
-            _slices(sizes),
-        ):
-            differs[np.searchsorted(offsets, different, side="right") - 1] = True
-            rests.append(rest)
+    for different, rest in each(
+        lambda s: _examine(_block(meaning, old_rows[s], new_rows[s]), meaning, int(offsets[s.start])),
+        _slices(sizes),
+        WORKERS,
+    ):
+        differs[np.searchsorted(offsets, different, side="right") - 1] = True
+        rests.append(rest)
     places, unexplained = _settle(meaning, rests, offsets)
     back = np.empty_like(order)
     back[order] = np.arange(order.size)
