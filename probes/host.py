@@ -9,7 +9,6 @@ feature names as `/proc/cpuinfo` shows them (Linux `Documentation/arch/arm64/elf
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from dataclasses import asdict
@@ -140,6 +139,8 @@ def _fields(cpuinfo: str) -> list[tuple[str, str, str]]:
 
 def dump_target(facts: TargetFacts) -> str:
     """`facts` as the JSON text that `load_target` reads, ending in a newline."""
+    import json  # noqa: PLC0415 - `check` on this host needs none
+
     shape: dict[str, Any] = {"schema_version": SCHEMA_VERSION, **asdict(facts)}
     del shape["source"]
     return json.dumps(shape, indent=2) + "\n"
@@ -167,6 +168,8 @@ def load_target(path: str) -> TargetFacts:
 def _decoded(raw: bytes) -> object:
     if len(raw) > MAX_TARGET_BYTES:
         raise ValueError("larger than 16 MiB")
+    import json  # noqa: PLC0415
+
     return json.loads(raw)
 
 

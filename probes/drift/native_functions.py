@@ -34,7 +34,7 @@ def native_functions(side: Side) -> list[NativeFunction] | None:
         rows = rows[(start < side.text.start) | (start >= side.text.stop)]
         names = table.names(rows)
         found = [
-            NativeFunction(lasting_name(name), int(table.value[r]), int(table.value[r] + table.size[r]))
+            NativeFunction(lasting_name(name), int(table.value[r]), int(table.value[r]) + int(table.size[r]))
             for name, r in zip(names, rows.tolist(), strict=True)
         ]
     else:
