@@ -32,6 +32,8 @@ class Judgement:
     outcomes: tuple[Outcome, ...]
     evidence: tuple[EvidenceState, ...]
     verdict: Verdict
+    require: tuple[str, ...]
+    """The evidence without which nothing passes."""
     notices: tuple[str, ...] = ()
     """What the policy's author should know, such as suppressions that expired."""
 
@@ -39,14 +41,6 @@ class Judgement:
         """All findings: heaviest first, then by rule and subject."""
         found = [finding for outcome in self.outcomes for finding in outcome.findings]
         return tuple(sorted(found, key=lambda f: (-f.severity.rank, f.rule, f.subject, f.fingerprint)))
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """A report, and what goes to stderr beside it."""
-
-    report: Report
-    notices: tuple[str, ...]
 
 
 def load_binary(path: str, *, examine: bool = True) -> BinaryFacts:
@@ -83,7 +77,7 @@ def check(
     *,
     target: Callable[[], TargetFacts] | None = None,
     meanwhile: Callable[[], object] | None = None,
-) -> Result:
+) -> Report:
     """Compare the binary at `new_path` with the one at `old_path` and judge under `policy`.
 
     Args:
@@ -119,8 +113,8 @@ def check(
     judgement = run_rules(Bundle.gather(old, new, drift, policy, target or read_target), policy, today=now.date())
     judged = time.perf_counter()
     marks = {"read": read - started, "compare": compared - read, "judge": judged - compared, "total": judged - started}
-    report = build_report(
-        policy.mode,
+    return build_report(
+        policy,
         old,
         new,
         drift,
@@ -128,7 +122,6 @@ def check(
         created_at=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         timings_ms={name: round(seconds * 1000, 1) for name, seconds in marks.items()},
     )
-    return Result(report, judgement.notices)
 
 
 def _import_the_rest() -> None:
@@ -151,8 +144,9 @@ def run_rules(bundle: Bundle, policy: Policy, *, today: date) -> Judgement:
     raw = [_outcome(rule, bundle, policy) for rule in discover()]
     outcomes, notices = suppress(raw, policy.suppress, today)
     evidence = bundle.states()
-    verdict = judge(outcomes, evidence, require=required(policy, evidence), fail_on=policy.fail_on)
-    return Judgement(outcomes, evidence, verdict, notices)
+    require = required(policy, evidence)
+    verdict = judge(outcomes, evidence, require=require, fail_on=policy.fail_on)
+    return Judgement(outcomes, evidence, verdict, require, notices)
 
 
 def required(policy: Policy, evidence: Iterable[EvidenceState]) -> tuple[str, ...]:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gate.cli._output import FORMATS, import_renderers, parse_outputs, refuse_overwriting, write_report
+from gate.cli._output import import_renderers, parse_outputs, refuse_overwriting, write_report
 from gate.cli._policy import resolve_policy
 from gate.model import Mode, Severity
+from gate.report import formats
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,9 @@ if TYPE_CHECKING:
     "--target", metavar="FILE", envvar="HOTGATE_TARGET", help="The host that will run NEW (default: this one)."
 )
 @click.option("--policy", metavar="FILE", envvar="HOTGATE_POLICY", help="Policy file (default: hotgate.toml).")
-@click.option("--format", "format_name", type=click.Choice(FORMATS), help="What stdout gets (default: terminal).")
+@click.option(
+    "--format", "format_name", type=click.Choice(formats.names()), help="What stdout gets (default: terminal)."
+)
 @click.option("--output", metavar="FORMAT=PATH", multiple=True, help="Write a report to a file as well; repeatable.")
 @click.option("--exit-zero", is_flag=True, help="Leave with 0 whatever the verdict is; errors keep their codes.")
 def command(  # noqa: PLR0913 - keywords, one a fact
@@ -69,7 +72,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     from gate import engine
 
     with _no_collector():
-        result = engine.check(
+        report = engine.check(
             old,
             new,
             chosen,
@@ -78,10 +81,10 @@ def command(  # noqa: PLR0913 - keywords, one a fact
         )
     from gate.report.clean import clean
 
-    for notice in result.notices:
+    for notice in report.notices:
         click.echo(f"warning: {clean(notice)}", err=True)
-    write_report(result.report, outputs, fail_on=chosen.fail_on, require=chosen.require)
-    return 0 if exit_zero else result.report.exit_code
+    write_report(report, outputs)
+    return 0 if exit_zero else report.exit_code
 
 
 @contextmanager

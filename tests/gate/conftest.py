@@ -42,7 +42,7 @@ def golden() -> Golden:
 def report_of(case: Case) -> Report:
     judgement = engine.run_rules(case.bundle(), case.policy, today=TODAY)
     return build_report(
-        case.policy.mode,
+        case.policy,
         case.old,
         case.new,
         case.drift(),

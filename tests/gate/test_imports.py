@@ -24,8 +24,8 @@ def imported_by(code: str) -> set[str]:
         ("import gate.cli", set()),
         ("import gate.cli.check, gate.engine", set()),
         ("from gate.check import discover; discover()", set()),
-        ("import gate.report.json", set()),
-        ("import gate.report.terminal", {"rich"}),
+        ("import gate.report.formats.json", set()),
+        ("import gate.report.formats.terminal", {"rich"}),
     ],
 )
 def test_nothing_slow_is_imported(code, allowed):
