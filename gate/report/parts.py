@@ -49,7 +49,8 @@ def split(report: Report) -> Parts:
     floor = Severity(report.policy.fail_on)
     findings = [finding for finding in report.findings if not finding.suppressed]
     blocking = [f for f in findings if Severity(f.severity).at_least(floor if verified(f) else Severity.BLOCK)]
-    rest = [f for f in findings if f not in blocking]
+    blocked = set(map(id, blocking))  # two findings may be equal
+    rest = [f for f in findings if id(f) not in blocked]
     sure = [f for f in rest if verified(f)]
     bad = [item for item in report.evidence if item.status != "ok"]
     return Parts(

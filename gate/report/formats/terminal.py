@@ -11,6 +11,7 @@ from gate.report import drift_text
 from gate.report.clean import clean
 from gate.report.console import DEFAULT_WIDTH, RULE_STYLES, heading_line, make_console, text_of
 from gate.report.parts import GAPS, Parts, answered, extras, headline, split
+from gate.report.summary import side_words
 from gate.report.wrap import paragraph
 
 if TYPE_CHECKING:
@@ -57,15 +58,9 @@ def _headline(console: Console, report: Report, parts: Parts) -> None:
 
 
 def _side(console: Console, label: str, side: BinaryInfo) -> None:
-    words = [
-        side.go_version or "unknown Go version",
-        f"{side.goos}/{side.goarch}",
-        side.linkage + (", stripped" if side.stripped else ""),
-        f"{side.size / 1e6:,.1f} MB",
-        f"sha256 {side.sha256[:12]}",
-    ]
-    paragraph(console, Text.assemble((f"{label}  ", "dim"), (clean(side.path), "bold")), indent=5, hang=0)
-    paragraph(console, Text(clean(", ".join(words))), indent=5)
+    path, build, digest = side_words(side)
+    paragraph(console, Text.assemble((f"{label}  ", "dim"), (clean(path), "bold")), indent=5, hang=0)
+    paragraph(console, Text(clean(f"{build}, sha256 {digest}")), indent=5)
 
 
 def _findings(console: Console, heading: str, findings: Sequence[FindingItem]) -> None:
