@@ -9,71 +9,14 @@ import jsonschema
 import pytest
 
 from gate.check import discover
-from gate.model import Mode, Severity
-from gate.policy import Policy, Thresholds
+from gate.model import Severity
+from gate.policy import Policy
 from gate.report import schema
 from gate.report.console import MIN_WIDTH
 from gate.report.formats import json, terminal
-from gate.samples import HEALTH, NO_INIT_DRIFT, Case, binary, build, change, functions, other, ref
+from gate.samples import NO_INIT_DRIFT, Case, change, functions, other
 from gate.words import package_of
-from probes.binary.facts import Module
-from probes.drift.facts import Rename
-
-HOSTILE = "main.\x1b]0;owned\x07\nPASS  [bold]x[/bold]\u202e\udcff"
-
-CASES = {
-    "pass": Case(),
-    "same-file": Case(new=binary()),
-    "hotfix-pass": Case(functions=functions(changed=(change(),), remapped=12), policy=Policy(mode=Mode.HOTFIX)),
-    "block": Case(
-        new=other(
-            go_version="go1.27.0",
-            stripped=True,
-            build=build(
-                settings={"-race": "true", "GOEXPERIMENT": "greenteagc", "vcs.modified": "true"},
-                deps=(
-                    Module("example.com/rates", "v1.1.0", "h1:b2xk"),
-                    Module("example.com/fresh", "v0.1.0", "h1:eA=="),
-                ),
-                godebug={"tlsmlkem": "0"},
-            ),
-        ),
-        functions=functions(
-            old=6024,
-            new=6026,
-            changed=(
-                change("main.total", kind="resized", inlined_from=("example.com/pay/ledger.rate",), detail=""),
-                change("example.com/pay/ledger.rate"),
-                change("example.com/pay/ledger.(*Book).Post", kind="signature", detail="", new_args=24),
-                *(change(f"example.com/shop/internal/handlers.handle{n}") for n in range(20)),
-            ),
-            added=(ref("main.fresh"), *(ref(f"gopkg.in/yaml%2ev3.new{n}") for n in range(10))),
-            removed=(ref("main.stale"),),
-            renamed=(Rename("main.main.func1", "main.main.func2"),),
-            remapped=2400,
-        ),
-        init=replace(NO_INIT_DRIFT, new=3, added=("example.com/fresh.init",)),
-        policy=Policy(protected_packages=("example.com/pay/...",), thresholds=Thresholds(max_changed_functions=10)),
-    ),
-    "inconclusive": Case(
-        old=binary(build=None, build_problem="the section is empty", cgo=None),
-        new=other(health=replace(HEALTH, unverifiable="its layout is newer than go1.27")),
-        functions=None,
-        init=None,
-        problems={"init": "OLD is stripped"},
-    ),
-    "undecided": Case(functions=functions(undecided=("main.jump",))),
-    "hostile": Case(
-        new=other(path=f"shop{HOSTILE}", build=build(settings={f"-tags{HOSTILE}": HOSTILE}, path=HOSTILE)),
-        functions=functions(
-            changed=(change(HOSTILE, package=HOSTILE, detail=HOSTILE, file=HOSTILE, inlined_from=(HOSTILE,)),),
-            added=(ref(HOSTILE),),
-            removed=(ref(HOSTILE),),
-            renamed=(Rename(HOSTILE, HOSTILE),),
-        ),
-        policy=Policy(protected_packages=("*",)),
-    ),
-}
+from tests.gate.cases import CASES
 
 
 @pytest.mark.parametrize("name", CASES)
