@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gate.cli._output import import_renderers, parse_outputs, refuse_overwriting, write_report
-from gate.cli._policy import resolve_policy
-from gate.model import Mode, Severity
+from gate.cli._policy import policy_options, resolve_policy
 from gate.report import formats
 
 if TYPE_CHECKING:
@@ -23,22 +22,10 @@ if TYPE_CHECKING:
 )
 @click.argument("old", type=click.Path())
 @click.argument("new", type=click.Path())
-@click.option("--mode", type=click.Choice([m.value for m in Mode]), help="How NEW replaces OLD.")
-@click.option(
-    "--fail-on",
-    type=click.Choice([s.value for s in Severity]),
-    help="The least severity that blocks (default: block).",
-)
-@click.option(
-    "--require",
-    multiple=True,
-    metavar="NAME",
-    help="Evidence without which nothing passes; repeatable (default: functions and build).",
-)
+@policy_options
 @click.option(
     "--target", metavar="FILE", envvar="HOTGATE_TARGET", help="The host that will run NEW (default: this one)."
 )
-@click.option("--policy", metavar="FILE", envvar="HOTGATE_POLICY", help="Policy file (default: hotgate.toml).")
 @click.option(
     "--format", "format_name", type=click.Choice(formats.names()), help="What stdout gets (default: terminal)."
 )
