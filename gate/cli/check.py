@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.argument("old", type=click.Path())
 @click.argument("new", type=click.Path())
 @policy_options
+@click.option("--baseline", metavar="FILE", envvar="HOTGATE_BASELINE", help="Findings that are known and do not block.")
 @click.option(
     "--target", metavar="FILE", envvar="HOTGATE_TARGET", help="The host that will run NEW (default: this one)."
 )
@@ -39,6 +40,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     fail_on: str | None,
     require: tuple[str, ...],
     target: str | None,
+    baseline: str | None,
     policy: str | None,
     format_name: str | None,
     output: tuple[str, ...],
@@ -50,8 +52,13 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     """
     outputs = parse_outputs(format_name, output)
     chosen = resolve_policy(policy, mode, fail_on, require)
-    refuse_overwriting(outputs, {"OLD": old, "NEW": new, "the policy": chosen.source, "the target": target})
-    host = None
+    inputs = {"OLD": old, "NEW": new, "the policy": chosen.source, "the target": target, "the baseline": baseline}
+    refuse_overwriting(outputs, inputs)
+    known = host = None
+    if baseline is not None:
+        from gate.baseline import load_baseline
+
+        known = load_baseline(baseline)
     if target is not None:
         from probes.host import load_target
 
@@ -64,6 +71,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
             new,
             chosen,
             target=None if host is None else lambda: host,
+            baseline=known,
             meanwhile=lambda: import_renderers(outputs),
         )
     from gate.report.clean import clean

@@ -11,6 +11,7 @@ from gate.report.settled import settled
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gate.baseline import Baseline, Known
     from gate.engine import Judgement
     from gate.model import Finding
     from gate.policy import Policy
@@ -49,6 +50,7 @@ def build_report(  # noqa: PLR0913 - keywords, one a fact
         ),
         notices=list(judgement.notices),
         timings_ms=dict(timings_ms),
+        baseline=None if judgement.baseline is None else _baseline(judgement.baseline, judgement.fixed),
     )
     return settled(report)
 
@@ -71,6 +73,11 @@ def binary_info(facts: BinaryFacts) -> model.BinaryInfo:
     )
 
 
+def _baseline(baseline: Baseline, fixed: tuple[Known, ...]) -> model.BaselineItem:
+    items = [model.FixedItem(each.rule, each.subject, each.fingerprint) for each in fixed]
+    return model.BaselineItem(baseline.source, items)
+
+
 def _finding(finding: Finding) -> model.FindingItem:
     where = finding.location
     return model.FindingItem(
@@ -85,6 +92,7 @@ def _finding(finding: Finding) -> model.FindingItem:
         location=None if where is None else model.LocationItem(where.file, where.line),
         fingerprint=finding.fingerprint,
         suppressed=finding.suppressed,
+        known=finding.known,
     )
 
 

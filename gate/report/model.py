@@ -67,7 +67,7 @@ class LocationItem(Shape):
 
 @dataclass(frozen=True, slots=True)
 class FindingItem(Shape):
-    """One finding. `evidence.verified` is false when the rule could not find out."""
+    """One finding. `evidence.verified` is false when the rule could not find out; `known`: the baseline has it."""
 
     rule: str
     title: str
@@ -80,6 +80,7 @@ class FindingItem(Shape):
     location: LocationItem | None
     fingerprint: str
     suppressed: bool
+    known: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,23 @@ class RuleItem(Shape):
     rule: str
     status: Literal["ran", "no-evidence", "off"]
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FixedItem(Shape):
+    """A finding that the baseline has and that is gone."""
+
+    rule: str
+    subject: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineItem(Shape):
+    """The baseline that the findings were held against. Absent when there was none."""
+
+    source: str
+    fixed: list[FixedItem]
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,3 +227,4 @@ class Report(Shape):
     drift: DriftSection
     notices: list[str]
     timings_ms: dict[str, float]
+    baseline: Annotated[BaselineItem | None, Section] = None

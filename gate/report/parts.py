@@ -9,7 +9,7 @@ from gate.model import Severity
 from gate.words import count, some
 
 if TYPE_CHECKING:
-    from gate.report.model import EvidenceItem, FindingItem, Report
+    from gate.report.model import EvidenceItem, FindingItem, FixedItem, Report
 
 GAPS = {
     "functions": "compare binaries that are not obfuscated, built by a Go release that this hotgate knows",
@@ -27,6 +27,7 @@ class Parts:
     """The findings and the evidence, apart.
 
     `blocking` reach the policy's `fail_on`; `doubts` could not be verified; `warnings` and `notes` are the rest.
+    `known` findings are in the baseline, and `fixed` ones are no longer found.
     `gaps` is evidence that the policy requires and that is missing, `lacking` the other evidence that is.
     """
 
@@ -35,6 +36,8 @@ class Parts:
     warnings: list[FindingItem]
     notes: list[FindingItem]
     suppressed: list[FindingItem]
+    known: list[FindingItem]
+    fixed: list[FixedItem]
     gaps: list[EvidenceItem]
     lacking: list[EvidenceItem]
 
@@ -47,7 +50,7 @@ def verified(finding: FindingItem) -> bool:
 def split(report: Report) -> Parts:
     """The parts of `report`, by its own policy."""
     floor = Severity(report.policy.fail_on)
-    findings = [finding for finding in report.findings if not finding.suppressed]
+    findings = [finding for finding in report.findings if not (finding.suppressed or finding.known)]
     blocking = [f for f in findings if Severity(f.severity).at_least(floor if verified(f) else Severity.BLOCK)]
     blocked = set(map(id, blocking))  # two findings may be equal
     rest = [f for f in findings if id(f) not in blocked]
@@ -59,6 +62,8 @@ def split(report: Report) -> Parts:
         warnings=[f for f in sure if f.severity != "info"],
         notes=[f for f in sure if f.severity == "info"],
         suppressed=[finding for finding in report.findings if finding.suppressed],
+        known=[finding for finding in report.findings if finding.known and not finding.suppressed],
+        fixed=[] if report.baseline is None else report.baseline.fixed,
         gaps=[item for item in bad if item.name in report.policy.require],
         lacking=[item for item in bad if item.name not in report.policy.require],
     )
@@ -79,6 +84,8 @@ def extras(parts: Parts) -> str:
     """What else there is to read, such as `1 warning, 3 notes`; "" for nothing."""
     words = [count(len(parts.warnings), "warning")] if parts.warnings else []
     words += [count(len(parts.notes), "note")] if parts.notes else []
+    words += [f"{len(parts.known):,} known"] if parts.known else []
+    words += [f"{len(parts.fixed):,} fixed"] if parts.fixed else []
     return ", ".join(words)
 
 
@@ -88,6 +95,11 @@ def answered(finding: FindingItem) -> str:
     if not finding.suppressed or not isinstance(why, dict):
         return ""
     return f"{why.get('reason')} (until {why.get('expires')})"
+
+
+def gone(item: FixedItem) -> str:
+    """A line about a finding that is no longer found."""
+    return f"{item.rule} {item.subject}: in the baseline, and no longer found"
 
 
 def source_path(report: Report, file: str) -> str:

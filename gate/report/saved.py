@@ -80,6 +80,9 @@ def _check_values(report: Report) -> None:
             raise ValueError(f"{side}.size: it is negative")
     for index, item in enumerate(report.rules):
         _check(f"rules.{index}.rule", RULE, item.rule)
+    for index, fixed in enumerate([] if report.baseline is None else report.baseline.fixed):
+        _check(f"baseline.fixed.{index}.rule", RULE, fixed.rule)
+        _check(f"baseline.fixed.{index}.fingerprint", FINGERPRINT, fixed.fingerprint)
     for index, finding in enumerate(report.findings):
         _check(f"findings.{index}.rule", RULE, finding.rule)
         _check(f"findings.{index}.fingerprint", FINGERPRINT, finding.fingerprint)

@@ -28,9 +28,10 @@ def generate() -> dict[str, Any]:
                 prop.update(prop.pop("anyOf")[0])
     schema["$defs"]["RuleItem"]["properties"]["rule"]["pattern"] = "^HG[1-9][0-9]{2}$"
     schema["properties"]["exit_code"] = {"enum": [0, 10, 11]}
-    finding = schema["$defs"]["FindingItem"]["properties"]
-    finding["rule"]["pattern"] = "^HG[1-9][0-9]{2}$"
-    finding["fingerprint"]["pattern"] = "^[0-9a-f]{16}$"
+    for name in ("FindingItem", "FixedItem"):
+        finding = schema["$defs"][name]["properties"]
+        finding["rule"]["pattern"] = "^HG[1-9][0-9]{2}$"
+        finding["fingerprint"]["pattern"] = "^[0-9a-f]{16}$"
     schema["$defs"]["BinaryInfo"]["properties"]["sha256"]["pattern"] = "^[0-9a-f]{64}$"
     schema["title"] = TITLE
     return {"$schema": DIALECT, **schema}

@@ -84,6 +84,7 @@ RESULT = closed(
         closed("kind", kind={"const": "external"}, status={"const": "accepted"}, justification=STRING)
     ),
     properties=BAG,
+    baselineState={"enum": ["new", "unchanged", "absent"]},
 )
 DRIVER = closed(
     "name rules", name=TEXT, semanticVersion=TEXT, shortDescription=MESSAGE, rules=several(RULE, uniqueItems=True)

@@ -270,7 +270,7 @@ except SystemExit as end:
 def test_help_imports_nothing_slow():
     result = subprocess.run([sys.executable, "-c", HELP], cwd=REPO, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stderr) == (0, "")
-    for command in ("check", "explain", "inspect", "policy", "render", "rules", "schema"):
+    for command in ("baseline", "check", "explain", "inspect", "policy", "render", "rules", "schema"):
         assert f"\n  {command} " in result.stdout
 
 

@@ -152,6 +152,7 @@ def test_json_keys_are_in_the_documented_order(reporter):
             "location",
             "fingerprint",
             "suppressed",
+            "known",
         ]
     )
     assert list(report["drift"]["functions"]) == (

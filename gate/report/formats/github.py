@@ -20,7 +20,7 @@ SHOWN = 100
 
 
 def render(report: Report) -> str:
-    """One line for the verdict, then one for each finding that is not suppressed and each required gap."""
+    """One line for the verdict, then one for each finding that is neither suppressed nor known and each required gap."""
     parts = split(report)
     doubt = "error" if report.verdict == "inconclusive" else "warning"
     more = extras(parts)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def render(report: Report) -> str:
-    """One entry for each finding that is not suppressed and each required gap, ending in a newline, in ASCII."""
+    """One entry for each finding that is neither suppressed nor known and each required gap, ending in a newline, in ASCII."""
     parts = split(report)
     entries = [_entry(report, finding, "blocker") for finding in parts.blocking]
     entries += [_gap(report, gap.name, f"{gap.name} {gap.status}: {gap.reason}") for gap in parts.gaps]

@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from gate.report.clean import clean
-from gate.report.parts import GAPS, answered, extras, headline, source_path, split
+from gate.report.parts import GAPS, answered, extras, gone, headline, source_path, split
 from gate.report.summary import build_lines, function_totals, ranked, side_words, what_changed
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ def render(report: Report) -> str:
         *_section("Warnings", _articles(report, parts.warnings)),
         *_folded("Notes", _articles(report, parts.notes), len(parts.notes)),
         *_folded("Suppressed by the policy", _articles(report, parts.suppressed), len(parts.suppressed)),
+        *_folded("Known from the baseline", _articles(report, parts.known), len(parts.known)),
+        *_folded("Fixed since the baseline", _list([gone(item) for item in parts.fixed]), len(parts.fixed)),
         *_drift(report),
         *_evidence(report),
         "</main>",

@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from gate.check import discover
 from gate.report.clean import clean
-from gate.report.parts import GAPS, answered, headline, split
+from gate.report.parts import GAPS, answered, gone, headline, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,7 +28,7 @@ def render(report: Report) -> str:
     titles = {rule.id: rule.title for rule in discover()}
     titles |= {finding.rule: finding.title for finding in report.findings if finding.rule not in titles}
     ran = {item.rule: item for item in report.rules}
-    others = parts.warnings + parts.notes + parts.suppressed
+    others = parts.warnings + parts.notes + parts.suppressed + parts.known
     for rule in sorted({*ran, *(finding.rule for finding in report.findings)}):
         blocking = [f for f in parts.blocking if f.rule == rule]
         doubts = [f for f in parts.doubts if f.rule == rule]
@@ -48,7 +48,7 @@ def render(report: Report) -> str:
         for name, tag in (("failures", "failure "), ("errors", "error "), ("skipped", "skipped "))
     )
     counted = f'tests="{len(cases)}" {totals} time="{report.timings_ms.get("total", 0) / 1000:.3f}"'
-    said = f"{report.verdict}: {headline(report, parts)}"
+    said = "\n".join([f"{report.verdict}: {headline(report, parts)}", *map(gone, parts.fixed[:SHOWN])])
     return "\n".join(
         [
             '<?xml version="1.0" encoding="UTF-8"?>',
@@ -99,7 +99,7 @@ def _lines(findings: list[FindingItem]) -> str:
     out = []
     for finding in findings[:SHOWN]:
         why = answered(finding)
-        out.append(f"{finding.severity}: {finding.message}")
+        out.append(f"{finding.severity}{' (known)' if finding.known else ''}: {finding.message}")
         out.append(f"  suppressed: {why}" if finding.suppressed else f"  do: {finding.remedy}")
         out.append(f"  fingerprint: {finding.fingerprint}")
     if len(findings) > SHOWN:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from gate.report.clean import clean
-from gate.report.parts import GAPS, answered, extras, headline, source_path, split
+from gate.report.parts import GAPS, answered, extras, gone, headline, source_path, split
 from gate.report.summary import build_lines, function_totals, ranked, side_words, what_changed
 
 if TYPE_CHECKING:
@@ -43,6 +43,9 @@ def render(report: Report) -> str:
     lines += _findings(report, "Warnings", parts.warnings)
     lines += _folded("Notes", _items(report, parts.notes), len(parts.notes))
     lines += _folded("Suppressed by the policy", _items(report, parts.suppressed), len(parts.suppressed))
+    lines += _folded("Known from the baseline", _items(report, parts.known), len(parts.known))
+    fixed = [f"- {_safe(gone(item))}" for item in parts.fixed[:SHOWN]] + _more(len(parts.fixed))
+    lines += _folded("Fixed since the baseline", fixed, len(parts.fixed))
     lines += _drift(report)
     lines += _folded("Evidence", [f"- {_safe(e.name)}: {e.status} {_safe(e.reason)}".rstrip() for e in report.evidence])
     lines += ["", f"Mode {report.mode}, exit code {report.exit_code}, hotgate {_safe(report.tool.version)}."]

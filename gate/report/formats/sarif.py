@@ -8,11 +8,11 @@ from urllib.parse import quote
 
 from gate.check import discover
 from gate.report.clean import clean
-from gate.report.parts import GAPS, answered, headline, source_path, split, verified
+from gate.report.parts import GAPS, answered, gone, headline, source_path, split, verified
 
 if TYPE_CHECKING:
     from gate.check import Check
-    from gate.report.model import BinaryInfo, FindingItem, Report
+    from gate.report.model import BinaryInfo, FindingItem, FixedItem, Report
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 LEVELS = {"block": "error", "warn": "warning", "info": "note"}
@@ -26,6 +26,13 @@ def render(report: Report) -> str:
     rules = _rules(report)
     places = {rule["id"]: index for index, rule in enumerate(rules)}
     blocking = set(map(id, split(report).blocking))
+    results = [
+        _result(report, finding, places[finding.rule], blocks=id(finding) in blocking) for finding in report.findings
+    ]
+    if report.baseline is not None:
+        for result, finding in zip(results, report.findings, strict=True):
+            result["baselineState"] = "unchanged" if finding.known else "new"
+        results += [_absent(report, item, places[item.rule]) for item in report.baseline.fixed]
     run = {
         "tool": {
             "driver": {
@@ -38,10 +45,7 @@ def render(report: Report) -> str:
         "automationDetails": {"id": f"hotgate/{report.mode}/"},
         "invocations": [_invocation(report)],
         "artifacts": [_artifact(report.old, "OLD, which runs"), _artifact(report.new, "NEW, which is to replace it")],
-        "results": [
-            _result(report, finding, places[finding.rule], blocks=id(finding) in blocking)
-            for finding in report.findings
-        ],
+        "results": results,
         "properties": {"verdict": report.verdict, "mode": report.mode},
     }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=True) + "\n"
@@ -56,7 +60,8 @@ def _rules(report: Report) -> list[dict[str, Any]]:
     """Metadata of every rule of the report; of one that this hotgate does not know, what its findings say."""
     known = {rule.id: rule for rule in discover()}
     titles = {finding.rule: finding.title for finding in report.findings}
-    ids = sorted({*(item.rule for item in report.rules), *titles})
+    fixed = [] if report.baseline is None else report.baseline.fixed
+    ids = sorted({*(item.rule for item in report.rules), *(item.rule for item in fixed), *titles})
     return [
         _rule(known[rule_id])
         if rule_id in known
@@ -160,4 +165,21 @@ def _result(report: Report, finding: FindingItem, index: int, *, blocks: bool) -
             "subject": finding.subject,
             "evidence": finding.evidence,
         },
+    }
+
+
+def _absent(report: Report, item: FixedItem, index: int) -> dict[str, Any]:
+    """A result that the baseline has and this run has not."""
+    artifact = {"artifactLocation": {"uri": _uri(report.new.path), "index": NEW}}
+    return {
+        "ruleId": item.rule,
+        "ruleIndex": index,
+        "level": "note",
+        "message": _text(gone(item)),
+        "locations": [
+            {"physicalLocation": artifact, "logicalLocations": [{"fullyQualifiedName": clean(item.subject)}]}
+        ],
+        "partialFingerprints": {FINGERPRINT: item.fingerprint},
+        "suppressions": [],
+        "baselineState": "absent",
     }

@@ -10,7 +10,7 @@ from rich.text import Text
 from gate.report import drift_text
 from gate.report.clean import clean
 from gate.report.console import DEFAULT_WIDTH, RULE_STYLES, heading_line, make_console, text_of
-from gate.report.parts import GAPS, Parts, answered, extras, headline, split
+from gate.report.parts import GAPS, Parts, answered, extras, gone, headline, split
 from gate.report.summary import side_words
 from gate.report.wrap import paragraph
 
@@ -44,6 +44,15 @@ def render(report: Report, *, width: int = DEFAULT_WIDTH, color: bool = False) -
     _findings(console, "Warnings", parts.warnings)
     _notes(console, "Notes", parts.notes)
     _notes(console, "Suppressed by the policy", parts.suppressed)
+    _notes(console, "Known from the baseline", parts.known)
+    if parts.fixed:
+        heading_line(console, "Fixed since the baseline")
+        for item in parts.fixed[:MESSAGES]:
+            paragraph(console, Text(clean(gone(item))), hang=2)
+        if len(parts.fixed) > MESSAGES:
+            paragraph(
+                console, Text(f"and {len(parts.fixed) - MESSAGES:,} more; --format json lists all", "dim"), hang=2
+            )
     drift_text.show(console, report)
     _footer(console, report, parts)
     return text_of(console)
