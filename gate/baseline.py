@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gate.model import Severity
 from probes.errors import ProbeError
+from probes.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

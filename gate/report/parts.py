@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gate.model import Severity
 from gate.words import count, some
+from probes.records import dataclass
 
 if TYPE_CHECKING:
     from gate.report.model import EvidenceItem, FindingItem, FixedItem, Report
