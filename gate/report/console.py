@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 from rich.console import Console
 from rich.text import Text
@@ -10,6 +11,9 @@ from rich.text import Text
 RULE_STYLES = {"block": "bold red", "warn": "yellow", "info": "cyan"}
 DEFAULT_WIDTH = 100
 MIN_WIDTH = 40
+
+_COLON_COMMAND = re.compile(r"^((?: |\x1b\[[0-9;]*m)*)::", re.MULTILINE)
+_HASH_COMMAND = re.compile(r"##(?=[A-Za-z]*\[)")
 
 
 def make_console(width: int, *, color: bool) -> Console:
@@ -27,10 +31,15 @@ def make_console(width: int, *, color: bool) -> Console:
 
 
 def text_of(console: Console) -> str:
-    """What was written to a console of `make_console`, without blanks at line ends."""
+    """What was written to a console of `make_console`, without blanks at line ends.
+
+    CI servers read commands from what a job prints: no name may begin a line with `::` (GitHub, after any blanks) or
+    hold `##[` or `##vso[` (Azure, GitHub's older form) or `##teamcity[`.
+    """
     if not isinstance(console.file, io.StringIO):
         raise TypeError("not a console of make_console")
-    return "\n".join(line.rstrip(" ") for line in console.file.getvalue().splitlines()) + "\n"
+    text = "\n".join(line.rstrip(" ") for line in console.file.getvalue().splitlines()) + "\n"
+    return _HASH_COMMAND.sub(r"#\\x23", _COLON_COMMAND.sub(r"\1\\x3a:", text))
 
 
 def heading_line(console: Console, text: str) -> None:

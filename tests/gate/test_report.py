@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as stdlib_json
+import re
 from dataclasses import replace
 
 import jsonschema
@@ -14,7 +15,7 @@ from gate.policy import Policy
 from gate.report import schema
 from gate.report.console import MIN_WIDTH
 from gate.report.formats import json, terminal
-from gate.samples import NO_INIT_DRIFT, Case, change, functions, other
+from gate.samples import NO_INIT_DRIFT, Case, change, functions, other, ref
 from gate.words import package_of
 from tests.gate.cases import CASES
 
@@ -43,6 +44,20 @@ def test_a_hostile_name_neither_steers_nor_forges(reporter):
         assert "[bold]" in text
         text.encode("utf-8")
     assert "\x1b" not in terminal.render(reporter(CASES["hostile"]))
+
+
+@pytest.mark.parametrize("color", [False, True])
+def test_no_name_becomes_a_command_of_a_ci_server(color, reporter):
+    names = ("::error::owned", "::add-mask::a", "##[group]x", "##vso[task.setvariable]x", "##teamcity[x]", "a ::stop")
+    many = tuple(change(name, package=name, detail=name) for name in names)
+    case = Case(
+        functions=functions(changed=many, added=tuple(map(ref, names))), policy=Policy(protected_packages=("*",))
+    )
+    for width in (40, 100):
+        text = re.sub(r"\x1b\[[0-9;]*m", "", terminal.render(reporter(case), color=color, width=width))
+        assert not [line for line in text.splitlines() if line.lstrip().startswith("::")]
+        assert not re.search(r"##\w*\[", text)
+        assert "\\x3a:error::owned" in text
 
 
 @pytest.mark.parametrize("width", [20, 40, 72, 200])
