@@ -256,3 +256,24 @@ def test_thousands_of_findings_stay_readable(reporter):
         text = rendered(name, report)
         assert len(text) < limit
         assert "more" in text
+
+
+def luminance(color: str) -> float:
+    """Relative luminance of `#rrggbb` or `#rgb` (WCAG 2.2, definitions)."""
+    digits = color.removeprefix("#")
+    digits = "".join(char * 2 for char in digits) if len(digits) == 3 else digits
+    parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_html_can_be_read_in_both_schemes(scheme):
+    style = formats.renderer("html").STYLE
+    light, dark = style.split("@media (prefers-color-scheme: dark)")
+    colors = dict(re.findall(r"--(\w+): (#[0-9a-f]{3,6})", light if scheme == "light" else dark.split("body {")[0]))
+    assert set(colors) == {"ground", "text", "dim", "line", "soft", "pass", "block", "inconclusive", "info"}
+    for ground in ("ground", "soft"):
+        for name in ("text", "dim", "pass", "block", "inconclusive", "info"):
+            dim, bright = sorted((luminance(colors[name]), luminance(colors[ground])))
+            assert (bright + 0.05) / (dim + 0.05) >= 4.5, (name, ground)
