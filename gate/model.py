@@ -83,6 +83,8 @@ class Finding:
     location: Location | None = None
     suppressed: bool = False
     verified: bool = True
+    known: bool = False
+    """The baseline has it: it was there before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,32 @@ def load_policy(path: str) -> Policy:
         PolicyError: the file cannot be read, is not TOML, or has a key or value that means nothing. The message is one
             line that names the file, the line where that is known, and the key.
     """
+    shape = _parse(path, _read(path))
+    return Policy(
+        mode=Mode(shape.mode),
+        fail_on=Severity(shape.fail_on),
+        require=tuple(shape.require),
+        severity={rule: "off" if name == "off" else Severity(name) for rule, name in shape.severity.items()},
+        thresholds=Thresholds(max_changed_functions=shape.thresholds.max_changed_functions),
+        protected_packages=tuple(shape.protected_packages),
+        require_symbols=shape.require_symbols,
+        suppress=tuple(Suppression(each.rule, each.scope, each.reason, each.expires) for each in shape.suppress),
+        source=path,
+    )
+
+
+def key_places(path: str) -> dict[str, str]:
+    """Where the file at `path` sets a key: `thresholds.max_changed_functions` -> `hotgate.toml:7`. Errors as above."""
     text = _read(path)
+    shape = _parse(path, text)
+    keys: list[Key] = [(name,) for name in shape.model_fields_set - {"severity", "thresholds", "suppress"}]
+    keys += [("severity", rule) for rule in shape.severity]
+    keys += [("thresholds", name) for name in shape.thresholds.model_fields_set]
+    found = {written(key): place(path, text, key) for key in keys}
+    return found | {f"suppress[{i}]": place(path, text, ("suppress", i, "rule")) for i in range(len(shape.suppress))}
+
+
+def _parse(path: str, text: str) -> _PolicyFile:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as exc:
@@ -87,17 +112,7 @@ def load_policy(path: str) -> Policy:
             hint = f"{nearest(rule_id, rules)}`hotgate rules` lists them"
             name = written(key) if key[0] == "suppress" else "severity"
             raise PolicyError(f"{place(path, text, key)}: unknown rule in {prefix}{name}: {rule_id}", hint=hint)
-    return Policy(
-        mode=Mode(shape.mode),
-        fail_on=Severity(shape.fail_on),
-        require=tuple(shape.require),
-        severity={rule: "off" if name == "off" else Severity(name) for rule, name in shape.severity.items()},
-        thresholds=Thresholds(max_changed_functions=shape.thresholds.max_changed_functions),
-        protected_packages=tuple(shape.protected_packages),
-        require_symbols=shape.require_symbols,
-        suppress=tuple(Suppression(each.rule, each.scope, each.reason, each.expires) for each in shape.suppress),
-        source=path,
-    )
+    return shape
 
 
 def _read(path: str) -> str:

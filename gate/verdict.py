@@ -18,7 +18,7 @@ def blocks(finding: Finding, fail_on: Severity) -> bool:
     One that says "could not verify" blocks only where the policy raised that very rule to `block`: otherwise it
     makes the verdict inconclusive, whatever `fail_on` is.
     """
-    if finding.suppressed:
+    if finding.suppressed or finding.known:
         return False
     return finding.severity.at_least(fail_on if finding.verified else Severity.BLOCK)
 
@@ -39,10 +39,12 @@ def judge(
         fail_on: the least severity that blocks.
 
     Returns:
-        `block` if any unsuppressed finding reaches `fail_on`; else `inconclusive` if required evidence is missing or
+        `block` if any finding that is neither suppressed nor known reaches `fail_on`; else `inconclusive` if required evidence is missing or
         unreadable, or a check could not verify; else `pass`.
     """
-    findings = [finding for outcome in outcomes for finding in outcome.findings if not finding.suppressed]
+    findings = [
+        finding for outcome in outcomes for finding in outcome.findings if not (finding.suppressed or finding.known)
+    ]
     blocking = tuple(f"{f.rule}: {f.message}" for f in findings if blocks(f, fail_on))
     if blocking:
         return Verdict("block", EXIT_CODES["block"], blocking)

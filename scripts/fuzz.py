@@ -76,12 +76,12 @@ def run_case(recipe: Recipe, folder: Path) -> Outcome:
 def _compare(old: str, new: str, mutant: str) -> tuple[str, str]:
     from gate import engine  # noqa: PLC0415 - the parent process needs none of it
     from gate.policy import Policy  # noqa: PLC0415
-    from gate.report import json  # noqa: PLC0415
+    from gate.report.formats import json  # noqa: PLC0415
     from probes.errors import ProbeError  # noqa: PLC0415
 
     try:
         result = engine.check(old, new, Policy())
-        json.render(result.report)
+        json.render(result)
         _walk(mutant)
     except ProbeError as exc:
         text = str(exc)
@@ -92,7 +92,7 @@ def _compare(old: str, new: str, mutant: str) -> tuple[str, str]:
     except BaseException as exc:  # noqa: BLE001 - finding these is the purpose
         frame = traceback.extract_tb(exc.__traceback__)[-1]
         return "failure", f"{type(exc).__name__}: {exc} ({Path(frame.filename).name}:{frame.lineno})"
-    return "report", result.report.verdict
+    return "report", result.verdict
 
 
 def _walk(path: str) -> None:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gate.cli import Failure, mute_stdout
 from gate.policy import nearest
+from gate.report import formats
 from probes.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from types import ModuleType
 
-    from gate.model import Severity
     from gate.report.model import Report
 
-FORMATS = ("terminal", "json")
 PIPE_WIDTH = 100
 
 
@@ -43,16 +40,16 @@ def parse_outputs(format_name: str | None, pairs: Sequence[str]) -> tuple[Output
     for pair in pairs:
         name, equals, path = pair.partition("=")
         if not equals or not path:
-            raise Failure(f"not FORMAT=PATH: {pair}", hint=f"write it like --output {FORMATS[-1]}=report.json")
-        if name not in FORMATS:
-            hint = f"{nearest(name, FORMATS)}formats are {', '.join(FORMATS)}"
+            raise Failure(f"not FORMAT=PATH: {pair}", hint="write it like --output json=report.json")
+        if name not in formats.names():
+            hint = f"{nearest(name, formats.names())}formats are {', '.join(formats.names())}"
             raise Failure(f"unknown format: {name}", hint=hint)
         outputs.append(Output(name, path))
     to_stdout = [output for output in outputs if output.path == "-"]
     if len(to_stdout) + bool(format_name) > 1:
         raise Failure("two reports for stdout", hint="give a path to all but one of them: --output FORMAT=PATH")
     if not to_stdout:
-        outputs.insert(0, Output(format_name or "terminal", "-"))
+        outputs.insert(0, Output(format_name or formats.DEFAULT, "-"))
     taken: dict[str, str] = {}
     for output in outputs:
         if output.path == "-":
@@ -95,33 +92,24 @@ def _is_device(place: Path) -> bool:
 def import_renderers(outputs: Sequence[Output]) -> None:
     """Import what `write_report` will need, so that it can be done while there is nothing else to do."""
     for output in outputs:
-        _renderer(output.format)
+        formats.renderer(output.format)
 
 
-def _renderer(format_name: str) -> ModuleType:
-    # One renderer a file, imported by name: rich stays out of `--format json`.
-    return importlib.import_module(f"gate.report.{format_name}")
-
-
-def write_report(
-    report: Report, outputs: Sequence[Output], *, fail_on: Severity | None = None, require: Sequence[str] | None = None
-) -> None:
+def write_report(report: Report, outputs: Sequence[Output]) -> None:
     """Render `report` for each of `outputs`, stdout first.
 
     Raises:
         Failure: a file could not be written after all.
     """
     for output in sorted(outputs, key=lambda each: each.path != "-"):
-        options: dict[str, Any] = {}
-        if output.format == "terminal":
-            options = {"fail_on": fail_on, "require": require}
-            if output.path == "-":
-                options |= {"width": terminal_width(), "color": wants_color()}
-        text: str = _renderer(output.format).render(report, **options)
-        if output.path == "-":
-            print_text(text)
+        if output.path != "-":
+            write_whole(output.path, formats.renderer(output.format).render(report))
+        elif output.format == formats.DEFAULT:
+            from gate.report.formats import terminal  # rich is slow to import
+
+            print_text(terminal.render(report, width=terminal_width(), color=wants_color()))
         else:
-            write_whole(output.path, text)
+            print_text(formats.renderer(output.format).render(report))
 
 
 def print_text(text: str) -> None:

@@ -3,14 +3,40 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
 
 from gate.model import Mode, Severity
 from gate.policy import Policy, find_policy_file
 from gate.policy_env import apply_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+def policy_options(function: F) -> F:
+    """Give a command the options that choose a policy: `mode`, `fail_on`, `require` and `policy`."""
+    options = (
+        click.option("--mode", type=click.Choice([m.value for m in Mode]), help="How NEW replaces OLD."),
+        click.option(
+            "--fail-on",
+            type=click.Choice([s.value for s in Severity]),
+            help="The least severity that blocks (default: block).",
+        ),
+        click.option(
+            "--require",
+            multiple=True,
+            metavar="NAME",
+            help="Evidence without which nothing passes; repeatable (default: functions and build).",
+        ),
+        click.option("--policy", metavar="FILE", envvar="HOTGATE_POLICY", help="Policy file (default: hotgate.toml)."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
 
 
 def resolve_policy(path: str | None, mode: str | None, fail_on: str | None, require: Sequence[str]) -> Policy:

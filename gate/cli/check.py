@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gate.cli._output import FORMATS, import_renderers, parse_outputs, refuse_overwriting, write_report
-from gate.cli._policy import resolve_policy
-from gate.model import Mode, Severity
+from gate.cli._output import import_renderers, parse_outputs, refuse_overwriting, write_report
+from gate.cli._policy import policy_options, resolve_policy
+from gate.report import formats
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,23 +22,14 @@ if TYPE_CHECKING:
 )
 @click.argument("old", type=click.Path())
 @click.argument("new", type=click.Path())
-@click.option("--mode", type=click.Choice([m.value for m in Mode]), help="How NEW replaces OLD.")
-@click.option(
-    "--fail-on",
-    type=click.Choice([s.value for s in Severity]),
-    help="The least severity that blocks (default: block).",
-)
-@click.option(
-    "--require",
-    multiple=True,
-    metavar="NAME",
-    help="Evidence without which nothing passes; repeatable (default: functions and build).",
-)
+@policy_options
+@click.option("--baseline", metavar="FILE", envvar="HOTGATE_BASELINE", help="Findings that are known and do not block.")
 @click.option(
     "--target", metavar="FILE", envvar="HOTGATE_TARGET", help="The host that will run NEW (default: this one)."
 )
-@click.option("--policy", metavar="FILE", envvar="HOTGATE_POLICY", help="Policy file (default: hotgate.toml).")
-@click.option("--format", "format_name", type=click.Choice(FORMATS), help="What stdout gets (default: terminal).")
+@click.option(
+    "--format", "format_name", type=click.Choice(formats.names()), help="What stdout gets (default: terminal)."
+)
 @click.option("--output", metavar="FORMAT=PATH", multiple=True, help="Write a report to a file as well; repeatable.")
 @click.option("--exit-zero", is_flag=True, help="Leave with 0 whatever the verdict is; errors keep their codes.")
 def command(  # noqa: PLR0913 - keywords, one a fact
@@ -49,6 +40,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     fail_on: str | None,
     require: tuple[str, ...],
     target: str | None,
+    baseline: str | None,
     policy: str | None,
     format_name: str | None,
     output: tuple[str, ...],
@@ -60,8 +52,13 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     """
     outputs = parse_outputs(format_name, output)
     chosen = resolve_policy(policy, mode, fail_on, require)
-    refuse_overwriting(outputs, {"OLD": old, "NEW": new, "the policy": chosen.source, "the target": target})
-    host = None
+    inputs = {"OLD": old, "NEW": new, "the policy": chosen.source, "the target": target, "the baseline": baseline}
+    refuse_overwriting(outputs, inputs)
+    known = host = None
+    if baseline is not None:
+        from gate.baseline import load_baseline
+
+        known = load_baseline(baseline)
     if target is not None:
         from probes.host import load_target
 
@@ -69,19 +66,20 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     from gate import engine
 
     with _no_collector():
-        result = engine.check(
+        report = engine.check(
             old,
             new,
             chosen,
             target=None if host is None else lambda: host,
+            baseline=known,
             meanwhile=lambda: import_renderers(outputs),
         )
     from gate.report.clean import clean
 
-    for notice in result.notices:
+    for notice in report.notices:
         click.echo(f"warning: {clean(notice)}", err=True)
-    write_report(result.report, outputs, fail_on=chosen.fail_on, require=chosen.require)
-    return 0 if exit_zero else result.report.exit_code
+    write_report(report, outputs)
+    return 0 if exit_zero else report.exit_code
 
 
 @contextmanager

@@ -21,7 +21,7 @@ def command(rule: str) -> None:
         raise Failure(f"unknown rule: {rule}", hint=f"{nearest(rule, rules)}`hotgate rules` lists them")
     from rich.text import Text
 
-    from gate.report.terminal import make_console, text_of
+    from gate.report.console import make_console, text_of
     from gate.report.wrap import paragraph
 
     console = make_console(terminal_width(), color=wants_color())

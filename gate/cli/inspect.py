@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from gate.cli._output import FORMATS, print_text, terminal_width, wants_color
+from gate.cli._output import print_text, terminal_width, wants_color
 
 
 @click.command("inspect")
 @click.argument("binary", type=click.Path(), required=False)
-@click.option("--format", "format_name", type=click.Choice(FORMATS), default="terminal", show_default=True)
+@click.option("--format", "format_name", type=click.Choice(("terminal", "json")), default="terminal", show_default=True)
 @click.option("--functions", is_flag=True, help="List every function instead of counting them by package.")
 @click.option("--host", is_flag=True, help="Describe this host instead, as JSON for `check --target`.")
 def command(binary: str | None, *, format_name: str, functions: bool, host: bool) -> None:
@@ -28,7 +28,7 @@ def command(binary: str | None, *, format_name: str, functions: bool, host: bool
 
     facts = inspect_binary(engine.load_binary(binary), functions=functions)
     if format_name == "json":
-        from gate.report import json as renderer
+        from gate.report.formats import json as renderer
 
         print_text(renderer.render(facts))
         return

@@ -23,7 +23,7 @@ def command(*, format_name: str) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from gate.report.terminal import RULE_STYLES, make_console, text_of
+    from gate.report.console import RULE_STYLES, make_console, text_of
 
     console = make_console(terminal_width(), color=wants_color())
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")

@@ -6,18 +6,21 @@ from typing import TYPE_CHECKING
 
 from gate import __version__
 from gate.report import model
+from gate.report.settled import settled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gate.baseline import Baseline, Known
     from gate.engine import Judgement
-    from gate.model import Finding, Mode
+    from gate.model import Finding
+    from gate.policy import Policy
     from probes.binary.facts import BinaryFacts
     from probes.drift.facts import BuildDrift, Drift, FunctionDrift, InitDrift, ValueChange
 
 
 def build_report(  # noqa: PLR0913 - keywords, one a fact
-    mode: Mode,
+    policy: Policy,
     old: BinaryFacts,
     new: BinaryFacts,
     drift: Drift,
@@ -27,24 +30,29 @@ def build_report(  # noqa: PLR0913 - keywords, one a fact
     timings_ms: Mapping[str, float],
 ) -> model.Report:
     """The report on one comparison; `timings_ms` names the phases and their milliseconds."""
-    return model.Report(
+    report = model.Report(
         schema_version="1",
         tool=model.Tool("hotgate", __version__),
         created_at=created_at,
-        mode=mode.value,
+        mode=policy.mode.value,
+        policy=model.PolicyItem(policy.source or None, policy.fail_on.value, list(judgement.require)),
         verdict=judgement.verdict.name,
         exit_code=judgement.verdict.exit_code,
         old=binary_info(old),
         new=binary_info(new),
         evidence=[model.EvidenceItem(state.name, state.status, state.reason) for state in judgement.evidence],
+        rules=[model.RuleItem(each.rule, each.status, each.reason) for each in judgement.outcomes],
         findings=[_finding(finding) for finding in judgement.findings()],
         drift=model.DriftSection(
             functions=None if drift.functions is None else _functions(drift.functions),
             build=None if drift.build is None else _build(drift.build),
             init=None if drift.init is None else _init(drift.init),
         ),
+        notices=list(judgement.notices),
         timings_ms=dict(timings_ms),
+        baseline=None if judgement.baseline is None else _baseline(judgement.baseline, judgement.fixed),
     )
+    return settled(report)
 
 
 def binary_info(facts: BinaryFacts) -> model.BinaryInfo:
@@ -65,6 +73,11 @@ def binary_info(facts: BinaryFacts) -> model.BinaryInfo:
     )
 
 
+def _baseline(baseline: Baseline, fixed: tuple[Known, ...]) -> model.BaselineItem:
+    items = [model.FixedItem(each.rule, each.subject, each.fingerprint) for each in fixed]
+    return model.BaselineItem(baseline.source, items)
+
+
 def _finding(finding: Finding) -> model.FindingItem:
     where = finding.location
     return model.FindingItem(
@@ -79,6 +92,7 @@ def _finding(finding: Finding) -> model.FindingItem:
         location=None if where is None else model.LocationItem(where.file, where.line),
         fingerprint=finding.fingerprint,
         suppressed=finding.suppressed,
+        known=finding.known,
     )
 
 

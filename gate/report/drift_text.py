@@ -10,22 +10,29 @@ from rich.table import Table
 from rich.text import Text
 
 from gate.report.clean import clean
+from gate.report.summary import (
+    function_totals,
+    godebug_lines,
+    module_lines,
+    ranked,
+    release_and_source,
+    setting_lines,
+    what_changed,
+)
 from gate.report.wrap import paragraph
-from gate.words import count, distance, package_of, value
+from gate.words import count, distance, package_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import Console
 
-    from gate.report.model import BuildSection, ChangedFunction, FunctionSection, RenameItem, Report
+    from gate.report.model import ChangedFunction, FunctionSection, RenameItem, Report
 
 PACKAGES = 12
 FUNCTIONS = 15
 NAMES = 8
 BUILD_LINES = 8
-REVISION = 12
-SOURCE_SETTINGS = ("vcs.revision", "vcs.time", "vcs.modified")
 
 
 def show(console: Console, report: Report) -> None:
@@ -33,33 +40,28 @@ def show(console: Console, report: Report) -> None:
     drift = report.drift
     if drift.functions is not None:
         _heading(console, "Functions")
-        _functions(console, drift.functions, report.new.main_module or report.old.main_module)
+        _functions(console, report, drift.functions)
     if drift.build is not None:
-        lines = _source(report) if any(each.name in SOURCE_SETTINGS for each in drift.build.settings) else []
-        if report.old.go_version != report.new.go_version:
-            lines.insert(0, f"Go {_arrow(_release(report.old.go_version), _release(report.new.go_version))}")
-        if lines or drift.build.settings or drift.build.modules or drift.build.godebug:
+        first = release_and_source(report)
+        if first or drift.build.settings or drift.build.modules or drift.build.godebug:
             _heading(console, "Build")
-            _build(console, drift.build, lines)
+            for line in first:
+                paragraph(console, Text(clean(line)), indent=4, hang=2)
+            _lines(console, "module", module_lines(report))
+            _lines(console, "setting", setting_lines(report))
+            _lines(console, "GODEBUG setting", godebug_lines(report))
 
 
-def _functions(console: Console, drift: FunctionSection, module: str | None) -> None:
-    parts = (("changed", drift.changed), ("added", drift.added), ("removed", drift.removed), ("renamed", drift.renamed))
-    differing = ", ".join(f"{len(items):,} {word}" for word, items in parts if items) or "none changed"
-    paragraph(
-        console,
-        Text(
-            f"{drift.old:,} in OLD, {drift.new:,} in NEW: {differing}; "
-            f"{drift.identical:,} identical, {drift.moved:,} moved with the same code"
-        ),
-        indent=2,
-    )
+def _functions(console: Console, report: Report, drift: FunctionSection) -> None:
+    paragraph(console, Text(function_totals(drift)), indent=2)
     if len(drift.changed) > FUNCTIONS or max(len(drift.added), len(drift.removed)) > NAMES:
         _packages(console, drift)
-    _changed(console, drift.changed, module)
+    _changed(console, ranked(report))
+    module = report.new.main_module or report.old.main_module
     for title, names in (("Added", drift.added), ("Removed", drift.removed)):
         _names(console, title, sorted(names, key=lambda name: distance(package_of(name), module)))
     _names(console, "Renamed", [_renamed(each) for each in drift.renamed])
+    _names(console, "Undecided", drift.undecided)
 
 
 def _packages(console: Console, drift: FunctionSection) -> None:
@@ -80,29 +82,15 @@ def _packages(console: Console, drift: FunctionSection) -> None:
     _more(console, len(ranked) - PACKAGES, "package")
 
 
-def _changed(console: Console, changes: Sequence[ChangedFunction], module: str | None) -> None:
+def _changed(console: Console, changes: Sequence[ChangedFunction]) -> None:
     if not changes:
         return
-    # What was edited comes before what only carries an inlined copy of it, the program's own code before the libraries'.
-    ranked = sorted(changes, key=lambda change: (bool(change.inlined_from), distance(change.package, module)))
     console.print()
     paragraph(console, Text("Changed", "dim"), indent=2)
-    for change in ranked[:FUNCTIONS]:
+    for change in changes[:FUNCTIONS]:
         paragraph(console, Text(clean(change.name)), indent=6, hang=4)
-        paragraph(console, Text(clean(_what(change)), "italic"), indent=8)
-    _more(console, len(ranked) - FUNCTIONS, "function", indent=4)
-
-
-def _what(change: ChangedFunction) -> str:
-    parts = [change.detail]
-    if change.kind == "resized" and not change.detail.startswith("resized"):
-        parts.insert(0, "resized")
-    if change.kind == "signature" and not change.detail.startswith("argument area"):
-        parts.insert(0, "argument area changed")
-    if change.inlined_from:
-        more = f" and {len(change.inlined_from) - 3:,} more" if len(change.inlined_from) > 3 else ""
-        parts.append(f"inlines {', '.join(change.inlined_from[:3])}{more}")
-    return "; ".join(filter(None, parts)) or "code changed"
+        paragraph(console, Text(clean(what_changed(change)), "italic"), indent=8)
+    _more(console, len(changes) - FUNCTIONS, "function", indent=4)
 
 
 def _renamed(rename: RenameItem) -> str:
@@ -126,37 +114,6 @@ def _names(console: Console, title: str, names: Sequence[str]) -> None:
     _more(console, len(names) - NAMES, "function", indent=4)
 
 
-def _build(console: Console, build: BuildSection, first: Sequence[str]) -> None:
-    for line in first:
-        paragraph(console, Text(clean(line)), indent=4, hang=2)
-    modules = [f"{each.path} {_arrow(each.old, each.new)} ({each.kind})" for each in build.modules]
-    # DefaultGODEBUG lists what the toolchain was told, not what changed: that is in `godebug`.
-    hidden = (*SOURCE_SETTINGS, "DefaultGODEBUG") if build.godebug else SOURCE_SETTINGS
-    settings = [f"{each.name} {_arrow(each.old, each.new)}" for each in build.settings if each.name not in hidden]
-    godebug = [f"{each.name} {_arrow(each.old, each.new)}" for each in build.godebug]
-    for title, lines in (("module", modules), ("setting", settings), ("GODEBUG setting", godebug)):
-        _lines(console, title, lines)
-
-
-def _source(report: Report) -> list[str]:
-    """One line for the revision, its date and whether the tree was clean."""
-    both = [_revision(side.build_settings) for side in (report.old, report.new)]
-    return [f"source {_arrow(*both)}"]
-
-
-def _revision(settings: dict[str, str]) -> str | None:
-    revision = settings.get("vcs.revision")
-    if revision is None:
-        return None
-    notes = [settings.get("vcs.time", "")[:10], "modified" if settings.get("vcs.modified") == "true" else ""]
-    shown = ", ".join(filter(None, notes))
-    return revision[:REVISION] + (f" ({shown})" if shown else "")
-
-
-def _release(go_version: str | None) -> str | None:
-    return None if go_version is None else go_version.removeprefix("go")
-
-
 def _lines(console: Console, title: str, lines: Sequence[str]) -> None:
     if not lines:
         return
@@ -164,10 +121,6 @@ def _lines(console: Console, title: str, lines: Sequence[str]) -> None:
     for line in lines[:BUILD_LINES]:
         paragraph(console, Text(clean(line)), indent=6, hang=4)
     _more(console, len(lines) - BUILD_LINES, title, indent=4)
-
-
-def _arrow(old: str | None, new: str | None) -> str:
-    return f"{value(old)} → {value(new)}"
 
 
 def _heading(console: Console, text: str) -> None:

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gate.report.clean import clean
-from gate.report.terminal import DEFAULT_WIDTH, heading_line, make_console, text_of
+from gate.report.console import DEFAULT_WIDTH, heading_line, make_console, text_of
 from gate.report.wrap import paragraph
 from gate.words import count, some
 

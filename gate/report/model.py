@@ -5,11 +5,18 @@ Field order is key order. A section that does not apply is None here and absent 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from probes.records import dataclass
 
 SCHEMA_VERSION = "1"
+
+
+class Shape:
+    """What all parts have in common: a saved report may hold no other keys, and no other types."""
+
+    __slots__ = ()
+    __pydantic_config__: ClassVar = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
 
 
 class Section:
@@ -17,7 +24,7 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
-class Tool:
+class Tool(Shape):
     """What wrote the report."""
 
     name: str
@@ -25,7 +32,7 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True)
-class BinaryInfo:
+class BinaryInfo(Shape):
     """One side. `size` is in bytes; `build_id` is the GNU build id, else Go's."""
 
     path: str
@@ -42,7 +49,7 @@ class BinaryInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class EvidenceItem:
+class EvidenceItem(Shape):
     """Whether a kind of evidence could be had, and why not."""
 
     name: str
@@ -51,7 +58,7 @@ class EvidenceItem:
 
 
 @dataclass(frozen=True, slots=True)
-class LocationItem:
+class LocationItem(Shape):
     """A line of source; 0 when only the file is known."""
 
     file: str
@@ -59,8 +66,8 @@ class LocationItem:
 
 
 @dataclass(frozen=True, slots=True)
-class FindingItem:
-    """One finding. `evidence.verified` is false when the rule could not find out."""
+class FindingItem(Shape):
+    """One finding. `evidence.verified` is false when the rule could not find out; `known`: the baseline has it."""
 
     rule: str
     title: str
@@ -73,10 +80,46 @@ class FindingItem:
     location: LocationItem | None
     fingerprint: str
     suppressed: bool
+    known: bool
 
 
 @dataclass(frozen=True, slots=True)
-class RenameItem:
+class PolicyItem(Shape):
+    """What the verdict was given by. `require` includes what the update itself cannot do without; `source` is a file."""
+
+    source: str | None
+    fail_on: Literal["info", "warn", "block"]
+    require: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleItem(Shape):
+    """What became of a rule: `no-evidence` was not run for want of it, `off` by the policy; `reason` says more."""
+
+    rule: str
+    status: Literal["ran", "no-evidence", "off"]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FixedItem(Shape):
+    """A finding that the baseline has and that is gone."""
+
+    rule: str
+    subject: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineItem(Shape):
+    """The baseline that the findings were held against. Absent when there was none."""
+
+    source: str
+    fixed: list[FixedItem]
+
+
+@dataclass(frozen=True, slots=True)
+class RenameItem(Shape):
     """The same code under another name."""
 
     old: str
@@ -84,7 +127,7 @@ class RenameItem:
 
 
 @dataclass(frozen=True, slots=True)
-class ChangedFunction:
+class ChangedFunction(Shape):
     """`inlined_from` names the changed functions whose inlined copies explain this change."""
 
     name: str
@@ -95,7 +138,7 @@ class ChangedFunction:
 
 
 @dataclass(frozen=True, slots=True)
-class FunctionSection:
+class FunctionSection(Shape):
     """`identical`: the same bytes. `moved`: the same code, with other addresses in it.
 
     `undecided` could not be compared and are never counted as unchanged. `matched` = `identical` + `moved` + the numbers
@@ -115,7 +158,7 @@ class FunctionSection:
 
 
 @dataclass(frozen=True, slots=True)
-class SettingItem:
+class SettingItem(Shape):
     """A build setting or GODEBUG default that differs; null on the side that does not have it."""
 
     name: str
@@ -124,7 +167,7 @@ class SettingItem:
 
 
 @dataclass(frozen=True, slots=True)
-class ModuleItem:
+class ModuleItem(Shape):
     """A dependency that differs."""
 
     path: str
@@ -134,7 +177,7 @@ class ModuleItem:
 
 
 @dataclass(frozen=True, slots=True)
-class BuildSection:
+class BuildSection(Shape):
     """What differs in how the two were built."""
 
     settings: list[SettingItem]
@@ -143,7 +186,7 @@ class BuildSection:
 
 
 @dataclass(frozen=True, slots=True)
-class InitSection:
+class InitSection(Shape):
     """Package initialisers: how many run on each side, and which differ. `reordered` run on both, in another order."""
 
     old: int
@@ -154,7 +197,7 @@ class InitSection:
 
 
 @dataclass(frozen=True, slots=True)
-class DriftSection:
+class DriftSection(Shape):
     """What differs. A part is absent when it could not be compared: `evidence` says why."""
 
     functions: Annotated[FunctionSection | None, Section] = None
@@ -163,18 +206,25 @@ class DriftSection:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """One judgement. `created_at` is UTC; `exit_code` is the one that stands for the verdict; times in milliseconds."""
+class Report(Shape):
+    """One judgement. `created_at` is UTC; `exit_code` is the one that stands for the verdict; times in milliseconds.
+
+    `notices` are for the policy's author: suppressions that expired or that cover nothing.
+    """
 
     schema_version: Literal["1"]
     tool: Tool
     created_at: str
     mode: Literal["exec", "hotfix", "plugin"]
+    policy: PolicyItem
     verdict: Literal["pass", "block", "inconclusive"]
     exit_code: int
     old: BinaryInfo
     new: BinaryInfo
     evidence: list[EvidenceItem]
+    rules: list[RuleItem]
     findings: list[FindingItem]
     drift: DriftSection
+    notices: list[str]
     timings_ms: dict[str, float]
+    baseline: Annotated[BaselineItem | None, Section] = None

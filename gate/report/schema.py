@@ -22,15 +22,16 @@ def generate() -> dict[str, Any]:
 
     schema = TypeAdapter(Report).json_schema(mode="serialization")
     for table in (schema, *schema.get("$defs", {}).values()):
-        table["additionalProperties"] = False
         for prop in table["properties"].values():
             prop.pop("title", None)
             if "default" in prop and prop.pop("default") is None:  # a section: absent, never null
                 prop.update(prop.pop("anyOf")[0])
+    schema["$defs"]["RuleItem"]["properties"]["rule"]["pattern"] = "^HG[1-9][0-9]{2}$"
     schema["properties"]["exit_code"] = {"enum": [0, 10, 11]}
-    finding = schema["$defs"]["FindingItem"]["properties"]
-    finding["rule"]["pattern"] = "^HG[1-9][0-9]{2}$"
-    finding["fingerprint"]["pattern"] = "^[0-9a-f]{16}$"
+    for name in ("FindingItem", "FixedItem"):
+        finding = schema["$defs"][name]["properties"]
+        finding["rule"]["pattern"] = "^HG[1-9][0-9]{2}$"
+        finding["fingerprint"]["pattern"] = "^[0-9a-f]{16}$"
     schema["$defs"]["BinaryInfo"]["properties"]["sha256"]["pattern"] = "^[0-9a-f]{64}$"
     schema["title"] = TITLE
     return {"$schema": DIALECT, **schema}

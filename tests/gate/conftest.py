@@ -32,9 +32,9 @@ def golden() -> Golden:
     def compare(name: str, text: str) -> None:
         path = GOLDEN / name
         if os.environ.get("UPDATE_GOLDEN") == "1":
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, "utf-8")
-        assert text == path.read_text("utf-8"), f"differs from {path.name}; UPDATE_GOLDEN=1 rewrites it"
+        assert text == path.read_text("utf-8"), f"differs from {name}; UPDATE_GOLDEN=1 rewrites it"
 
     return compare
 
@@ -42,7 +42,7 @@ def golden() -> Golden:
 def report_of(case: Case) -> Report:
     judgement = engine.run_rules(case.bundle(), case.policy, today=TODAY)
     return build_report(
-        case.policy.mode,
+        case.policy,
         case.old,
         case.new,
         case.drift(),

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from gate import __version__, engine
 from gate.cli import cli
+from gate.report import formats
 from gate.samples import HEALTH, Case, binary, build, change, functions, other
 from probes.errors import NotGo
 from probes.host import dump_target
@@ -34,7 +35,7 @@ def check(*arguments: str, env: dict[str, str] | None = None):
     return run("check", "old", "new", *arguments, env=env)
 
 
-@pytest.mark.parametrize("output", ["terminal", "json"])
+@pytest.mark.parametrize("output", formats.names())
 @pytest.mark.parametrize(("case", "code"), [(PASS, 0), (BLOCK, 10), (INCONCLUSIVE, 11), (WARN, 0)])
 def test_exit_codes_are_the_same_in_every_format(case, code, output, loaded):
     loaded(case)
@@ -269,7 +270,7 @@ except SystemExit as end:
 def test_help_imports_nothing_slow():
     result = subprocess.run([sys.executable, "-c", HELP], cwd=REPO, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stderr) == (0, "")
-    for command in ("check", "explain", "inspect", "rules", "schema"):
+    for command in ("baseline", "check", "explain", "inspect", "policy", "render", "rules", "schema"):
         assert f"\n  {command} " in result.stdout
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from gate.report.formats import names
+
 REPO = Path(__file__).parents[2]
 SLOW = {"numpy", "elftools", "iced_x86", "capstone", "pydantic", "rich"}
 
@@ -24,8 +26,10 @@ def imported_by(code: str) -> set[str]:
         ("import gate.cli", set()),
         ("import gate.cli.check, gate.engine", set()),
         ("from gate.check import discover; discover()", set()),
-        ("import gate.report.json", set()),
-        ("import gate.report.terminal", {"rich"}),
+        ("import gate.report.formats.json", set()),
+        ("import gate.report.formats.terminal", {"rich"}),
+        ("import gate.cli.render", set()),
+        *((f"import gate.report.formats.{name}", set()) for name in names() if name != "terminal"),
     ],
 )
 def test_nothing_slow_is_imported(code, allowed):

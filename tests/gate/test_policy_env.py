@@ -75,7 +75,7 @@ def test_errors_name_the_variable(name, text, message, hint):
         ("HOTGATE_FAILON", "did you mean HOTGATE_FAIL_ON?"),
         ("HOTGATE_MAX_CHANGED_FUNCTIONS", "did you mean HOTGATE_THRESHOLDS_MAX_CHANGED_FUNCTIONS?"),
         ("HOTGATE_polcy", "did you mean HOTGATE_POLICY?"),
-        ("HOTGATE_ZZZ", "valid names are HOTGATE_DEBUG, HOTGATE_FAIL_ON"),
+        ("HOTGATE_ZZZ", "valid names are HOTGATE_BASELINE, HOTGATE_DEBUG"),
         ("HOTGATE_SUPPRESS", "a suppression needs a reason"),
     ],
 )

@@ -3,81 +3,27 @@
 from __future__ import annotations
 
 import json as stdlib_json
+import re
 from dataclasses import replace
 
 import jsonschema
 import pytest
 
 from gate.check import discover
-from gate.model import Mode, Severity
-from gate.policy import Policy, Thresholds
-from gate.report import json, schema, terminal
-from gate.samples import HEALTH, NO_INIT_DRIFT, Case, binary, build, change, functions, other, ref
+from gate.model import Severity
+from gate.policy import Policy
+from gate.report import schema
+from gate.report.console import MIN_WIDTH
+from gate.report.formats import json, terminal
+from gate.samples import NO_INIT_DRIFT, Case, change, functions, other, ref
 from gate.words import package_of
-from probes.binary.facts import Module
-from probes.drift.facts import Rename
-
-HOSTILE = "main.\x1b]0;owned\x07\nPASS  [bold]x[/bold]\u202e\udcff"
-
-CASES = {
-    "pass": Case(),
-    "same-file": Case(new=binary()),
-    "hotfix-pass": Case(functions=functions(changed=(change(),), remapped=12), policy=Policy(mode=Mode.HOTFIX)),
-    "block": Case(
-        new=other(
-            go_version="go1.27.0",
-            stripped=True,
-            build=build(
-                settings={"-race": "true", "GOEXPERIMENT": "greenteagc", "vcs.modified": "true"},
-                deps=(
-                    Module("example.com/rates", "v1.1.0", "h1:b2xk"),
-                    Module("example.com/fresh", "v0.1.0", "h1:eA=="),
-                ),
-                godebug={"tlsmlkem": "0"},
-            ),
-        ),
-        functions=functions(
-            old=6024,
-            new=6026,
-            changed=(
-                change("main.total", kind="resized", inlined_from=("example.com/pay/ledger.rate",), detail=""),
-                change("example.com/pay/ledger.rate"),
-                change("example.com/pay/ledger.(*Book).Post", kind="signature", detail="", new_args=24),
-                *(change(f"example.com/shop/internal/handlers.handle{n}") for n in range(20)),
-            ),
-            added=(ref("main.fresh"), *(ref(f"gopkg.in/yaml%2ev3.new{n}") for n in range(10))),
-            removed=(ref("main.stale"),),
-            renamed=(Rename("main.main.func1", "main.main.func2"),),
-            remapped=2400,
-        ),
-        init=replace(NO_INIT_DRIFT, new=3, added=("example.com/fresh.init",)),
-        policy=Policy(protected_packages=("example.com/pay/...",), thresholds=Thresholds(max_changed_functions=10)),
-    ),
-    "inconclusive": Case(
-        old=binary(build=None, build_problem="the section is empty", cgo=None),
-        new=other(health=replace(HEALTH, unverifiable="its layout is newer than go1.27")),
-        functions=None,
-        init=None,
-        problems={"init": "OLD is stripped"},
-    ),
-    "undecided": Case(functions=functions(undecided=("main.jump",))),
-    "hostile": Case(
-        new=other(path=f"shop{HOSTILE}", build=build(settings={f"-tags{HOSTILE}": HOSTILE}, path=HOSTILE)),
-        functions=functions(
-            changed=(change(HOSTILE, package=HOSTILE, detail=HOSTILE, file=HOSTILE, inlined_from=(HOSTILE,)),),
-            added=(ref(HOSTILE),),
-            removed=(ref(HOSTILE),),
-            renamed=(Rename(HOSTILE, HOSTILE),),
-        ),
-        policy=Policy(protected_packages=("*",)),
-    ),
-}
+from tests.gate.cases import CASES
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_terminal_golden(name, reporter, golden):
     case = CASES[name]
-    text = terminal.render(reporter(case), fail_on=case.policy.fail_on, require=case.policy.require)
+    text = terminal.render(reporter(case))
     golden(f"{name}.txt", text)
 
 
@@ -100,10 +46,24 @@ def test_a_hostile_name_neither_steers_nor_forges(reporter):
     assert "\x1b" not in terminal.render(reporter(CASES["hostile"]))
 
 
+@pytest.mark.parametrize("color", [False, True])
+def test_no_name_becomes_a_command_of_a_ci_server(color, reporter):
+    names = ("::error::owned", "::add-mask::a", "##[group]x", "##vso[task.setvariable]x", "##teamcity[x]", "a ::stop")
+    many = tuple(change(name, package=name, detail=name) for name in names)
+    case = Case(
+        functions=functions(changed=many, added=tuple(map(ref, names))), policy=Policy(protected_packages=("*",))
+    )
+    for width in (40, 100):
+        text = re.sub(r"\x1b\[[0-9;]*m", "", terminal.render(reporter(case), color=color, width=width))
+        assert not [line for line in text.splitlines() if line.lstrip().startswith("::")]
+        assert not re.search(r"##\w*\[", text)
+        assert "\\x3a:error::owned" in text
+
+
 @pytest.mark.parametrize("width", [20, 40, 72, 200])
 def test_no_line_is_wider_than_asked_and_no_word_is_lost(width, reporter):
     text = terminal.render(reporter(CASES["block"]), width=width)
-    assert max(map(len, text.splitlines())) <= max(width, terminal.MIN_WIDTH)
+    assert max(map(len, text.splitlines())) <= max(width, MIN_WIDTH)
     assert "example.com/pay/ledger.(*Book).Post" in "".join(text.split())
 
 
@@ -115,10 +75,9 @@ def test_colour_only_when_asked(reporter):
 def test_what_blocks_depends_on_fail_on(reporter):
     report = reporter(replace(CASES["pass"], new=other(stripped=True), policy=Policy(fail_on=Severity.WARN)))
     assert report.verdict == "block"
-    for fail_on in (Severity.WARN, None):  # None: worked out from the verdict, as for a saved report
-        text = terminal.render(report, fail_on=fail_on)
-        assert text.startswith("BLOCK  1 finding blocks this update\n")
-        assert "What blocks this update\n  HG104" in text
+    text = terminal.render(report)
+    assert text.startswith("BLOCK  1 finding blocks this update\n")
+    assert "What blocks this update\n  HG104" in text
 
 
 def test_thousands_of_changes_stay_readable(reporter):
@@ -182,13 +141,16 @@ def test_json_keys_are_in_the_documented_order(reporter):
             "tool",
             "created_at",
             "mode",
+            "policy",
             "verdict",
             "exit_code",
             "old",
             "new",
             "evidence",
+            "rules",
             "findings",
             "drift",
+            "notices",
             "timings_ms",
         ]
     )
@@ -205,6 +167,7 @@ def test_json_keys_are_in_the_documented_order(reporter):
             "location",
             "fingerprint",
             "suppressed",
+            "known",
         ]
     )
     assert list(report["drift"]["functions"]) == (

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from gate.cli import cli
 from gate.model import Confidence, Finding, Outcome, Severity
 from gate.policy import Policy, Suppression
-from gate.report import terminal
+from gate.report.formats import terminal
 from gate.samples import Case, functions, other
 from gate.suppress import suppress
 

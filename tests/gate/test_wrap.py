@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.text import Text
 
-from gate.report.terminal import make_console, text_of
+from gate.report.console import make_console, text_of
 from gate.report.wrap import breaks, paragraph
 
 

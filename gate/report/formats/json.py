@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from gate.report.model import Section
+from gate.report.settled import text
 
 
 def render(report: object) -> str:
@@ -19,7 +20,7 @@ def render(report: object) -> str:
 def to_dict(value: Any) -> Any:
     """Dataclasses as dicts in field order, without the sections that are None; lone surrogates as U+FFFD."""
     if isinstance(value, str):
-        return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return text(value)
     if isinstance(value, dict):
         return {to_dict(key): to_dict(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

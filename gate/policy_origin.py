@@ -1,0 +1,67 @@
+"""Where each setting of a policy comes from: default, file, variable or flag."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gate.policy_env import PREFIX
+from probes.records import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from datetime import date
+
+    from gate.model import Json
+    from gate.policy import Policy
+
+DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its key as a policy file has it, its value, and `default`, `FILE:LINE`, a variable or a flag."""
+
+    key: str
+    value: Json
+    origin: str
+
+
+def settings(
+    policy: Policy, places: Mapping[str, str], environ: Mapping[str, str], flags: Collection[str], today: date
+) -> list[Setting]:
+    """All settings of `policy`, in the order of the policy file.
+
+    Args:
+        policy: what holds in the end.
+        places: where the file sets a key, by key, from `gate.policy_file.key_places`.
+        environ: the environment.
+        flags: the keys that flags set.
+        today: a suppression that ended before it is shown as expired.
+    """
+
+    def origin(key: str) -> str:
+        variable = PREFIX + key.upper().replace(".", "_")
+        if key in flags:
+            return "--" + key.replace("_", "-")
+        return variable if environ.get(variable, "").strip() else places.get(key, DEFAULT)
+
+    out = [
+        Setting("mode", policy.mode.value, origin("mode")),
+        Setting("fail_on", policy.fail_on.value, origin("fail_on")),
+        Setting("require", list(policy.require), origin("require")),
+    ]
+    by_variable = {word.partition("=")[0] for word in environ.get(f"{PREFIX}SEVERITY", "").split()}
+    for rule, severity in sorted(policy.severity.items()):
+        key = f"severity.{rule}"
+        where = f"{PREFIX}SEVERITY" if rule in by_variable else places.get(key, DEFAULT)
+        out.append(Setting(key, str(severity), where))
+    key = "thresholds.max_changed_functions"
+    out.append(Setting(key, policy.thresholds.max_changed_functions, origin(key)))
+    out.append(Setting("protected_packages", list(policy.protected_packages), origin("protected_packages")))
+    out.append(Setting("require_symbols", policy.require_symbols, origin("require_symbols")))
+    for index, each in enumerate(policy.suppress):
+        key = f"suppress[{index}]"
+        until = f"expired on {each.expires}" if each.expires < today else f"until {each.expires}"
+        said = f"{each.rule} for {each.scope}, {until}: {each.reason}"
+        out.append(Setting(key, said, places.get(key, DEFAULT)))
+    return out

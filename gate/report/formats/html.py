@@ -1,0 +1,181 @@
+"""One HTML page: no script, nothing from elsewhere, readable by light and by dark, by eye and by ear."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from gate.report.clean import clean
+from gate.report.parts import GAPS, answered, extras, gone, headline, source_path, split
+from gate.report.summary import build_lines, function_totals, ranked, side_words, what_changed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from gate.report.model import FindingItem, Report
+    from gate.report.parts import Parts
+
+SHOWN = 2000
+"""Findings, functions and names of one list that are written out."""
+
+# The policy forbids all that the page does not bring along, should an escape ever be missing.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
+# Contrasts are at least 4.5 to 1 on both grounds (WCAG 2.2, 1.4.3); no meaning is in a colour alone.
+STYLE = """
+:root { color-scheme: light dark; --ground: #fff; --text: #1b1f24; --dim: #57606a; --line: #d0d7de; --soft: #f4f6f8;
+  --pass: #14662f; --block: #a40e26; --inconclusive: #7d4e00; --info: #0550ae; }
+@media (prefers-color-scheme: dark) { :root { --ground: #12161b; --text: #e6edf3; --dim: #9aa5b1; --line: #3a424c;
+  --soft: #1c222a; --pass: #56d364; --block: #ff8a80; --inconclusive: #e3b341; --info: #79b8ff; } }
+body { background: var(--ground); color: var(--text); font: 1rem/1.5 system-ui, sans-serif; margin: 0 auto;
+  max-width: 70rem; padding: 1.5rem; }
+h1 { font-size: 1.6rem; border-left: .5rem solid currentColor; padding-left: .8rem; margin: 0; }
+h1.pass { color: var(--pass); } h1.block { color: var(--block); } h1.inconclusive { color: var(--inconclusive); }
+h2 { font-size: 1.2rem; margin: 2rem 0 .5rem; } h3 { font-size: 1rem; margin: 0; }
+code, td, li { overflow-wrap: anywhere; } code { font: .9em ui-monospace, monospace; }
+table { border-collapse: collapse; width: 100%; } caption { text-align: left; color: var(--dim); }
+th, td { border-bottom: 1px solid var(--line); padding: .3rem .6rem .3rem 0; text-align: left; vertical-align: top; }
+article { background: var(--soft); border-left: .25rem solid var(--line); padding: .6rem .9rem; margin: .6rem 0; }
+article.block { border-color: var(--block); } article.warn { border-color: var(--inconclusive); }
+article.info { border-color: var(--info); } article p { margin: .3rem 0; }
+.dim { color: var(--dim); } summary { cursor: pointer; padding: .3rem 0; } summary h2 { display: inline; }
+@media print { details > * { display: block; } }
+"""
+
+
+def render(report: Report) -> str:
+    """The page, ending in a newline."""
+    parts = split(report)
+    more = extras(parts)
+    title = f"{report.verdict.upper()}: {headline(report, parts)}"
+    lines = [
+        "<!DOCTYPE html>",
+        '<html lang="en">',
+        "<head>",
+        '<meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{escape(POLICY)}">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        '<meta name="referrer" content="no-referrer">',
+        f"<title>hotgate: {_text(title)}</title>",
+        f"<style>{STYLE}</style>",
+        "</head>",
+        "<body>",
+        "<header>",
+        f'<h1 class="{report.verdict}">{_text(title)}</h1>',
+        f'<p class="dim">{_text(more) + "; " if more else ""}mode {report.mode}, exit code {report.exit_code}</p>',
+        "</header>",
+        "<main>",
+        *_section("What blocks this update", _articles(report, parts.blocking)),
+        *_section("What could not be verified", _articles(report, parts.doubts) + _gaps(parts)),
+        *_sides(report),
+        *_section("Warnings", _articles(report, parts.warnings)),
+        *_folded("Notes", _articles(report, parts.notes), len(parts.notes)),
+        *_folded("Suppressed by the policy", _articles(report, parts.suppressed), len(parts.suppressed)),
+        *_folded("Known from the baseline", _articles(report, parts.known), len(parts.known)),
+        *_folded("Fixed since the baseline", _list([gone(item) for item in parts.fixed]), len(parts.fixed)),
+        *_drift(report),
+        *_evidence(report),
+        "</main>",
+        "<footer>",
+        f'<p class="dim">hotgate {_text(report.tool.version)}, {_text(report.created_at)}</p>',
+        "</footer>",
+        "</body>",
+        "</html>",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _text(text: str) -> str:
+    """`text` with nothing in it that HTML reads, in an element or in a quoted attribute."""
+    return escape(clean(text), quote=True)
+
+
+def _section(heading: str, inner: Sequence[str]) -> list[str]:
+    return ["<section>", f"<h2>{heading}</h2>", *inner, "</section>"] if inner else []
+
+
+def _folded(heading: str, inner: Sequence[str], number: int | None = None) -> list[str]:
+    counted = "" if number is None else f" ({number:,})"
+    return ["<details>", f"<summary><h2>{heading}{counted}</h2></summary>", *inner, "</details>"] if inner else []
+
+
+def _articles(report: Report, findings: Sequence[FindingItem]) -> list[str]:
+    out = []
+    for finding in findings[:SHOWN]:
+        sure = "" if finding.confidence == "high" else f", {finding.confidence} confidence"
+        out.append(f'<article class="{finding.severity}">')
+        out.append(f"<h3>{_text(finding.rule)} {_text(finding.title)} <small>({finding.severity}{sure})</small></h3>")
+        out.append(f"<p>{_text(finding.message)}</p>")
+        if finding.location is not None:
+            line = f":{finding.location.line}" if finding.location.line else ""
+            out.append(f"<p><code>{_text(source_path(report, finding.location.file) + line)}</code></p>")
+        why = answered(finding)
+        last = f"Suppressed: {_text(why)}" if finding.suppressed else f"<strong>Do:</strong> {_text(finding.remedy)}"
+        out += [f"<p>{last}</p>", "</article>"]
+    return out + _more(len(findings))
+
+
+def _gaps(parts: Parts) -> list[str]:
+    out = []
+    for gap in parts.gaps:
+        out += ['<article class="warn">', f"<h3>{_text(gap.name)} <small>({gap.status})</small></h3>"]
+        out += [f"<p>{_text(gap.reason)}</p>", f"<p><strong>Do:</strong> {_text(GAPS.get(gap.name, ''))}</p>"]
+        out.append("</article>")
+    return out
+
+
+def _sides(report: Report) -> list[str]:
+    rows = zip(("file", "build", "sha256"), side_words(report.old), side_words(report.new), strict=True)
+    head = '<thead><tr><td></td><th scope="col">old</th><th scope="col">new</th></tr></thead>'
+    body = "".join(
+        f'<tr><th scope="row">{name}</th><td>{_text(old)}</td><td>{_text(new)}</td></tr>' for name, old, new in rows
+    )
+    return ["<section>", "<h2>Compared</h2>", f"<table>{head}<tbody>{body}</tbody></table>", "</section>"]
+
+
+def _drift(report: Report) -> list[str]:
+    out: list[str] = []
+    if (functions := report.drift.functions) is not None:
+        changed = ranked(report)
+        out += _section("Functions", [f"<p>{_text(function_totals(functions))}.</p>"])
+        rows = [
+            f"<tr><td><code>{_text(each.name)}</code></td><td>{_text(what_changed(each))}</td></tr>"
+            for each in changed[:SHOWN]
+        ]
+        head = '<thead><tr><th scope="col">function</th><th scope="col">what changed</th></tr></thead>'
+        table = [f"<table>{head}<tbody>", *rows, "</tbody></table>", *_more(len(changed))] if rows else []
+        out += _folded("Changed", table, len(changed))
+        for title, names in (
+            ("Added", functions.added),
+            ("Removed", functions.removed),
+            ("Undecided", functions.undecided),
+        ):
+            out += _folded(title, _list(names), len(names))
+        renamed = [f"{each.old} → {each.new}" for each in functions.renamed]
+        out += _folded("Renamed", _list(renamed), len(renamed))
+    built = build_lines(report)
+    return out + _folded("Build", _list(built), len(built))
+
+
+def _list(names: Sequence[str]) -> list[str]:
+    if not names:
+        return []
+    return ["<ul>", *(f"<li><code>{_text(name)}</code></li>" for name in names[:SHOWN]), "</ul>", *_more(len(names))]
+
+
+def _more(number: int) -> list[str]:
+    return [f"<p>and {number - SHOWN:,} more; --format json lists all</p>"] if number > SHOWN else []
+
+
+def _evidence(report: Report) -> list[str]:
+    def row(cells: Iterable[str]) -> str:
+        first, *rest = cells
+        return f'<tr><th scope="row">{_text(first)}</th>{"".join(f"<td>{_text(cell)}</td>" for cell in rest)}</tr>'
+
+    rows = [row((item.name, item.status, item.reason)) for item in report.evidence]
+    ran = sum(item.status == "ran" for item in report.rules)
+    caption = f"<caption>{ran} of {len(report.rules)} rules were run</caption>"
+    head = '<thead><tr><th scope="col">evidence</th><th scope="col">state</th><th scope="col">reason</th></tr></thead>'
+    table = [f"<table>{caption}{head}<tbody>", *rows, "</tbody></table>"]
+    lines = [f"{item.rule} {item.status}: {item.reason}" for item in report.rules if item.status != "ran"]
+    return _folded("Evidence", table + _list(lines) + _list(report.notices))

@@ -1,0 +1,114 @@
+"""Markdown (GitHub's flavour) for the summary of a job or a comment on a merge request."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from gate.report.clean import clean
+from gate.report.parts import GAPS, answered, extras, gone, headline, source_path, split
+from gate.report.summary import build_lines, function_totals, ranked, side_words, what_changed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from gate.report.model import FindingItem, Report
+
+SHOWN = 30
+"""Findings, functions and names of one list that are written out: a job summary holds 1 MiB."""
+
+_MARKUP = re.compile(r"[\\`*_{}\[\]~$|]")
+_ENTITIES = re.compile(r"[&<>#@]|://|www\.", re.IGNORECASE)
+
+
+def render(report: Report) -> str:
+    """The verdict as a heading, then the reasons, then what changed."""
+    parts = split(report)
+    more = extras(parts)
+    lines = [
+        f"## hotgate: {report.verdict.upper()}",
+        "",
+        _safe(headline(report, parts)) + (f" ({more})." if more else "."),
+    ]
+    lines += _findings(report, "What blocks this update", parts.blocking)
+    if parts.doubts or parts.gaps:
+        lines += ["", "### What could not be verified", ""]
+        lines += _items(report, parts.doubts)
+        for gap in parts.gaps:
+            lines.append(f"- **{_safe(gap.name)}** {gap.status}: {_safe(gap.reason)}")
+            lines.append(f"  - do: {_safe(GAPS.get(gap.name, 'see the evidence'))}")
+    lines += ["", "| | old | new |", "|---|---|---|"]
+    for name, old, new in zip(("file", "build", "sha256"), side_words(report.old), side_words(report.new), strict=True):
+        lines.append(f"| {name} | {_code(old)} | {_code(new)} |")
+    lines += _findings(report, "Warnings", parts.warnings)
+    lines += _folded("Notes", _items(report, parts.notes), len(parts.notes))
+    lines += _folded("Suppressed by the policy", _items(report, parts.suppressed), len(parts.suppressed))
+    lines += _folded("Known from the baseline", _items(report, parts.known), len(parts.known))
+    fixed = [f"- {_safe(gone(item))}" for item in parts.fixed[:SHOWN]] + _more(len(parts.fixed))
+    lines += _folded("Fixed since the baseline", fixed, len(parts.fixed))
+    lines += _drift(report)
+    lines += _folded("Evidence", [f"- {_safe(e.name)}: {e.status} {_safe(e.reason)}".rstrip() for e in report.evidence])
+    lines += ["", f"Mode {report.mode}, exit code {report.exit_code}, hotgate {_safe(report.tool.version)}."]
+    return "\n".join(lines) + "\n"
+
+
+def _findings(report: Report, heading: str, findings: Sequence[FindingItem]) -> list[str]:
+    return ["", f"### {heading}", "", *_items(report, findings)] if findings else []
+
+
+def _items(report: Report, findings: Sequence[FindingItem]) -> list[str]:
+    lines = []
+    for finding in findings[:SHOWN]:
+        where = ""
+        if finding.location is not None:
+            line = f":{finding.location.line}" if finding.location.line else ""
+            where = f" ({_code(source_path(report, finding.location.file) + line)})"
+        sure = "" if finding.confidence == "high" else f" ({finding.confidence} confidence)"
+        lines.append(f"- **{finding.rule}** {_safe(finding.title)}: {_safe(finding.message)}{sure}{where}")
+        why = answered(finding)
+        lines.append(f"  - suppressed: {_safe(why)}" if finding.suppressed else f"  - do: {_safe(finding.remedy)}")
+    return lines + _more(len(findings))
+
+
+def _drift(report: Report) -> list[str]:
+    lines: list[str] = []
+    if (functions := report.drift.functions) is not None:
+        lines += ["", "### Functions", "", function_totals(functions) + "."]
+        changed = [f"- {_code(each.name)}: {_safe(what_changed(each))}" for each in ranked(report)[:SHOWN]]
+        lines += _folded("Changed", changed + _more(len(functions.changed)), len(functions.changed))
+        for title, names in (
+            ("Added", functions.added),
+            ("Removed", functions.removed),
+            ("Undecided", functions.undecided),
+        ):
+            lines += _folded(title, [f"- {_code(name)}" for name in names[:SHOWN]] + _more(len(names)), len(names))
+    built = build_lines(report)
+    return lines + _folded("Build", [f"- {_code(line)}" for line in built[:SHOWN]] + _more(len(built)), len(built))
+
+
+def _more(number: int) -> list[str]:
+    return [f"- and {number - SHOWN:,} more; `--format json` lists all"] if number > SHOWN else []
+
+
+def _folded(title: str, lines: Iterable[str], number: int | None = None) -> list[str]:
+    """A part that opens on a click; nothing when it is empty."""
+    inside = list(lines)
+    if not inside:
+        return []
+    counted = "" if number is None else f" ({number:,})"
+    return ["", f"<details><summary>{title}{counted}</summary>", "", *inside, "", "</details>"]
+
+
+def _safe(text: str) -> str:
+    """`text` as itself: no markup, no HTML, no link, no mention."""
+    escaped = _MARKUP.sub(r"\\\g<0>", clean(text))
+    return _ENTITIES.sub(lambda match: "".join(f"&#{ord(char)};" for char in match[0]), escaped)
+
+
+def _code(text: str) -> str:
+    """A code span, in which nothing is interpreted but a backtick and, in a table, a bar."""
+    shown = clean(text).replace("|", "\\u007c") or " "
+    longest = max((len(run) for run in re.findall("`+", shown)), default=0)
+    fence = "`" * (longest + 1)
+    pad = " " if longest else ""
+    return f"{fence}{pad}{shown}{pad}{fence}"

@@ -1,0 +1,121 @@
+"""What changed, in lines of plain text. None of it is escaped: that is the format's business."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gate.words import distance, value
+
+if TYPE_CHECKING:
+    from gate.report.model import BinaryInfo, ChangedFunction, FunctionSection, Report
+
+REVISION = 12
+SOURCE_SETTINGS = ("vcs.revision", "vcs.time", "vcs.modified")
+
+
+def side_words(side: BinaryInfo) -> tuple[str, str, str]:
+    """One side: its path; its build and size; the beginning of its SHA-256."""
+    build = [
+        side.go_version or "unknown Go version",
+        f"{side.goos}/{side.goarch}",
+        side.linkage + (", stripped" if side.stripped else ""),
+        f"{side.size / 1e6:,.1f} MB",
+    ]
+    return side.path, ", ".join(build), side.sha256[:12]
+
+
+def function_totals(drift: FunctionSection) -> str:
+    """How many functions there are and how many differ."""
+    parts = (
+        ("changed", drift.changed),
+        ("added", drift.added),
+        ("removed", drift.removed),
+        ("renamed", drift.renamed),
+        ("undecided", drift.undecided),
+    )
+    differing = ", ".join(f"{len(items):,} {word}" for word, items in parts if items) or "none changed"
+    return (
+        f"{drift.old:,} in OLD, {drift.new:,} in NEW: {differing}; "
+        f"{drift.identical:,} identical, {drift.moved:,} moved with the same code"
+    )
+
+
+def ranked(report: Report) -> list[ChangedFunction]:
+    """The changed functions: what was edited before what only carries a copy of it, the program's own code first."""
+    if report.drift.functions is None:
+        return []
+    module = report.new.main_module or report.old.main_module
+    changes = report.drift.functions.changed
+    return sorted(changes, key=lambda change: (bool(change.inlined_from), distance(change.package, module)))
+
+
+def what_changed(change: ChangedFunction) -> str:
+    """What changed in one function."""
+    parts = [change.detail]
+    if change.kind == "resized" and not change.detail.startswith("resized"):
+        parts.insert(0, "resized")
+    if change.kind == "signature" and not change.detail.startswith("argument area"):
+        parts.insert(0, "argument area changed")
+    if change.inlined_from:
+        more = f" and {len(change.inlined_from) - 3:,} more" if len(change.inlined_from) > 3 else ""
+        parts.append(f"inlines {', '.join(change.inlined_from[:3])}{more}")
+    return "; ".join(filter(None, parts)) or "code changed"
+
+
+def arrow(old: str | None, new: str | None) -> str:
+    """`old → new`."""
+    return f"{value(old)} → {value(new)}"
+
+
+def release_and_source(report: Report) -> list[str]:
+    """A line for the Go release and one for the revision, each where it differs."""
+    lines = []
+    if report.old.go_version != report.new.go_version:
+        lines.append(f"Go {arrow(_release(report.old.go_version), _release(report.new.go_version))}")
+    build = report.drift.build
+    if build is not None and any(each.name in SOURCE_SETTINGS for each in build.settings):
+        lines.append(f"source {arrow(_revision(report.old.build_settings), _revision(report.new.build_settings))}")
+    return lines
+
+
+def module_lines(report: Report) -> list[str]:
+    """The dependencies that differ."""
+    build = report.drift.build
+    return [] if build is None else [f"{each.path} {arrow(each.old, each.new)} ({each.kind})" for each in build.modules]
+
+
+def setting_lines(report: Report) -> list[str]:
+    """The build settings that differ, but for those of `release_and_source`."""
+    build = report.drift.build
+    if build is None:
+        return []
+    # DefaultGODEBUG lists what the toolchain was told, not what changed: that is in `godebug`.
+    hidden = (*SOURCE_SETTINGS, "DefaultGODEBUG") if build.godebug else SOURCE_SETTINGS
+    return [f"{each.name} {arrow(each.old, each.new)}" for each in build.settings if each.name not in hidden]
+
+
+def godebug_lines(report: Report) -> list[str]:
+    """The effective GODEBUG defaults that differ."""
+    build = report.drift.build
+    return [] if build is None else [f"{each.name} {arrow(each.old, each.new)}" for each in build.godebug]
+
+
+def build_lines(report: Report) -> list[str]:
+    """All that differs in how the two were built; nothing where that could not be compared."""
+    if report.drift.build is None:
+        return []
+    lines = release_and_source(report) + module_lines(report) + setting_lines(report)
+    return lines + [f"GODEBUG {line}" for line in godebug_lines(report)]
+
+
+def _revision(settings: dict[str, str]) -> str | None:
+    revision = settings.get("vcs.revision")
+    if revision is None:
+        return None
+    notes = [settings.get("vcs.time", "")[:10], "modified" if settings.get("vcs.modified") == "true" else ""]
+    shown = ", ".join(filter(None, notes))
+    return revision[:REVISION] + (f" ({shown})" if shown else "")
+
+
+def _release(go_version: str | None) -> str | None:
+    return None if go_version is None else go_version.removeprefix("go")
