@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gate.model import Mode, Outcome, Severity
@@ -60,6 +61,13 @@ def load_binary(path: str, *, examine: bool = True) -> BinaryFacts:
         raise UnreadableFile(f"cannot read ({exc.strerror or exc})", subject=path) from exc
 
 
+def examine(facts: BinaryFacts) -> BinaryFacts:
+    """`facts` of NEW, its function table examined in depth: would the image start?"""
+    from probes.binary.load import examined
+
+    return examined(facts)
+
+
 def compare_binaries(old: BinaryFacts, new: BinaryFacts) -> Drift:
     """What differs between two binaries."""
     from probes.drift import compare
@@ -100,13 +108,17 @@ def check(  # noqa: PLR0913 - keywords, one a fact
 
     started = time.perf_counter()
     # Reading is numpy and file I/O, which release the lock: two threads read two files in the time of one.
-    reading = Task(lambda: load_binary(old_path, examine=False)), Task(lambda: load_binary(new_path))
+    reading = [Task(partial(load_binary, path, examine=False)) for path in (old_path, new_path)]
     _import_the_rest()
     if meanwhile is not None:
         meanwhile()
     old, new = (task.result() for task in reading)
     read = time.perf_counter()
+    examining = Task(partial(examine, new))
     drift = compare_binaries(old, new)
+    new = examining.result()
+    if new.health.unverifiable:
+        drift = replace(drift, functions=None)
     compared = time.perf_counter()
     from gate.evidence import Bundle
     from gate.report.build import build_report

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from probes.binary import layouts as lay
 from probes.binary.buildinfo import find_build_info, go_minor, parse_build
 from probes.binary.elf import Elf, open_elf
@@ -27,8 +29,7 @@ def load(path: str, source: Source | None = None, *, examine: bool = True) -> Bi
     Args:
         path: the file.
         source: what was read of it already, if anything.
-        examine: also decode the function table throughout and compare it with the symbol table. Of an image that runs
-            already, nobody needs to know whether it would start.
+        examine: also decode the function table throughout and compare it with the symbol table, see `examined`.
 
     Raises:
         UnreadableFile: it cannot be opened or read.
@@ -78,6 +79,20 @@ def load(path: str, source: Source | None = None, *, examine: bool = True) -> Bi
         image=image,
         symtab=symtab,
     )
+
+
+def examined(facts: BinaryFacts) -> BinaryFacts:
+    """`facts` of a file that was loaded without examining it, with the function table examined.
+
+    Nobody needs it of an image that runs already; of the other one it can be done beside a comparison.
+    """
+    if facts.functions is None:
+        return facts
+    try:
+        return replace(facts, health=check_table(facts.functions, facts.symtab))
+    except MalformedTable as exc:
+        damaged = TableHealth(facts.health.layout, obfuscated=False, unverifiable=f"it is damaged: {exc.what}")
+        return replace(facts, functions=None, health=damaged)
 
 
 def _build(image: Image) -> tuple[str | None, BuildFacts | None, str | None]:

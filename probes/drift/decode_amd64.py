@@ -56,7 +56,6 @@ class Amd64Code:
         self._stream = iter(Decoder(64, code, ip=address))
         self._again = Decoder(64, code, ip=address)
         self._raw: list[Raw] = []
-        self._codes: list[int] = []
         self._starts: list[int] = []
         self._known: dict[int, Insn] = {}
 
@@ -69,14 +68,16 @@ class Amd64Code:
         """Decode up to `count` instructions more; false when there are none."""
         found = list(islice(self._stream, count))
         self._raw += found
-        self._codes += [raw.code for raw in found]
         self._starts += [raw.ip for raw in found]
         return bool(found)
+
+    def _codes(self) -> list[int]:
+        return [raw.code for raw in self._raw]
 
     @property
     def valid(self) -> bool:
         """Whether all of the bytes are instructions."""
-        return len(self) == 0 or Code.INVALID not in self._codes
+        return len(self) == 0 or Code.INVALID not in self._codes()
 
     def has(self, index: int) -> bool:
         """Whether there is an instruction `index`."""
@@ -95,7 +96,7 @@ class Amd64Code:
 
     def is_nop(self, index: int) -> bool:
         """Whether instruction `index` only pads."""
-        return self._codes[index] in _NOPS
+        return self._raw[index].code in _NOPS
 
     def targets(self) -> Iterator[tuple[int, int, int]]:
         """(index, kind, address) of the instructions that refer to an address."""

@@ -30,7 +30,7 @@ MAX_ROUNDS = 16
 MAX_STRING = 4096
 MAX_LENGTH = 1 << 20
 """Bytes of a string constant, more than any program has."""
-MAX_CASES = 1024
+FEW_CASES, MAX_CASES = 24, 1024
 
 
 def same(meaning: Meaning, old: I64, new: I64, need: I64 | None = None) -> Bools:
@@ -96,9 +96,19 @@ def _words(meaning: Meaning, old: I64, new: I64, count: I64) -> Iterator[_Words]
         last = max(first + 1, int(np.searchsorted(total, base + PIECE, side="right")))
         row = np.repeat(np.arange(first, last), count[first:last])
         step = 8 * (np.arange(row.size) - (total[row] - count[row] - base))
-        at, there = old[row] + step, new[row] + step
-        yield _Words(row, at, there, _word(meaning.old, at), _word(meaning.new, there))
+        x, y = _run(meaning.old, old, count, row, step), _run(meaning.new, new, count, row, step)
+        yield _Words(row, old[row] + step, new[row] + step, x, y)
         first = last
+
+
+def _run(side: Side, start: I64, count: I64, row: I64, step: I64) -> npt.NDArray[np.uint64]:
+    """The words at `start[row] + step`. Runs that lie in the file as they do in memory need one look-up each."""
+    begin = side.image.offsets(start, 8)
+    length = 8 * (np.maximum(count, 1) - 1)
+    if (begin >= 0).all() and (side.image.offsets(start + length, 8) == begin + length).all():
+        words: npt.NDArray[np.uint64] = side.unaligned[begin[row] + step]
+        return words
+    return _word(side, start[row] + step)
 
 
 def _addresses(meaning: Meaning, at: I64, x: npt.NDArray[np.uint64], y: npt.NDArray[np.uint64]) -> Bools:
@@ -156,7 +166,7 @@ def _examine(meaning: Meaning, old: I64, new: I64, need: I64) -> tuple[list[int]
     rows = np.flatnonzero(code)
     # A word that leads to a function's entry is a function value; one that leads into it begins a jump table.
     rows = rows[meaning.old.text.entry[meaning.old.text.index(first[0][rows])] != first[0][rows]]
-    failed = [r for r in rows.tolist() if not _jump_table(meaning, int(old[r]), int(new[r]))]
+    failed = rows[~_jump_tables(meaning, old[rows], new[rows])].tolist() if rows.size else []
     links: list[tuple[int, int, int]] = []
     to_next = -(-meaning.reach(old, new) // 8)
     count = np.where(need > 0, -(-need // 8), np.where(need == TO_NEXT, to_next, np.minimum(to_next, WORDS)))
@@ -219,16 +229,26 @@ def _same_external(meaning: Meaning, old: I64, new: I64) -> Bools:
     return out
 
 
-def _jump_table(meaning: Meaning, old: int, new: int) -> bool:
-    """Words that follow and lead into the middle of the same function must lead to the same places."""
-    first = int(_word(meaning.old, np.array([old]))[0])
-    owner = int(meaning.old.text.index(np.array([first]))[0])
-    start, end = int(meaning.old.text.entry[owner]), int(meaning.old.text.end[owner])
-    words = _word(meaning.old, old + 8 * np.arange(1, MAX_CASES)).view(np.int64)
-    inside = (words > start) & (words < end)
-    count = inside.size if inside.all() else int(np.argmin(inside))
-    theirs = _word(meaning.new, new + 8 * np.arange(1, 1 + count)).view(np.int64)
-    return bool(meaning.functions(words[:count], theirs).all())
+def _jump_tables(meaning: Meaning, old: I64, new: I64) -> Bools:
+    """Whether tables of addresses in the middle of functions, at `old[i]` and `new[i]`, have the same cases, shape (k,).
+
+    A table goes on for as long as its words lead into the same function.
+    """
+    owner = meaning.old.text.index(_word(meaning.old, old).view(np.int64))
+    start, end = meaning.old.text.entry[owner][:, None], meaning.old.text.end[owner][:, None]
+    out = np.ones(old.shape, dtype=np.bool_)
+    rows = np.arange(old.size)
+    for first, last in ((1, FEW_CASES), (FEW_CASES, MAX_CASES)):
+        at = 8 * np.arange(first, last)
+        ours = _word(meaning.old, (old[rows, None] + at).ravel()).view(np.int64).reshape(rows.size, -1)
+        theirs = _word(meaning.new, (new[rows, None] + at).ravel()).view(np.int64).reshape(rows.size, -1)
+        cases = np.logical_and.accumulate((ours > start[rows]) & (ours < end[rows]), axis=1)
+        same = meaning.functions(ours[cases], theirs[cases])
+        out[rows[np.nonzero(cases)[0][~same]]] = False
+        rows = rows[cases[:, -1] & out[rows]]
+        if not rows.size:
+            break
+    return out
 
 
 def _word(side: Side, addresses: I64) -> npt.NDArray[np.uint64]:
