@@ -74,6 +74,8 @@ TFLAG_UNCOMMON, TFLAG_EXTRA_STAR, TFLAG_NAMED = 1, 2, 4
 TFLAG_MASK_ON_DEMAND = 1 << 4
 """From 1.24 on: gcdata leads to a mask that the runtime builds."""
 TFLAG_LIMIT = 1 << 6
+SIZE_LIMIT = 1 << 51
+"""No value is larger (cmd/compile/internal/types.MaxWidth is 1 << 50)."""
 
 NAME_TAG, NAME_PKGPATH, NAME_EMBEDDED = 2, 4, 8
 NAME_EXPORTED = 1

@@ -110,7 +110,7 @@ def head_faults(region: Region, at: I64) -> tuple[Records, Bools]:
         & (heads["tflag"] < tl.TFLAG_LIMIT)
         & (align == heads["fieldalign"])
         & ((align == 1) | (align == 2) | (align == 4) | (align == 8))
-        & (size < 1 << 48)
+        & (size < tl.SIZE_LIMIT)
         & (ptrdata <= size)
         & (ptrdata % 8 == 0)
         & (size % np.maximum(align, 1) == 0)
