@@ -106,6 +106,9 @@ FIXED_SIZE[SLICE] = 24
 
 HAS_ELEM = np.zeros(32, dtype=np.bool_)
 HAS_ELEM[[ARRAY, CHAN, MAP, POINTER, SLICE]] = True
+REFERS = np.zeros(32, dtype=np.bool_)
+"""Kinds whose values refer to what they are made of; they do not hold it."""
+REFERS[[CHAN, FUNC, INTERFACE, MAP, POINTER, SLICE]] = True
 ELEM_AT = np.full(32, 48, dtype=np.int64)
 ELEM_AT[MAP] = 56
 """Offset of the element's address; a map's key is at 48."""

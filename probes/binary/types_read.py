@@ -20,8 +20,8 @@ MAX_WAVES = 1000
 def read_types(image: Image, module: ModuleData, minor: int | None) -> TypeTable:
     """Decode the type descriptors of a file.
 
-    Complete for Go 1.27. Before, types are found from the linker's lists, by following them, and by their shape: an
-    unnamed type that only code refers to has a link in the linker's list, a named one is found by its shape.
+    They are found from the linker's lists, by following what is found, and by their shape. What can be missing is an
+    unnamed type that only code refers to and the linker did not list: one that the program made no type of its own of.
 
     Args:
         image: with relocations applied.
@@ -38,9 +38,7 @@ def read_types(image: Image, module: ModuleData, minor: int | None) -> TypeTable
         region.base[tl.MAP] = _map_base(region)
     listed, tables = linked(image, module, region), itabs(image, module)
     two_byte = _two_byte(region, module, listed, minor)
-    roots = [listed, _of_itabs(image, region, tables)]
-    if module.layout.typedesclen is None:
-        roots.append(sweep(region, two_byte=two_byte))
+    roots = [listed, _of_itabs(image, region, tables), sweep(region, two_byte=two_byte)]
     seen = np.zeros(region.words.size, dtype=np.bool_)
     unsound = _follow(region, np.concatenate(roots), seen)
     at = np.flatnonzero(seen) * 8

@@ -1,7 +1,7 @@
-"""Where the descriptors of a file are found: the linker's lists of types and itabs, or the descriptors end to end.
+"""Where the descriptors of a file are found: the linker's list of types, the itabs, and the shape of a descriptor.
 
-Up to Go 1.26 `typelinks` names unnamed types and `itablinks` the itabs; what these reach is found by following. A named
-type that only code refers to is in neither list: `sweep` finds it by the shape of its descriptor.
+The linker lists unnamed types only: up to Go 1.26 in `typelinks`, in 1.27 by putting them first, end to end. Nearly all
+named types are reached from those; a named type that only code refers to is found by `sweep`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def linked(image: Image, module: ModuleData, region: Region) -> I64:
 
 
 def _end_to_end(region: Region, length: int) -> I64:
-    """Go 1.27: descriptors lie one after the other from `types + 8` on (runtime.moduleTypelinks, abi.DescriptorSize)."""
+    """Go 1.27: the listed types lie one after the other from `types + 8` on (runtime.moduleTypelinks, abi.DescriptorSize)."""
     if length > region.size:
         raise region.malformed("the type descriptors end outside of their part of the file")
     data = memoryview(region.data)[:length].cast("B")

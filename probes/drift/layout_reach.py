@@ -79,7 +79,8 @@ def _children(pairing: Pairing, node: _Node) -> Iterator[_Node]:
     old, new = pairing.old, pairing.new
 
     def child(a: int, b: int, step: str, *, reference: bool, hidden: bool = False) -> _Node:
-        via: Via = "reference" if reference else node.via
+        refers = reference or bool(tl.REFERS[old.kind[a]])
+        via: Via = "reference" if refers else node.via
         return _Node(a, b, node.path + step, node.steps + 1, via, node.hidden or hidden)
 
     kind = int(old.kind[node.old])

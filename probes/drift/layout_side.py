@@ -52,7 +52,8 @@ class Pairing:
         arrays = np.flatnonzero((table.kind == tl.ARRAY) & (table.elem >= 0))
         parent = np.concatenate((table.fields.owner, arrays))
         child = np.concatenate((table.fields.type.astype(np.int64), table.elem[arrays].astype(np.int64)))
-        parent, child = parent[child >= 0], child[child >= 0]
+        held = (child >= 0) & ~tl.REFERS[table.kind[child]]
+        parent, child = parent[held], child[held]
         while True:
             more = parent[out[child] & ~out[parent]]
             if not len(more):
@@ -61,36 +62,60 @@ class Pairing:
 
 
 def _partners(old: TypeTable, new: TypeTable) -> I64:
-    """By full name. Those whose name several types share on one side only: by hash, by kind and size, by order."""
+    """By full name. Named types that share their name with others (local to functions): by what they are made of, by
+    hash, by kind, by order. The hash of a local type counts those declared before it, so it comes second."""
     rows = new.rows_by_name
     partner = np.array([rows.get(name, -1) for name in old.full_names], dtype=np.int64)
-    taken = np.zeros(len(new), dtype=np.bool_)
-    taken[partner[partner >= 0]] = True
-    left, free = np.flatnonzero(partner < 0).tolist(), np.flatnonzero(~taken).tolist()
-    bases = {new.base[row] for row in free}
-    left = [row for row in left if old.base[row] in bases]
-    for look in (_by_hash, _by_shape, _by_order):
-        ours, theirs = look(old), look(new)
-        places: dict[tuple[str, int], list[int]] = {}
+    shared_old, shared_new = _shared(old), _shared(new)
+    names = {old.base[row] for row in shared_old} | {new.base[row] for row in shared_new}
+    if not names:
+        return partner
+    left = _of_names(old, names)
+    free = _of_names(new, names)
+    partner[left] = -1
+    for look in (_structure, _hash, _kind, _nothing):
+        places: dict[tuple[str, object], list[int]] = {}
         for row in reversed(free):
-            places.setdefault((new.base[row], theirs[row]), []).append(row)
+            places.setdefault((new.base[row], look(new, row)), []).append(row)
         for row in left:
-            found = places.get((old.base[row], ours[row]))
+            found = places.get((old.base[row], look(old, row)))
             if found:
                 partner[row] = found.pop()
         left = [row for row in left if partner[row] < 0]
-        used = set(partner[partner >= 0].tolist()) if left else set()
-        free = [row for row in free if row not in used]
+        free = sorted(row for rest in places.values() for row in rest)
     return partner
 
 
-def _by_hash(table: TypeTable) -> list[int]:
-    return [int(h) for h in table.hash.tolist()]
+def _shared(table: TypeTable) -> list[int]:
+    """Rows of named types whose name other types have too."""
+    named = table.named.tolist()
+    return [row for row, (a, b) in enumerate(zip(table.base, table.full_names, strict=True)) if a != b and named[row]]
 
 
-def _by_shape(table: TypeTable) -> list[int]:
-    return [int(v) for v in (table.size << 5 | table.kind).tolist()]
+def _of_names(table: TypeTable, names: set[str]) -> list[int]:
+    return [row for row in np.flatnonzero(table.named).tolist() if table.base[row] in names]
 
 
-def _by_order(table: TypeTable) -> list[int]:
-    return [0] * len(table)
+def _structure(table: TypeTable, row: int) -> object:
+    """What a type is made of, in words that are the same on both sides."""
+    fields, names = table.fields, table.names
+    part = range(int(fields.first[row]), int(fields.first[row + 1]))
+    made = tuple((names.text[int(fields.name[i])], _base(table, int(fields.type[i]))) for i in part)
+    pieces = (_base(table, int(table.elem[row])), _base(table, int(table.key[row])), int(table.length[row]))
+    return int(table.kind[row]), int(table.size[row]), pieces, made
+
+
+def _base(table: TypeTable, row: int) -> str:
+    return table.base[row] if row >= 0 else ""
+
+
+def _hash(table: TypeTable, row: int) -> object:
+    return int(table.hash[row])
+
+
+def _kind(table: TypeTable, row: int) -> object:
+    return int(table.kind[row])
+
+
+def _nothing(_: TypeTable, __: int) -> object:
+    return None
