@@ -42,10 +42,16 @@ class Assembly:
         wants = tl.HAS_ELEM[kind]
         elem, key = self._fill(wants, self.at + tl.ELEM_AT[kind]), self._fill(kind == tl.MAP, self.at + 48)
         self._note(int(np.count_nonzero(wants & (elem < 0))), "types whose element is no type")
+        self._note(int(np.count_nonzero((kind == tl.MAP) & (key < 0))), "maps whose key is no type")
         length, direction = np.zeros(len(kind), dtype=np.int64), np.zeros(len(kind), dtype=np.uint8)
         arrays, channels = kind == tl.ARRAY, kind == tl.CHAN
         length[arrays] = self.region.words[(self.at[arrays] + 64) >> 3].view(np.int64)
         direction[channels] = self.region.words[(self.at[channels] + 56) >> 3] & 3
+        self._note(int(np.count_nonzero(direction[channels] == 0)), "channels without a direction")
+        self._note(int(np.count_nonzero(length[arrays] < 0)), "arrays of a negative length")
+        pointer = self._rows(heads["ptrtothis"].astype(np.int64))
+        astray = np.where(pointer >= 0, elem[pointer] != np.arange(len(kind)), heads["ptrtothis"] != 0)
+        self._note(int(np.count_nonzero(astray)), "types whose pointer type is another's")
         on_demand = heads["tflag"] & tl.TFLAG_MASK_ON_DEMAND | heads["kind"] & tl.KIND_GC_PROG
         has_mask = (on_demand == 0) & (heads["ptrdata"] > 0)
         return TypeTable(
@@ -61,7 +67,7 @@ class Assembly:
             package=self.names.index(self._name_at["package"]),
             elem=elem,
             key=key,
-            pointer=self._rows(heads["ptrtothis"].astype(np.int64)),
+            pointer=pointer,
             length=length,
             direction=direction,
             n_in=self.lists.n_in,
@@ -103,6 +109,7 @@ class Assembly:
         common = np.flatnonzero(self.lists.uncommon >= 0)
         package = np.full(len(kind), -1, dtype=np.int64)
         package[common] = region.records(self.lists.uncommon[common], tl.UNCOMMON)["pkgpath"]
+        self._note(int(np.count_nonzero(package[common] < 0)), "package paths that lead outside")
         own = np.flatnonzero(((kind == tl.STRUCT) | (kind == tl.INTERFACE)) & (package <= 0))
         package[own] = region.relative(region.words[(self.at[own] + 48) >> 3])
         places = {
@@ -149,7 +156,8 @@ class Assembly:
         kept = self.region.records(own[1], tl.METHOD)["mtyp"].astype(np.int64)
         types = self._rows(np.concatenate((wanted, kept)))
         functions = (types >= 0) & (self.kind[types] == tl.FUNC)
-        missing = ~functions & (np.concatenate((np.ones_like(wanted), kept)) > 0)
+        dropped = np.concatenate((np.zeros(len(wanted), dtype=np.bool_), (kept == 0) | (kept == -1)))
+        missing = ~functions & ~dropped
         self._note(int(np.count_nonzero(missing)), "methods whose type is no function type")
         order = np.argsort(owner, kind="stable")
         owner = owner[order]

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from tests.matrix import Entry
 
 
+KINDS = "example.com/fixture/internal/kinds"
+
+
 def table_of(name: str) -> TypeTable:
     types = tools.facts(name).types
     assert types is not None
@@ -42,10 +45,23 @@ def test_what_every_program_has(entry: Entry) -> None:
     assert (boolean.kind, boolean.size, boolean.align, boolean.ptrdata, boolean.package) == ("bool", 1, 1, 0, "")
     assert (error.kind, error.size, error.ptrdata) == ("interface", 16, 16)
     assert [(m.name, m.signature, m.exported) for m in error.methods] == [("Error", "func() string", True)]
-    mutex = table.info(table.find("runtime.mutex"))
-    assert [(f.name, f.offset, f.embedded) for f in mutex.fields] == [("lockRankStruct", 0, True), ("key", 0, False)]
-    assert {f.package for f in mutex.fields} == {"runtime"}
-    assert "runtime.Error" in table.rows_by_name
+    node = table.info(table.find(f"{KINDS}.Node"))
+    assert [(f.name, f.type, f.offset) for f in node.fields] == [
+        ("Kind", f"{KINDS}.Token", 0),
+        ("Name", "string", 8),
+        ("Children", f"[]*{KINDS}.Node", 24),
+        ("Weight", "float64", 48),
+        ("next", f"*{KINDS}.Node", 56),
+        ("tags", "map[string]int", 64),
+    ]
+    assert [(f.exported, f.package) for f in node.fields[3:5]] == [(True, ""), (False, KINDS)]
+    both = table.info(table.find(f"{KINDS}.Both"))
+    assert [(f.name, f.type, f.embedded) for f in both.fields] == [
+        ("Counter", f"*{KINDS}.Counter", True),
+        ("Mutex", "sync.Mutex", True),
+    ]
+    cell = table.info(table.find(f"{KINDS}.cell[string]"))
+    assert (cell.size, cell.fields[1].type) == (24, f"*{KINDS}.cell[string]")
     assert table.find("no/such.Type") == -1
 
 
