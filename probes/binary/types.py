@@ -165,7 +165,8 @@ class TypeTable:
     @property
     def named(self) -> Bools:
         """Which types have a name of their own."""
-        return self.tflag & tl.TFLAG_NAMED != 0
+        found: Bools = self.tflag & tl.TFLAG_NAMED != 0
+        return found
 
     @cached_property
     def strings(self) -> list[str]:

@@ -139,14 +139,17 @@ class Assembly:
             offset, embedded = plain >> 1, words & 1 != 0
         else:
             offset, embedded = plain, self.names.flags[name] & tl.NAME_EMBEDDED != 0
-        self._note(int(np.count_nonzero(self._misfits(owner, types, offset))), "fields that do not fit into their struct")
+        self._note(
+            int(np.count_nonzero(self._misfits(owner, types, offset))), "fields that do not fit into their struct"
+        )
         return Fields(self._first(owner), owner, name, types, offset, embedded)
 
     def _misfits(self, owner: I64, types: I32, offset: I64) -> Bools:
         """Which fields are not aligned as their type asks, or end behind their struct."""
         size = np.where(types >= 0, self.heads["size"][types].view(np.int64), 0)
         align = np.where(types >= 0, self.heads["align"][types], 1)
-        return (offset % align != 0) | (offset + size > self.heads["size"][owner].view(np.int64))
+        wrong: Bools = (offset % align != 0) | (offset + size > self.heads["size"][owner].view(np.int64))
+        return wrong
 
     def _methods(self) -> Methods:
         own, of_interfaces = self.lists.methods, self.lists.imethods
@@ -179,5 +182,3 @@ class Assembly:
         wrong = (interface < 0) | (concrete < 0) | (self.kind[interface] != tl.INTERFACE)
         self._note(int(np.count_nonzero(wrong)), "itabs that do not name an interface and a type")
         return Itabs(interface[~wrong], concrete[~wrong], addresses[good][~wrong] + tl.ITAB_FUN)
-
-

@@ -78,24 +78,23 @@ class _Composer:
         self._key = table.key.tolist()
 
     def name(self, row: int) -> str:
-        kind, elem = self._kind[row], self._elem[row]
-        if kind == tl.POINTER:
-            return f"*{self._of(elem)}"
-        if kind == tl.SLICE:
-            return f"[]{self._of(elem)}"
-        if kind == tl.ARRAY:
-            return f"[{int(self._table.length[row])}]{self._of(elem)}"
-        if kind == tl.MAP:
-            return f"map[{self._of(self._key[row])}]{self._of(elem)}"
-        if kind == tl.CHAN:
-            return self._channel(row, self._of(elem))
+        kind = self._kind[row]
+        if tl.HAS_ELEM[kind]:
+            return self._around(row, kind, self._of(self._elem[row]))
         if kind == tl.FUNC:
             return f"func{self._signature(row)}"
         if kind == tl.STRUCT:
             return self._struct(row)
-        if kind == tl.INTERFACE:
-            return self._interface(row)
-        return self._names[row]
+        return self._interface(row) if kind == tl.INTERFACE else self._names[row]
+
+    def _around(self, row: int, kind: int, elem: str) -> str:
+        if kind == tl.POINTER:
+            return f"*{elem}"
+        if kind == tl.SLICE:
+            return f"[]{elem}"
+        if kind == tl.ARRAY:
+            return f"[{int(self._table.length[row])}]{elem}"
+        return f"map[{self._of(self._key[row])}]{elem}" if kind == tl.MAP else self._channel(row, elem)
 
     def _of(self, row: int) -> str:
         return self._names[row] if row >= 0 else "?"

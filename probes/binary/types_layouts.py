@@ -59,10 +59,11 @@ ITAB = np.dtype(
 )
 ITAB_FUN = 24
 
-KINDS = (
+_KINDS = (
     "invalid bool int int8 int16 int32 int64 uint uint8 uint16 uint32 uint64 uintptr float32 float64 complex64 "
     "complex128 array chan func interface map ptr slice string struct unsafe.Pointer"
-).split()
+)
+KINDS = tuple(_KINDS.split(" "))
 """abi.Kind by number, with the names of its String method."""
 
 ARRAY, CHAN, FUNC, INTERFACE, MAP, POINTER, SLICE, STRING, STRUCT, UNSAFE_POINTER = range(17, 27)

@@ -52,12 +52,14 @@ class Region:
     def records(self, offsets: I64, dtype: np.dtype[np.void]) -> Records:
         """Records at `offsets`, aligned to 8 and inside (the caller made sure), shape (n,)."""
         words = np.arange(dtype.itemsize // 8)
-        return self.words[(offsets >> 3)[:, None] + words].view(dtype).ravel()
+        found: Records = self.words[(offsets >> 3)[:, None] + words].view(dtype).ravel()
+        return found
 
     def u32(self, offsets: I64) -> npt.NDArray[np.uint32]:
         """The 32-bit words at `offsets`, aligned to 4 and inside."""
         word = self.words[offsets >> 3]
-        return (word >> ((offsets & 4) << 3).astype(np.uint64)).astype(np.uint32)
+        found: npt.NDArray[np.uint32] = (word >> ((offsets & 4) << 3).astype(np.uint64)).astype(np.uint32)
+        return found
 
     def refill(self) -> None:
         """Begin another pass over the lists: `expand` may give each byte once again."""

@@ -26,7 +26,7 @@ def _end_to_end(region: Region, length: int) -> I64:
     """Go 1.27: the listed types lie one after the other from `types + 8` on (runtime.moduleTypelinks, abi.DescriptorSize)."""
     if length > region.size:
         raise region.malformed("the type descriptors end outside of their part of the file")
-    data = memoryview(region.data)[:length].cast("B")
+    data = region.data[:length].tobytes()
     base = region.base.tolist()
     out, at = [], 8
     while at + 48 <= length:
@@ -99,7 +99,8 @@ def sweep(region: Region, *, two_byte: bool) -> I64:
     elems = region.relative(region.words[(at + tl.ELEM_AT[kinds]) >> 3])
     wants = tl.HAS_ELEM[kinds]
     good &= ~wants | ~head_faults(region, np.where(wants, elems, 0))[1]
-    return at[good & _written(region, heads, skip=1 + two_byte)]
+    found: I64 = at[good & _written(region, heads, skip=1 + two_byte)]
+    return found
 
 
 def _written(region: Region, heads: Records, skip: int) -> Bools:
@@ -111,4 +112,5 @@ def _written(region: Region, heads: Records, skip: int) -> Bools:
     star = heads["tflag"] & tl.TFLAG_EXTRA_STAR != 0
     letter = (first == ord("_")) | (first >= 0x80) | ((first | 0x20) - ord("a") < 26)
     flags = data[np.minimum(name, last)]
-    return (flags < tl.NAME_LIMIT) & (length > 0) & np.where(star, first == ord("*"), letter)
+    good: Bools = (flags < tl.NAME_LIMIT) & (length > 0) & np.where(star, first == ord("*"), letter)
+    return good

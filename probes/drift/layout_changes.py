@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 import numpy as np
@@ -16,12 +16,13 @@ from probes.drift.layout_screen import masks_differ
 from probes.drift.layout_side import Pairing
 
 ENCODERS = frozenset(
-    (
-        "GobEncode GobDecode MarshalBinary UnmarshalBinary MarshalText UnmarshalText MarshalJSON UnmarshalJSON "
-        "ProtoReflect Marshal Unmarshal"
-    ).split()
-)
+    f"{verb}{what}" for verb in ("Marshal", "Unmarshal") for what in ("", "Binary", "Text", "JSON")
+) | {"GobEncode", "GobDecode", "ProtoReflect"}
 """Methods that encoding/gob, encoding/json and protobuf call instead of looking at fields."""
+
+
+_Rows = tuple[int, int]
+"""A row of OLD and one of NEW."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,8 @@ class OwnChanges:
             a, b = int(getattr(old, column)[old_row]), int(getattr(new, column)[new_row])
             if self.pairing.identity_old[a] != self.pairing.identity_new[b]:
                 change = self._self(old_row, new_row, "elem" if of == "elem" else "key", "breaking", "")
-                out.append(_replaced(change, _side(old, a), _side(new, b), f"{of} {old.name(a)} → {new.name(b)}"))
+                text = f"{of} {old.name(a)} → {new.name(b)}"
+                out.append(replace(change, old=_side(old, a), new=_side(new, b), detail=text))
         simple: tuple[tuple[str, ChangeOf, Effect], ...] = (
             ("length", "length", "breaking"),
             ("direction", "direction", "breaking"),
@@ -107,11 +109,12 @@ class OwnChanges:
             of: ChangeOf = "method-added" if a is None else "method-removed" if b is None else "method-changed"
             was, now = (m.signature.removeprefix("func") if m else "" for m in (a, b))
             text = f"{key[1]}{was} → {key[1]}{now}" if a and b else f"{key[1]}{was or now}"
-            out.append(self._member(old_row, new_row, of, "breaking", a, b, text))
+            out.append(self._member((old_row, new_row), (of, "breaking", text), a, b))
         return out
 
     def _fields(self, old_row: int, new_row: int) -> list[LayoutChange]:
-        old, new = _keyed(self.pairing.old.fields_of(old_row)), _keyed(self.pairing.new.fields_of(new_row))
+        rows = old_row, new_row
+        old, new = keyed_fields(self.pairing.old, old_row), keyed_fields(self.pairing.new, new_row)
         both = [key for key in old if key in new]
         rank = {key: i for i, key in enumerate(k for k in new if k in old)}
         kept = longest_rise([rank[key] for key in both])
@@ -119,16 +122,16 @@ class OwnChanges:
         for key, a in old.items():
             if key not in new:
                 text = f"field {a.name} {a.type} at {a.offset} removed"
-                out.append(self._member(old_row, new_row, "removed", "breaking", a, None, text))
+                out.append(self._member(rows, ("removed", "breaking", text), a, None))
                 continue
-            out += self._field(old_row, new_row, a, new[key], swapped=rank[key] not in kept)
+            out += self._field(rows, a, new[key], swapped=rank[key] not in kept)
         for key, b in new.items():
             if key not in old:
                 text = f"field {b.name} {b.type} added at {b.offset}"
-                out.append(self._member(old_row, new_row, "added", "append", None, b, text))
+                out.append(self._member(rows, ("added", "append", text), None, b))
         return out
 
-    def _field(self, old_row: int, new_row: int, a: Field, b: Field, *, swapped: bool) -> list[LayoutChange]:
+    def _field(self, rows: _Rows, a: Field, b: Field, *, swapped: bool) -> list[LayoutChange]:
         found: list[tuple[ChangeOf, Effect, str]] = []
         size, now = (int(t.size[f.row]) for t, f in ((self.pairing.old, a), (self.pairing.new, b)))
         if not self._same(a.row, b.row):
@@ -143,32 +146,25 @@ class OwnChanges:
             found.append(("tag", "breaking", f"{a.name}: tag `{a.tag}` → `{b.tag}`"))
         if a.embedded != b.embedded:
             found.append(("embedded", "breaking", f"{a.name} is {'no longer' if a.embedded else 'now'} embedded"))
-        return [self._member(old_row, new_row, of, effect, a, b, text) for of, effect, text in found]
+        return [self._member(rows, what, a, b) for what in found]
 
     def _member(
-        self,
-        old_row: int,
-        new_row: int,
-        of: ChangeOf,
-        effect: Effect,
-        a: Field | Method | None,
-        b: Field | Method | None,
-        detail: str,
+        self, rows: _Rows, what: tuple[ChangeOf, Effect, str], a: Field | Method | None, b: Field | Method | None
     ) -> LayoutChange:
         """A change of a field or a method; `None` on the side that does not have it."""
         known = [m for m in (a, b) if m is not None]
         return LayoutChange(
-            of=of,
-            effect=effect,
-            owner=self.pairing.old.name(old_row),
+            of=what[0],
+            effect=what[1],
+            owner=self.pairing.old.name(rows[0]),
             name=known[0].name,
             path=known[0].name,
             via="value",
             hidden=not any(visible(m) for m in known),
             old=_member_side(self.pairing.old, a),
             new=_member_side(self.pairing.new, b),
-            detail=detail,
-            owner_encoders=_encoders(self.pairing, old_row, new_row),
+            detail=what[2],
+            owner_encoders=_encoders(self.pairing, *rows),
         )
 
     def _same(self, old_row: int, new_row: int) -> bool:
@@ -192,13 +188,9 @@ def signature(table: TypeTable, row: int) -> str:
 
 def keyed_fields(table: TypeTable, row: int) -> dict[tuple[str, int], Field]:
     """The fields of a struct by name and, for `_`, number."""
-    return _keyed(table.fields_of(row))
-
-
-def _keyed(fields: tuple[Field, ...]) -> dict[tuple[str, int], Field]:
     seen: Counter[str] = Counter()
     out = {}
-    for member in fields:
+    for member in table.fields_of(row):
         out[member.name, seen[member.name]] = member
         seen[member.name] += 1
     return out
@@ -220,22 +212,6 @@ def _member_side(table: TypeTable, member: Field | Method | None) -> FieldSide |
             return _side(table, member.row)
         case _:
             assert_never(member)
-
-
-def _replaced(change: LayoutChange, old: FieldSide, new: FieldSide, detail: str) -> LayoutChange:
-    return LayoutChange(
-        change.of,
-        change.effect,
-        change.owner,
-        change.name,
-        change.path,
-        change.via,
-        change.hidden,
-        old,
-        new,
-        detail,
-        change.owner_encoders,
-    )
 
 
 def encoders(table: TypeTable, row: int) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from probes.binary import types_layouts as tl
+from probes.binary.types import TypeTable
 from probes.drift.layout_changes import OwnChanges, keyed_fields, visible
 from probes.drift.layout_facts import LayoutChange, Via
 from probes.drift.layout_side import Pairing
@@ -50,18 +51,11 @@ def reach(pairing: Pairing, old_row: int, new_row: int, *, by_reference: bool) -
         seen.add((node.old, node.new))
         if _unlike(pairing, node):
             out += [_placed(change, node) for change in own.of(node.old, node.new)]
-        if pairing.old.kind[node.old] != pairing.new.kind[node.new]:
-            continue
         for child in _children(pairing, node):
-            if child.old < 0 or child.new < 0:
-                continue
-            if pairing.identity_old[child.old] != pairing.identity_new[child.new]:
-                continue  # another type stands there: that is the change, and it has been reported
-            if child.via == "reference":
-                if by_reference:
-                    references.append(child)
-            elif by_reference or pairing.touched[child.old]:
+            if child.via == "value" and (by_reference or pairing.touched[child.old]):
                 values.append(child)
+            elif child.via == "reference" and by_reference:
+                references.append(child)
     return tuple(out)
 
 
@@ -75,36 +69,41 @@ def _placed(change: LayoutChange, node: _Node) -> LayoutChange:
     return replace(change, path=path, via=node.via, hidden=node.hidden or change.hidden)
 
 
-def _children(pairing: Pairing, node: _Node) -> Iterator[_Node]:
+def _children(pairing: Pairing, node: _Node) -> list[_Node]:
+    """What both sides of a pair lead to, where it is the same type; another type is a change that was reported."""
     old, new = pairing.old, pairing.new
-
-    def child(a: int, b: int, step: str, *, reference: bool, hidden: bool = False) -> _Node:
-        refers = reference or bool(tl.REFERS[old.kind[a]])
-        via: Via = "reference" if refers else node.via
-        return _Node(a, b, node.path + step, node.steps + 1, via, node.hidden or hidden)
-
     kind = int(old.kind[node.old])
+    if kind != new.kind[node.new]:
+        return []
+    out = []
+    for step, a, b, hidden in _steps(old, new, node, kind):
+        if a < 0 or b < 0 or pairing.identity_old[a] != pairing.identity_new[b]:
+            continue
+        holds = kind in {tl.STRUCT, tl.ARRAY} and not tl.REFERS[old.kind[a]]
+        via: Via = node.via if holds else "reference"
+        out.append(_Node(a, b, node.path + step, node.steps + 1, via, node.hidden or hidden))
+    return out
+
+
+def _steps(old: TypeTable, new: TypeTable, node: _Node, kind: int) -> Iterator[tuple[str, int, int, bool]]:
+    """The types that a type is made of: step of the path, rows in OLD and NEW, and whether a hidden field holds it."""
     if kind == tl.STRUCT:
         theirs = keyed_fields(new, node.new)
         for key, member in keyed_fields(old, node.old).items():
             if key in theirs:
-                unseen = not (visible(member) or visible(theirs[key]))
-                yield child(member.row, theirs[key].row, f".{member.name}", reference=False, hidden=unseen)
-    elif tl.HAS_ELEM[kind]:
-        step = "" if kind == tl.POINTER else "[]"
-        yield child(int(old.elem[node.old]), int(new.elem[node.new]), step, reference=kind != tl.ARRAY)
-        if kind == tl.MAP:
-            yield child(int(old.key[node.old]), int(new.key[node.new]), "[key]", reference=True)
+                other = theirs[key]
+                yield f".{member.name}", member.row, other.row, not (visible(member) or visible(other))
     elif kind == tl.FUNC:
-        ours, other = old.params_of(node.old), new.params_of(node.new)
-        for word, a, b in zip(("in", "out"), ours, other, strict=True):
-            for number, (x, y) in enumerate(zip(a, b, strict=False)):
-                yield child(x, y, f"({word} {number})", reference=True)
+        for word, ours, others in zip(("in", "out"), old.params_of(node.old), new.params_of(node.new), strict=True):
+            for number, (a, b) in enumerate(zip(ours, others, strict=False)):
+                yield f"({word} {number})", a, b, False
     elif kind == tl.INTERFACE:
         methods = {(m.package, m.name): m.row for m in new.methods_of(node.new)}
         for method in old.methods_of(node.old):
-            other_row = methods.get((method.package, method.name), -1)
-            yield child(method.row, other_row, f".{method.name}()", reference=True)
+            yield f".{method.name}()", method.row, methods.get((method.package, method.name), -1), False
+    else:
+        yield "" if kind == tl.POINTER else "[]", int(old.elem[node.old]), int(new.elem[node.new]), False
+        yield "[key]", int(old.key[node.old]), int(new.key[node.new]), False
 
 
 def short_name(name: str) -> str:

@@ -27,7 +27,9 @@ def differing(pairing: Pairing) -> Bools:
     for column in ("kind", "size", "ptrdata", "align", "length", "direction", "variadic", "n_in"):
         differs |= getattr(old, column)[rows] != getattr(new, column)[theirs]
     for column in ("elem", "key"):
-        differs |= pairing.identity_old[getattr(old, column)[rows]] != pairing.identity_new[getattr(new, column)[theirs]]
+        differs |= (
+            pairing.identity_old[getattr(old, column)[rows]] != pairing.identity_new[getattr(new, column)[theirs]]
+        )
     differs |= masks_differ(old, new, rows, theirs)
     text_old, text_new = _interned(old.names, new.names)
     for part in _parts(pairing, rows, theirs, text_old, text_new):
@@ -105,4 +107,5 @@ def masks_differ(old: TypeTable, new: TypeTable, rows: I64, theirs: I64) -> Bool
     known = (a >= 0) & (b >= 0)
     used = np.minimum(words, 8 * MASK_BYTES)[:, None] - 8 * np.arange(MASK_BYTES)
     keep = ((1 << np.clip(used, 0, 8)) - 1).astype(np.uint8)
-    return known & ((ours ^ other) & keep).any(axis=1)
+    found: Bools = known & ((ours ^ other) & keep).any(axis=1)
+    return found

@@ -62,8 +62,11 @@ class Pairing:
 
 
 def _partners(old: TypeTable, new: TypeTable) -> I64:
-    """By full name. Named types that share their name with others (local to functions): by what they are made of, by
-    hash, by kind, by order. The hash of a local type counts those declared before it, so it comes second."""
+    """Pair by full name.
+
+    Named types that share their name with others (local to functions) go by what they are made of, then by hash, kind
+    and order. The hash of a local type counts those declared before it, so it comes second.
+    """
     rows = new.rows_by_name
     partner = np.array([rows.get(name, -1) for name in old.full_names], dtype=np.int64)
     shared_old, shared_new = _shared(old), _shared(new)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import struct
 import time
@@ -152,10 +153,14 @@ def test_names_that_double_stay_bounded(tmp_path: Path) -> None:
     """Structs of two fields of the struct before, each claiming a short name: composed, they would be 2^40 long."""
     name = "go1.26-amd64-exe"
     whole = _whole(name)
-    structs = [r for r in range(len(whole)) if whole.kind[r] == tl.STRUCT and whole.fields.first[r + 1] - whole.fields.first[r] >= 2]
+    structs = [
+        r
+        for r in range(len(whole))
+        if whole.kind[r] == tl.STRUCT and whole.fields.first[r + 1] - whole.fields.first[r] >= 2
+    ]
     lengths = sorted(structs, key=lambda r: len(whole.strings[r]))
     edits: list[Write] = []
-    for before, row in zip(lengths, lengths[1:], strict=False):
+    for before, row in itertools.pairwise(lengths):
         at = int(whole.address[row])
         flags = int(whole.tflag[row]) & ~tl.TFLAG_NAMED
         edits.append((tools.place(name, at + 20), bytes([flags])))
@@ -256,9 +261,7 @@ def _swaps(rng: random.Random, whole: TypeTable, name: str) -> list[Write]:
 
 @pytest.mark.parametrize("make", [_flips, _swaps])
 @pytest.mark.parametrize("name", FIXTURES)
-def test_chance_damage(
-    name: str, make: Callable[[random.Random, TypeTable, str], list[Write]], tmp_path: Path
-) -> None:
+def test_chance_damage(name: str, make: Callable[[random.Random, TypeTable, str], list[Write]], tmp_path: Path) -> None:
     whole, rng = _whole(name), random.Random(27)  # noqa: S311 - reproducible on purpose
     ends = {"table": 0, "refused": 0}
     for _ in range(25):

@@ -92,6 +92,5 @@ def short(name: str) -> str:
 def summary(result: LayoutDrift) -> Expected:
     """The drift in the form of `Edit.changed`."""
     return {
-        short(change.name): [change.effect, *(f"{c.of} {c.path}" for c in change.changes)]
-        for change in result.changed
+        short(change.name): [change.effect, *(f"{c.of} {c.path}" for c in change.changes)] for change in result.changed
     }

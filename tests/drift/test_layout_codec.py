@@ -99,9 +99,7 @@ def test_json_does_not_write_what_is_marked() -> None:
 def test_protobuf_goes_by_number_and_wire_type() -> None:
     one, two = _side(TEXT, 'protobuf:"bytes,1,opt,name=zip"'), _side(TEXT, 'protobuf:"bytes,2,opt,name=zip"')
     assert _breaks("protobuf", _change("tag", one, two)) == ["its protobuf field was 1 bytes, and is 2 bytes"]
-    renamed = _change(
-        "added", None, _side(TEXT, 'protobuf:"bytes,1,opt,name=code"'), name="Code", path="Order.Code"
-    )
+    renamed = _change("added", None, _side(TEXT, 'protobuf:"bytes,1,opt,name=code"'), name="Code", path="Order.Code")
     assert _breaks("protobuf", _change("removed", one, None), renamed) == []
     fixed = _change("added", None, _side(INT64, 'protobuf:"fixed64,1,opt,name=c"'), name="C", path="Order.C")
     assert _breaks("protobuf", _change("removed", one, None), fixed) == ["another wire type"]
@@ -117,7 +115,9 @@ def test_hidden_fields_and_functions_are_not_sent() -> None:
 
 
 def test_a_type_that_encodes_itself_cannot_be_judged() -> None:
-    change = _change("retyped", TEXT, INT64, hidden=True, owner="time.Time", owner_encoders=("GobEncode", "MarshalJSON"))
+    change = _change(
+        "retyped", TEXT, INT64, hidden=True, owner="time.Time", owner_encoders=("GobEncode", "MarshalJSON")
+    )
     assert _breaks("gob", change) == ["time.Time encodes itself (GobEncode): its layout does not tell what it writes"]
     assert "MarshalJSON" in _breaks("json", change)[0]
     own = FieldSide("shop.Code", "string", 16, 0, encoders=("MarshalJSON", "UnmarshalJSON"))

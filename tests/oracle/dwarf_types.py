@@ -21,7 +21,10 @@ def structs(binary: Path) -> dict[str, Struct]:
                 if die.tag != "DW_TAG_structure_type" or "DW_AT_name" not in die.attributes:
                     continue
                 fields = tuple(
-                    (child.attributes["DW_AT_name"].value.decode(), child.attributes["DW_AT_data_member_location"].value)
+                    (
+                        child.attributes["DW_AT_name"].value.decode(),
+                        child.attributes["DW_AT_data_member_location"].value,
+                    )
                     for child in die.iter_children()
                     if child.tag == "DW_TAG_member"
                 )
