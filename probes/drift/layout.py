@@ -6,7 +6,7 @@ import numpy as np
 
 from probes.binary.types import TypeTable
 from probes.drift.layout_facts import EFFECTS, LayoutChange, LayoutDrift, TypeChange
-from probes.drift.layout_reach import reach
+from probes.drift.layout_reach import Walk
 from probes.drift.layout_side import Pairing
 
 
@@ -15,6 +15,9 @@ def layout_drift(old: TypeTable, new: TypeTable) -> LayoutDrift:
 
     Types are paired by full name; an address or a hash that differs is no change. A type is `changed` if its own
     description differs or that of something which it holds by value; `reached` also follows references.
+
+    Raises:
+        MalformedTable: the types nest into one another more than those of any program.
     """
     pairing = Pairing(old, new)
     partner, named = pairing.partner, old.named
@@ -35,10 +38,10 @@ def layout_drift(old: TypeTable, new: TypeTable) -> LayoutDrift:
 
 
 def _changes(pairing: Pairing, rows: list[int]) -> list[TypeChange]:
-    out = []
+    out, walk = [], Walk(pairing)
     for row in rows:
         new_row = int(pairing.partner[row])
-        changes = reach(pairing, row, new_row, by_reference=False)
+        changes = walk.changes(row, new_row, by_reference=False)
         if changes:
             out.append(
                 TypeChange(
@@ -58,8 +61,11 @@ def reached(drift: LayoutDrift, name: str) -> tuple[LayoutChange, ...] | None:
 
     Returns:
         the changes; empty when there are none; None when the type is not in both files.
+
+    Raises:
+        MalformedTable: as `layout_drift`.
     """
     row = drift.pairing.old.find(name)
     if row < 0 or drift.pairing.partner[row] < 0:
         return None
-    return reach(drift.pairing, row, int(drift.pairing.partner[row]), by_reference=True)
+    return Walk(drift.pairing).changes(row, int(drift.pairing.partner[row]), by_reference=True)

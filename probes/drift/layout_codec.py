@@ -11,10 +11,11 @@ from probes.drift.layout_facts import FieldSide, LayoutChange
 Codec = Literal["memory", "gob", "json", "protobuf"]
 CODECS: tuple[Codec, ...] = ("memory", "gob", "json", "protobuf")
 _OWN = {
-    "gob": frozenset({"GobEncode", "GobDecode", "MarshalBinary", "UnmarshalBinary", "MarshalText", "UnmarshalText"}),
+    "gob": frozenset({"GobEncode", "GobDecode", "MarshalBinary", "UnmarshalBinary"}),
     "json": frozenset({"MarshalJSON", "UnmarshalJSON", "MarshalText", "UnmarshalText"}),
-    "protobuf": frozenset({"Marshal", "Unmarshal"}),
+    "protobuf": frozenset[str](),
 }
+"""Methods that each codec calls instead of looking at fields. What protobuf generates follows the tags."""
 _WIDTH = {"int8": 1, "int16": 2, "int32": 4, "int64": 8, "int": 8, "float32": 4, "float64": 8, "bool": 1, "string": 1}
 _WIDTH |= {f"u{kind}": width for kind, width in _WIDTH.items() if kind.startswith("int")}
 _WIDTH |= {"uintptr": 8, "complex64": 8, "complex128": 16}

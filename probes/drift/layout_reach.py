@@ -15,9 +15,12 @@ from probes.binary.types import TypeTable
 from probes.drift.layout_changes import OwnChanges, keyed_fields, visible
 from probes.drift.layout_facts import LayoutChange, Via
 from probes.drift.layout_side import Pairing
+from probes.errors import MalformedTable
 
-MAX_PATH = 64
-"""Steps of a path. Deeper ones in real programs go round in circles through types that were seen."""
+MAX_PATH = 1000
+"""Characters of a path; longer ones lose their middle."""
+MAX_VISITS = 1_000_000
+"""Pairs that one comparison looks at. Two releases of a program with 9,000 named types take some thousand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,38 +28,50 @@ class _Node:
     old: int
     new: int
     path: str
-    steps: int
     via: Via
     hidden: bool
 
 
-def reach(pairing: Pairing, old_row: int, new_row: int, *, by_reference: bool) -> tuple[LayoutChange, ...]:
-    """All changes that the type at `old_row` of OLD, and `new_row` of NEW, reaches, its own first.
+class Walk:
+    """Walks a pairing, from any number of types, within one bound."""
 
-    Args:
-        pairing: the two tables.
-        old_row: the type in OLD.
-        new_row: the type in NEW.
-        by_reference: also go through pointers, slices, maps, channels, functions and interfaces.
-    """
-    own = OwnChanges(pairing)
-    out: list[LayoutChange] = []
-    values = deque([_Node(old_row, new_row, short_name(pairing.old.base[old_row]), 0, "value", hidden=False)])
-    references: deque[_Node] = deque()
-    seen: set[tuple[int, int]] = set()
-    while values or references:
-        node = values.popleft() if values else references.popleft()
-        if (node.old, node.new) in seen or node.steps > MAX_PATH:
-            continue
-        seen.add((node.old, node.new))
-        if _unlike(pairing, node):
-            out += [_placed(change, node) for change in own.of(node.old, node.new)]
-        for child in _children(pairing, node):
-            if child.via == "value" and (by_reference or pairing.touched[child.old]):
-                values.append(child)
-            elif child.via == "reference" and by_reference:
-                references.append(child)
-    return tuple(out)
+    def __init__(self, pairing: Pairing) -> None:
+        self.pairing = pairing
+        self._own = OwnChanges(pairing)
+        self._left = MAX_VISITS
+
+    def changes(self, old_row: int, new_row: int, *, by_reference: bool) -> tuple[LayoutChange, ...]:
+        """All changes that the type at `old_row` of OLD, and `new_row` of NEW, reaches, its own first.
+
+        Args:
+            old_row: the type in OLD.
+            new_row: the type in NEW.
+            by_reference: also go through pointers, slices, maps, channels, functions and interfaces.
+
+        Raises:
+            MalformedTable: the types nest into one another more than those of any program.
+        """
+        pairing = self.pairing
+        out: list[LayoutChange] = []
+        values = deque([_Node(old_row, new_row, short_name(pairing.old.base[old_row]), "value", hidden=False)])
+        references: deque[_Node] = deque()
+        seen: set[tuple[int, int]] = set()
+        while values or references:
+            node = values.popleft() if values else references.popleft()
+            if (node.old, node.new) in seen:
+                continue
+            seen.add((node.old, node.new))
+            self._left -= 1
+            if self._left < 0:
+                raise MalformedTable("the types nest into one another without end", subject=pairing.new.path)
+            if _unlike(pairing, node):
+                out += [_placed(change, node) for change in self._own.of(node.old, node.new)]
+            for child in _children(pairing, node):
+                if child.via == "value" and (by_reference or pairing.touched[child.old]):
+                    values.append(child)
+                elif child.via == "reference" and by_reference:
+                    references.append(child)
+        return tuple(out)
 
 
 def _unlike(pairing: Pairing, node: _Node) -> bool:
@@ -81,7 +96,7 @@ def _children(pairing: Pairing, node: _Node) -> list[_Node]:
             continue
         holds = kind in {tl.STRUCT, tl.ARRAY} and not tl.REFERS[old.kind[a]]
         via: Via = node.via if holds else "reference"
-        out.append(_Node(a, b, node.path + step, node.steps + 1, via, node.hidden or hidden))
+        out.append(_Node(a, b, _bounded(node.path + step), via, node.hidden or hidden))
     return out
 
 
@@ -104,6 +119,10 @@ def _steps(old: TypeTable, new: TypeTable, node: _Node, kind: int) -> Iterator[t
     else:
         yield "" if kind == tl.POINTER else "[]", int(old.elem[node.old]), int(new.elem[node.new]), False
         yield "[key]", int(old.key[node.old]), int(new.key[node.new]), False
+
+
+def _bounded(path: str) -> str:
+    return path if len(path) <= MAX_PATH else f"{path[: MAX_PATH // 2]}…{path[-MAX_PATH // 3 :]}"
 
 
 def short_name(name: str) -> str:

@@ -14,6 +14,7 @@ import pytest
 from probes.binary import load
 from probes.binary import types_layouts as tl
 from probes.binary.types_canonical import GROWTH
+from probes.binary.types_read import read_types
 from probes.drift.layout import layout_drift, reached
 from probes.errors import MalformedTable
 from tests.binary import tools
@@ -276,3 +277,26 @@ def test_chance_damage(name: str, make: Callable[[random.Random, TypeTable, str]
             _use(table, whole)
         assert time.perf_counter() - began < SECONDS
     assert ends["table"] > 0
+
+
+def test_an_unknown_release_with_a_problem_is_refused(tmp_path: Path) -> None:
+    name = "go1.27-amd64-exe"
+    whole = _whole(name)
+    at = int(whole.address[_row(whole, tl.POINTER)])
+    facts = load(str(tools.damaged(tmp_path, name, (tools.place(name, at + 48), _q(0)))))
+    assert facts.module is not None
+    assert read_types(facts.image, facts.module, 27).problems
+    for minor in (28, None):
+        with pytest.raises(MalformedTable, match="unknown Go release"):
+            read_types(facts.image, facts.module, minor)
+    whole_facts = tools.facts(name)
+    assert whole_facts.module is not None
+    assert len(read_types(whole_facts.image, whole_facts.module, 28)) == len(whole)
+
+
+def test_a_walk_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = _whole("go1.27-amd64-exe")
+    drift = layout_drift(whole, whole)
+    monkeypatch.setattr("probes.drift.layout_reach.MAX_VISITS", 3)
+    with pytest.raises(MalformedTable, match="without end"):
+        reached(drift, "example.com/fixture/internal/kinds.Node")
