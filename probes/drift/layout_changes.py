@@ -21,6 +21,8 @@ ENCODERS = frozenset(
 """Methods that encoding/gob, encoding/json and protobuf call instead of looking at fields."""
 
 
+UNSENT = frozenset({tl.CHAN, tl.FUNC})
+"""Kinds that no codec writes."""
 _Rows = tuple[int, int]
 """A row of OLD and one of NEW."""
 
@@ -56,7 +58,7 @@ class OwnChanges:
             name="",
             path="",
             via="value",
-            hidden=False,
+            hidden=int(self.pairing.old.kind[old_row]) in UNSENT,
             old=_side(self.pairing.old, old_row),
             new=_side(self.pairing.new, new_row),
             detail=detail,
@@ -199,7 +201,8 @@ def keyed_fields(table: TypeTable, row: int) -> dict[tuple[str, int], Field]:
 def _side(table: TypeTable, row: int, offset: int = -1, tag: str = "") -> FieldSide:
     if row < 0:
         return FieldSide("?", "", 0, offset, tag)
-    return FieldSide(table.name(row), table.kind_name(row), int(table.size[row]), offset, tag, encoders(table, row))
+    size, length = int(table.size[row]), int(table.length[row])
+    return FieldSide(table.name(row), table.kind_name(row), size, offset, tag, encoders(table, row), length)
 
 
 def _member_side(table: TypeTable, member: Field | Method | None) -> FieldSide | None:

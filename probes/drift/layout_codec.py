@@ -88,7 +88,7 @@ def _skipped(change: LayoutChange, codec: Codec) -> bool:
     sides = [side for side in (change.old, change.new) if side is not None]
     if codec == "protobuf" and change.name.startswith("XXX_"):
         return True
-    if codec == "json":
+    if codec == "json" and change.name:
         return all(_json(change.name, side.tag)[0] == "" for side in sides)
     return bool(change.name) and all(side.kind in _UNSENT for side in sides)
 
@@ -108,20 +108,26 @@ def _removed(change: LayoutChange, codec: Codec, came: dict[tuple[str, str], Lay
 def _retyped(change: LayoutChange, codec: Codec) -> str:
     if change.old is None or change.new is None:
         return change.detail
-    if change.of == "length" and codec == "json" and "→" in change.detail:
-        return ""
-    return _values(change.old, change.new, codec) and f"{change.detail}: {_values(change.old, change.new, codec)}"
+    if change.of == "length":
+        shorter = change.new.length < change.old.length
+        if codec == "json":
+            return f"{change.detail}: the last elements are lost" if shorter else ""
+        return f"{change.detail}: an array is only read into one of the same length"
+    reason = _kinds(change.old, change.new) if change.of == "kind" else _values(change.old, change.new, codec)
+    return reason and f"{change.detail}: {reason}"
 
 
 def _values(old: FieldSide, new: FieldSide, codec: Codec) -> str:
     """Why values of one type do not read back as the other, "" when they do."""
-    own = _OWN[codec].intersection((*old.encoders, *new.encoders))
-    if own and old.type.lstrip("*") != new.type.lstrip("*"):
-        return f"one of the types encodes itself ({min(own)})"
     if codec == "protobuf" and _protobuf(old.tag)[1] != _protobuf(new.tag)[1]:
         return "another wire type"
     if old.type.lstrip("*") == new.type.lstrip("*"):
         return ""  # these codecs write what a pointer leads to
+    own = _OWN[codec].intersection((*old.encoders, *new.encoders))
+    return f"one of the types encodes itself ({min(own)})" if own else _kinds(old, new)
+
+
+def _kinds(old: FieldSide, new: FieldSide) -> str:
     if old.kind in _WIDTH and new.kind in _WIDTH and _class(old.kind) == _class(new.kind):
         return "" if _WIDTH[old.kind] <= _WIDTH[new.kind] else "large values no longer fit"
     return f"a {old.kind or 'value'} is not read as a {new.kind or 'value'} of another type"

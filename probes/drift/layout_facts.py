@@ -42,7 +42,7 @@ class FieldSide:
     """A field, method or type as one side has it.
 
     `type` is a full name, `kind` as reflect spells it ("" unknown); `offset` -1 where there is none; sizes in bytes.
-    `encoders`: methods of that type, or of a pointer to it, by which it encodes itself.
+    `encoders`: methods of that type, or of a pointer to it, by which it encodes itself. `length`: of an array.
     """
 
     type: str
@@ -51,6 +51,7 @@ class FieldSide:
     offset: int
     tag: str = ""
     encoders: tuple[str, ...] = ()
+    length: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,8 @@ class LayoutChange:
     `signature`; of an interface `method-added`, `method-removed`, `method-changed`.
     `owner`: full name of the type that holds the change. `name`: the field or method, "" for the type itself.
     `path`: the way there from the type that was asked about, such as `Order.Customer.Address.Zip`; `via` says whether it
-    goes through values only. `hidden`: it goes through a field that is neither exported nor embedded.
+    goes through values only. `hidden`: no codec looks there, as the way goes through a field that
+    is neither exported nor embedded, a channel, a function or a method.
     `owner_encoders`: methods by which the owner encodes itself.
     """
 

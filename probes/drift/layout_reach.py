@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from probes.binary import types_layouts as tl
 from probes.binary.types import TypeTable
-from probes.drift.layout_changes import OwnChanges, keyed_fields, visible
+from probes.drift.layout_changes import UNSENT, OwnChanges, keyed_fields, visible
 from probes.drift.layout_facts import LayoutChange, Via
 from probes.drift.layout_side import Pairing
 from probes.errors import MalformedTable
@@ -96,7 +96,8 @@ def _children(pairing: Pairing, node: _Node) -> list[_Node]:
             continue
         holds = kind in {tl.STRUCT, tl.ARRAY} and not tl.REFERS[old.kind[a]]
         via: Via = node.via if holds else "reference"
-        out.append(_Node(a, b, _bounded(node.path + step), via, node.hidden or hidden))
+        unsent = hidden or kind in UNSENT or kind == tl.INTERFACE
+        out.append(_Node(a, b, _bounded(node.path + step), via, node.hidden or unsent))
     return out
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from probes.binary import load
 from probes.drift.layout import layout_drift, reached
+from probes.drift.layout_codec import CODECS, broken
 from tests import matrix
 from tests.drift.layout_edits import EDITS
 from tests.drift.layout_pairs import CONFIGS, STATE, Config, Edit, build, drift, short, summary
@@ -111,3 +112,31 @@ def _types(name: str) -> TypeTable:
     types = load(str(matrix.unpack(name))).types
     assert types is not None
     return types.read()
+
+
+# Per edit, a type, and which codecs do not survive what it reaches.
+BREAKS = (
+    ("nothing", "Order", ""),
+    ("appended", "Depot", "memory"),
+    ("inserted", "Line", "memory"),
+    ("reordered", "Line", "memory"),
+    ("removed", "Order", "memory gob json protobuf"),
+    ("renamed-field", "Address", "memory gob json protobuf"),
+    ("retyped", "Order", "memory gob json protobuf"),
+    ("tag", "Customer", "memory json"),
+    ("embedded", "Customer", "memory json"),
+    ("kind", "ID", "memory gob json protobuf"),
+    ("key", "Index", "memory gob json protobuf"),
+    ("elem", "Feed", "memory"),
+    ("length", "Block", "memory gob protobuf"),
+    ("signature", "Visit", "memory"),
+    ("method-changed", "Order", "memory"),
+    ("unexported", "Order", "memory"),
+)
+
+
+@pytest.mark.parametrize(("edit", "name", "codecs"), BREAKS)
+def test_which_codecs_break(edit: str, name: str, codecs: str, go_toolchain: Path, folder: Path) -> None:
+    changes = reached(_pair(go_toolchain, folder, edit), f"{STATE}{name}")
+    assert changes is not None
+    assert [codec for codec in CODECS if broken(changes, codec)] == codecs.split()
