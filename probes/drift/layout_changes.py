@@ -50,6 +50,20 @@ class OwnChanges:
         out += self._properties(old_row, new_row)
         return out
 
+    def encoding(self, old_row: int, new_row: int) -> list[LayoutChange]:
+        """Whether the type began or ceased to encode itself, as far as both files tell."""
+        old, new = self.pairing.old, self.pairing.new
+        both = int(old.pointer[old_row]) >= 0 and int(new.pointer[new_row]) >= 0
+        was, now = (set(encoders(t, r, pointer=both)) for t, r in ((old, old_row), (new, new_row)))
+        if was == now:
+            return []
+        text = " and ".join(
+            f"{word} {', '.join(sorted(names))}"
+            for word, names in (("lost", was - now), ("gained", now - was))
+            if names
+        )
+        return [self._self(old_row, new_row, "encoders", "breaking", f"{old.name(old_row)} {text}")]
+
     def _self(self, old_row: int, new_row: int, of: ChangeOf, effect: Effect, detail: str) -> LayoutChange:
         return LayoutChange(
             of=of,
@@ -217,10 +231,10 @@ def _member_side(table: TypeTable, member: Field | Method | None) -> FieldSide |
             assert_never(member)
 
 
-def encoders(table: TypeTable, row: int) -> tuple[str, ...]:
-    """Methods of the type, or of a pointer to it, by which it encodes itself; sorted."""
+def encoders(table: TypeTable, row: int, *, pointer: bool = True) -> tuple[str, ...]:
+    """Methods of the type, or (`pointer`) of a pointer to it, by which it encodes itself; sorted."""
     found: set[str] = set()
-    for which in (row, int(table.pointer[row])):
+    for which in (row, int(table.pointer[row]) if pointer else -1):
         if which >= 0 and table.kind[which] != tl.INTERFACE:
             part = slice(int(table.methods.first[which]), int(table.methods.first[which + 1]))
             found |= ENCODERS & {table.names.text[i] for i in table.methods.name[part].tolist()}

@@ -39,7 +39,8 @@ def broken(changes: Iterable[LayoutChange], codec: Codec) -> tuple[Broken, ...]:
     """
     given = list(changes)
     if codec == "memory":
-        return tuple(Broken(change, f"{change.detail}: memory is read at the old offsets") for change in given)
+        shaped = [change for change in given if change.of != "encoders"]
+        return tuple(Broken(change, f"{change.detail}: memory is read at the old offsets") for change in shaped)
     came = {_place(c, c.new, codec): c for c in given if c.of == "added" and c.new is not None}
     found = ((change, _reason(change, codec, came)) for change in given)
     return tuple(Broken(change, reason) for change, reason in found if reason)
@@ -62,6 +63,8 @@ def _key(name: str, side: FieldSide, codec: Codec) -> str:
 def _reason(change: LayoutChange, codec: Codec, came: dict[tuple[str, str], LayoutChange]) -> str:
     """Why the change breaks the codec, "" when it does not."""
     own = _OWN[codec].intersection(change.owner_encoders)
+    if own and change.of == "encoders":
+        return f"{change.detail}: it writes, or reads, something else"
     if own:
         return f"{change.owner} encodes itself ({min(own)}): its layout does not tell what it writes"
     return "" if change.hidden or _skipped(change, codec) else _of_kind(change, codec, came)

@@ -29,6 +29,7 @@ ChangeOf = Literal[
     "method-added",
     "method-removed",
     "method-changed",
+    "encoders",
 ]
 Effect = Literal["append", "reorder", "breaking"]
 Via = Literal["value", "reference"]
@@ -61,7 +62,8 @@ class LayoutChange:
     `of`: of a field `added`, `removed`, `moved` (another offset, the order is the same), `reordered` (it changed places
     with other fields), `resized` (its type is the same and has another size), `retyped`, `tag`, `embedded`; of the type
     itself `size`, `align`, `pointers` (which words hold pointers), `kind`, `elem`, `key`, `length`, `direction`,
-    `signature`; of an interface `method-added`, `method-removed`, `method-changed`.
+    `signature`; of an interface `method-added`, `method-removed`, `method-changed`. `encoders`: the type
+    gained or lost a method by which it encodes itself; it is no change of the layout, and only found by `reached`.
     `owner`: full name of the type that holds the change. `name`: the field or method, "" for the type itself.
     `path`: the way there from the type that was asked about, such as `Order.Customer.Address.Zip`; `via` says whether it
     goes through values only. `hidden`: no codec looks there, as the way goes through a field that

@@ -66,6 +66,8 @@ class Walk:
                 raise MalformedTable("the types nest into one another without end", subject=pairing.new.path)
             if _unlike(pairing, node):
                 out += [_placed(change, node) for change in self._own.of(node.old, node.new)]
+            if by_reference:
+                out += [_placed(change, node) for change in self._own.encoding(node.old, node.new)]
             for child in _children(pairing, node):
                 if child.via == "value" and (by_reference or pairing.touched[child.old]):
                     values.append(child)

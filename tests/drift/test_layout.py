@@ -140,3 +140,16 @@ def test_which_codecs_break(edit: str, name: str, codecs: str, go_toolchain: Pat
     changes = reached(_pair(go_toolchain, folder, edit), f"{STATE}{name}")
     assert changes is not None
     assert [codec for codec in CODECS if broken(changes, codec)] == codecs.split()
+
+
+def test_a_type_that_begins_to_encode_itself(go_toolchain: Path, folder: Path) -> None:
+    code = "func (l *Line) MarshalJSON() ([]byte, error) { return nil, nil }\n\n// Order is the root.\n"
+    edit = Edit("encoder", (("// Order is the root.\n", code),))
+    result = drift(build(go_toolchain, folder, CONFIGS[0], None), build(go_toolchain, folder, CONFIGS[0], edit))
+    assert result.changed == ()
+    found = reached(result, f"{STATE}Order")
+    assert found is not None
+    assert [(c.of, c.path, c.detail) for c in found] == [
+        ("encoders", "Order.Lines[]", f"{STATE}Line gained MarshalJSON")
+    ]
+    assert [codec for codec in CODECS if broken(found, codec)] == ["json"]
