@@ -83,6 +83,7 @@ def _compare(old: str, new: str, mutant: str) -> tuple[str, str]:
         result = engine.check(old, new, Policy())
         json.render(result)
         _walk(mutant)
+        _walk_types(old, new)
     except ProbeError as exc:
         text = str(exc)
         bad = "\n" in text or not exc.what or not exc.subject
@@ -113,6 +114,23 @@ def _walk(path: str) -> None:
             table.file(index)
             table.start(index)
             inline_tree(table, index)
+
+
+def _walk_types(old: str, new: str) -> None:
+    """Ask for the types of both, and for what differs between them."""
+    from probes.binary import load  # noqa: PLC0415
+    from probes.drift.layout import layout_drift, reached  # noqa: PLC0415
+    from probes.errors import MalformedTable  # noqa: PLC0415
+
+    with contextlib.suppress(MalformedTable):
+        sides = [types.read() for types in (load(path).types for path in (old, new)) if types is not None]
+        for table in sides:
+            for row in range(0, len(table), max(len(table) // 40, 1)):
+                table.info(row)
+        if len(sides) == 2:
+            drift = layout_drift(*sides)
+            for row in range(0, len(sides[0]), max(len(sides[0]) // 10, 1)):
+                reached(drift, sides[0].full_names[row])
 
 
 def _peak(*, reset: bool = False) -> int:

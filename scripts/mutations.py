@@ -101,6 +101,12 @@ class Places:
 
 _EHDR = ((16, 2), (18, 2), (24, 8), (32, 8), (40, 8), (52, 2), (54, 2), (56, 2), (58, 2), (60, 2), (62, 2))
 _PHDR = ((0, 4), (4, 4), (8, 8), (16, 8), (32, 8), (40, 8), (48, 8))
+_DESCRIPTOR = (
+    *((at, 8) for at in (0, 8, 48, 56, 64, 80, 88)),
+    *((at, 4) for at in (40, 44, 56, 80, 88)),
+    *((at, 1) for at in (20, 21, 23, 48, 50)),
+)
+"""Offset and width of what descriptors of the various kinds hold, see probes/binary/types_layouts.py."""
 _SHDR = ((0, 4), (4, 4), (8, 8), (16, 8), (24, 8), (32, 8), (40, 4), (44, 4), (56, 8))
 
 
@@ -148,6 +154,11 @@ def _go_places(facts: BinaryFacts, out: Places) -> None:
         tags = dynamic_tags(image)
         if tags.get(tag) and tags.get(size):
             weighted.append((image.offset(tags[tag], tags[size]), tags[size]))
+    if facts.types is not None:
+        weighted.append((image.offset(module.types, module.etypes - module.types), module.etypes - module.types))
+        for address in facts.types.read().address[::5].tolist():
+            at = image.offset(address, 96)
+            out.fields += [(at + place, width) for place, width in _DESCRIPTOR]
     out.regions += weighted * 3
     for row in range(0, len(table), 7):
         at = records + int(table.funcoff[row])

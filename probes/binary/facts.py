@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from probes.binary.functable import FuncTable
     from probes.binary.image import Image
     from probes.binary.moduledata import ModuleData
+    from probes.binary.ondemand import TypesOnDemand
     from probes.binary.symbols import SymbolTable
 
 
@@ -131,6 +132,7 @@ class BinaryFacts:
     `cgo`: whether runtime/cgo is linked in, from the function table, else from the build settings; None when neither tells.
     `initialisers` are the package initialisation functions in the order in which the runtime calls them, None when
     the order cannot be read (Go before 1.21, stripped).
+    `types` reads the type descriptors when it is asked to, None without module data.
     `fips` is the state of the FIPS 140 module: `off`, `on`, `broken` (its sum does not hold), None when not linked in.
     """
 
@@ -157,3 +159,4 @@ class BinaryFacts:
     module: ModuleData | None = field(repr=False, compare=False)
     image: Image = field(repr=False, compare=False)
     symtab: SymbolTable | None = field(repr=False, compare=False, default=None)
+    types: TypesOnDemand | None = field(repr=False, compare=False, default=None)

@@ -15,6 +15,7 @@ from probes.binary.image import Image
 from probes.binary.inittasks import read_initialisers
 from probes.binary.moduledata import ModuleData, find_module, old_table
 from probes.binary.native import read_build_ids, read_interpreter, read_native
+from probes.binary.ondemand import TypesOnDemand
 from probes.binary.relocs import apply_relocations, dynamic_symbols
 from probes.binary.source import Source, read_source
 from probes.binary.symbols import SymbolTable, read_symbols
@@ -78,6 +79,7 @@ def load(path: str, source: Source | None = None, *, examine: bool = True) -> Bi
         module=module,
         image=image,
         symtab=symtab,
+        types=TypesOnDemand(image, module, minor) if module is not None else None,
     )
 
 

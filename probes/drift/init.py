@@ -12,7 +12,7 @@ def init_drift(old: tuple[str, ...], new: tuple[str, ...]) -> InitDrift:
     ours, theirs = set(old), set(new)
     common_old = [n for n in dict.fromkeys(old) if n in theirs]
     rank = {n: i for i, n in enumerate(dict.fromkeys(n for n in new if n in ours))}
-    stable = _longest_rise([rank[n] for n in common_old])
+    stable = longest_rise([rank[n] for n in common_old])
     return InitDrift(
         old=len(old),
         new=len(new),
@@ -22,7 +22,7 @@ def init_drift(old: tuple[str, ...], new: tuple[str, ...]) -> InitDrift:
     )
 
 
-def _longest_rise(values: list[int]) -> set[int]:
+def longest_rise(values: list[int]) -> set[int]:
     """A longest increasing subsequence of distinct numbers (patience sorting)."""
     tails: list[int] = []
     where: dict[int, int] = {}

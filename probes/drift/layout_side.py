@@ -1,0 +1,124 @@
+"""Pair the types of two tables, and find those that are not alike: whole columns at a time."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from probes.binary import types_layouts as tl
+from probes.binary.image import I64
+from probes.binary.types import Bools, TypeTable
+from probes.drift.layout_screen import differing
+
+
+class Pairing:
+    """Which type of OLD is which of NEW.
+
+    `identity_old`, `identity_new`: shape (rows,), equal numbers for one type: named types by `partner`, others by their
+    full name. `partner`: the row of NEW for each row of OLD, -1 without; of unnamed types with several rows, one.
+    `differs`: rows of OLD whose own description is not that of their partner, whatever is behind the types they name.
+    """
+
+    def __init__(self, old: TypeTable, new: TypeTable) -> None:
+        self.old, self.new = old, new
+        self.partner = _partners(old, new)
+        self.identity_old, self.identity_new = self._identities()
+
+    def _identities(self) -> tuple[I64, I64]:
+        ids: dict[str, int] = {}
+        known = [ids.setdefault(name, len(ids)) for name in self.old.base]
+        theirs = [ids.setdefault(name, len(ids)) for name in self.new.base]
+        mine = np.array([*known, -1], dtype=np.int64)
+        other = np.array([*theirs, -1], dtype=np.int64)
+        rows = np.flatnonzero(self.old.named)
+        mine[rows] = len(ids) + rows
+        paired = self.partner[rows] >= 0
+        new_rows = np.flatnonzero(self.new.named)
+        other[new_rows] = len(ids) + len(self.old) + new_rows
+        other[self.partner[rows[paired]]] = len(ids) + rows[paired]
+        return mine, other  # the last element answers for row -1
+
+    @cached_property
+    def differs(self) -> Bools:
+        """Rows of OLD whose own description is another in NEW."""
+        return differing(self)
+
+    @cached_property
+    def touched(self) -> Bools:
+        """Rows of OLD that differ, or hold something that does by value (fields, elements of arrays)."""
+        out = self.differs.copy()
+        table = self.old
+        arrays = np.flatnonzero((table.kind == tl.ARRAY) & (table.elem >= 0))
+        parent = np.concatenate((table.fields.owner, arrays))
+        child = np.concatenate((table.fields.type.astype(np.int64), table.elem[arrays].astype(np.int64)))
+        held = (child >= 0) & ~tl.REFERS[table.kind[child]]
+        parent, child = parent[held], child[held]
+        while True:
+            more = parent[out[child] & ~out[parent]]
+            if not len(more):
+                return out
+            out[more] = True
+
+
+def _partners(old: TypeTable, new: TypeTable) -> I64:
+    """Pair by full name.
+
+    Named types that share their name with others (local to functions) go by what they are made of, then by hash, kind
+    and order. The hash of a local type counts those declared before it, so it comes second.
+    """
+    rows = new.rows_by_name
+    partner = np.array([rows.get(name, -1) for name in old.full_names], dtype=np.int64)
+    shared_old, shared_new = _shared(old), _shared(new)
+    names = {old.base[row] for row in shared_old} | {new.base[row] for row in shared_new}
+    if not names:
+        return partner
+    left = _of_names(old, names)
+    free = _of_names(new, names)
+    partner[left] = -1
+    for look in (_structure, _hash, _kind, _nothing):
+        places: dict[tuple[str, object], list[int]] = {}
+        for row in reversed(free):
+            places.setdefault((new.base[row], look(new, row)), []).append(row)
+        for row in left:
+            found = places.get((old.base[row], look(old, row)))
+            if found:
+                partner[row] = found.pop()
+        left = [row for row in left if partner[row] < 0]
+        free = sorted(row for rest in places.values() for row in rest)
+    return partner
+
+
+def _shared(table: TypeTable) -> list[int]:
+    """Rows of named types whose name other types have too."""
+    named = table.named.tolist()
+    return [row for row, (a, b) in enumerate(zip(table.base, table.full_names, strict=True)) if a != b and named[row]]
+
+
+def _of_names(table: TypeTable, names: set[str]) -> list[int]:
+    return [row for row in np.flatnonzero(table.named).tolist() if table.base[row] in names]
+
+
+def _structure(table: TypeTable, row: int) -> object:
+    """What a type is made of, in words that are the same on both sides."""
+    fields, names = table.fields, table.names
+    part = range(int(fields.first[row]), int(fields.first[row + 1]))
+    made = tuple((names.text[int(fields.name[i])], _base(table, int(fields.type[i]))) for i in part)
+    pieces = (_base(table, int(table.elem[row])), _base(table, int(table.key[row])), int(table.length[row]))
+    return int(table.kind[row]), int(table.size[row]), pieces, made
+
+
+def _base(table: TypeTable, row: int) -> str:
+    return table.base[row] if row >= 0 else ""
+
+
+def _hash(table: TypeTable, row: int) -> object:
+    return int(table.hash[row])
+
+
+def _kind(table: TypeTable, row: int) -> object:
+    return int(table.kind[row])
+
+
+def _nothing(_: TypeTable, __: int) -> object:
+    return None

@@ -1,0 +1,253 @@
+"""Edits of `testdata/programs/layouts`, each with the changes that have to be reported for it."""
+
+from __future__ import annotations
+
+from tests.drift.layout_pairs import Edit
+
+EDITS = (
+    Edit(
+        name="type-renamed",
+        replace=(("type ID int32", "type Number int32"), ("return ID(n)", "return Number(n)")),
+        changed={},
+        added=("Number",),
+        removed=("ID",),
+    ),
+    Edit(name="nothing", replace=(), changed={}),
+    Edit(
+        name="appended",
+        replace=(("\tOpen  bool\n", "\tOpen  bool\n\tSince int64\n"),),
+        changed={"Depot": ["append", "added Depot.Since", "size Depot"]},
+    ),
+    Edit(
+        name="appended-in-the-hole",
+        replace=(("\tOpen  bool\n", "\tOpen  bool\n\tOld   bool\n"),),
+        changed={"Depot": ["append", "added Depot.Old"]},
+    ),
+    Edit(
+        name="inserted",
+        replace=(("\tCount int32\n", "\tCount int32\n\tUnit  string\n"),),
+        changed={
+            "Block": [
+                "append",
+                "size Block",
+                "pointers Block",
+                "moved Block[].Price",
+                "added Block[].Unit",
+                "size Block[]",
+                "pointers Block[]",
+            ],
+            "Line": ["append", "moved Line.Price", "added Line.Unit", "size Line", "pointers Line"],
+        },
+    ),
+    Edit(
+        name="removed",
+        replace=(("\tCity   string\n", ""),),
+        changed={
+            "Address": ["breaking", "removed Address.City", "size Address", "pointers Address"],
+            "Customer": [
+                "breaking",
+                "resized Customer.Address",
+                "size Customer",
+                "pointers Customer",
+                "removed Customer.Address.City",
+                "size Customer.Address",
+                "pointers Customer.Address",
+            ],
+            "Order": [
+                "breaking",
+                "resized Order.Customer",
+                "moved Order.Lines",
+                "moved Order.Parent",
+                "moved Order.Pay",
+                "moved Order.private",
+                "size Order",
+                "pointers Order",
+                "resized Order.Customer.Address",
+                "size Order.Customer",
+                "pointers Order.Customer",
+                "removed Order.Customer.Address.City",
+                "size Order.Customer.Address",
+                "pointers Order.Customer.Address",
+            ],
+        },
+    ),
+    Edit(
+        name="renamed-field",
+        replace=(("\tCity   string\n", "\tTown   string\n"),),
+        changed={
+            "Address": ["breaking", "removed Address.City", "added Address.Town"],
+            "Customer": ["breaking", "removed Customer.Address.City", "added Customer.Address.Town"],
+            "Order": ["breaking", "removed Order.Customer.Address.City", "added Order.Customer.Address.Town"],
+        },
+    ),
+    Edit(
+        name="reordered",
+        replace=(("\tSku   string\n\tCount int32\n", "\tCount int32\n\tSku   string\n"),),
+        changed={
+            "Block": ["reorder", "pointers Block", "reordered Block[].Sku", "moved Block[].Count", "pointers Block[]"],
+            "Line": ["reorder", "reordered Line.Sku", "moved Line.Count", "pointers Line"],
+        },
+    ),
+    Edit(
+        name="moved",
+        replace=(('\tZip    int32  `json:"zip"`\n', '\t_      [8]byte\n\tZip    int32  `json:"zip"`\n'),),
+        changed={
+            "Address": [
+                "append",
+                "moved Address.Zip",
+                "moved Address.City",
+                "added Address._",
+                "size Address",
+                "pointers Address",
+            ],
+            "Customer": [
+                "append",
+                "resized Customer.Address",
+                "size Customer",
+                "pointers Customer",
+                "moved Customer.Address.Zip",
+                "moved Customer.Address.City",
+                "added Customer.Address._",
+                "size Customer.Address",
+                "pointers Customer.Address",
+            ],
+            "Order": [
+                "append",
+                "resized Order.Customer",
+                "moved Order.Lines",
+                "moved Order.Parent",
+                "moved Order.Pay",
+                "moved Order.private",
+                "size Order",
+                "pointers Order",
+                "resized Order.Customer.Address",
+                "size Order.Customer",
+                "pointers Order.Customer",
+                "moved Order.Customer.Address.Zip",
+                "moved Order.Customer.Address.City",
+                "added Order.Customer.Address._",
+                "size Order.Customer.Address",
+                "pointers Order.Customer.Address",
+            ],
+        },
+    ),
+    Edit(
+        name="retyped",
+        replace=(("\tPrice int64", "\tPrice float64"),),
+        changed={"Block": ["breaking", "retyped Block[].Price"], "Line": ["breaking", "retyped Line.Price"]},
+    ),
+    Edit(
+        name="nested",
+        replace=(("\tZip    int32 ", "\tZip    string "),),
+        changed={
+            "Address": ["breaking", "retyped Address.Zip", "moved Address.City", "size Address", "pointers Address"],
+            "Customer": [
+                "breaking",
+                "resized Customer.Address",
+                "size Customer",
+                "pointers Customer",
+                "retyped Customer.Address.Zip",
+                "moved Customer.Address.City",
+                "size Customer.Address",
+                "pointers Customer.Address",
+            ],
+            "Order": [
+                "breaking",
+                "resized Order.Customer",
+                "moved Order.Lines",
+                "moved Order.Parent",
+                "moved Order.Pay",
+                "moved Order.private",
+                "size Order",
+                "pointers Order",
+                "resized Order.Customer.Address",
+                "size Order.Customer",
+                "pointers Order.Customer",
+                "retyped Order.Customer.Address.Zip",
+                "moved Order.Customer.Address.City",
+                "size Order.Customer.Address",
+                "pointers Order.Customer.Address",
+            ],
+        },
+    ),
+    Edit(
+        name="tag",
+        replace=(('`json:"zip"`', '`json:"postcode"`'),),
+        changed={
+            "Address": ["breaking", "tag Address.Zip"],
+            "Customer": ["breaking", "tag Customer.Address.Zip"],
+            "Order": ["breaking", "tag Order.Customer.Address.Zip"],
+        },
+    ),
+    Edit(
+        name="embedded",
+        replace=(("\tAddress Address\n", "\tAddress\n"),),
+        changed={
+            "Customer": ["breaking", "embedded Customer.Address"],
+            "Order": ["breaking", "embedded Order.Customer.Address"],
+        },
+    ),
+    Edit(
+        name="pointer-map",
+        replace=(("\tCount int32\n\tPrice int64\n", "\tCount int32\n\tPrice *byte\n"),),
+        changed={
+            "Block": ["breaking", "pointers Block", "retyped Block[].Price", "pointers Block[]"],
+            "Line": ["breaking", "retyped Line.Price", "pointers Line"],
+        },
+    ),
+    Edit(name="key", replace=(("map[string]Line", "map[ID]Line"),), changed={"Index": ["breaking", "key Index"]}),
+    Edit(name="elem", replace=(("chan Line", "chan Address"),), changed={"Feed": ["breaking", "elem Feed"]}),
+    Edit(
+        name="direction",
+        replace=(("Feed chan Line", "Feed <-chan Line"),),
+        changed={"Feed": ["breaking", "direction Feed"]},
+    ),
+    Edit(
+        name="length",
+        replace=(("[2]Line", "[3]Line"),),
+        changed={"Block": ["breaking", "length Block", "size Block", "pointers Block"]},
+    ),
+    Edit(
+        name="signature",
+        replace=(("func(Line, int) bool", "func(Line, ...int) bool"),),
+        changed={"Visit": ["breaking", "signature Visit"]},
+    ),
+    Edit(name="kind", replace=(("type ID int32", "type ID uint32"),), changed={"ID": ["breaking", "kind ID"]}),
+    Edit(
+        name="method-added",
+        replace=(("\tRefund(amount int64) error\n", "\tRefund(amount int64) error\n\tVoid()\n"),),
+        changed={"Payer": ["breaking", "method-added Payer.Void"]},
+    ),
+    Edit(
+        name="method-removed",
+        replace=(("\tRefund(amount int64) error\n", ""),),
+        changed={"Payer": ["breaking", "method-removed Payer.Refund"]},
+    ),
+    Edit(
+        name="method-changed",
+        replace=(("\tRefund(amount int64) error\n", "\tRefund(amount int32) error\n"),),
+        changed={"Payer": ["breaking", "method-changed Payer.Refund"]},
+    ),
+    Edit(
+        name="unexported",
+        replace=(("\tprivate  int8\n", "\tprivate  int16\n"), ("Use() int8", "Use() int16")),
+        changed={"Order": ["breaking", "retyped Order.private"]},
+    ),
+    Edit(
+        name="local",
+        replace=(("type local struct{ B string }", "type local struct{ B, C string }"),),
+        changed={"local#": ["append", "added local.C", "size local", "pointers local"]},
+    ),
+    Edit(
+        name="another-local",
+        replace=(
+            (
+                "// Second returns another type of that name.\n",
+                "// Third returns one more.\nfunc Third() any {\n\ttype local struct{ Z [3]int }\n\treturn &local{}\n}\n\n// Second returns another type of that name.\n",
+            ),
+            ("{ B string }\n\treturn &local{}", "{ B string }\n\treturn []any{&local{}, Third()}"),
+        ),
+        changed={},
+        added=("local#",),
+    ),
+)
