@@ -7,6 +7,7 @@ wall time and the largest resident set of each.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import statistics
 import subprocess
@@ -49,7 +50,11 @@ class Command:
         """Run it once and keep wall time and peak resident set."""
         program = shutil.which(self.argv[0]) or self.argv[0]
         launcher = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launch.py"))]
-        done = subprocess.run([*launcher, program, *self.argv[1:]], capture_output=True, text=True, check=False)
+        # Compiled modules are kept, as they are wherever the tool is installed; the first run writes them.
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        done = subprocess.run(
+            [*launcher, program, *self.argv[1:]], capture_output=True, text=True, check=False, env=environment
+        )
         *said, measured = done.stderr.strip().splitlines() or [""]
         if done.returncode:
             self.failure = measured[:120]

@@ -5,6 +5,7 @@ A row is a type; rows are sorted by the address of the descriptor. -1 stands for
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import field
 from functools import cached_property
 
@@ -124,7 +125,7 @@ class TypeInfo:
     methods: tuple[Method, ...]
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class TypeTable:
     """All types of one file; the columns have the shape (rows,).
 

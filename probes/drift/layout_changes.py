@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import assert_never
 
 import numpy as np
@@ -14,6 +14,7 @@ from probes.drift.init import longest_rise
 from probes.drift.layout_facts import ChangeOf, Effect, FieldSide, LayoutChange
 from probes.drift.layout_screen import masks_differ
 from probes.drift.layout_side import Pairing
+from probes.records import dataclass
 
 ENCODERS = frozenset(
     f"{verb}{what}" for verb in ("Marshal", "Unmarshal") for what in ("", "Binary", "Text", "JSON")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
 
 from probes.drift.layout_facts import FieldSide, LayoutChange
+from probes.records import dataclass
 
 Codec = Literal["memory", "gob", "json", "protobuf"]
 CODECS: tuple[Codec, ...] = ("memory", "gob", "json", "protobuf")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Literal
+
+from probes.records import dataclass
 
 if TYPE_CHECKING:
     from probes.drift.layout_side import Pairing
