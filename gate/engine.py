@@ -122,10 +122,12 @@ def check(  # noqa: PLR0913 - keywords, one a fact
     compared = time.perf_counter()
     from gate.evidence import Bundle
     from gate.report.build import build_report
+    from gate.type_evidence import TypeEvidence
 
     now = moment()
     bundle = Bundle.gather(old, new, drift, policy, target or read_target)
     judgement = run_rules(bundle, policy, today=now.date(), baseline=baseline)
+    types = bundle.get((TypeEvidence, "types"))
     judged = time.perf_counter()
     marks = {"read": read - started, "compare": compared - read, "judge": judged - compared, "total": judged - started}
     return build_report(
@@ -134,6 +136,7 @@ def check(  # noqa: PLR0913 - keywords, one a fact
         new,
         drift,
         judgement,
+        types=types if isinstance(types, TypeEvidence) else None,
         created_at=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         timings_ms={name: round(seconds * 1000, 1) for name, seconds in marks.items()},
     )
@@ -176,7 +179,9 @@ def required(policy: Policy, evidence: Iterable[EvidenceState]) -> tuple[str, ..
     """The evidence without which nothing passes: what the policy names, and what the update cannot do without."""
     names = [*policy.require]
     if policy.mode is Mode.HOTFIX:
-        names.append("init")  # a hotfix must not change initialisers: without knowing them, that cannot be said
+        names += ["init", "types"]  # a hotfix must change neither: without knowing them, that cannot be said
+    if policy.contract.types:
+        names.append("types")
     # The loader reads these tables before anything of NEW runs: damaged ones are no ordinary gap.
     names += [state.name for state in evidence if state.name == "native" and state.status == "unreadable"]
     return tuple(dict.fromkeys(names))

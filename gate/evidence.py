@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from gate.model import EvidenceState, Mode
 from gate.policy import Policy
+from gate.type_evidence import TypeEvidence, type_evidence
 from gate.words import count
 from probes.binary.facts import BinaryFacts, BuildFacts, NativeFacts, TableHealth
 from probes.drift.facts import BuildDrift, Drift, FunctionDrift, InitDrift
-from probes.errors import ProbeError
+from probes.errors import MalformedTable, ProbeError
 from probes.host import TargetFacts
 from probes.records import dataclass
 
@@ -55,6 +56,7 @@ class Missing:
 OldBinary: TypeAlias = Annotated[BinaryFacts, Evidence("old")]
 NewBinary: TypeAlias = Annotated[BinaryFacts, Evidence("new")]
 Functions: TypeAlias = Annotated[FunctionDrift, Evidence("functions")]
+Types: TypeAlias = Annotated[TypeEvidence, Evidence("types")]
 Builds: TypeAlias = Annotated[BuildPair, Evidence("build")]
 BuildChanges: TypeAlias = Annotated[BuildDrift, Evidence("build")]
 Initialisers: TypeAlias = Annotated[InitDrift, Evidence("init")]
@@ -88,6 +90,7 @@ class Bundle:
                 (BinaryFacts, "old"): lambda: old,
                 (BinaryFacts, "new"): lambda: new,
                 (FunctionDrift, "functions"): lambda: _functions(old, new, drift),
+                (TypeEvidence, "types"): lambda: _types(drift, policy),
                 (BuildPair, "build"): lambda: _builds(old, new),
                 (BuildDrift, "build"): lambda: _build_drift(old, new, drift),
                 (InitDrift, "init"): lambda: _part(drift.init, drift, "init"),
@@ -99,6 +102,10 @@ class Bundle:
             }
         )
 
+    def with_value(self, key: Key, value: object) -> Bundle:
+        """The same evidence, but for one piece."""
+        return Bundle({**self._values, key: lambda: value})
+
     def get(self, key: Key) -> object:
         """The evidence under `key`, or `Missing`. KeyError when there is no such evidence."""
         if key not in self._read:
@@ -109,6 +116,7 @@ class Bundle:
         """The state of each kind of evidence that `require` may name, in the order of `EVIDENCE_NAMES`."""
         return (
             self._state("functions", (FunctionDrift, "functions")),
+            self._state("types", (TypeEvidence, "types")),
             self._state("build", (BuildPair, "build")),
             self._state("symbols", (TableHealth, "symbols")),
             self._state("native", (NativePair, "native")),
@@ -123,6 +131,8 @@ class Bundle:
             case FunctionDrift(undecided=undecided) if undecided:
                 reason = f"{count(len(undecided), 'function')} could not be compared, {undecided[0]} among them"
                 return EvidenceState(name, "unreadable", reason)
+            case TypeEvidence(problems=problems) if problems:
+                return EvidenceState(name, "unreadable", problems[0])
             case TargetFacts(source=source):
                 return EvidenceState(name, "ok", source)
             case _:
@@ -154,6 +164,15 @@ def _functions(old: BinaryFacts, new: BinaryFacts, drift: Drift) -> object:
         if facts.health.unverifiable:
             return Missing(f"{side}: {facts.health.unverifiable}")
     return _part(None, drift, "functions")
+
+
+def _types(drift: Drift, policy: Policy) -> object:
+    if drift.types is None:
+        return _part(None, drift, "types")
+    try:
+        return type_evidence(drift.types, policy.contract)
+    except MalformedTable as exc:
+        return Missing(exc.what)
 
 
 def _builds(old: BinaryFacts, new: BinaryFacts) -> object:

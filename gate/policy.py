@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from gate.contract import Contract
 from gate.model import Mode, Severity
 from probes.records import dataclass
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import date
 
-EVIDENCE_NAMES = ("functions", "build", "symbols", "native", "init", "target")
+EVIDENCE_NAMES = ("functions", "types", "build", "symbols", "native", "init", "target")
 """Every kind of evidence that `require` may name."""
 
 REQUIRED_BY_DEFAULT = ("functions", "build")
@@ -42,12 +43,16 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """Findings of `rule` whose subject matches `scope` (shell wildcards) do not count until after `expires`."""
+    """Findings of `rule` whose subject matches `scope` (shell wildcards) do not count until after `expires`.
+
+    `owner`: who answers for it, "" when nobody is named.
+    """
 
     rule: str
     scope: str
     reason: str
     expires: date
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +72,18 @@ class Policy:
     require_symbols: bool = False
     suppress: tuple[Suppression, ...] = ()
     source: str = ""
+    contract: Contract = field(default_factory=Contract)
 
     def protects(self, package: str) -> bool:
-        """Whether `package`, an import path, is one that the policy protects."""
-        return any(_covers(pattern, package) for pattern in self.protected_packages)
+        """Whether `package`, an import path, is one that the policy or its contract protects."""
+        patterns = (*self.protected_packages, *self.contract.protected_packages)
+        return any(_covers(pattern, package) for pattern in patterns)
+
+    @property
+    def max_changed_functions(self) -> int | None:
+        """How many functions may change in one update, by the policy and its contract; None without a limit."""
+        limits = [n for n in (self.thresholds.max_changed_functions, self.contract.budget) if n is not None]
+        return min(limits, default=None)
 
     def with_flags(
         self,

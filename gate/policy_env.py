@@ -27,6 +27,8 @@ def check_environment(environ: Mapping[str, str]) -> None:
             continue
         if name == "HOTGATE_SUPPRESS":
             hint = "a suppression needs a reason and an expiry date: write it into the policy file"
+        elif name.startswith("HOTGATE_CONTRACT"):
+            hint = "a contract is reviewed with the code: write it into the policy file"
         else:
             names = sorted({*LAYERS, *OTHERS})
             hint = f"{nearest(name, names, cutoff=0.75)}valid names are {', '.join(names)}"

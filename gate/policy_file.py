@@ -14,6 +14,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError
 
 from gate.check import discover
+from gate.contract import Contract
 from gate.model import Mode, Severity
 from gate.policy import EVIDENCE_NAMES, Policy, PolicyError, Suppression, Thresholds, nearest
 from gate.policy_place import Key, place, written
@@ -21,7 +22,8 @@ from gate.policy_place import Key, place, written
 MAX_BYTES = 1 << 20
 
 _SeverityName = Literal["info", "warn", "block", "off"]
-_EvidenceName = Literal["functions", "build", "symbols", "native", "init", "target"]
+_CodecName = Literal["memory", "gob", "json", "protobuf"]
+_EvidenceName = Literal["functions", "types", "build", "symbols", "native", "init", "target"]
 
 
 class _Table(BaseModel):
@@ -37,6 +39,15 @@ class _Suppression(_Table):
     scope: str = Field(min_length=1)
     reason: str = Field(min_length=1)
     expires: date
+    owner: str = ""
+
+
+class _Contract(_Table):
+    state: dict[str, _CodecName] = {}
+    interfaces: list[str] = []
+    globals: list[str] = []
+    protected_packages: list[str] = []
+    budget: StrictInt | None = Field(default=None, ge=0)
 
 
 class _PolicyFile(_Table):
@@ -48,9 +59,10 @@ class _PolicyFile(_Table):
     protected_packages: list[str] = []
     require_symbols: StrictBool = False
     suppress: list[_Suppression] = []
+    contract: _Contract = _Contract()
 
 
-TABLES: dict[str, type[_Table]] = {"thresholds": _Thresholds, "suppress": _Suppression}
+TABLES: dict[str, type[_Table]] = {"thresholds": _Thresholds, "suppress": _Suppression, "contract": _Contract}
 
 
 def load_policy(path: str) -> Policy:
@@ -69,8 +81,17 @@ def load_policy(path: str) -> Policy:
         thresholds=Thresholds(max_changed_functions=shape.thresholds.max_changed_functions),
         protected_packages=tuple(shape.protected_packages),
         require_symbols=shape.require_symbols,
-        suppress=tuple(Suppression(each.rule, each.scope, each.reason, each.expires) for each in shape.suppress),
+        suppress=tuple(
+            Suppression(each.rule, each.scope, each.reason, each.expires, each.owner) for each in shape.suppress
+        ),
         source=path,
+        contract=Contract(
+            state=dict(shape.contract.state),
+            interfaces=tuple(shape.contract.interfaces),
+            globals=tuple(shape.contract.globals),
+            protected_packages=tuple(shape.contract.protected_packages),
+            budget=shape.contract.budget,
+        ),
     )
 
 
@@ -78,7 +99,9 @@ def key_places(path: str) -> dict[str, str]:
     """Where the file at `path` sets a key: `thresholds.max_changed_functions` -> `hotgate.toml:7`. Errors as above."""
     text = _read(path)
     shape = _parse(path, text)
-    keys: list[Key] = [(name,) for name in shape.model_fields_set - {"severity", "thresholds", "suppress"}]
+    keys: list[Key] = [(name,) for name in shape.model_fields_set - {"severity", "thresholds", "suppress", "contract"}]
+    keys += [("contract", name) for name in shape.contract.model_fields_set - {"state"}]
+    keys += [("contract", "state", name) for name in shape.contract.state]
     keys += [("severity", rule) for rule in shape.severity]
     keys += [("thresholds", name) for name in shape.thresholds.model_fields_set]
     found = {written(key): place(path, text, key) for key in keys}

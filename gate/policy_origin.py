@@ -59,9 +59,22 @@ def settings(
     out.append(Setting(key, policy.thresholds.max_changed_functions, origin(key)))
     out.append(Setting("protected_packages", list(policy.protected_packages), origin("protected_packages")))
     out.append(Setting("require_symbols", policy.require_symbols, origin("require_symbols")))
+    contract = policy.contract
+    for name, codec in contract.state.items():
+        key = f"contract.state.{name}"
+        out.append(Setting(key, codec, places.get(key, DEFAULT)))
+    rest: tuple[tuple[str, Json], ...] = (
+        ("contract.interfaces", list(contract.interfaces)),
+        ("contract.globals", list(contract.globals)),
+        ("contract.protected_packages", list(contract.protected_packages)),
+        ("contract.budget", contract.budget),
+    )
+    for key, value in rest:
+        out.append(Setting(key, value, places.get(key, DEFAULT)))
     for index, each in enumerate(policy.suppress):
         key = f"suppress[{index}]"
         until = f"expired on {each.expires}" if each.expires < today else f"until {each.expires}"
-        said = f"{each.rule} for {each.scope}, {until}: {each.reason}"
+        owner = f" ({each.owner})" if each.owner else ""
+        said = f"{each.rule} for {each.scope}, {until}: {each.reason}{owner}"
         out.append(Setting(key, said, places.get(key, DEFAULT)))
     return out

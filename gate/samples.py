@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from gate.evidence import Bundle
 from gate.policy import Policy
+from gate.type_evidence import TypeEvidence
 from gate.words import package_of
 from probes.binary.facts import BinaryFacts, BuildFacts, Module, NativeFacts, TableHealth
 from probes.drift.build import build_drift
 from probes.drift.facts import Drift, FunctionChange, FunctionDrift, FunctionRef, InitDrift
+from probes.drift.layout_facts import FieldSide, LayoutChange, TypeChange
 from probes.host import TargetFacts
 from probes.records import dataclass
 
@@ -133,6 +135,47 @@ def ref(name: str, *, exported: bool = False) -> FunctionRef:
     return FunctionRef(name, package_of(name), "main.go", 1, exported)
 
 
+def types(**changes: Any) -> TypeEvidence:
+    """Types of which none changed."""
+    return replace(TypeEvidence(compared=312), **changes)
+
+
+def field_moved(path: str = "Order.Unit") -> LayoutChange:
+    """A field that is 8 bytes further on in NEW."""
+    sides = FieldSide("int64", "int64", 8, 16), FieldSide("int64", "int64", 8, 24)
+    owner, _, name = path.rpartition(".")
+    detail = f"{name}: offset 16 → 24"
+    return LayoutChange(
+        "moved",
+        "reorder",
+        f"main.{owner}",
+        name,
+        path,
+        "value",
+        hidden=False,
+        old=sides[0],
+        new=sides[1],
+        detail=detail,
+    )
+
+
+def method_added(path: str = "Store.Close") -> LayoutChange:
+    """A method that an interface asks for in NEW."""
+    owner, _, name = path.rpartition(".")
+    new = FieldSide("func() error", "func", 0, -1)
+    detail = f"method {name}() error added"
+    return LayoutChange(
+        "method-added", "breaking", f"main.{owner}", name, path, "value", hidden=False, old=None, new=new, detail=detail
+    )
+
+
+def type_change(
+    name: str = "main.Order", *, kind: str = "struct", changes: tuple[LayoutChange, ...] = ()
+) -> TypeChange:
+    """A type whose layout changed."""
+    return TypeChange(name, kind, 72, 80, "reorder", changes or (field_moved(),))
+
+
 NO_INIT_DRIFT = InitDrift(old=2, new=2, added=(), removed=(), reordered=())
 
 
@@ -144,6 +187,7 @@ class Case:
     new: BinaryFacts = field(default_factory=other)
     functions: FunctionDrift | None = field(default_factory=functions)
     init: InitDrift | None = NO_INIT_DRIFT
+    types: TypeEvidence | None = field(default_factory=types)
     policy: Policy = field(default_factory=Policy)
     target: TargetFacts = TARGET
     problems: dict[str, str] = field(default_factory=dict)
@@ -156,4 +200,5 @@ class Case:
 
     def bundle(self) -> Bundle:
         """The evidence of this case, as a rule gets it."""
-        return Bundle.gather(self.old, self.new, self.drift(), self.policy, lambda: self.target)
+        found = Bundle.gather(self.old, self.new, self.drift(), self.policy, lambda: self.target)
+        return found if self.types is None else found.with_value((TypeEvidence, "types"), self.types)

@@ -36,6 +36,8 @@ def suppress(
         if not covering:
             return finding
         why: dict[str, Json] = {"reason": covering[0].reason, "expires": covering[0].expires.isoformat()}
+        if covering[0].owner:
+            why["owner"] = covering[0].owner
         return replace(finding, suppressed=True, evidence={**finding.evidence, "suppression": why})
 
     marked = tuple(replace(outcome, findings=tuple(map(mark, outcome.findings))) for outcome in outcomes)

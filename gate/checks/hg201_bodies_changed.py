@@ -50,12 +50,12 @@ class BodiesChanged(Check):
         for changed in drift.changed:
             if policy.protects(changed.package):
                 yield self._protected(changed)
-        limit = policy.thresholds.max_changed_functions
+        limit = policy.max_changed_functions
         if limit is not None and len(drift.changed) > limit:
             yield self.finding(
                 "changed functions",
                 f"{count(len(drift.changed), 'function')} changed and the policy allows {limit:,} in one update.",
-                remedy="Split the update, restart the service instead, or raise thresholds.max_changed_functions.",
+                remedy="Split the update, restart the service instead, or raise thresholds.max_changed_functions or contract.budget.",
                 severity=Severity.BLOCK,
                 evidence={"changed": len(drift.changed), "max_changed_functions": limit},
                 key="budget",

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from gate.engine import Judgement
     from gate.model import Finding
     from gate.policy import Policy
+    from gate.type_evidence import TypeEvidence
     from probes.binary.facts import BinaryFacts
     from probes.drift.facts import BuildDrift, Drift, FunctionDrift, InitDrift, ValueChange
+    from probes.drift.layout_facts import LayoutChange, LayoutDrift
 
 
 def build_report(  # noqa: PLR0913 - keywords, one a fact
@@ -28,8 +30,9 @@ def build_report(  # noqa: PLR0913 - keywords, one a fact
     *,
     created_at: str,
     timings_ms: Mapping[str, float],
+    types: TypeEvidence | None = None,
 ) -> model.Report:
-    """The report on one comparison; `timings_ms` names the phases and their milliseconds."""
+    """The report on one comparison; `types` as the rules had them; `timings_ms`: the phases and their milliseconds."""
     report = model.Report(
         schema_version="1",
         tool=model.Tool("hotgate", __version__),
@@ -45,6 +48,7 @@ def build_report(  # noqa: PLR0913 - keywords, one a fact
         findings=[_finding(finding) for finding in judgement.findings()],
         drift=model.DriftSection(
             functions=None if drift.functions is None else _functions(drift.functions),
+            types=None if drift.types is None or types is None else _types(drift.types, types),
             build=None if drift.build is None else _build(drift.build),
             init=None if drift.init is None else _init(drift.init),
         ),
@@ -111,6 +115,27 @@ def _functions(drift: FunctionDrift) -> model.FunctionSection:
             for each in drift.changed
         ],
         undecided=list(drift.undecided),
+    )
+
+
+def _types(drift: LayoutDrift, found: TypeEvidence) -> model.TypeSection:
+    changes = {each.name: each.changes for each in drift.changed}
+    changes |= {name: reached for name, reached in found.reached.items() if reached}
+    return model.TypeSection(
+        compared=drift.compared,
+        added=list(drift.added),
+        removed=list(drift.removed),
+        changed=[
+            model.ChangedType(name, name in found.reached, [_layout(change) for change in each])
+            for name, each in sorted(changes.items())
+        ],
+    )
+
+
+def _layout(change: LayoutChange) -> model.LayoutItem:
+    old, new = (None if side is None or side.offset < 0 else side.offset for side in (change.old, change.new))
+    return model.LayoutItem(
+        change.path, change.of, change.effect, change.detail.removeprefix(f"{change.name}: "), old, new
     )
 
 

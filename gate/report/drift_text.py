@@ -13,10 +13,13 @@ from gate.report.clean import clean
 from gate.report.summary import (
     function_totals,
     godebug_lines,
+    layout_words,
     module_lines,
     ranked,
+    ranked_types,
     release_and_source,
     setting_lines,
+    type_totals,
     what_changed,
 )
 from gate.report.wrap import paragraph
@@ -27,10 +30,11 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from gate.report.model import ChangedFunction, FunctionSection, RenameItem, Report
+    from gate.report.model import ChangedFunction, FunctionSection, RenameItem, Report, TypeSection
 
 PACKAGES = 12
 FUNCTIONS = 15
+TYPES = 8
 NAMES = 8
 BUILD_LINES = 8
 
@@ -41,6 +45,9 @@ def show(console: Console, report: Report) -> None:
     if drift.functions is not None:
         _heading(console, "Functions")
         _functions(console, report, drift.functions)
+    if drift.types is not None and drift.types.changed:
+        _heading(console, "Types")
+        _types(console, report, drift.types)
     if drift.build is not None:
         first = release_and_source(report)
         if first or drift.build.settings or drift.build.modules or drift.build.godebug:
@@ -62,6 +69,16 @@ def _functions(console: Console, report: Report, drift: FunctionSection) -> None
         _names(console, title, sorted(names, key=lambda name: distance(package_of(name), module)))
     _names(console, "Renamed", [_renamed(each) for each in drift.renamed])
     _names(console, "Undecided", drift.undecided)
+
+
+def _types(console: Console, report: Report, drift: TypeSection) -> None:
+    paragraph(console, Text(type_totals(drift)), indent=2)
+    console.print()
+    changes = ranked_types(report)
+    for name, what in map(layout_words, changes[:TYPES]):
+        paragraph(console, Text(clean(name)), indent=6, hang=4)
+        paragraph(console, Text(clean(what), "italic"), indent=8)
+    _more(console, len(changes) - TYPES, "type", indent=4)
 
 
 def _packages(console: Console, drift: FunctionSection) -> None:

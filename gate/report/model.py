@@ -158,6 +158,40 @@ class FunctionSection(Shape):
 
 
 @dataclass(frozen=True, slots=True)
+class LayoutItem(Shape):
+    """One thing that differs about a type. `effect`: `reorder` and `append` leave codecs alone that go by name.
+
+    Offsets are bytes from the start of the struct that holds the field; null where a side has none.
+    """
+
+    path: str
+    of: str
+    effect: Literal["reorder", "append", "breaking"]
+    detail: str
+    old_offset: int | None
+    new_offset: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedType(Shape):
+    """A type on both sides that differs. `contract`: it is one of the policy's contract; then `changes` follow references."""
+
+    name: str
+    contract: bool
+    changes: list[LayoutItem]
+
+
+@dataclass(frozen=True, slots=True)
+class TypeSection(Shape):
+    """Named types: `compared` are on both sides. A type is in a file only if the program can need it at run time."""
+
+    compared: int
+    added: list[str]
+    removed: list[str]
+    changed: list[ChangedType]
+
+
+@dataclass(frozen=True, slots=True)
 class SettingItem(Shape):
     """A build setting or GODEBUG default that differs; null on the side that does not have it."""
 
@@ -201,6 +235,7 @@ class DriftSection(Shape):
     """What differs. A part is absent when it could not be compared: `evidence` says why."""
 
     functions: Annotated[FunctionSection | None, Section] = None
+    types: Annotated[TypeSection | None, Section] = None
     build: Annotated[BuildSection | None, Section] = None
     init: Annotated[InitSection | None, Section] = None
 

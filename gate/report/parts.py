@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 GAPS = {
     "functions": "compare binaries that are not obfuscated, built by a Go release that this hotgate knows",
+    "types": "compare binaries for one processor, built by a Go release that this hotgate knows",
     "build": "build both sides with `go build` inside their module, which embeds build information",
     "symbols": "link without -s, and do not run strip",
     "native": "build the file again; its dynamic section or its table of symbol versions is damaged",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gate.words import distance, value
+from gate.words import distance, package_of, some, value
 
 if TYPE_CHECKING:
-    from gate.report.model import BinaryInfo, ChangedFunction, FunctionSection, Report
+    from gate.report.model import BinaryInfo, ChangedFunction, ChangedType, FunctionSection, Report, TypeSection
 
 REVISION = 12
 SOURCE_SETTINGS = ("vcs.revision", "vcs.time", "vcs.modified")
@@ -38,6 +38,27 @@ def function_totals(drift: FunctionSection) -> str:
         f"{drift.old:,} in OLD, {drift.new:,} in NEW: {differing}; "
         f"{drift.identical:,} identical, {drift.moved:,} moved with the same code"
     )
+
+
+def type_totals(drift: TypeSection) -> str:
+    """How many named types there are on both sides, and how many differ."""
+    parts = (("changed", drift.changed), ("added", drift.added), ("removed", drift.removed))
+    return f"{drift.compared:,} on both sides: " + ", ".join(f"{len(items):,} {word}" for word, items in parts if items)
+
+
+def ranked_types(report: Report) -> list[ChangedType]:
+    """The changed types: those of the contract before others, the program's own before Go's."""
+    if report.drift.types is None:
+        return []
+    module = report.new.main_module or report.old.main_module
+    changes = report.drift.types.changed
+    return sorted(changes, key=lambda each: (not each.contract, distance(package_of(each.name), module)))
+
+
+def layout_words(change: ChangedType) -> tuple[str, str]:
+    """A type's name, and what differs about it."""
+    name = f"{change.name} (contract)" if change.contract else change.name
+    return name, some([f"{each.path}: {each.detail}" for each in change.changes])
 
 
 def ranked(report: Report) -> list[ChangedFunction]:

@@ -7,18 +7,23 @@ from probes.drift.build import build_drift
 from probes.drift.code import compare_functions
 from probes.drift.facts import BuildDrift, Drift, FunctionDrift, InitDrift
 from probes.drift.init import init_drift
+from probes.drift.layout import layout_drift
+from probes.drift.layout_facts import LayoutDrift
 from probes.drift.side import Side
 from probes.errors import MalformedTable
+from probes.parallel import Task
 
 
 def compare(old: BinaryFacts, new: BinaryFacts) -> Drift:
     """Compare two binaries. A part that cannot be compared is None, and `problems` says why."""
     problems: dict[str, str] = {}
+    typed = Task(lambda: _types(old, new, problems))  # beside the functions: both are mostly numpy
     return Drift(
         functions=_functions(old, new, problems),
         build=_build(old, new, problems),
         init=_init(old, new, problems),
         problems=problems,
+        types=typed.result(),
     )
 
 
@@ -35,6 +40,27 @@ def _functions(old: BinaryFacts, new: BinaryFacts, problems: dict[str, str]) -> 
         return compare_functions(*sides)
     except MalformedTable as exc:
         problems["functions"] = str(exc)
+        return None
+
+
+def _types(old: BinaryFacts, new: BinaryFacts, problems: dict[str, str]) -> LayoutDrift | None:
+    if old.arch != new.arch:
+        problems["types"] = f"the architectures differ: {old.arch} and {new.arch}"
+        return None
+    tables = []
+    for label, facts in (("OLD", old), ("NEW", new)):
+        if facts.types is None:
+            problems["types"] = f"{label}: {facts.health.unverifiable or 'no module data was found'}"
+            return None
+        try:
+            tables.append(facts.types.read())
+        except MalformedTable as exc:
+            problems["types"] = f"{label}'s type descriptors cannot be read: {exc.what}"
+            return None
+    try:
+        return layout_drift(*tables)
+    except MalformedTable as exc:
+        problems["types"] = exc.what
         return None
 
 

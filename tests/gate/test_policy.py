@@ -167,4 +167,4 @@ def test_flags_override_and_unknown_evidence_is_refused():
     assert Policy().with_flags() == Policy()
     with pytest.raises(PolicyError, match="unknown evidence: symbol") as caught:
         Policy().with_flags(require=("symbol",))
-    assert caught.value.hint.startswith("did you mean symbols? valid names are functions, build")
+    assert caught.value.hint.startswith("did you mean symbols? valid names are functions, types, build")

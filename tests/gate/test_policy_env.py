@@ -43,8 +43,8 @@ def test_a_variable_replaces_its_key_and_nothing_else(name, text, key, value):
     assert apply_environment(FILE, {name: ""}) == FILE
 
 
-def test_every_key_but_suppressions_has_a_variable():
-    keys = set(Policy.__dataclass_fields__) - {"source", "suppress"}
+def test_every_key_but_suppressions_and_the_contract_has_a_variable():
+    keys = set(Policy.__dataclass_fields__) - {"source", "suppress", "contract"}
     assert {name.removeprefix("HOTGATE_").lower().split("_max_")[0] for name in LAYERS} == keys
 
 

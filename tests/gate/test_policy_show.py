@@ -31,6 +31,13 @@ rule = "HG404"
 scope = "*"
 reason = "OPS-2"
 expires = 2999-01-01
+owner = "payments"
+
+[contract]
+globals = ["main.orders"]
+
+[contract.state]
+"main.Order" = "gob"
 """
 
 
@@ -78,8 +85,13 @@ def test_origins():
         "thresholds.max_changed_functions": (7, "HOTGATE_THRESHOLDS_MAX_CHANGED_FUNCTIONS"),
         "protected_packages": (["a/...", "b"], "hotgate.toml:2"),
         "require_symbols": (False, "default"),
+        "contract.state.main.Order": ("gob", "hotgate.toml:28"),
+        "contract.interfaces": ([], "default"),
+        "contract.globals": (["main.orders"], "hotgate.toml:25"),
+        "contract.protected_packages": ([], "default"),
+        "contract.budget": (None, "default"),
         "suppress[0]": ("HG408 for x, expired on 2020-01-01: OPS-1", "hotgate.toml:12"),
-        "suppress[1]": ("HG404 for *, until 2999-01-01: OPS-2", "hotgate.toml:18"),
+        "suppress[1]": ("HG404 for *, until 2999-01-01: OPS-2 (payments)", "hotgate.toml:18"),
     }
 
 

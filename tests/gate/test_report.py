@@ -209,6 +209,7 @@ def test_sections_without_evidence_are_absent_from_json(reporter):
     assert report["exit_code"] == 11
     assert {item["name"]: item["status"] for item in report["evidence"]} == {
         "functions": "missing",
+        "types": "ok",
         "build": "missing",
         "symbols": "ok",
         "native": "ok",

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 from gate.report.clean import clean
 from gate.report.parts import GAPS, answered, extras, gone, headline, source_path, split
-from gate.report.summary import build_lines, function_totals, ranked, side_words, what_changed
+from gate.report.summary import (
+    build_lines,
+    function_totals,
+    layout_words,
+    ranked,
+    ranked_types,
+    side_words,
+    what_changed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -153,6 +161,11 @@ def _drift(report: Report) -> list[str]:
             out += _folded(title, _list(names), len(names))
         renamed = [f"{each.old} → {each.new}" for each in functions.renamed]
         out += _folded("Renamed", _list(renamed), len(renamed))
+    types = [layout_words(each) for each in ranked_types(report)]
+    rows = [f"<tr><td><code>{_text(name)}</code></td><td>{_text(what)}</td></tr>" for name, what in types[:SHOWN]]
+    head = '<thead><tr><th scope="col">type</th><th scope="col">what changed</th></tr></thead>'
+    table = [f"<table>{head}<tbody>", *rows, "</tbody></table>", *_more(len(types))] if rows else []
+    out += _folded("Types with another layout", table, len(types))
     built = build_lines(report)
     return out + _folded("Build", _list(built), len(built))
 

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 from gate.report.clean import clean
 from gate.report.parts import GAPS, answered, extras, gone, headline, source_path, split
-from gate.report.summary import build_lines, function_totals, ranked, side_words, what_changed
+from gate.report.summary import (
+    build_lines,
+    function_totals,
+    layout_words,
+    ranked,
+    ranked_types,
+    side_words,
+    what_changed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -82,6 +90,8 @@ def _drift(report: Report) -> list[str]:
             ("Undecided", functions.undecided),
         ):
             lines += _folded(title, [f"- {_code(name)}" for name in names[:SHOWN]] + _more(len(names)), len(names))
+    types = [f"- {_code(name)}: {_safe(what)}" for name, what in map(layout_words, ranked_types(report))]
+    lines += _folded("Types with another layout", types[:SHOWN] + _more(len(types)), len(types))
     built = build_lines(report)
     return lines + _folded("Build", [f"- {_code(line)}" for line in built[:SHOWN]] + _more(len(built)), len(built))
 

@@ -1,0 +1,73 @@
+"""HG205: the method set of an interface changed."""
+
+from collections.abc import Iterator
+
+from gate.check import Check, Explanation, Samples
+from gate.contract import Contract
+from gate.evidence import Types
+from gate.model import Finding, Mode, Severity
+from gate.policy import Policy
+from gate.samples import Case, method_added, type_change, types
+from gate.type_evidence import said
+from gate.words import some
+from probes.drift.layout_facts import LayoutChange
+
+KEPT = 50
+
+
+class InterfaceChanged(Check):
+    """An interface of the contract asks for other methods."""
+
+    id = "HG205"
+    title = "Method set of an interface changed"
+    severity = Severity.INFO
+    explanation = Explanation(
+        what="An interface lost a method, asks for another one, or has one with another signature. Interfaces of the "
+        "contract (`contract.interfaces`) block; in a hotfix all of them do.",
+        why="Whoever implements the interface outside of this program (a plugin, a value that was handed over, code of the "
+        "old image in a hotfix) was compiled against the old method set: its method tables have other entries.",
+        example="`Store` asks for `Close(context.Context)` now; a plugin that has `Close()` panics when it is looked up.",
+        remedy="Add a second interface beside the first one and test for it with a type assertion; rebuild everything that "
+        "implements the interface together with NEW.",
+    )
+    samples = Samples(
+        fires=(
+            lambda: Case(
+                types=types(reached={"main.Store": (method_added(),)}),
+                policy=Policy(contract=Contract(interfaces=("main.Store",))),
+            ),
+            lambda: Case(
+                types=types(changed=(type_change("main.Store", kind="interface", changes=(method_added(),)),)),
+                policy=Policy(mode=Mode.HOTFIX),
+            ),
+            lambda: Case(
+                types=types(changed=(type_change("main.Store", kind="interface", changes=(method_added(),)),))
+            ),
+        ),
+        quiet=(
+            Case,
+            lambda: Case(
+                types=types(reached={"main.Store": ()}), policy=Policy(contract=Contract(interfaces=("main.Store",)))
+            ),
+            lambda: Case(types=types(changed=(type_change(),))),
+        ),
+    )
+
+    def run(self, found: Types, policy: Policy, mode: Mode) -> Iterator[Finding]:
+        """One finding for each interface of the contract, then for the others."""
+        names = policy.contract.interfaces
+        for name in names:
+            if changes := found.reached.get(name):
+                yield self._changed(name, changes, severity=Severity.BLOCK)
+        for each in found.changed:
+            if each.kind == "interface" and each.name not in names:
+                yield self._changed(each.name, each.changes, severity=Severity.BLOCK if mode is Mode.HOTFIX else None)
+
+    def _changed(self, name: str, changes: tuple[LayoutChange, ...], *, severity: Severity | None) -> Finding:
+        lines = said(changes)
+        return self.finding(
+            name,
+            f"{name} asks for something else; what implements it elsewhere no longer fits: {some(lines)}.",
+            severity=severity,
+            evidence={"changes": [*lines[:KEPT]]},
+        )

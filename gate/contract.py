@@ -1,0 +1,35 @@
+"""What two images of a service have promised each other: the types that are handed over, and what they must keep."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from typing import TYPE_CHECKING
+
+from probes.records import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CODECS = ("memory", "gob", "json", "protobuf")
+"""How a type is handed over. `memory`: as it lies there; nothing of its layout may change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """The `[contract]` table of a policy.
+
+    `state`: full names of the types that are handed over, each with its codec. `interfaces`, `globals`: full names of
+    interfaces whose method sets, and of package variables whose size and type, must stay. `protected_packages`, `budget`:
+    as the policy's `protected_packages` and `thresholds.max_changed_functions`; both hold.
+    """
+
+    state: Mapping[str, str] = field(default_factory=dict)
+    interfaces: tuple[str, ...] = ()
+    globals: tuple[str, ...] = ()
+    protected_packages: tuple[str, ...] = ()
+    budget: int | None = None
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The types that must be found in NEW."""
+        return (*self.state, *self.interfaces)

@@ -1,0 +1,77 @@
+"""What became of types, as the rules ask for it: all layouts that changed, and all that the contract's types reach."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from probes.records import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from gate.contract import Contract
+    from probes.drift.layout_facts import LayoutChange, LayoutDrift, TypeChange
+
+MAX_CANDIDATES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class TypeEvidence:
+    """Named types of both sides.
+
+    `changed`: those that are on both sides and differ by themselves or in what they hold by value. `reached`: for every
+    type of the contract that is on both sides, all changes that it leads to, through references too. `fresh`: those of
+    the contract that only NEW has. `lost`: those that NEW does not have, each with names in NEW that are like it.
+    `problems`: what could not be read; then nothing is certain about what is not listed.
+    """
+
+    compared: int
+    changed: tuple[TypeChange, ...] = ()
+    reached: Mapping[str, tuple[LayoutChange, ...]] = field(default_factory=dict)
+    fresh: tuple[str, ...] = ()
+    lost: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+
+def type_evidence(drift: LayoutDrift, contract: Contract) -> TypeEvidence:
+    """The evidence for `contract`.
+
+    Raises:
+        MalformedTable: the types nest into one another more than those of any program.
+    """
+    from probes.drift.layout import reached
+
+    found: dict[str, tuple[LayoutChange, ...]] = {}
+    fresh: list[str] = []
+    lost: dict[str, tuple[str, ...]] = {}
+    new = drift.pairing.new
+    for name in contract.types:
+        changes = reached(drift, name)
+        if changes is not None:
+            found[name] = changes
+        elif new.find(name) >= 0:
+            fresh.append(name)
+        else:
+            lost[name] = _like(name, list(new.rows_by_name))
+    return TypeEvidence(drift.compared, drift.changed, found, tuple(fresh), lost, drift.problems)
+
+
+def _like(name: str, names: list[str]) -> tuple[str, ...]:
+    """Types with the same last element, else close spellings in the same package."""
+    short = "." + name.rpartition(".")[2]
+    same = [each for each in names if each.endswith(short) and not each.startswith(("*", "[", "map[", "func("))]
+    if not same:
+        package = name.rpartition(".")[0] + "."
+        same = get_close_matches(name, [each for each in names if each.startswith(package)], n=MAX_CANDIDATES)
+    return tuple(same[:MAX_CANDIDATES])
+
+
+def said(changes: Iterable[LayoutChange]) -> list[str]:
+    """A line for each change, causes before what follows from them: `Order.Unit: offset 16 → 24`."""
+    ranked = sorted(changes, key=lambda change: change.of in _CONSEQUENCES)
+    return [f"{change.path}: {change.detail.removeprefix(f'{change.name}: ')}" for change in ranked]
+
+
+_CONSEQUENCES = {"moved", "size", "align", "pointers"}
