@@ -102,6 +102,32 @@ class Bundle:
             }
         )
 
+    @classmethod
+    def without_old(
+        cls, new: BinaryFacts, drift: Drift, policy: Policy, target: Callable[[], TargetFacts], lock: str
+    ) -> Bundle:
+        """The evidence of NEW alone, with the types of a `lock` in OLD's place."""
+        none = Missing(f"there is no OLD, only the lock {lock}")
+        absent = [
+            (BinaryFacts, "old"),
+            (FunctionDrift, "functions"),
+            (BuildPair, "build"),
+            (BuildDrift, "build"),
+            (InitDrift, "init"),
+            (NativePair, "native"),
+        ]
+        return cls(
+            {
+                **{key: lambda: none for key in absent},
+                (BinaryFacts, "new"): lambda: new,
+                (TypeEvidence, "types"): lambda: _types(drift, policy),
+                (TableHealth, "symbols"): lambda: _symbols(new),
+                (TargetFacts, "target"): lambda: _target(new, target),
+                (Policy, "policy"): lambda: policy,
+                (Mode, "mode"): lambda: policy.mode,
+            }
+        )
+
     def with_value(self, key: Key, value: object) -> Bundle:
         """The same evidence, but for one piece."""
         return Bundle({**self._values, key: lambda: value})

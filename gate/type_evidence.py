@@ -54,11 +54,11 @@ def type_evidence(drift: LayoutDrift, contract: Contract) -> TypeEvidence:
         elif new.find(name) >= 0:
             fresh.append(name)
         else:
-            lost[name] = _like(name, list(new.rows_by_name))
+            lost[name] = like(name, list(new.rows_by_name))
     return TypeEvidence(drift.compared, drift.changed, found, tuple(fresh), lost, drift.problems)
 
 
-def _like(name: str, names: list[str]) -> tuple[str, ...]:
+def like(name: str, names: list[str]) -> tuple[str, ...]:
     """Types with the same last element, else close spellings in the same package."""
     short = "." + name.rpartition(".")[2]
     same = [each for each in names if each.endswith(short) and not each.startswith(("*", "[", "map[", "func("))]
@@ -68,10 +68,14 @@ def _like(name: str, names: list[str]) -> tuple[str, ...]:
     return tuple(same[:MAX_CANDIDATES])
 
 
+def causes_first(changes: Iterable[LayoutChange]) -> list[LayoutChange]:
+    """The changes, those in front that others follow from."""
+    return sorted(changes, key=lambda change: change.of in _CONSEQUENCES)
+
+
 def said(changes: Iterable[LayoutChange]) -> list[str]:
-    """A line for each change, causes before what follows from them: `Order.Unit: offset 16 → 24`."""
-    ranked = sorted(changes, key=lambda change: change.of in _CONSEQUENCES)
-    return [f"{change.path}: {change.detail.removeprefix(f'{change.name}: ')}" for change in ranked]
+    """A line for each change, causes first: `Order.Unit: offset 16 → 24`."""
+    return [f"{each.path}: {each.detail.removeprefix(f'{each.name}: ')}" for each in causes_first(changes)]
 
 
 _CONSEQUENCES = {"moved", "size", "align", "pointers"}

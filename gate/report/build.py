@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from gate import __version__
 from gate.report import model
 from gate.report.settled import settled
+from gate.type_evidence import causes_first
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gate.baseline import Baseline, Known
     from gate.engine import Judgement
+    from gate.lock import Lock
     from gate.model import Finding
     from gate.policy import Policy
     from gate.type_evidence import TypeEvidence
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 def build_report(  # noqa: PLR0913 - keywords, one a fact
     policy: Policy,
-    old: BinaryFacts,
+    old: BinaryFacts | model.BinaryInfo,
     new: BinaryFacts,
     drift: Drift,
     judgement: Judgement,
@@ -41,7 +43,7 @@ def build_report(  # noqa: PLR0913 - keywords, one a fact
         policy=model.PolicyItem(policy.source or None, policy.fail_on.value, list(judgement.require)),
         verdict=judgement.verdict.name,
         exit_code=judgement.verdict.exit_code,
-        old=binary_info(old),
+        old=old if isinstance(old, model.BinaryInfo) else binary_info(old),
         new=binary_info(new),
         evidence=[model.EvidenceItem(state.name, state.status, state.reason) for state in judgement.evidence],
         rules=[model.RuleItem(each.rule, each.status, each.reason) for each in judgement.outcomes],
@@ -74,6 +76,23 @@ def binary_info(facts: BinaryFacts) -> model.BinaryInfo:
         main_module=build.main.path if build and build.main else None,
         stripped=facts.stripped,
         linkage=facts.linkage,
+    )
+
+
+def lock_info(lock: Lock) -> model.BinaryInfo:
+    """A lock in the place of OLD."""
+    return model.BinaryInfo(
+        path=lock.source,
+        sha256=lock.sha256,
+        size=lock.size,
+        go_version=None,
+        build_id=None,
+        goos=lock.os,
+        goarch=lock.arch,
+        build_settings={},
+        main_module=None,
+        stripped=True,
+        linkage="lock",
     )
 
 
@@ -126,7 +145,7 @@ def _types(drift: LayoutDrift, found: TypeEvidence) -> model.TypeSection:
         added=list(drift.added),
         removed=list(drift.removed),
         changed=[
-            model.ChangedType(name, name in found.reached, [_layout(change) for change in each])
+            model.ChangedType(name, name in found.reached, [_layout(change) for change in causes_first(each)])
             for name, each in sorted(changes.items())
         ],
     )

@@ -15,6 +15,8 @@ SOURCE_SETTINGS = ("vcs.revision", "vcs.time", "vcs.modified")
 
 def side_words(side: BinaryInfo) -> tuple[str, str, str]:
     """One side: its path; its build and size; the beginning of its SHA-256."""
+    if side.linkage == "lock":
+        return side.path, f"lock of {side.goos}/{side.goarch}", side.sha256[:12]
     build = [
         side.go_version or "unknown Go version",
         f"{side.goos}/{side.goarch}",

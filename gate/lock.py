@@ -1,0 +1,178 @@
+"""`hotgate.lock`: the layouts of a contract's types as one binary had them, to be reviewed and checked without it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gate.contract import Contract
+from gate.policy import PolicyError
+from gate.type_evidence import like
+from probes.errors import MalformedTable, ProbeError
+from probes.records import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from probes.binary.facts import BinaryFacts
+    from probes.binary.types import TypeTable
+    from probes.binary.types_saved import SavedType
+
+SCHEMA_VERSION = "1"
+MAX_BYTES = 64 << 20
+HINT = "write one with `hotgate contract lock BINARY`"
+ABOUT = "Written by `hotgate contract lock`. A change of this file is a change of what OLD and NEW have promised each other."
+
+_KEPT = {"size", "align", "pointers", "named"}
+_RARE = {"length", "direction"}
+
+
+class UnreadableLock(ProbeError):
+    """A file that is not what `hotgate contract lock` writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A lock that was read. `sha256` and `size` are those of the file; `types` by full name."""
+
+    source: str
+    sha256: str
+    size: int
+    arch: str
+    os: str
+    contract: Contract
+    types: Mapping[str, SavedType]
+
+
+def dump_lock(facts: BinaryFacts, contract: Contract) -> str:
+    """The lock of `contract` as `facts`' binary has it.
+
+    Raises:
+        PolicyError: the contract names no type, or one that the binary does not have.
+        MalformedTable: the types cannot be read.
+    """
+    from probes.binary.types_saved import save
+    from probes.drift.layout_changes import ENCODERS
+
+    if not contract.types:
+        raise PolicyError("the contract names no type", hint="propose one with `hotgate contract init BINARY`")
+    if facts.types is None:
+        raise MalformedTable("its types cannot be read", subject=facts.path)
+    table = facts.types.read()
+    for name in contract.types:
+        _must_have(table, name)
+    state = {
+        name: {"codec": codec, "fingerprint": _fingerprint(save(table, [name], ENCODERS))}
+        for name, codec in sorted(contract.state.items())
+    }
+    interfaces = {
+        name: {"fingerprint": _fingerprint(save(table, [name], ENCODERS))} for name in sorted(contract.interfaces)
+    }
+    saved = save(table, sorted(contract.types), ENCODERS)
+    parts = [
+        ("about", json.dumps(ABOUT)),
+        ("schema_version", json.dumps(SCHEMA_VERSION)),
+        ("goos", json.dumps(facts.os)),
+        ("goarch", json.dumps(facts.arch)),
+        ("state", _object({name: json.dumps(each) for name, each in state.items()}, 1)),
+        ("interfaces", _object({name: json.dumps(each) for name, each in interfaces.items()}, 1)),
+        ("types", _object({name: _written(saved[name]) for name in sorted(saved)}, 1)),
+    ]
+    return _object(dict(parts), 0) + "\n"
+
+
+def _object(members: Mapping[str, str], depth: int) -> str:
+    """A JSON object with a member a line; the values are JSON already."""
+    if not members:
+        return "{}"
+    indent = " " * (depth + 1)
+    lines = ",\n".join(f"{indent}{json.dumps(name)}: {text}" for name, text in members.items())
+    return f"{{\n{lines}\n{' ' * depth}}}"
+
+
+def _written(saved: SavedType) -> str:
+    """One type: its properties on a line each, and so its fields and methods."""
+    members = {}
+    for key, value in _plain(saved).items():
+        if key in {"fields", "methods"}:
+            inside = ",\n".join(f"    {json.dumps(each)}" for each in value)
+            members[key] = f"[\n{inside}\n   ]"
+        else:
+            members[key] = json.dumps(value)
+    return _object(members, 2)
+
+
+def _must_have(table: TypeTable, name: str) -> None:
+    if table.find(name) < 0:
+        similar = like(name, list(table.rows_by_name))
+        hint = f"did you mean {' or '.join(similar)}?" if similar else "names are full: example.com/shop/orders.Order"
+        raise PolicyError(f"the binary has no type {name}: {table.path}", hint=hint)
+
+
+def _plain(saved: SavedType) -> dict[str, Any]:
+    """The description without what is empty."""
+    shape = {key: value for key, value in asdict(saved).items() if value not in ("", (), False) or key in _KEPT}
+    for part in ("fields", "methods"):
+        if part in shape:
+            shape[part] = [
+                {k: v for k, v in each.items() if v not in ("", False) or k == "offset"} for each in shape[part]
+            ]
+    return {key: value for key, value in shape.items() if key not in _RARE or value}
+
+
+def _fingerprint(saved: Mapping[str, SavedType]) -> str:
+    """A digest of a type and of everything that it leads to."""
+    text = json.dumps({name: _plain(each) for name, each in sorted(saved.items())}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def check_fits(lock: Lock, contract: Contract) -> None:
+    """Raise PolicyError when `contract`, if it names any types, is not the one that was locked."""
+    if not contract.types:
+        return
+    ours, theirs = (set(c.state.items()) | {(name, "") for name in c.interfaces} for c in (contract, lock.contract))
+    if ours != theirs:
+        name = min(ours ^ theirs)[0]
+        raise PolicyError(
+            f"{lock.source} was not written for this contract: {name} differs",
+            hint="write it again with `hotgate contract lock BINARY`, and review what changed",
+        )
+
+
+def load_lock(path: str) -> Lock:
+    """Read a lock.
+
+    Raises:
+        UnreadableLock: the file cannot be read, or is not what `dump_lock` writes.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except OSError as exc:
+        raise UnreadableLock(f"cannot read the lock ({exc.strerror})", subject=path, hint=HINT) from exc
+    if len(raw) > MAX_BYTES:
+        raise UnreadableLock("the lock is larger than 64 MiB", subject=path, hint=HINT)
+    from pydantic import ValidationError  # it is slow to import
+
+    from gate.lock_shape import LockShape
+
+    try:
+        shape = LockShape.model_validate_json(raw)
+    except ValidationError as exc:
+        first = exc.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))[:100] or "the whole file"
+        raise UnreadableLock(f"not a lock ({where}: {first['msg'][:80]})", subject=path, hint=HINT) from exc
+    return Lock(
+        source=path,
+        sha256=hashlib.sha256(raw).hexdigest(),
+        size=len(raw),
+        arch=shape.goarch,
+        os=shape.goos,
+        contract=Contract(
+            state={name: each.codec for name, each in shape.state.items()}, interfaces=tuple(shape.interfaces)
+        ),
+        types=shape.types,
+    )
