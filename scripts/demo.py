@@ -28,7 +28,7 @@ class Release:
     cgo: bool
     flags: tuple[str, ...]
     expected: int
-    lines: tuple[str, str]
+    lines: tuple[str, ...]
 
 
 def releases() -> tuple[Release, Release]:
@@ -52,7 +52,8 @@ def releases() -> tuple[Release, Release]:
             flags=("-cover",),
             expected=BLOCK,
             lines=(
-                f"The same service, but the artefact {switched}carries coverage counters and flips a GODEBUG default.",
+                f"The same service, but the artefact {switched}carries coverage counters and flips a GODEBUG default,",
+                "and a field was put into the middle of the orders that are handed over in memory.",
                 "Each of these hurts only after the exec, when the old image is gone; hotgate stops it before.",
             ),
         ),
@@ -109,6 +110,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="hotgate-demo-") as scratch:
             folder = Path(scratch)
             build(None, goroot, folder / "orders-1.0.0")
+            shutil.copy(SERVICES / "orders" / "hotgate.toml", folder)  # what `hotgate check` obeys there
             wrong = 0
             for release in releases():
                 new = folder / f"orders-1.0.1-{release.variant}"
