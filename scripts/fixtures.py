@@ -91,6 +91,10 @@ def _matrix() -> list[Recipe]:
     ]
 
 
+MATRIX_WITHOUT_DWARF = [recipe for recipe in _matrix() if recipe.ldflags == _SYMBOLS]
+"""The unstripped fixtures; a stripped one has the same types as its twin."""
+
+
 def entries() -> list[dict[str, object]]:
     """The entries of the manifest as it is; empty when there is none."""
     if not MANIFEST.is_file():

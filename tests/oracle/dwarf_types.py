@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Struct = tuple[int, tuple[tuple[str, int], ...]]
+_PLACED = {"DW_AT_name", "DW_AT_data_member_location"}
+"""What a field of Go has; C's unions and bit fields may lack one."""
 
 
 def structs(binary: Path) -> dict[str, Struct]:
@@ -18,7 +20,7 @@ def structs(binary: Path) -> dict[str, Struct]:
     with binary.open("rb") as file:
         for unit in ELFFile(file).get_dwarf_info().iter_CUs():
             for die in unit.get_top_DIE().iter_children():
-                if die.tag != "DW_TAG_structure_type" or "DW_AT_name" not in die.attributes:
+                if die.tag != "DW_TAG_structure_type" or not {"DW_AT_name", "DW_AT_byte_size"} <= die.attributes.keys():
                     continue
                 fields = tuple(
                     (
@@ -26,7 +28,7 @@ def structs(binary: Path) -> dict[str, Struct]:
                         child.attributes["DW_AT_data_member_location"].value,
                     )
                     for child in die.iter_children()
-                    if child.tag == "DW_TAG_member"
+                    if child.tag == "DW_TAG_member" and child.attributes.keys() >= _PLACED
                 )
                 found[die.attributes["DW_AT_name"].value.decode()] = die.attributes["DW_AT_byte_size"].value, fields
     return found
