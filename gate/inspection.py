@@ -6,11 +6,14 @@ from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 from gate import __version__
+from gate.inspection_types import TypePart, type_part
 from gate.report.build import binary_info
 from gate.report.model import BinaryInfo, Section, Tool
 from probes.records import dataclass
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from probes.binary.facts import BinaryFacts, BuildFacts, Fault, NativeFacts
     from probes.binary.functable import FuncTable
 
@@ -117,10 +120,15 @@ class Inspection:
     native: NativePart | None
     native_problem: str | None
     initialisers: list[str] | None
+    types: TypePart | None
 
 
-def inspect_binary(facts: BinaryFacts, *, functions: bool = False) -> Inspection:
-    """The inspection of `facts`; `functions` lists every function instead of only counting them."""
+def inspect_binary(facts: BinaryFacts, *, functions: bool = False, types: Iterable[str] = ()) -> Inspection:
+    """The inspection of `facts`; `functions` lists every function, `types` are those whose layouts are shown.
+
+    Raises:
+        ProbeError: one of `types` is not in the file, or its types cannot be read.
+    """
     return Inspection(
         schema_version="1",
         tool=Tool("hotgate", __version__),
@@ -142,6 +150,7 @@ def inspect_binary(facts: BinaryFacts, *, functions: bool = False) -> Inspection
         native=None if facts.native is None else _native(facts.native),
         native_problem=facts.native_problem,
         initialisers=None if facts.initialisers is None else list(facts.initialisers),
+        types=type_part(facts, types),
     )
 
 

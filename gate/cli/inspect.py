@@ -11,8 +11,9 @@ from gate.cli._output import print_text, terminal_width, wants_color
 @click.argument("binary", type=click.Path(), required=False)
 @click.option("--format", "format_name", type=click.Choice(("terminal", "json")), default="terminal", show_default=True)
 @click.option("--functions", is_flag=True, help="List every function instead of counting them by package.")
+@click.option("--type", "types", multiple=True, metavar="NAME", help="Show the layout of this type too; repeatable.")
 @click.option("--host", is_flag=True, help="Describe this host instead, as JSON for `check --target`.")
-def command(binary: str | None, *, format_name: str, functions: bool, host: bool) -> None:
+def command(binary: str | None, *, format_name: str, functions: bool, types: tuple[str, ...], host: bool) -> None:
     """Show what is known of the Go program BINARY: its build, functions, table health and native needs."""
     if host:
         if binary is not None:
@@ -26,7 +27,7 @@ def command(binary: str | None, *, format_name: str, functions: bool, host: bool
     from gate import engine  # keeps `inspect --help` quick
     from gate.inspection import inspect_binary
 
-    facts = inspect_binary(engine.load_binary(binary), functions=functions)
+    facts = inspect_binary(engine.load_binary(binary), functions=functions, types=types)
     if format_name == "json":
         from gate.report.formats import json as renderer
 

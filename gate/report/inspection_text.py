@@ -10,6 +10,7 @@ from rich.text import Text
 
 from gate.report.clean import clean
 from gate.report.console import DEFAULT_WIDTH, heading_line, make_console, text_of
+from gate.report.types_text import show_types
 from gate.report.wrap import paragraph
 from gate.words import count, some
 
@@ -50,6 +51,9 @@ def render(facts: Inspection, *, width: int = DEFAULT_WIDTH, color: bool = False
     _health(console, facts.health)
     if facts.functions is not None:
         _functions(console, facts.functions)
+    if facts.types is not None:
+        heading_line(console, "Types")
+        show_types(console, facts.types)
     heading_line(console, "Native needs")
     if facts.native is None:
         paragraph(console, Text(clean(f"cannot be read: {facts.native_problem}")), indent=2)

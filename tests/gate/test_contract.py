@@ -291,3 +291,26 @@ def test_cycles_in_types_end(go_toolchain, tmp_path, programs):
         cli, ["contract", "lock", str(built), "--policy", str(chosen), "-o", str(lock)]
     )
     assert run("contract", "verify", built, "--policy", chosen, "--lock", lock)[0] == 0
+
+
+def test_inspect_shows_a_layout_with_its_padding(programs):
+    runner = CliRunner(catch_exceptions=False)
+    new = str(programs["inserted-stripped"])
+    done = runner.invoke(cli, ["inspect", new, "--type", "main.Order", "--type", "main.Store"])
+    assert done.exit_code == 0
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert '8 4 Tier int32 `json:"tier"`' in lines
+    assert "12 4 (padding)" in lines
+    assert "Put func(*main.Order) error" in lines
+    shape = json.loads(runner.invoke(cli, ["inspect", new, "--type", "main.Order", "--format", "json"]).stdout)
+    (shown,) = shape["types"]["shown"]
+    assert [(m["name"], m["offset"], m["size"]) for m in shown["members"]] == [
+        ("ID", 0, 8),
+        ("Tier", 8, 4),
+        ("Lines", 16, 24),
+        ("Note", 40, 16),
+    ]
+    assert shown["size"] == 56
+    missing = CliRunner().invoke(cli, ["inspect", new, "--type", "Order"])
+    assert missing.exit_code == 2
+    assert "did you mean main.Order?" in missing.stderr
