@@ -105,6 +105,9 @@ class StateLayoutChanged(Check):
         detail = some(said(first.changes), SHOWN)
         number = len(changed)
         message = f"{count(number, 'type')} {'has' if number == 1 else 'have'} another layout: {names} ({detail})."
+        mild = sum(each.effect != "breaking" for each in changed)
+        if mild and not hotfix:
+            message += f" In {mild:,} of them fields only came or changed places, which codecs survive that go by name."
         return self.finding(
             "layouts",
             message + (" A hotfix must leave all layouts alone: values of the old one live on." if hotfix else ""),

@@ -9,8 +9,8 @@ from gate.model import Finding, Mode, Severity
 from gate.policy import Policy
 from gate.samples import Case, method_added, type_change, types
 from gate.type_evidence import said
-from gate.words import some
-from probes.drift.layout_facts import LayoutChange
+from gate.words import count, some
+from probes.drift.layout_facts import LayoutChange, TypeChange
 
 KEPT = 50
 
@@ -60,9 +60,9 @@ class InterfaceChanged(Check):
             # What the methods' parameters are made of is not the interface's: HG204 has it, where it matters.
             if changes := tuple(each for each in found.reached.get(name, ()) if each.owner == name):
                 yield self._changed(name, changes, severity=Severity.BLOCK)
-        for each in found.changed:
-            if each.kind == "interface" and each.name not in names:
-                yield self._changed(each.name, each.changes, severity=Severity.BLOCK if mode is Mode.HOTFIX else None)
+        rest = [each for each in found.changed if each.kind == "interface" and each.name not in names]
+        if rest:
+            yield self._others(rest, mode)
 
     def _changed(self, name: str, changes: tuple[LayoutChange, ...], *, severity: Severity | None) -> Finding:
         lines = said(changes)
@@ -71,4 +71,20 @@ class InterfaceChanged(Check):
             f"{name} asks for something else; what implements it elsewhere no longer fits: {some(lines)}.",
             severity=severity,
             evidence={"changes": [*lines[:KEPT]]},
+        )
+
+    def _others(self, changed: list[TypeChange], mode: Mode) -> Finding:
+        hotfix = mode is Mode.HOTFIX
+        lines = [line for each in changed for line in said(each.changes)]
+        number = len(changed)
+        return self.finding(
+            "interfaces",
+            f"{count(number, 'interface')} {'asks' if number == 1 else 'ask'} for other methods: "
+            f"{some([each.name for each in changed])} ({some(lines)})."
+            + (" A hotfix must leave all interfaces alone: values of the old method sets live on." if hotfix else ""),
+            severity=Severity.BLOCK if hotfix else None,
+            remedy=""
+            if hotfix
+            else "Name interfaces that others implement in `contract.interfaces`; the rest do not matter.",
+            evidence={"count": number, "changes": [*lines[:KEPT]]},
         )
