@@ -125,7 +125,7 @@ class OwnChanges:
                 continue
             of: ChangeOf = "method-added" if a is None else "method-removed" if b is None else "method-changed"
             was, now = (m.signature.removeprefix("func") if m else "" for m in (a, b))
-            text = f"{key[1]}{was} → {key[1]}{now}" if a and b else f"{key[1]}{was or now}"
+            text = f"{key[1]}{was} → {key[1]}{now}" if a and b else f"method {key[1]}{was or now} {of[7:]}"
             out.append(self._member((old_row, new_row), (of, "breaking", text), a, b))
         return out
 
