@@ -177,6 +177,7 @@ def required(policy: Policy, evidence: Iterable[EvidenceState]) -> tuple[str, ..
     names = [*policy.require]
     if policy.mode is Mode.HOTFIX:
         names.append("init")  # a hotfix must not change initialisers: without knowing them, that cannot be said
+        names.append("globals")  # nor package variables
     # The loader reads these tables before anything of NEW runs: damaged ones are no ordinary gap.
     names += [state.name for state in evidence if state.name == "native" and state.status == "unreadable"]
     return tuple(dict.fromkeys(names))

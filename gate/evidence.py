@@ -12,7 +12,7 @@ from gate.model import EvidenceState, Mode
 from gate.policy import Policy
 from gate.words import count
 from probes.binary.facts import BinaryFacts, BuildFacts, NativeFacts, TableHealth
-from probes.drift.facts import BuildDrift, Drift, FunctionDrift, InitDrift
+from probes.drift.facts import BuildDrift, Drift, FunctionDrift, GlobalDrift, InitDrift
 from probes.errors import ProbeError
 from probes.host import TargetFacts
 from probes.records import dataclass
@@ -61,6 +61,7 @@ Initialisers: TypeAlias = Annotated[InitDrift, Evidence("init")]
 NewSymbols: TypeAlias = Annotated[TableHealth, Evidence("symbols")]
 Natives: TypeAlias = Annotated[NativePair, Evidence("native")]
 Target: TypeAlias = Annotated[TargetFacts, Evidence("target")]
+Globals: TypeAlias = Annotated[GlobalDrift, Evidence("globals")]
 
 Key = tuple[type, str]
 
@@ -94,6 +95,7 @@ class Bundle:
                 (TableHealth, "symbols"): lambda: _symbols(new),
                 (NativePair, "native"): lambda: _natives(old, new),
                 (TargetFacts, "target"): lambda: _target(new, target),
+                (GlobalDrift, "globals"): lambda: _part(drift.globals, drift, "globals"),
                 (Policy, "policy"): lambda: policy,
                 (Mode, "mode"): lambda: policy.mode,
             }
@@ -114,6 +116,7 @@ class Bundle:
             self._state("native", (NativePair, "native")),
             self._state("init", (InitDrift, "init")),
             self._state("target", (TargetFacts, "target")),
+            self._state("globals", (GlobalDrift, "globals")),
         )
 
     def _state(self, name: str, key: Key) -> EvidenceState:

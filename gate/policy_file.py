@@ -21,7 +21,7 @@ from gate.policy_place import Key, place, written
 MAX_BYTES = 1 << 20
 
 _SeverityName = Literal["info", "warn", "block", "off"]
-_EvidenceName = Literal["functions", "build", "symbols", "native", "init", "target"]
+_EvidenceName = Literal["functions", "build", "symbols", "native", "init", "target", "globals"]
 
 
 class _Table(BaseModel):

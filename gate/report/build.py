@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gate.model import Finding
     from gate.policy import Policy
     from probes.binary.facts import BinaryFacts
-    from probes.drift.facts import BuildDrift, Drift, FunctionDrift, InitDrift, ValueChange
+    from probes.drift.facts import BuildDrift, Drift, FunctionDrift, GlobalDrift, InitDrift, ValueChange, VariableChange
 
 
 def build_report(  # noqa: PLR0913 - keywords, one a fact
@@ -47,6 +47,7 @@ def build_report(  # noqa: PLR0913 - keywords, one a fact
             functions=None if drift.functions is None else _functions(drift.functions),
             build=None if drift.build is None else _build(drift.build),
             init=None if drift.init is None else _init(drift.init),
+            globals=None if drift.globals is None else _globals(drift.globals),
         ),
         notices=list(judgement.notices),
         timings_ms=dict(timings_ms),
@@ -128,3 +129,16 @@ def _init(drift: InitDrift) -> model.InitSection:
 
 def _setting(change: ValueChange) -> model.SettingItem:
     return model.SettingItem(change.name, change.old, change.new)
+
+
+def _globals(drift: GlobalDrift) -> model.GlobalSection:
+    return model.GlobalSection(
+        added=[each.name for each in drift.added],
+        removed=[each.name for each in drift.removed],
+        resized=[_variable(each) for each in drift.resized],
+        retyped=[_variable(each) for each in drift.retyped],
+    )
+
+
+def _variable(change: VariableChange) -> model.VariableItem:
+    return model.VariableItem(change.name, change.old_size, change.new_size, change.detail)

@@ -17,6 +17,8 @@ from gate.report.summary import (
     ranked,
     release_and_source,
     setting_lines,
+    variable_lines,
+    variable_totals,
     what_changed,
 )
 from gate.report.wrap import paragraph
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from gate.report.model import ChangedFunction, FunctionSection, RenameItem, Report
+    from gate.report.model import ChangedFunction, FunctionSection, GlobalSection, RenameItem, Report
 
 PACKAGES = 12
 FUNCTIONS = 15
@@ -41,6 +43,8 @@ def show(console: Console, report: Report) -> None:
     if drift.functions is not None:
         _heading(console, "Functions")
         _functions(console, report, drift.functions)
+    if drift.globals is not None:
+        _globals(console, report, drift.globals)
     if drift.build is not None:
         first = release_and_source(report)
         if first or drift.build.settings or drift.build.modules or drift.build.godebug:
@@ -121,6 +125,16 @@ def _lines(console: Console, title: str, lines: Sequence[str]) -> None:
     for line in lines[:BUILD_LINES]:
         paragraph(console, Text(clean(line)), indent=6, hang=4)
     _more(console, len(lines) - BUILD_LINES, title, indent=4)
+
+
+def _globals(console: Console, report: Report, drift: GlobalSection) -> None:
+    lines = variable_lines(report)
+    if lines:
+        _heading(console, "Package variables")
+        paragraph(console, Text(variable_totals(drift)), indent=2)
+        for line in lines[:NAMES]:
+            paragraph(console, Text(clean(line)), indent=6, hang=4)
+        _more(console, len(lines) - NAMES, "variable", indent=4)
 
 
 def _heading(console: Console, text: str) -> None:

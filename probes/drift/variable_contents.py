@@ -54,7 +54,8 @@ class Contents:
         mask = self.masks.mask(self.address[a], self.size[a]) if ours else b""
         if ours and mask.rstrip(b"\0") != new.masks.mask(new.address[b], new.size[b]).rstrip(b"\0"):
             return "retyped", f"{self.size[a]:,} bytes, now with pointers in other places"
-        return ("revalued", "starts with another value") if self._revalued(new, a, b, mask) else ("", "")
+        given = self.kind[a] in _INITIALISED or new.kind[b] in _INITIALISED
+        return ("revalued", "starts with another value") if given and self._revalued(new, a, b, mask) else ("", "")
 
     def _revalued(self, new: Contents, a: int, b: int, mask: bytes) -> bool:
         """Whether the values that the two files give the variable differ."""
