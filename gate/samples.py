@@ -10,7 +10,16 @@ from gate.policy import Policy
 from gate.words import package_of
 from probes.binary.facts import BinaryFacts, BuildFacts, Module, NativeFacts, TableHealth
 from probes.drift.build import build_drift
-from probes.drift.facts import Drift, FunctionChange, FunctionDrift, FunctionRef, GlobalDrift, InitDrift, VariableChange, VariableRef
+from probes.drift.facts import (
+    Drift,
+    FunctionChange,
+    FunctionDrift,
+    FunctionRef,
+    GlobalDrift,
+    InitDrift,
+    VariableChange,
+    VariableRef,
+)
 from probes.host import TargetFacts
 from probes.records import dataclass
 
@@ -134,9 +143,7 @@ def ref(name: str, *, exported: bool = False) -> FunctionRef:
 
 
 NO_INIT_DRIFT = InitDrift(old=2, new=2, added=(), removed=(), reordered=())
-NO_GLOBAL_DRIFT = GlobalDrift(
-    old=340, new=340, compared=340, added=(), removed=(), resized=(), retyped=(), revalued=()
-)
+NO_GLOBAL_DRIFT = GlobalDrift(old=340, new=340, compared=340, added=(), removed=(), resized=(), retyped=(), revalued=())
 
 
 def variable(name: str, size: int = 8) -> VariableRef:

@@ -75,8 +75,10 @@ class PackageVariablesChanged(Check):
                 "package variables",
                 f"Package variables are not the same in NEW: {', '.join(words)}.{rule}",
                 severity=severity,
-                evidence={what: [v.name for v in found[:50]] for what, found in nearest.items()}
-                | {"counts": {what: len(found) for what, found in nearest.items()}},
+                evidence={
+                    "counts": {what: len(found) for what, found in nearest.items()},
+                    "variables": {what: [v.name for v in found[:50]] for what, found in nearest.items()},
+                },
             )
         if library:
             words = [f"{number:,} {what}" for what, number in library.items()]

@@ -28,7 +28,8 @@ _EIGHT = [bytes(byte >> bit & 1 for bit in range(8)) for byte in range(256)]
 @dataclass(frozen=True, slots=True)
 class PointerMasks:
     """`start` is the address of each section, `bits` has one byte a word from there: 1 for a pointer. Shorter than the
-    section when the rest has no pointers."""
+    section when the rest has no pointers.
+    """
 
     start: tuple[int, int]
     bits: tuple[Bits, Bits]
@@ -73,9 +74,7 @@ def _run(image: Image, address: int, words: int) -> Bits:
             number = op & 0x7F
             if op < 0x80:  # that many bits follow, the lowest first
                 stop = at + (number + 7) // 8
-                if stop > len(code):
-                    raise IndexError
-                out += b"".join([_EIGHT[byte] for byte in code[at:stop]])[:number]
+                out += b"".join([_EIGHT[code[i]] for i in range(at, stop)])[:number]
                 at = stop
             else:  # the last `number` bits again, `copies` times
                 if not number:

@@ -29,6 +29,7 @@ _NO_VARIABLES = (".go.", ".data.rel.ro", ".got", ".dynamic", ".init_array", ".fi
 
 _LINKER_MADE = frozenset({"runtime.firstmoduledata", "local.moduledata", "runtime.covctrs", "runtime.ecovctrs"})
 
+
 @dataclass(frozen=True, slots=True)
 class Variable:
     """One variable: `package` is an import path, or `C`; `kind` is one of `KINDS`; address as the file has it; bytes."""

@@ -82,9 +82,7 @@ def _rows(table: VariableTable) -> Rows:
     return out
 
 
-def _pairs(
-    tables: Sequence[VariableTable], old: list[int], new: list[int]
-) -> Sequence[tuple[int | None, int | None]]:
+def _pairs(tables: Sequence[VariableTable], old: list[int], new: list[int]) -> Sequence[tuple[int | None, int | None]]:
     """Rows of one name, paired; None where a side has no more."""
     if len(old) == len(new) == 1:
         return [(old[0], new[0])]
