@@ -36,6 +36,8 @@ class Contents:
         self.masks = _masks(facts)
         self.strings = _strings(facts)
         self.ends = [(s.start, s.end) for s in facts.image.spans] + list(facts.image.zero)
+        self.movable = facts.image.elf.dynamic
+        self.relocated = _relocated(facts) if self.movable else frozenset()
 
     def difference(self, new: Contents, a: int, b: int) -> tuple[str, str]:
         """What is different about variable `a` here and `b` of `new`: the field of `GlobalDrift`, and a line of detail.
@@ -71,7 +73,9 @@ class Contents:
             if mask[at : at + 2] == b"\1\0" and before[at + 1] == after[at + 1]:
                 if self._text(old, before[at + 1]) != new._text(fresh, after[at + 1]):
                     return True
-            elif old != fresh and not (self.mapped(old) and new.mapped(fresh)):
+            elif old != fresh and not (
+                self.refers(old, self.address[a] + 8 * at) and new.refers(fresh, new.address[b] + 8 * at)
+            ):
                 return True
         return ours[8 * whole :] != theirs[8 * whole :]
 
@@ -84,8 +88,10 @@ class Contents:
         except MalformedTable:
             return None
 
-    def mapped(self, word: int) -> bool:
-        """Whether `word` could be an address of this image; nil is none."""
+    def refers(self, word: int, place: int) -> bool:
+        """Whether `word`, which stands at the address `place`, could be an address; nil is none."""
+        if self.movable:  # the loader has to know of every one
+            return place in self.relocated
         return word > 0 and any(start <= word <= end for start, end in self.ends)
 
     def _text(self, address: int, length: int) -> bytes | None:
@@ -116,3 +122,15 @@ def _strings(facts: BinaryFacts) -> tuple[int, int]:
     end = min((value for value in ends if value > start), default=0)
     span = facts.image.span(start)
     return (start, end) if span is not None and not span.writable and end <= span.end else (0, 0)
+
+
+def _relocated(facts: BinaryFacts) -> frozenset[int]:
+    """The addresses among Go's initialised variables at which addresses stand."""
+    if facts.module is None:
+        return frozenset()
+    found = [
+        piece[(piece >= start) & (piece < end)].tolist()
+        for piece in facts.image.relocated
+        for start, end in facts.module.data
+    ]
+    return frozenset(facts.image.external).union(*found)
