@@ -11,7 +11,7 @@ from gate.samples import Case, binary, build, other
 from gate.words import some
 from probes.binary.facts import BinaryFacts, Module
 
-_MAJOR = re.compile(r"(?:/v[2-9]\d*)?$")
+_MAJOR = re.compile(r"(?:/v(?:[2-9]|[1-9]\d+))?$")
 _MAX_PACKAGES = 20
 
 

@@ -27,8 +27,10 @@ _EIGHT = [bytes(byte >> bit & 1 for bit in range(8)) for byte in range(256)]
 
 @dataclass(frozen=True, slots=True)
 class PointerMasks:
-    """`start` is the address of each section, `bits` has one byte a word from there: 1 for a pointer. Shorter than the
-    section when the rest has no pointers.
+    """The masks of both sections.
+
+    `start` is the address of each, `bits` has one byte a word from there: 1 for a pointer. It is shorter than the section
+    when the rest has no pointers.
     """
 
     start: tuple[int, int]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from probes.binary import load
 from probes.binary.gcmask import read_masks
 from probes.binary.symbols import SYM, SymbolTable
 from probes.binary.variables import KINDS, largest, read_variables
@@ -110,8 +112,6 @@ def test_huge_sizes_and_addresses_are_just_numbers() -> None:
 
 
 def drift(old: SymbolTable, new: SymbolTable):
-    from dataclasses import replace
-
     return global_drift(replace(facts(NAME), symtab=old), replace(facts(NAME), symtab=new))
 
 
@@ -165,8 +165,6 @@ def test_names_larger_than_their_table_are_refused_by_name() -> None:
     ],
 )
 def test_a_damaged_mask_is_refused_and_leaves_the_sizes(tmp_path, program: bytes, problem: str) -> None:
-    from probes.binary import load
-
     at = facts(NAME).module.gcdata
     broken = load(str(damaged(tmp_path, NAME, (place(NAME, at), program))), examine=False)
     with pytest.raises(MalformedTable, match=problem):
@@ -177,8 +175,6 @@ def test_a_damaged_mask_is_refused_and_leaves_the_sizes(tmp_path, program: bytes
 
 
 def test_a_mask_outside_of_the_image_is_refused() -> None:
-    from dataclasses import replace
-
     for module in (
         replace(facts(NAME).module, gcdata=1 << 40),
         replace(facts(NAME).module, bss=((0, 1 << 50), facts(NAME).module.bss[1])),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from probes.binary.variables import read_variables
 from probes.drift import compare
 from probes.drift.variables import global_drift, why_not
 from tests.drift.variable_pairs import (
@@ -56,8 +57,6 @@ def test_in_every_configuration(config: Config, programs: Programs) -> None:
 
 
 def names_of(facts):
-    from probes.binary.variables import read_variables
-
     return read_variables(facts.image, facts.symtab, facts.module).names
 
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from probes.binary import load
-from probes.binary.facts import BinaryFacts
-from probes.drift.facts import GlobalDrift
 from scripts.gobuild import ROOT, BuildFailed, GoBuild, can_build_cgo
 from scripts.toolchains import TOOLCHAINS, problem
 from tests.conftest import missing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from probes.binary.facts import BinaryFacts
+    from probes.drift.facts import GlobalDrift
 
 SOURCE = ROOT / "testdata" / "programs" / "globals"
 STATE = "example.com/globals/state."
@@ -46,7 +50,9 @@ EDITS = (
     ),
     Edit("removed", (("\tStale  [3]byte\n", ""), (", &Stale", "")), {"removed": ["Stale"]}),
     Edit(
-        "renamed", (("Stale  [3]byte", "Fresh  [3]byte"), ("&Stale", "&Fresh")), {"removed": ["Stale"], "added": ["Fresh"]}
+        "renamed",
+        (("Stale  [3]byte", "Fresh  [3]byte"), ("&Stale", "&Fresh")),
+        {"removed": ["Stale"], "added": ["Fresh"]},
     ),
     Edit("array-resized", (("[16]int32", "[32]int32"),), {"resized": ["Limits 64 → 128 bytes"]}),
     Edit("number-widened", (("Stale  [3]byte", "Stale  [5]byte"),), {"resized": ["Stale 3 → 5 bytes"]}),
@@ -95,7 +101,12 @@ C_EDITS = (
         {"added": ["misses"]},
         "native.go",
     ),
-    Edit("c-static", (("static long calls = 1", "static char calls = 1"),), {"resized": ["calls 8 → 1 bytes"]}, "native.go"),
+    Edit(
+        "c-static",
+        (("static long calls = 1", "static char calls = 1"),),
+        {"resized": ["calls 8 → 1 bytes"]},
+        "native.go",
+    ),
 )
 
 
@@ -159,7 +170,12 @@ class Programs:
             file.write_text(text, "utf-8")
         flags = ("-trimpath", "-ldflags=" + ("-s -w" if strip else "" if dwarf else "-w"))
         GoBuild(
-            self.toolchain(config), source, buildmode=config.buildmode, goarch=config.goarch, cgo=config.cgo, flags=flags
+            self.toolchain(config),
+            source,
+            buildmode=config.buildmode,
+            goarch=config.goarch,
+            cgo=config.cgo,
+            flags=flags,
         ).run(out)
         return out
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from pathlib import Path
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
@@ -16,6 +17,9 @@ from gate.restart_libraries import LIBRARIES
 from gate.samples import Case, binary, build, other
 from probes.binary.facts import Module
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 PLAIN = "package main\n\nfunc main() { println(1) }\n"
 STUB = """package stub
@@ -23,28 +27,40 @@ STUB = """package stub
 //go:noinline
 func Restart(n int) int { return n + 1 }
 """
+SUM = "github.com/fvbock/endless v0.0.0 h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n"
 EMPTY = "package stub\n\nconst Version = 3\n"
 
 
-def build_program(
-    goroot: Path, folder: Path, *, imports: str = "", module: str = "", stub: str = STUB, path: str = ""
-) -> Path:
-    """A program that calls `Restart` of the package `imports`, which the local folder `stub` stands in for.
+@dataclass(frozen=True)
+class Stub:
+    """A local folder that stands in for a library.
 
-    `module` is the module of that package, `path` the module path that the folder itself declares.
+    `imports` is the package that the program imports, `module` its module, `path` the module path that the folder itself
+    declares ("" for the same), `source` the package.
     """
+
+    imports: str
+    module: str
+    path: str = ""
+    source: str = STUB
+
+
+def build_program(goroot: Path, folder: Path, stub: Stub | None = None) -> Path:
+    """A program that uses `stub`, or one that only mentions libraries in a comment and in go.sum."""
     folder.mkdir(parents=True)
     program = folder / "shop"
-    require = f"require {module} v{'2' if module.endswith('/v2') else '1'}.0.0\nreplace {module} => ./stub\n" if module else ""
-    (folder / "go.mod").write_text(f"module example.com/shop\n\ngo 1.21\n{require}", "utf-8")
-    (folder / "go.sum").write_text("github.com/fvbock/endless v0.0.0 h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n", "utf-8")
-    if module:
-        inside = folder / "stub" / imports.removeprefix(module).lstrip("/")
+    require, source = "", PLAIN
+    if stub is not None:
+        major = "2" if stub.module.endswith("/v2") else "1"
+        require = f"require {stub.module} v{major}.0.0\nreplace {stub.module} => ./stub\n"
+        inside = folder / "stub" / stub.imports.removeprefix(stub.module).lstrip("/")
         inside.mkdir(parents=True)
-        (folder / "stub" / "go.mod").write_text(f"module {path or module}\n\ngo 1.21\n", "utf-8")
-        (inside / "stub.go").write_text(stub, "utf-8")
-    use = "stub.Restart(1)" if stub == STUB else "stub.Version"
-    source = f'package main\n\nimport stub "{imports}"\n\nfunc main() {{ println({use}) }}\n' if imports else PLAIN
+        (folder / "stub" / "go.mod").write_text(f"module {stub.path or stub.module}\n\ngo 1.21\n", "utf-8")
+        (inside / "stub.go").write_text(stub.source, "utf-8")
+        use = "stub.Restart(1)" if stub.source == STUB else "stub.Version"
+        source = f'package main\n\nimport stub "{stub.imports}"\n\nfunc main() {{ println({use}) }}\n'
+    (folder / "go.mod").write_text(f"module example.com/shop\n\ngo 1.21\n{require}", "utf-8")
+    (folder / "go.sum").write_text(SUM, "utf-8")
     comment = "// Restarts as github.com/fvbock/endless does; see github.com/rcrowley/goagain.\n"
     (folder / "main.go").write_text(comment + source, "utf-8")
     environment = {
@@ -83,18 +99,20 @@ def findings(old: Path, new: Path) -> tuple[int, list[dict]]:
 
 @pytest.mark.parametrize("library", LIBRARIES, ids=lambda each: each.path.rpartition("/")[2])
 def test_each_library_fires(library, plain: Path, go_toolchain: Path, tmp_path: Path) -> None:
-    linked = build_program(go_toolchain, tmp_path / "p", imports=library.path, module=library.path)
+    linked = build_program(go_toolchain, tmp_path / "p", Stub(library.path, library.path))
     code, (found,) = findings(plain, linked)
     assert (found["subject"], found["severity"]) == (library.path, library.severity.value)
     assert (found["confidence"], found["remedy"]) == ("high", library.remedy)
     assert library.measured in found["message"]
-    assert found["evidence"]["new"] == [f"module {library.path} v1.0.0 => ./stub", f"package {library.path}"]
+    module, package = found["evidence"]["new"]
+    assert module.startswith(f"module {library.path} v1.0.0 => ./stub")
+    assert package == f"package {library.path}"
     assert code == (10 if library.severity.value == "block" else 0)
 
 
 def test_in_both_or_in_old_alone(plain: Path, go_toolchain: Path, tmp_path: Path) -> None:
     path = "github.com/rcrowley/goagain"
-    linked = build_program(go_toolchain, tmp_path / "p", imports=path, module=path)
+    linked = build_program(go_toolchain, tmp_path / "p", Stub(path, path))
     (old_only,) = findings(linked, plain)[1]
     assert "OLD restarts itself" in old_only["message"]
     (both,) = findings(linked, linked)[1]
@@ -103,20 +121,17 @@ def test_in_both_or_in_old_alone(plain: Path, go_toolchain: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("imports", "module", "path", "subject"),
+    ("stub", "subject"),
     [
-        ("github.com/cloudflare/tableflip/v2", "github.com/cloudflare/tableflip/v2", "", "github.com/cloudflare/tableflip"),
-        ("github.com/facebookgo/grace/gracehttp", "github.com/facebookgo/grace", "", "github.com/facebookgo/grace"),
-        ("github.com/fvbock/endless", "github.com/fvbock/endless", "example.com/forked", "github.com/fvbock/endless"),
+        (Stub(*["github.com/cloudflare/tableflip/v2"] * 2), "github.com/cloudflare/tableflip"),
+        (Stub("github.com/facebookgo/grace/gracehttp", "github.com/facebookgo/grace"), "github.com/facebookgo/grace"),
+        (Stub(*["github.com/fvbock/endless"] * 2, path="example.com/forked"), "github.com/fvbock/endless"),
     ],
     ids=["major-version", "package-below", "fork"],
 )
-def test_other_paths_of_a_library(
-    imports: str, module: str, path: str, subject: str, plain: Path, go_toolchain: Path, tmp_path: Path
-) -> None:
-    linked = build_program(go_toolchain, tmp_path / "p", imports=imports, module=module, path=path)
-    (found,) = findings(plain, linked)[1]
-    assert (found["subject"], found["evidence"]["new"][1]) == (subject, f"package {imports}")
+def test_other_paths_of_a_library(stub: Stub, subject: str, plain: Path, go_toolchain: Path, tmp_path: Path) -> None:
+    (found,) = findings(plain, build_program(go_toolchain, tmp_path / "p", stub))[1]
+    assert (found["subject"], found["evidence"]["new"][1]) == (subject, f"package {stub.imports}")
 
 
 def test_a_path_that_is_only_mentioned_is_none(plain: Path) -> None:
@@ -126,14 +141,14 @@ def test_a_path_that_is_only_mentioned_is_none(plain: Path) -> None:
 
 def test_a_module_of_which_no_function_is_linked_in_is_none(plain: Path, go_toolchain: Path, tmp_path: Path) -> None:
     path = "github.com/fvbock/endless"
-    program = build_program(go_toolchain, tmp_path / "p", imports=path, module=path, stub=EMPTY)
+    program = build_program(go_toolchain, tmp_path / "p", Stub(path, path, source=EMPTY))
     assert path.encode() in program.read_bytes()
     assert findings(plain, program)[1] == []
 
 
 def test_a_path_that_only_begins_alike_is_none(plain: Path, go_toolchain: Path, tmp_path: Path) -> None:
     path = "github.com/fvbock/endlessly"
-    assert findings(plain, build_program(go_toolchain, tmp_path / "p", imports=path, module=path))[1] == []
+    assert findings(plain, build_program(go_toolchain, tmp_path / "p", Stub(path, path)))[1] == []
 
 
 RULE = next(rule for rule in discover() if rule.id == "HG412")

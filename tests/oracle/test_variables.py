@@ -32,7 +32,9 @@ def variables(path: Path) -> list[Variable]:
 def constant_ranges(path: Path) -> list[tuple[int, int]]:
     """Where nm says data and nothing is a variable: constants with addresses in them, the linker's own."""
     with path.open("rb") as file:
-        sections = [s for s in ELFFile(file).iter_sections() if s.name.startswith((".data.rel.ro", ".go.", ".init_array"))]
+        sections = [
+            s for s in ELFFile(file).iter_sections() if s.name.startswith((".data.rel.ro", ".go.", ".init_array"))
+        ]
         return [(s["sh_addr"], s["sh_addr"] + s["sh_size"]) for s in sections]
 
 
