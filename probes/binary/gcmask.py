@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from probes.binary.image import Image
+from probes.binary.image import I64, Image
 from probes.binary.moduledata import ModuleData
 from probes.errors import MalformedTable
 from probes.records import dataclass
@@ -36,13 +36,14 @@ class PointerMasks:
     start: tuple[int, int]
     bits: tuple[Bits, Bits]
 
-    def mask(self, address: int, size: int) -> bytes:
-        """One byte a word of the variable at `address`; empty when it lies in neither section, which means no pointers."""
+    def at(self, addresses: I64) -> Bits:
+        """1 where the word at an address of `addresses`, shape (k,), is a pointer."""
+        out = np.zeros(addresses.shape, dtype=np.uint8)
         for start, bits in zip(self.start, self.bits, strict=True):
-            if start <= address < start + 8 * bits.size:
-                first = (address - start) // 8
-                return bits[first : first + size // 8].tobytes()
-        return b""
+            word = (addresses - start) >> 3
+            inside = (word >= 0) & (word < bits.size)
+            out[inside] = bits[word[inside]]
+        return out
 
 
 def read_masks(image: Image, module: ModuleData) -> PointerMasks:

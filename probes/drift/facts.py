@@ -138,8 +138,7 @@ class VariableChange:
 class GlobalDrift:
     """Package variables, by name; one that only has another address is not here.
 
-    `compared` have the same name on both sides. `retyped` kept their size and hold pointers on one side only, or in
-    other words; another type with the same pointers does not show. `revalued` kept size and type and start with another
+    `compared` have the same name on both sides. `retyped` kept their size and hold pointers in other places; another type with the same pointers does not show. `revalued` kept size and type and start with another
     value; values behind pointers are not compared, but the text of strings is.
     """
 

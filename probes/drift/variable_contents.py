@@ -1,107 +1,122 @@
-"""Whether one variable has another size, other pointers, or another initial value in NEW.
+"""Which variables of both sides hold pointers in other places, or start with another value.
 
-Only what can be said for sure is said. A word that holds addresses on both sides (a pointer, an interface's type, a
-number that could be an address) is not followed, so a variable may start with another value and not be found; the text
-behind it is compared where the linker's area of string constants holds it.
+All words of all variables are looked at together. Only what can be said for sure is said: a word that holds addresses on
+both sides (a pointer, an interface's type, a number that could be an address) is not followed, so a variable may start
+with another value and not be found. The text of strings is compared where the linker's area of string constants has it.
 """
 
 from __future__ import annotations
 
-import struct
+import numpy as np
+import numpy.typing as npt
 
 from probes.binary.facts import BinaryFacts
 from probes.binary.gcmask import PointerMasks, read_masks
+from probes.binary.image import I64, U64
 from probes.binary.variables import KINDS, VariableTable
+from probes.drift.side import contains, distinct
 from probes.errors import MalformedTable
 
-MAX_VALUE = 1 << 20
-"""Larger variables, in bytes, are only compared in size and pointers."""
+Bools = npt.NDArray[np.bool_]
 
-_INITIALISED = tuple(KINDS.index(kind) for kind in ("noptrdata", "data"))
-_POINTERS = tuple(KINDS.index(kind) for kind in ("data", "bss"))
+MAX_VALUE = 1 << 24
+"""Larger variables, in bytes, are only compared in size."""
+
+MAX_TEXT, MAX_TEXTS = 1 << 16, 1 << 26
+"""Longer strings are not compared, and no more than so many bytes together."""
+
+_INITIALISED = [kind in {"noptrdata", "data"} for kind in KINDS]
+_POINTERS = [kind in {"data", "bss"} for kind in KINDS]
 _STRINGS = ("go:string.*", "go.string.*")
 _AFTER_STRINGS = ("go:func.*", "go.func.*", "go:funcdesc", "runtime.gcbits.*", "runtime.gcdata", "runtime.erodata")
 """What the linker puts behind the string constants (cmd/link/internal/ld/symtab.go), by release."""
 
 
 class Contents:
-    """What the variables of one side hold."""
+    """What the variables of one side hold. `address`, `size`: shape (n,); `given`: has an initial value; `pointers`."""
 
     def __init__(self, facts: BinaryFacts, table: VariableTable) -> None:
         self.image = facts.image
-        self.packages = table.packages
-        self.address: list[int] = table.address.tolist()
-        self.size: list[int] = table.size.tolist()
-        self.kind: list[int] = table.kind.tolist()
+        self.size = table.size
+        self.address = table.address.view(np.int64)
+        self.given: Bools = np.array(_INITIALISED)[table.kind]
+        self.pointers: Bools = np.array(_POINTERS)[table.kind]
+        module = facts.module
+        ranges = (*module.data, *module.bss) if module is not None else ()
+        self.room = sum(end - start for start, end in ranges)
         self.masks = _masks(facts)
         self.strings = _strings(facts)
-        self.ends = [(s.start, s.end) for s in facts.image.spans] + list(facts.image.zero)
-        self.movable = facts.image.elf.dynamic
-        self.relocated = _relocated(facts) if self.movable else frozenset()
+        self.relocated = _relocated(facts) if facts.image.elf.dynamic else None
 
-    def difference(self, new: Contents, a: int, b: int) -> tuple[str, str]:
-        """What is different about variable `a` here and `b` of `new`: the field of `GlobalDrift`, and a line of detail.
+    def words(self, at: I64, given: Bools) -> tuple[U64, Bools]:
+        """The words at `at` and whether the file says them; zero where no value is `given`."""
+        offset = self.image.offsets(at, 1)
+        known = ~given | ((offset >= 0) & (offset <= self.image.data.size - 8))
+        unaligned = np.ndarray((max(self.image.data.size - 7, 1),), dtype="<u8", buffer=self.image.data, strides=(1,))
+        return np.where(given & known, unaligned[np.where(given & known, offset, 0)], np.uint64(0)), known
 
-        ("", "") for no difference that can be said.
-        """
-        if self.size[a] != new.size[b]:
-            return "resized", f"{self.size[a]:,} → {new.size[b]:,} bytes"
-        if "C" in (self.packages[a], new.packages[b]):
-            return "", ""  # C's sections say nothing of pointers
-        ours, theirs = self.kind[a] in _POINTERS, new.kind[b] in _POINTERS
-        if ours != theirs:
-            return "retyped", f"{self.size[a]:,} bytes, now {'with' if theirs else 'without'} pointers"
-        if self.size[a] > MAX_VALUE or self.masks is None or new.masks is None:
-            return "", ""
-        mask = self.masks.mask(self.address[a], self.size[a]) if ours else b""
-        if ours and mask.rstrip(b"\0") != new.masks.mask(new.address[b], new.size[b]).rstrip(b"\0"):
-            return "retyped", f"{self.size[a]:,} bytes, now with pointers in other places"
-        given = self.kind[a] in _INITIALISED or new.kind[b] in _INITIALISED
-        return ("revalued", "starts with another value") if given and self._revalued(new, a, b, mask) else ("", "")
+    def refers(self, words: U64, at: I64) -> Bools:
+        """Which of `words`, which stand at the addresses `at`, could be addresses; nil is none."""
+        if self.relocated is not None:  # the loader has to know of every one
+            return contains(self.relocated, at)
+        out = np.zeros(words.shape, dtype=np.bool_)
+        for start, end in [(span.start, span.end) for span in self.image.spans] + list(self.image.zero):
+            out |= (words >= max(start, 1)) & (words <= end)
+        return out
 
-    def _revalued(self, new: Contents, a: int, b: int, mask: bytes) -> bool:
-        """Whether the values that the two files give the variable differ."""
-        size = self.size[a]
-        ours, theirs = self.value(a), new.value(b)
-        if ours is None or theirs is None:
-            return False
-        if ours == theirs and b"\1\0" not in mask:
-            return False
-        whole = size // 8
-        before, after = (struct.unpack_from(f"<{whole}Q", raw) for raw in (ours, theirs))
-        for at, (old, fresh) in enumerate(zip(before, after, strict=True)):
-            if mask[at : at + 2] == b"\1\0" and before[at + 1] == after[at + 1]:
-                if self._text(old, before[at + 1]) != new._text(fresh, after[at + 1]):
-                    return True
-            elif old != fresh and not (
-                self.refers(old, self.address[a] + 8 * at) and new.refers(fresh, new.address[b] + 8 * at)
-            ):
-                return True
-        return ours[8 * whole :] != theirs[8 * whole :]
 
-    def value(self, row: int) -> bytes | None:
-        """The initial value: None where the file does not hold all of it."""
-        if self.kind[row] not in _INITIALISED:
-            return bytes(self.size[row])
-        try:
-            return self.image.bytes(self.address[row], self.size[row]).tobytes()
-        except MalformedTable:
-            return None
+def differing(old: Contents, new: Contents, a: I64, b: I64) -> tuple[I64, I64]:
+    """Which of the pairs of rows `a` of OLD and `b` of NEW, of equal size and of Go, differ in what they hold.
 
-    def refers(self, word: int, place: int) -> bool:
-        """Whether `word`, which stands at the address `place`, could be an address; nil is none."""
-        if self.movable:  # the loader has to know of every one
-            return place in self.relocated
-        return word > 0 and any(start <= word <= end for start, end in self.ends)
+    Returns:
+        indices in `a` of those with pointers in other places, and of those that only start with another value.
+    """
+    retyped = old.pointers[a] != new.pointers[b]
+    size = old.size[a]
+    looked = ~retyped & (size <= MAX_VALUE) & (old.given[a] | new.given[b] | old.pointers[a])
+    # Variables do not share memory. Where symbols say they do, there is a limit to what is read.
+    looked &= np.cumsum(np.where(looked, size, 0)) <= 2 * max(old.room, new.room)
+    if old.masks is None or new.masks is None:
+        return np.flatnonzero(retyped), np.zeros(0, dtype=np.int64)
+    rows = np.flatnonzero(looked)
+    count = (size[rows].astype(np.int64) + 7) // 8
+    pair = np.repeat(rows, count)
+    step = 8 * (np.arange(pair.size) - np.repeat(np.cumsum(count) - count, count))
+    left, right = old.address[a[pair]] + step, new.address[b[pair]] + step
+    ours, theirs = old.masks.at(left), new.masks.at(right)
+    retyped[pair[ours != theirs]] = True
+    before, known = old.words(left, old.given[a[pair]])
+    after, also = new.words(right, new.given[b[pair]])
+    rest = size[pair].astype(np.int64) - step  # of the last word, only so many bytes belong to the variable
+    tail = np.uint64(8) * np.clip(8 - rest, 0, 7).astype(np.uint64)
+    before, after = before << tail, after << tail
+    known &= also
+    changed = known & (before != after)
+    changed &= ~((tail == 0) & old.refers(before, left) & new.refers(after, right))
+    revalued = np.zeros(a.shape, dtype=np.bool_)
+    revalued[pair[changed]] = True
+    string = known[:-1] & known[1:] & (ours[:-1] == 1) & (ours[1:] == 0) & (pair[:-1] == pair[1:])
+    string &= (before[1:] == after[1:]) & (before[1:] <= MAX_TEXT)
+    at = np.flatnonzero(string)
+    other = _other_texts(old, new, before[at], after[at], before[at + 1])
+    revalued[pair[at[other]]] = True
+    return np.flatnonzero(retyped), np.flatnonzero(revalued & ~retyped)
 
-    def _text(self, address: int, length: int) -> bytes | None:
-        """The text of a string; None for a pointer to anything else, which is not compared, and "" for nil."""
-        start, end = self.strings
-        if not address:
-            return b""
-        if not (start <= address and address + length <= end):
-            return None
-        return self.image.bytes(address, length).tobytes()
+
+def _other_texts(old: Contents, new: Contents, left: U64, right: U64, length: U64) -> list[int]:
+    """Which of the strings at `left` and `right`, both `length` bytes long, differ; those that are constants on both sides."""
+    inside = (length > 0) & np.logical_and.reduce(
+        [(at >= side.strings[0]) & (at + length <= side.strings[1]) for side, at in ((old, left), (new, right))]
+    )
+    inside &= np.cumsum(np.where(inside, length, 0)) <= MAX_TEXTS
+    out = []
+    for index in np.flatnonzero(inside).tolist():
+        texts = [
+            side.image.bytes(int(at[index]), int(length[index])).tobytes() for side, at in ((old, left), (new, right))
+        ]
+        if texts[0] != texts[1]:
+            out.append(index)
+    return out
 
 
 def _masks(facts: BinaryFacts) -> PointerMasks | None:
@@ -124,13 +139,10 @@ def _strings(facts: BinaryFacts) -> tuple[int, int]:
     return (start, end) if span is not None and not span.writable and end <= span.end else (0, 0)
 
 
-def _relocated(facts: BinaryFacts) -> frozenset[int]:
-    """The addresses among Go's initialised variables at which addresses stand."""
-    if facts.module is None:
-        return frozenset()
-    found = [
-        piece[(piece >= start) & (piece < end)].tolist()
-        for piece in facts.image.relocated
-        for start, end in facts.module.data
-    ]
-    return frozenset(facts.image.external).union(*found)
+def _relocated(facts: BinaryFacts) -> I64:
+    """The addresses among Go's initialised variables at which addresses stand, sorted."""
+    ranges = facts.module.data if facts.module is not None else ()
+    external = np.array(list(facts.image.external), dtype=np.int64)
+    pieces = [*facts.image.relocated, external]
+    found = [piece[(piece >= start) & (piece < end)] for piece in pieces for start, end in ranges]
+    return distinct(np.concatenate([external[:0], *found]))

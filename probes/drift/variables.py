@@ -6,11 +6,14 @@ import re
 from collections.abc import Sequence
 from itertools import zip_longest
 
+import numpy as np
+
 from probes.binary.facts import BinaryFacts
+from probes.binary.image import I64
 from probes.binary.variables import VariableTable, read_variables
 from probes.drift.facts import GlobalDrift, VariableChange, VariableRef
 from probes.drift.side import lasting_name
-from probes.drift.variable_contents import Contents
+from probes.drift.variable_contents import Contents, differing
 from probes.errors import MalformedTable
 
 _C_NUMBER = re.compile(r"\.\d+$")
@@ -37,31 +40,60 @@ def global_drift(old: BinaryFacts, new: BinaryFacts) -> GlobalDrift:
     """
     tables = [_table(facts) for facts in (old, new)]
     names = [_rows(table) for table in tables]
-    ours, theirs = (Contents(facts, table) for facts, table in zip((old, new), tables, strict=True))
-    drift: dict[str, list[VariableChange]] = {"resized": [], "retyped": [], "revalued": []}
     added: list[VariableRef] = []
     removed: list[VariableRef] = []
-    compared = 0
-    for name in names[0].keys() | names[1].keys():
+    both: list[tuple[str, int, int]] = []
+    for name in sorted(names[0].keys() | names[1].keys()):
         for a, b in _pairs(tables, names[0].get(name, []), names[1].get(name, [])):
-            if a is None or b is None:
-                table, row = (tables[0], a) if a is not None else (tables[1], b)
-                found = VariableRef(name, table.packages[row or 0], int(table.size[row or 0]))
-                (removed if b is None else added).append(found)
-                continue
-            compared += 1
-            kind, detail = ours.difference(theirs, a, b)
-            if kind:
-                sizes = int(tables[0].size[a]), int(tables[1].size[b])
-                drift[kind].append(VariableChange(name, tables[1].packages[b], *sizes, detail))
+            if b is None and a is not None:
+                removed.append(_ref(tables[0], name, a))
+            elif a is None and b is not None:
+                added.append(_ref(tables[1], name, b))
+            elif a is not None and b is not None:
+                both.append((name, a, b))
+    changes = _Changes(tables, both)
+    ours, theirs = (Contents(facts, table) for facts, table in zip((old, new), tables, strict=True))
+    retyped, revalued = differing(ours, theirs, changes.old[changes.go], changes.new[changes.go])
     return GlobalDrift(
         old=len(tables[0]),
         new=len(tables[1]),
-        compared=compared,
-        added=tuple(sorted(added, key=lambda each: each.name)),
-        removed=tuple(sorted(removed, key=lambda each: each.name)),
-        **{kind: tuple(sorted(found, key=lambda each: each.name)) for kind, found in drift.items()},
+        compared=len(both),
+        added=tuple(added),
+        removed=tuple(removed),
+        resized=tuple(changes.change(at, changes.sizes(at)) for at in changes.resized.tolist()),
+        retyped=tuple(changes.change(at, "pointers in other places") for at in changes.go[retyped].tolist()),
+        revalued=tuple(changes.change(at, "starts with another value") for at in changes.go[revalued].tolist()),
     )
+
+
+class _Changes:
+    """The variables that both sides have: rows `old` and `new`, shape (n,), in the order of their names.
+
+    `resized` are indices of those of another size, `go` of the others, without those of C.
+    """
+
+    def __init__(self, tables: Sequence[VariableTable], both: list[tuple[str, int, int]]) -> None:
+        self.tables = tables
+        self.names = [name for name, _, _ in both]
+        self.old: I64 = np.array([a for _, a, _ in both], dtype=np.int64)
+        self.new: I64 = np.array([b for _, _, b in both], dtype=np.int64)
+        resized = tables[0].size[self.old] != tables[1].size[self.new]
+        native = [np.array([package == "C" for package in table.packages], dtype=np.bool_) for table in tables]
+        self.resized = np.flatnonzero(resized)
+        self.go = np.flatnonzero(~(resized | native[0][self.old] | native[1][self.new]))
+
+    def sizes(self, at: int) -> str:
+        """Both sizes of the variable `at`."""
+        return f"{int(self.tables[0].size[self.old[at]]):,} → {int(self.tables[1].size[self.new[at]]):,} bytes"
+
+    def change(self, at: int, detail: str) -> VariableChange:
+        """The change of the variable `at`."""
+        sizes = int(self.tables[0].size[self.old[at]]), int(self.tables[1].size[self.new[at]])
+        return VariableChange(self.names[at], self.tables[1].packages[self.new[at]], *sizes, detail)
+
+
+def _ref(table: VariableTable, name: str, row: int) -> VariableRef:
+    return VariableRef(name, table.packages[row], int(table.size[row]))
 
 
 def _table(facts: BinaryFacts) -> VariableTable:
