@@ -93,6 +93,8 @@ def _trace(facts: BinaryFacts, library: Library) -> list[str]:
     """What says that a binary has `library`: its module, and its packages that have functions. Empty when it has not."""
     modules = facts.build.deps if facts.build is not None else ()
     ours = [module for module in modules if any(_is(path, library.path) for path in _paths(module))]
+    if not ours and facts.build is not None and facts.build.main is not None:
+        return []  # built in module mode, which lists every module that has a package in the build
     if facts.functions is None:
         return [f"module {_named(module)}" for module in ours]
     packages = _packages(facts.functions.name_bytes, {module.path for module in ours} | {library.path})

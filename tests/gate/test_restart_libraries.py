@@ -48,7 +48,6 @@ class Stub:
 def build_program(goroot: Path, folder: Path, stub: Stub | None = None) -> Path:
     """A program that uses `stub`, or one that only mentions libraries in a comment and in go.sum."""
     folder.mkdir(parents=True)
-    program = folder / "shop"
     require, source = "", PLAIN
     if stub is not None:
         major = "2" if stub.module.endswith("/v2") else "1"
@@ -63,25 +62,25 @@ def build_program(goroot: Path, folder: Path, stub: Stub | None = None) -> Path:
     (folder / "go.sum").write_text(SUM, "utf-8")
     comment = "// Restarts as github.com/fvbock/endless does; see github.com/rcrowley/goagain.\n"
     (folder / "main.go").write_text(comment + source, "utf-8")
-    environment = {
-        **os.environ,
+    compile_in(goroot, folder, GOFLAGS="-buildvcs=false -mod=mod")
+    return folder / "shop"
+
+
+def compile_in(goroot: Path, folder: Path, **settings: str) -> None:
+    """Build the package in `folder` into `shop` there, stripped."""
+    settings = {
         "CGO_ENABLED": "0",
-        "GOFLAGS": "-buildvcs=false -mod=mod",
         "GOTOOLCHAIN": "local",
         "GOPROXY": "off",
         "GOSUMDB": "off",
         "GOWORK": "off",
+        **settings,
     }
+    command = [goroot / "bin" / "go", "build", "-ldflags=-s -w", "-o", folder / "shop", "."]
     done = subprocess.run(
-        [goroot / "bin" / "go", "build", "-ldflags=-s -w", "-o", program, "."],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
+        command, cwd=folder, env={**os.environ, **settings}, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    return program
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +131,18 @@ def test_in_both_or_in_old_alone(plain: Path, go_toolchain: Path, tmp_path: Path
 def test_other_paths_of_a_library(stub: Stub, subject: str, plain: Path, go_toolchain: Path, tmp_path: Path) -> None:
     (found,) = findings(plain, build_program(go_toolchain, tmp_path / "p", stub))[1]
     assert (found["subject"], found["evidence"]["new"][1]) == (subject, f"package {stub.imports}")
+
+
+def test_a_vendored_copy_outside_of_module_mode(plain: Path, go_toolchain: Path, tmp_path: Path) -> None:
+    shop = tmp_path / "src" / "shop"
+    library = shop / "vendor" / "github.com" / "fvbock" / "endless"
+    library.mkdir(parents=True)
+    (library / "stub.go").write_text(STUB, "utf-8")
+    source = 'package main\n\nimport stub "github.com/fvbock/endless"\n\nfunc main() { println(stub.Restart(1)) }\n'
+    (shop / "main.go").write_text(source, "utf-8")
+    compile_in(go_toolchain, shop, GO111MODULE="off", GOPATH=str(tmp_path), GOFLAGS="-buildvcs=false")
+    (found,) = findings(plain, shop / "shop")[1]
+    assert found["evidence"]["new"] == ["package shop/vendor/github.com/fvbock/endless"]
 
 
 def test_a_path_that_is_only_mentioned_is_none(plain: Path) -> None:
