@@ -38,6 +38,8 @@ class Explanation:
     why: str
     example: str
     remedy: str
+    table: tuple[tuple[str, str, str], ...] = ()
+    """Cases that the rule knows: what it is, its severity, and sentences about it."""
 
 
 @dataclass(frozen=True, slots=True)

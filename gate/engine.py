@@ -226,9 +226,11 @@ def required(policy: Policy, evidence: Iterable[EvidenceState]) -> tuple[str, ..
     """The evidence without which nothing passes: what the policy names, and what the update cannot do without."""
     names = [*policy.require]
     if policy.mode is Mode.HOTFIX:
-        names += ["init", "types"]  # a hotfix must change neither: without knowing them, that cannot be said
+        names += ["init", "globals", "types"]  # a hotfix must change none: without knowing them, that cannot be said
     if policy.contract.types:
         names.append("types")
+    if policy.contract.globals:
+        names.append("globals")
     # The loader reads these tables before anything of NEW runs: damaged ones are no ordinary gap.
     names += [state.name for state in evidence if state.name == "native" and state.status == "unreadable"]
     return tuple(dict.fromkeys(names))

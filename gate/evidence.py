@@ -13,7 +13,7 @@ from gate.policy import Policy
 from gate.type_evidence import TypeEvidence, type_evidence
 from gate.words import count
 from probes.binary.facts import BinaryFacts, BuildFacts, NativeFacts, TableHealth
-from probes.drift.facts import BuildDrift, Drift, FunctionDrift, InitDrift
+from probes.drift.facts import BuildDrift, Drift, FunctionDrift, GlobalDrift, InitDrift
 from probes.errors import MalformedTable, ProbeError
 from probes.host import TargetFacts
 from probes.records import dataclass
@@ -63,6 +63,7 @@ Initialisers: TypeAlias = Annotated[InitDrift, Evidence("init")]
 NewSymbols: TypeAlias = Annotated[TableHealth, Evidence("symbols")]
 Natives: TypeAlias = Annotated[NativePair, Evidence("native")]
 Target: TypeAlias = Annotated[TargetFacts, Evidence("target")]
+Globals: TypeAlias = Annotated[GlobalDrift, Evidence("globals")]
 
 Key = tuple[type, str]
 
@@ -97,6 +98,7 @@ class Bundle:
                 (TableHealth, "symbols"): lambda: _symbols(new),
                 (NativePair, "native"): lambda: _natives(old, new),
                 (TargetFacts, "target"): lambda: _target(new, target),
+                (GlobalDrift, "globals"): lambda: _part(drift.globals, drift, "globals"),
                 (Policy, "policy"): lambda: policy,
                 (Mode, "mode"): lambda: policy.mode,
             }
@@ -115,6 +117,7 @@ class Bundle:
             (BuildDrift, "build"),
             (InitDrift, "init"),
             (NativePair, "native"),
+            (GlobalDrift, "globals"),
         ]
         return cls(
             {
@@ -148,6 +151,7 @@ class Bundle:
             self._state("native", (NativePair, "native")),
             self._state("init", (InitDrift, "init")),
             self._state("target", (TargetFacts, "target")),
+            self._state("globals", (GlobalDrift, "globals")),
         )
 
     def _state(self, name: str, key: Key) -> EvidenceState:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from probes.binary.facts import BinaryFacts, BuildFacts, Fault, NativeFacts
     from probes.binary.functable import FuncTable
 
+LARGEST = 10
+
 
 @dataclass(frozen=True, slots=True)
 class ModuleLine:
@@ -105,8 +107,26 @@ class NativePart:
 
 
 @dataclass(frozen=True, slots=True)
+class VariableLine:
+    """One package variable; `kind` is Go's section of it: `data`, `bss`, and `noptr…` for those without pointers."""
+
+    name: str
+    bytes: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class VariablePart:
+    """The package variables that symbols name: how many, their bytes, and the largest."""
+
+    total: int
+    bytes: int
+    largest: list[VariableLine]
+
+
+@dataclass(frozen=True, slots=True)
 class Inspection:
-    """The facts of one binary. A part without evidence is null; `build_problem` and `native_problem` say why."""
+    """The facts of one binary. A part without evidence is null; `build_problem` and its like say why."""
 
     schema_version: str
     tool: Tool
@@ -121,6 +141,8 @@ class Inspection:
     native_problem: str | None
     initialisers: list[str] | None
     types: TypePart | None
+    variables: VariablePart | None
+    variables_problem: str | None
 
 
 def inspect_binary(facts: BinaryFacts, *, functions: bool = False, types: Iterable[str] = ()) -> Inspection:
@@ -129,6 +151,7 @@ def inspect_binary(facts: BinaryFacts, *, functions: bool = False, types: Iterab
     Raises:
         ProbeError: one of `types` is not in the file, or its types cannot be read.
     """
+    variables, variables_problem = _variables(facts)
     return Inspection(
         schema_version="1",
         tool=Tool("hotgate", __version__),
@@ -151,7 +174,24 @@ def inspect_binary(facts: BinaryFacts, *, functions: bool = False, types: Iterab
         native_problem=facts.native_problem,
         initialisers=None if facts.initialisers is None else list(facts.initialisers),
         types=type_part(facts, types),
+        variables=variables,
+        variables_problem=variables_problem,
     )
+
+
+def _variables(facts: BinaryFacts) -> tuple[VariablePart | None, str | None]:
+    from probes.binary.variables import largest, read_variables
+    from probes.errors import MalformedTable
+
+    if facts.symtab is None or facts.module is None:
+        return None, "no ELF symbol table (stripped)" if facts.symtab is None else "the module data was not found"
+    try:
+        table = read_variables(facts.image, facts.symtab, facts.module)
+    except MalformedTable as exc:
+        return None, exc.what
+    first = [table.variable(int(row)) for row in largest(table, LARGEST)]
+    lines = [VariableLine(each.name, each.size, each.kind) for each in first]
+    return VariablePart(len(table), sum(table.size.tolist()), lines), None
 
 
 def _build(build: BuildFacts) -> BuildPart:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import date
 
-EVIDENCE_NAMES = ("functions", "types", "build", "symbols", "native", "init", "target")
+EVIDENCE_NAMES = ("functions", "types", "build", "symbols", "native", "init", "target", "globals")
 """Every kind of evidence that `require` may name."""
 
 REQUIRED_BY_DEFAULT = ("functions", "build")

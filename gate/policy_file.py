@@ -23,7 +23,7 @@ MAX_BYTES = 1 << 20
 
 _SeverityName = Literal["info", "warn", "block", "off"]
 _CodecName = Literal["memory", "gob", "json", "protobuf"]
-_EvidenceName = Literal["functions", "types", "build", "symbols", "native", "init", "target"]
+_EvidenceName = Literal["functions", "types", "build", "symbols", "native", "init", "target", "globals"]
 
 
 class _Table(BaseModel):

@@ -11,7 +11,16 @@ from gate.type_evidence import TypeEvidence
 from gate.words import package_of
 from probes.binary.facts import BinaryFacts, BuildFacts, Module, NativeFacts, TableHealth
 from probes.drift.build import build_drift
-from probes.drift.facts import Drift, FunctionChange, FunctionDrift, FunctionRef, InitDrift
+from probes.drift.facts import (
+    Drift,
+    FunctionChange,
+    FunctionDrift,
+    FunctionRef,
+    GlobalDrift,
+    InitDrift,
+    VariableChange,
+    VariableRef,
+)
 from probes.drift.layout_facts import FieldSide, LayoutChange, TypeChange
 from probes.host import TargetFacts
 from probes.records import dataclass
@@ -177,6 +186,17 @@ def type_change(
 
 
 NO_INIT_DRIFT = InitDrift(old=2, new=2, added=(), removed=(), reordered=())
+NO_GLOBAL_DRIFT = GlobalDrift(old=340, new=340, compared=340, added=(), removed=(), resized=(), retyped=(), revalued=())
+
+
+def variable(name: str, size: int = 8) -> VariableRef:
+    """A package variable that one side lacks."""
+    return VariableRef(name, package_of(name), size)
+
+
+def variable_change(name: str, old_size: int = 8, new_size: int = 16) -> VariableChange:
+    """A package variable that is another one in NEW."""
+    return VariableChange(name, package_of(name), old_size, new_size, f"{old_size:,} → {new_size:,} bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,12 +211,15 @@ class Case:
     policy: Policy = field(default_factory=Policy)
     target: TargetFacts = TARGET
     problems: dict[str, str] = field(default_factory=dict)
+    globals: GlobalDrift | None = NO_GLOBAL_DRIFT
 
     def drift(self) -> Drift:
         """What differs, the build part computed from both sides."""
         both = self.old.build is not None and self.new.build is not None
         built = build_drift(self.old.build, self.new.build) if both else None  # type: ignore[arg-type]
-        return Drift(functions=self.functions, build=built, init=self.init, problems=self.problems)
+        return Drift(
+            functions=self.functions, build=built, init=self.init, problems=self.problems, globals=self.globals
+        )
 
     def bundle(self) -> Bundle:
         """The evidence of this case, as a rule gets it."""

@@ -38,6 +38,12 @@ def command(rule: str) -> None:
         console.print()
         console.print(Text(heading, "bold underline"))
         paragraph(console, Text(text), indent=2)
+    if texts.table:
+        console.print()
+        console.print(Text("What it knows", "bold underline"))
+    for what, weight, about in texts.table:
+        paragraph(console, Text.assemble((what, "bold"), f" ({weight})"), indent=2)
+        paragraph(console, Text(about), indent=4)
     needed = sorted({need.key[1] for need in found.needs() if not need.optional} - {"policy", "mode"})
     console.print()
     console.print(Text(f"Looks at: {', '.join(needed)}", "dim"))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gate.policy import Policy
     from gate.type_evidence import TypeEvidence
     from probes.binary.facts import BinaryFacts
-    from probes.drift.facts import BuildDrift, Drift, FunctionDrift, InitDrift, ValueChange
+    from probes.drift.facts import BuildDrift, Drift, FunctionDrift, GlobalDrift, InitDrift, ValueChange, VariableChange
     from probes.drift.layout_facts import LayoutChange, LayoutDrift
 
 
@@ -53,6 +53,7 @@ def build_report(  # noqa: PLR0913 - keywords, one a fact
             types=None if drift.types is None or types is None else _types(drift.types, types),
             build=None if drift.build is None else _build(drift.build),
             init=None if drift.init is None else _init(drift.init),
+            globals=None if drift.globals is None else _globals(drift.globals),
         ),
         notices=list(judgement.notices),
         timings_ms=dict(timings_ms),
@@ -172,3 +173,16 @@ def _init(drift: InitDrift) -> model.InitSection:
 
 def _setting(change: ValueChange) -> model.SettingItem:
     return model.SettingItem(change.name, change.old, change.new)
+
+
+def _globals(drift: GlobalDrift) -> model.GlobalSection:
+    return model.GlobalSection(
+        added=[each.name for each in drift.added],
+        removed=[each.name for each in drift.removed],
+        resized=[_variable(each) for each in drift.resized],
+        retyped=[_variable(each) for each in drift.retyped],
+    )
+
+
+def _variable(change: VariableChange) -> model.VariableItem:
+    return model.VariableItem(change.name, change.old_size, change.new_size, change.detail)

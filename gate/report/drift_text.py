@@ -20,6 +20,8 @@ from gate.report.summary import (
     release_and_source,
     setting_lines,
     type_totals,
+    variable_lines,
+    variable_totals,
     what_changed,
 )
 from gate.report.wrap import paragraph
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from gate.report.model import ChangedFunction, FunctionSection, RenameItem, Report, TypeSection
+    from gate.report.model import ChangedFunction, FunctionSection, GlobalSection, RenameItem, Report, TypeSection
 
 PACKAGES = 12
 FUNCTIONS = 15
@@ -48,6 +50,8 @@ def show(console: Console, report: Report) -> None:
     if drift.types is not None and drift.types.changed:
         _heading(console, "Types")
         _types(console, report, drift.types)
+    if drift.globals is not None:
+        _globals(console, report, drift.globals)
     if drift.build is not None:
         first = release_and_source(report)
         if first or drift.build.settings or drift.build.modules or drift.build.godebug:
@@ -138,6 +142,16 @@ def _lines(console: Console, title: str, lines: Sequence[str]) -> None:
     for line in lines[:BUILD_LINES]:
         paragraph(console, Text(clean(line)), indent=6, hang=4)
     _more(console, len(lines) - BUILD_LINES, title, indent=4)
+
+
+def _globals(console: Console, report: Report, drift: GlobalSection) -> None:
+    lines = variable_lines(report)
+    if lines:
+        _heading(console, "Package variables")
+        paragraph(console, Text(variable_totals(drift)), indent=2)
+        for line in lines[:NAMES]:
+            paragraph(console, Text(clean(line)), indent=6, hang=4)
+        _more(console, len(lines) - NAMES, "variable", indent=4)
 
 
 def _heading(console: Console, text: str) -> None:

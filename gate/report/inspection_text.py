@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from gate.inspection import FunctionLine, FunctionPart, HealthPart, Inspection, NativePart
+    from gate.inspection import FunctionLine, FunctionPart, HealthPart, Inspection, NativePart, VariablePart
 
 PACKAGES = 15
 LINES = 10
@@ -54,6 +54,11 @@ def render(facts: Inspection, *, width: int = DEFAULT_WIDTH, color: bool = False
     if facts.types is not None:
         heading_line(console, "Types")
         show_types(console, facts.types)
+    heading_line(console, "Package variables")
+    if facts.variables is None:
+        paragraph(console, Text(clean(f"cannot be read: {facts.variables_problem}")), indent=2)
+    else:
+        _variables(console, facts.variables)
     heading_line(console, "Native needs")
     if facts.native is None:
         paragraph(console, Text(clean(f"cannot be read: {facts.native_problem}")), indent=2)
@@ -136,6 +141,13 @@ def _functions(console: Console, part: FunctionPart) -> None:
     if len(part.packages) > PACKAGES:
         rest = f"and {count(len(part.packages) - PACKAGES, 'more package')}; --functions lists every function"
         paragraph(console, Text(rest, "dim"), indent=2)
+
+
+def _variables(console: Console, part: VariablePart) -> None:
+    line = f"{count(part.total, 'variable')}, {part.bytes:,} bytes; the largest:"
+    paragraph(console, Text(line), indent=2)
+    for each in part.largest[:LINES]:
+        paragraph(console, Text(clean(f"{each.bytes:>11,} {each.name}")), indent=6, hang=4)
 
 
 def _list(console: Console, lines: Sequence[FunctionLine]) -> None:

@@ -231,6 +231,26 @@ class InitSection(Shape):
 
 
 @dataclass(frozen=True, slots=True)
+class VariableItem(Shape):
+    """A package variable that both sides have. Sizes in bytes; `detail` says what differs."""
+
+    name: str
+    old_size: int
+    new_size: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalSection(Shape):
+    """Package variables that differ. `retyped` kept their size and hold pointers in other places."""
+
+    added: list[str]
+    removed: list[str]
+    resized: list[VariableItem]
+    retyped: list[VariableItem]
+
+
+@dataclass(frozen=True, slots=True)
 class DriftSection(Shape):
     """What differs. A part is absent when it could not be compared: `evidence` says why."""
 
@@ -238,6 +258,7 @@ class DriftSection(Shape):
     types: Annotated[TypeSection | None, Section] = None
     build: Annotated[BuildSection | None, Section] = None
     init: Annotated[InitSection | None, Section] = None
+    globals: Annotated[GlobalSection | None, Section] = None
 
 
 @dataclass(frozen=True, slots=True)

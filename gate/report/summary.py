@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 from gate.words import distance, package_of, some, value
 
 if TYPE_CHECKING:
-    from gate.report.model import BinaryInfo, ChangedFunction, ChangedType, FunctionSection, Report, TypeSection
+    from gate.report.model import (
+        BinaryInfo,
+        ChangedFunction,
+        ChangedType,
+        FunctionSection,
+        GlobalSection,
+        Report,
+        TypeSection,
+    )
 
 REVISION = 12
 SOURCE_SETTINGS = ("vcs.revision", "vcs.time", "vcs.modified")
@@ -142,3 +150,26 @@ def _revision(settings: dict[str, str]) -> str | None:
 
 def _release(go_version: str | None) -> str | None:
     return None if go_version is None else go_version.removeprefix("go")
+
+
+def variable_totals(drift: GlobalSection) -> str:
+    """How many package variables differ."""
+    parts = (
+        ("added", drift.added),
+        ("removed", drift.removed),
+        ("resized", drift.resized),
+        ("with pointers in other places", drift.retyped),
+    )
+    return ", ".join(f"{len(items):,} {word}" for word, items in parts if items)
+
+
+def variable_lines(report: Report) -> list[str]:
+    """One line a package variable that differs, the program's own first."""
+    drift = report.drift.globals
+    if drift is None:
+        return []
+    module = report.new.main_module or report.old.main_module
+    lines = [(each.name, f"{each.name}: {each.detail}") for each in (*drift.resized, *drift.retyped)]
+    lines += [(name, f"{name}: removed") for name in drift.removed]
+    lines += [(name, f"{name}: added") for name in drift.added]
+    return [line for name, line in sorted(lines, key=lambda each: distance(package_of(each[0]), module))]

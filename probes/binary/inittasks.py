@@ -26,6 +26,8 @@ def read_initialisers(table: FuncTable, symtab: SymbolTable | None) -> tuple[str
     if tasks is None:
         return _by_dependencies(table, symtab) if symtab is not None else None
     out: list[str] = []
+    if not tasks.len:
+        return ()
     for task in table.image.u64s(tasks.ptr, tasks.len).tolist():
         out += _functions(table, task + 8, table.image.u32(task + 4), before=len(out))
     return tuple(out)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from probes.binary.facts import BinaryFacts
 from probes.drift.build import build_drift
 from probes.drift.code import compare_functions
-from probes.drift.facts import BuildDrift, Drift, FunctionDrift, InitDrift
+from probes.drift.facts import BuildDrift, Drift, FunctionDrift, GlobalDrift, InitDrift
 from probes.drift.init import init_drift
 from probes.drift.layout import layout_drift
 from probes.drift.layout_facts import LayoutDrift
 from probes.drift.side import Side
+from probes.drift.variables import global_drift, why_not
 from probes.errors import MalformedTable
 from probes.parallel import Task
 
@@ -24,6 +25,7 @@ def compare(old: BinaryFacts, new: BinaryFacts) -> Drift:
         init=_init(old, new, problems),
         problems=problems,
         types=typed.result(),
+        globals=_globals(old, new, problems),
     )
 
 
@@ -82,3 +84,19 @@ def _init(old: BinaryFacts, new: BinaryFacts, problems: dict[str, str]) -> InitD
     if old.initialisers is None or new.initialisers is None:
         return None
     return init_drift(old.initialisers, new.initialisers)
+
+
+def _globals(old: BinaryFacts, new: BinaryFacts, problems: dict[str, str]) -> GlobalDrift | None:
+    for label, facts in (("OLD", old), ("NEW", new)):
+        reason = why_not(facts)
+        if reason:
+            problems["globals"] = f"{label}: {reason}"
+            return None
+    if old.arch != new.arch:
+        problems["globals"] = f"the architectures differ: {old.arch} and {new.arch}"
+        return None
+    try:
+        return global_drift(old, new)
+    except MalformedTable as exc:
+        problems["globals"] = str(exc)
+        return None

@@ -118,6 +118,44 @@ class InitDrift:
 
 
 @dataclass(frozen=True, slots=True)
+class VariableRef:
+    """A package variable that only one side has; `size` in bytes. C variables have the package `C`."""
+
+    name: str
+    package: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class VariableChange:
+    """A package variable that both sides have. Sizes in bytes; `detail` is one line, such as `8 → 16 bytes`."""
+
+    name: str
+    package: str
+    old_size: int
+    new_size: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalDrift:
+    """Package variables, by name; one that only has another address is not here.
+
+    `compared` have the same name on both sides. `retyped` kept their size and hold pointers in other places; another type with the same pointers does not show. `revalued` kept size and type and start with another
+    value; values behind pointers are not compared, but the text of strings is.
+    """
+
+    old: int
+    new: int
+    compared: int
+    added: tuple[VariableRef, ...]
+    removed: tuple[VariableRef, ...]
+    resized: tuple[VariableChange, ...]
+    retyped: tuple[VariableChange, ...]
+    revalued: tuple[VariableChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Drift:
     """Everything that differs; a part is None when the evidence for it is missing (`problems` says why, by part)."""
 
@@ -126,3 +164,4 @@ class Drift:
     init: InitDrift | None
     problems: dict[str, str]
     types: LayoutDrift | None = None
+    globals: GlobalDrift | None = None

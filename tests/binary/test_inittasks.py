@@ -5,6 +5,7 @@ import struct
 import pytest
 
 from probes.binary import load
+from scripts.gobuild import GoBuild
 from tests import matrix
 from tests.binary.tools import damaged, facts, place
 
@@ -64,3 +65,16 @@ def test_a_cycle_of_the_old_form_ends(tmp_path) -> None:
 def test_both_forms_are_among_the_fixtures() -> None:
     forms = {facts(e.name).module.inittasks is None for e in matrix.entries() if facts(e.name).initialisers}
     assert forms == {True, False}
+
+
+def test_a_program_without_initialisers_of_its_own_is_read(go_toolchain, tmp_path) -> None:
+    """Its module data lists no tasks: those of the runtime are in a list of their own."""
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "go.mod").write_text("module example.com/bare\n\ngo 1.21\n", "utf-8")
+    (source / "main.go").write_text("package main\n\nfunc main() { println(1) }\n", "utf-8")
+    GoBuild(go_toolchain, source, flags=("-ldflags=-s -w",)).run(tmp_path / "bare")
+    bare = load(str(tmp_path / "bare"))
+    assert bare.module.inittasks.len == 0
+    assert bare.initialisers == ()
+    assert "main.main" in bare.functions.names

@@ -7,7 +7,20 @@ from datetime import date
 
 from gate.model import Mode
 from gate.policy import Policy, Suppression, Thresholds
-from gate.samples import HEALTH, NO_INIT_DRIFT, Case, binary, build, change, functions, other, ref
+from gate.samples import (
+    HEALTH,
+    NO_GLOBAL_DRIFT,
+    NO_INIT_DRIFT,
+    Case,
+    binary,
+    build,
+    change,
+    functions,
+    other,
+    ref,
+    variable,
+    variable_change,
+)
 from probes.binary.facts import Module
 from probes.drift.facts import Rename
 
@@ -49,6 +62,13 @@ CASES = {
             remapped=2400,
         ),
         init=replace(NO_INIT_DRIFT, new=3, added=("example.com/fresh.init",)),
+        globals=replace(
+            NO_GLOBAL_DRIFT,
+            new=342,
+            added=(variable("example.com/fresh.registry"), *(variable(f"runtime.new{n}") for n in range(9))),
+            removed=(variable("main.stale", 24),),
+            resized=(variable_change("main.limits", 128, 256),),
+        ),
         policy=Policy(protected_packages=("example.com/pay/...",), thresholds=Thresholds(max_changed_functions=10)),
     ),
     "inconclusive": Case(
@@ -56,7 +76,8 @@ CASES = {
         new=other(health=replace(HEALTH, unverifiable="its layout is newer than go1.27")),
         functions=None,
         init=None,
-        problems={"init": "OLD is stripped"},
+        globals=None,
+        problems={"init": "OLD is stripped", "globals": "OLD: it has no ELF symbol table (stripped)"},
     ),
     "undecided": Case(functions=functions(undecided=("main.jump",))),
     "hostile": Case(
@@ -67,6 +88,7 @@ CASES = {
             removed=(ref(HOSTILE),),
             renamed=(Rename(HOSTILE, HOSTILE),),
         ),
+        globals=replace(NO_GLOBAL_DRIFT, added=(variable(HOSTILE),), resized=(variable_change(HOSTILE),)),
         policy=Policy(protected_packages=("*",)),
     ),
     "suppressed": Case(

@@ -174,7 +174,8 @@ def test_json_keys_are_in_the_documented_order(reporter):
         ["old", "new", "matched", "identical", "moved", "added", "removed", "renamed", "changed", "undecided"]
     )
     assert list(report["drift"]["functions"]["changed"][0]) == ["name", "package", "kind", "inlined_from", "detail"]
-    assert list(report["drift"]) == ["functions", "build", "init"]
+    assert list(report["drift"]) == ["functions", "build", "init", "globals"]
+    assert list(report["drift"]["globals"]) == ["added", "removed", "resized", "retyped"]
     assert list(report["drift"]["init"]) == ["old", "new", "added", "removed", "reordered"]
     assert list(report["old"]) == (
         [
@@ -215,6 +216,7 @@ def test_sections_without_evidence_are_absent_from_json(reporter):
         "native": "ok",
         "init": "missing",
         "target": "ok",
+        "globals": "missing",
     }
 
 
