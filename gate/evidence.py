@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 from gate.model import EvidenceState, Mode
 from gate.policy import Policy
 from gate.words import count
+from probes.abidiff import AbiFacts
 from probes.binary.facts import BinaryFacts, BuildFacts, NativeFacts, TableHealth
+from probes.binary.foreign import SHARED
 from probes.drift.facts import BuildDrift, Drift, FunctionDrift, InitDrift
+from probes.drift.native_facts import NativeDrift
 from probes.errors import ProbeError
 from probes.host import TargetFacts
 from probes.records import dataclass
@@ -60,6 +63,8 @@ BuildChanges: TypeAlias = Annotated[BuildDrift, Evidence("build")]
 Initialisers: TypeAlias = Annotated[InitDrift, Evidence("init")]
 NewSymbols: TypeAlias = Annotated[TableHealth, Evidence("symbols")]
 Natives: TypeAlias = Annotated[NativePair, Evidence("native")]
+NativeChanges: TypeAlias = Annotated[NativeDrift, Evidence("native")]
+Abi: TypeAlias = Annotated[AbiFacts, Evidence("abi")]
 Target: TypeAlias = Annotated[TargetFacts, Evidence("target")]
 
 Key = tuple[type, str]
@@ -76,10 +81,17 @@ class Bundle:
         self._read: dict[Key, object] = {}
 
     @classmethod
-    def gather(
-        cls, old: BinaryFacts, new: BinaryFacts, drift: Drift, policy: Policy, target: Callable[[], TargetFacts]
+    def gather(  # noqa: PLR0913 - one a kind
+        cls,
+        old: BinaryFacts,
+        new: BinaryFacts,
+        drift: Drift,
+        policy: Policy,
+        target: Callable[[], TargetFacts],
+        *,
+        abi: Callable[[], AbiFacts | None] | None = None,
     ) -> Bundle:
-        """The evidence of OLD against NEW under `policy`; `target` is called when the target matters.
+        """The evidence of OLD against NEW under `policy`; `target` and `abi` are called when a rule asks for them.
 
         A target that cannot be read, or that is this host while NEW is for another processor, is missing evidence.
         """
@@ -93,6 +105,8 @@ class Bundle:
                 (InitDrift, "init"): lambda: _part(drift.init, drift, "init"),
                 (TableHealth, "symbols"): lambda: _symbols(new),
                 (NativePair, "native"): lambda: _natives(old, new),
+                (NativeDrift, "native"): lambda: _native_drift(old, new, drift),
+                (AbiFacts, "abi"): lambda: (abi() if abi is not None else None) or Missing("nobody was asked"),
                 (TargetFacts, "target"): lambda: _target(new, target),
                 (Policy, "policy"): lambda: policy,
                 (Mode, "mode"): lambda: policy.mode,
@@ -111,10 +125,15 @@ class Bundle:
             self._state("functions", (FunctionDrift, "functions")),
             self._state("build", (BuildPair, "build")),
             self._state("symbols", (TableHealth, "symbols")),
-            self._state("native", (NativePair, "native")),
+            self._state("native", (NativeDrift, "native")),
             self._state("init", (InitDrift, "init")),
             self._state("target", (TargetFacts, "target")),
         )
+
+    def has_go(self) -> bool:
+        """Whether there is Go in either side."""
+        sides = (self.get((BinaryFacts, "old")), self.get((BinaryFacts, "new")))
+        return any(isinstance(side, BinaryFacts) and side.linkage != SHARED for side in sides)
 
     def _state(self, name: str, key: Key) -> EvidenceState:
         match self.get(key):
@@ -172,6 +191,13 @@ def _natives(old: BinaryFacts, new: BinaryFacts) -> object:
     if old.native is None or new.native is None:
         raise AssertionError
     return NativePair(old.native, new.native)
+
+
+def _native_drift(old: BinaryFacts, new: BinaryFacts, drift: Drift) -> object:
+    natives = _natives(old, new)
+    if isinstance(natives, Missing) or drift.native is not None:
+        return natives if isinstance(natives, Missing) else drift.native
+    return Missing(drift.problems.get("native", "it could not be compared"), unreadable=True)
 
 
 def _build_drift(old: BinaryFacts, new: BinaryFacts, drift: Drift) -> object:

@@ -11,10 +11,12 @@ from gate.words import package_of
 from probes.binary.facts import BinaryFacts, BuildFacts, Module, NativeFacts, TableHealth
 from probes.drift.build import build_drift
 from probes.drift.facts import Drift, FunctionChange, FunctionDrift, FunctionRef, InitDrift
+from probes.drift.native_facts import NativeDrift, SharedDrift
 from probes.host import TargetFacts
 from probes.records import dataclass
 
 if TYPE_CHECKING:
+    from probes.abidiff import AbiFacts
     from probes.binary.image import Image
 
 NATIVE = NativeFacts(
@@ -133,6 +135,44 @@ def ref(name: str, *, exported: bool = False) -> FunctionRef:
     return FunctionRef(name, package_of(name), "main.go", 1, exported)
 
 
+NO_NATIVE_DRIFT = NativeDrift(
+    needed_added=(),
+    needed_removed=(),
+    versions_added=(),
+    versions_removed=(),
+    interpreter=None,
+    hardening=(),
+    tls=None,
+    uses=(),
+    run_path=(),
+    shared=None,
+)
+NO_SHARED_DRIFT = SharedDrift(
+    soname=None,
+    added=(),
+    removed=(),
+    reversioned=(),
+    retyped=(),
+    resized=(),
+    state_added=(),
+    state_removed=(),
+    state_resized=(),
+    memory=(),
+    calls=(),
+    plugin=None,
+)
+
+
+def native(**changes: Any) -> NativeDrift:
+    """Native drift of two programs in which nothing changed."""
+    return replace(NO_NATIVE_DRIFT, **changes)
+
+
+def shared(**changes: Any) -> NativeDrift:
+    """Native drift of two shared objects; `changes` are of their SharedDrift."""
+    return native(shared=replace(NO_SHARED_DRIFT, **changes))
+
+
 NO_INIT_DRIFT = InitDrift(old=2, new=2, added=(), removed=(), reordered=())
 
 
@@ -147,13 +187,17 @@ class Case:
     policy: Policy = field(default_factory=Policy)
     target: TargetFacts = TARGET
     problems: dict[str, str] = field(default_factory=dict)
+    native: NativeDrift | None = NO_NATIVE_DRIFT
+    abi: AbiFacts | None = None
 
     def drift(self) -> Drift:
         """What differs, the build part computed from both sides."""
         both = self.old.build is not None and self.new.build is not None
         built = build_drift(self.old.build, self.new.build) if both else None  # type: ignore[arg-type]
-        return Drift(functions=self.functions, build=built, init=self.init, problems=self.problems)
+        return Drift(
+            functions=self.functions, build=built, init=self.init, problems=self.problems, native=self.native
+        )
 
     def bundle(self) -> Bundle:
         """The evidence of this case, as a rule gets it."""
-        return Bundle.gather(self.old, self.new, self.drift(), self.policy, lambda: self.target)
+        return Bundle.gather(self.old, self.new, self.drift(), self.policy, lambda: self.target, abi=lambda: self.abi)

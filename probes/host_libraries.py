@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from probes.errors import MalformedTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 CACHE = "/etc/ld.so.cache"
 MAX_CACHE_BYTES = 64 << 20
@@ -27,6 +27,7 @@ ENTRY = struct.Struct("<iIIIQ")  # flags, key, value, osversion_unused, hwcap
 ELF_LIBC6 = {"amd64": 0x0303, "arm64": 0x0A03}  # FLAG_X8664_LIB64 | FLAG_ELF_LIBC6, FLAG_AARCH64_LIB64 | ...
 
 DEFAULT_FOLDERS = ("/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/local/lib")
+MULTIARCH = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
 
 
 def read_libraries(arch: str) -> dict[str, tuple[str, ...]]:
@@ -35,18 +36,40 @@ def read_libraries(arch: str) -> dict[str, tuple[str, ...]]:
     Falls back to the loader's default folders where there is no usable cache (musl). Libraries that cannot be read
     are left out.
     """
-    paths: dict[str, str] = {}
-    try:
-        with Path(CACHE).open("rb") as file:
-            paths = parse_cache(file.read(MAX_CACHE_BYTES), arch)
-    except (OSError, MalformedTable):
-        paths = dict(_walk(DEFAULT_FOLDERS))
+    paths = _cached(arch) or dict(_walk(DEFAULT_FOLDERS))
     found = {}
     for soname in sorted(paths)[:MAX_LIBRARIES]:
         versions = defined_versions(paths[soname])
         if versions is not None:
             found[soname] = versions
     return found
+
+
+def read_needed(arch: str, sonames: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Of `sonames`, those that the loader of `arch` finds, as `read_libraries` has them: quick for a few.
+
+    One with a slash in it is a path, as it is for the loader.
+    """
+    cached = _cached(arch)
+    folders = [f"/{place}/{MULTIARCH[arch]}" for place in ("lib", "usr/lib") if arch in MULTIARCH]
+    found = {}
+    for soname in dict.fromkeys(sonames):
+        places = [f"{folder}/{soname}" for folder in (*folders, *DEFAULT_FOLDERS)]
+        candidates = [soname] if "/" in soname else [cached[soname]] if soname in cached else places
+        path = next((each for each in candidates if os.path.isfile(each)), None)  # noqa: PTH113 - no object needed
+        versions = None if path is None else defined_versions(path)
+        if versions is not None:
+            found[soname] = versions
+    return found
+
+
+def _cached(arch: str) -> dict[str, str]:
+    """What the loader's cache has for `arch`; empty where there is no usable cache."""
+    try:
+        with Path(CACHE).open("rb") as file:
+            return parse_cache(file.read(MAX_CACHE_BYTES), arch)
+    except (OSError, MalformedTable):
+        return {}
 
 
 def parse_cache(data: bytes, arch: str) -> dict[str, str]:

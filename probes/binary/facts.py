@@ -128,7 +128,8 @@ class BinaryFacts:
     `functions` and `module` are None when the table could not be verified; `health.unverifiable` then says why.
     `native` is None when a table of the loader cannot be read; `native_problem` then says why.
     `build` is None when the file carries no readable build information; `build_problem` then says why.
-    `linkage` is `exe`, `pie`, `c-shared` or `plugin`, with `-external` after `exe` and `pie` when the C linker linked.
+    `linkage` is `exe`, `pie`, `c-shared` or `plugin`, with `-external` after `exe` and `pie` when the C linker linked;
+    or `shared`, a shared object without any Go in it.
     `cgo`: whether runtime/cgo is linked in, from the function table, else from the build settings; None when neither tells.
     `initialisers` are the package initialisation functions in the order in which the runtime calls them, None when
     the order cannot be read (Go before 1.21, stripped).

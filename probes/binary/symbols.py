@@ -29,9 +29,9 @@ MAX_COPIES = 16
 
 
 class SymbolTable:
-    """One symbol table. Columns have shape (n,): `value` and `size` uint64, `kind` and `binding` uint8, `section` uint16."""
+    """One symbol table. Columns have shape (n,): `value` and `size` uint64, `section` uint16, the others uint8."""
 
-    __slots__ = ("_names", "_strings", "binding", "kind", "section", "size", "value")
+    __slots__ = ("_names", "_strings", "binding", "kind", "section", "size", "value", "visibility")
 
     def __init__(self, raw: npt.NDArray[np.void], strings: bytes) -> None:
         self._names = raw["name"]
@@ -40,6 +40,7 @@ class SymbolTable:
         self.size: U64 = np.ascontiguousarray(raw["size"])
         self.kind: npt.NDArray[np.uint8] = raw["info"] & np.uint8(15)
         self.binding: npt.NDArray[np.uint8] = raw["info"] >> np.uint8(4)
+        self.visibility: npt.NDArray[np.uint8] = raw["other"] & np.uint8(3)
         self.section: npt.NDArray[np.uint16] = np.ascontiguousarray(raw["shndx"])
 
     def __len__(self) -> int:

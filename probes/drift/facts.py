@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from probes.records import dataclass
+
+if TYPE_CHECKING:
+    from probes.drift.native_facts import NativeDrift
 
 ChangeKind = Literal["body", "resized", "signature"]
 
@@ -122,3 +125,4 @@ class Drift:
     build: BuildDrift | None
     init: InitDrift | None
     problems: dict[str, str]
+    native: NativeDrift | None = None

@@ -1,0 +1,136 @@
+"""Ask `abidiff` (libabigail), where it is installed, what differs in the ABI of two shared objects.
+
+It reads DWARF, which we do not: it knows that a struct in a header grew. The files are read by it, not executed.
+Source of the exit code's bits: libabigail `doc/manuals/abidiff.rst`, "Return values".
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import threading
+from typing import Any
+
+from probes.records import dataclass
+
+PROGRAM = "abidiff"
+TIME_LIMIT = 60.0
+"""Seconds."""
+MAX_OUTPUT = 1 << 20
+MAX_MEMORY = 8 << 30
+MAX_LINES = 50
+FLAGS = ("--no-default-suppression", "--no-show-locs")
+
+ERROR, USAGE, CHANGE, INCOMPATIBLE = 1, 2, 4, 8
+SUMMARY = re.compile(r"^\w[\w ]* changes summary: (\d+) Removed(?:.*?), (\d+) Changed(?:.*?), (\d+) Added", re.MULTILINE)
+CHANGED = re.compile(r"^ +\[([ACD])\] (.{1,300})", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class AbiFacts:
+    """What abidiff said.
+
+    `changed` and `incompatible` are bits of its exit code; `removed`, `altered` and `added` the sums of its summary;
+    `lines` its own words about each, at most `MAX_LINES`. `problem`: why there is no answer, "" when there is one.
+    """
+
+    changed: bool = False
+    incompatible: bool = False
+    removed: int = 0
+    altered: int = 0
+    added: int = 0
+    lines: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def compare_abi(old: str, old_sha256: str, new: str, new_sha256: str, *, seconds: float = TIME_LIMIT) -> AbiFacts | None:
+    """Run abidiff on two files; None where it is not installed.
+
+    Args:
+        old: the path of OLD.
+        old_sha256: the digest of what was read there: abidiff must not be asked about another file.
+        new: the path of NEW.
+        new_sha256: its digest.
+        seconds: the time limit.
+    """
+    program = shutil.which(PROGRAM)
+    if program is None:
+        return None
+    paths = [os.path.realpath(path) for path in (old, new)]
+    for path, digest in zip(paths, (old_sha256, new_sha256), strict=True):
+        if _sha256(path) != digest:
+            return AbiFacts(problem="a file changed while it was compared")
+    status, text = _run([program, *FLAGS, *paths], seconds)
+    if status is None:
+        return AbiFacts(problem=f"it did not end within {seconds:g} seconds")
+    if status < 0 or status & (ERROR | USAGE):
+        return AbiFacts(problem=f"it could not read the files (exit code {status})")
+    return read_answer(status, text)
+
+
+def read_answer(status: int, text: str) -> AbiFacts:
+    """The facts in abidiff's exit code and output."""
+    sums = [sum(column) for column in zip(*(map(int, row) for row in SUMMARY.findall(text)), strict=True)] or [0, 0, 0]
+    lines = [f"{mark} {line.strip().rstrip(':')}" for mark, line in CHANGED.findall(text)]
+    return AbiFacts(bool(status & CHANGE), bool(status & INCOMPATIBLE), *sums, lines=tuple(lines[:MAX_LINES]))
+
+
+def _sha256(path: str) -> str:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - no object needed
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+def _run(command: list[str], seconds: float) -> tuple[int | None, str]:
+    """Exit code and the beginning of stdout; None for the code when the time was up."""
+    environment = {"PATH": os.defpath, "LC_ALL": "C", "DEBUGINFOD_URLS": ""}  # it must not ask the network
+    process: subprocess.Popen[bytes] = subprocess.Popen(  # noqa: S603 - no shell; both paths are absolute
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        start_new_session=True,
+    )
+    late = threading.Event()
+
+    def stop() -> None:
+        late.set()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+    timer = threading.Timer(seconds, stop)
+    timer.start()
+    try:
+        _limit_memory(process.pid)
+        text = _read(process.stdout)
+        status = process.wait()
+    finally:
+        timer.cancel()
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    return (None if late.is_set() else status), text.decode("utf-8", "replace")
+
+
+def _limit_memory(pid: int) -> None:
+    import resource  # noqa: PLC0415 - not everywhere
+
+    with contextlib.suppress(OSError, ValueError):
+        resource.prlimit(pid, resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
+
+
+def _read(stream: Any) -> bytes:
+    """The first `MAX_OUTPUT` bytes; what comes after them is read and dropped, so that the process can end."""
+    kept = bytearray()
+    with stream:
+        while chunk := stream.read(1 << 16):
+            kept += chunk[: max(MAX_OUTPUT - len(kept), 0)]
+    return bytes(kept)
