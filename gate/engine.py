@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from gate.model import EvidenceState, Finding, Verdict
     from gate.policy import Policy
     from gate.report.model import Report
-    from probes.abidiff import AbiFacts
     from probes.binary.facts import BinaryFacts
     from probes.drift.facts import Drift
+    from probes.drift.native_facts import AbiFacts
     from probes.host import TargetFacts
 
 

@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 from gate.model import EvidenceState, Mode
 from gate.policy import Policy
 from gate.words import count
-from probes.abidiff import AbiFacts
-from probes.binary.facts import BinaryFacts, BuildFacts, NativeFacts, TableHealth
-from probes.binary.foreign import SHARED
+from probes.binary.facts import SHARED, BinaryFacts, BuildFacts, NativeFacts, TableHealth
 from probes.drift.facts import BuildDrift, Drift, FunctionDrift, InitDrift
-from probes.drift.native_facts import NativeDrift
+from probes.drift.native_facts import AbiFacts, NativeDrift
 from probes.errors import ProbeError
 from probes.host import TargetFacts
 from probes.records import dataclass

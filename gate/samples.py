@@ -11,12 +11,11 @@ from gate.words import package_of
 from probes.binary.facts import BinaryFacts, BuildFacts, Module, NativeFacts, TableHealth
 from probes.drift.build import build_drift
 from probes.drift.facts import Drift, FunctionChange, FunctionDrift, FunctionRef, InitDrift
-from probes.drift.native_facts import NativeDrift, SharedDrift
+from probes.drift.native_facts import AbiFacts, NativeDrift, SharedDrift
 from probes.host import TargetFacts
 from probes.records import dataclass
 
 if TYPE_CHECKING:
-    from probes.abidiff import AbiFacts
     from probes.binary.image import Image
 
 NATIVE = NativeFacts(
@@ -194,9 +193,7 @@ class Case:
         """What differs, the build part computed from both sides."""
         both = self.old.build is not None and self.new.build is not None
         built = build_drift(self.old.build, self.new.build) if both else None  # type: ignore[arg-type]
-        return Drift(
-            functions=self.functions, build=built, init=self.init, problems=self.problems, native=self.native
-        )
+        return Drift(functions=self.functions, build=built, init=self.init, problems=self.problems, native=self.native)
 
     def bundle(self) -> Bundle:
         """The evidence of this case, as a rule gets it."""

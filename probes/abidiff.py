@@ -16,7 +16,7 @@ import subprocess
 import threading
 from typing import Any
 
-from probes.records import dataclass
+from probes.drift.native_facts import AbiFacts
 
 PROGRAM = "abidiff"
 TIME_LIMIT = 60.0
@@ -27,28 +27,15 @@ MAX_LINES = 50
 FLAGS = ("--no-default-suppression", "--no-show-locs")
 
 ERROR, USAGE, CHANGE, INCOMPATIBLE = 1, 2, 4, 8
-SUMMARY = re.compile(r"^\w[\w ]* changes summary: (\d+) Removed(?:.*?), (\d+) Changed(?:.*?), (\d+) Added", re.MULTILINE)
+SUMMARY = re.compile(
+    r"^\w[\w ]* changes summary: (\d+) Removed(?:.*?), (\d+) Changed(?:.*?), (\d+) Added", re.MULTILINE
+)
 CHANGED = re.compile(r"^ +\[([ACD])\] (.{1,300})", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class AbiFacts:
-    """What abidiff said.
-
-    `changed` and `incompatible` are bits of its exit code; `removed`, `altered` and `added` the sums of its summary;
-    `lines` its own words about each, at most `MAX_LINES`. `problem`: why there is no answer, "" when there is one.
-    """
-
-    changed: bool = False
-    incompatible: bool = False
-    removed: int = 0
-    altered: int = 0
-    added: int = 0
-    lines: tuple[str, ...] = ()
-    problem: str = ""
-
-
-def compare_abi(old: str, old_sha256: str, new: str, new_sha256: str, *, seconds: float = TIME_LIMIT) -> AbiFacts | None:
+def compare_abi(
+    old: str, old_sha256: str, new: str, new_sha256: str, *, seconds: float = TIME_LIMIT
+) -> AbiFacts | None:
     """Run abidiff on two files; None where it is not installed.
 
     Args:
@@ -75,9 +62,17 @@ def compare_abi(old: str, old_sha256: str, new: str, new_sha256: str, *, seconds
 
 def read_answer(status: int, text: str) -> AbiFacts:
     """The facts in abidiff's exit code and output."""
-    sums = [sum(column) for column in zip(*(map(int, row) for row in SUMMARY.findall(text)), strict=True)] or [0, 0, 0]
+    rows = [tuple(map(int, row)) for row in SUMMARY.findall(text)]
+    removed, altered, added = (sum(row[column] for row in rows) for column in range(3))
     lines = [f"{mark} {line.strip().rstrip(':')}" for mark, line in CHANGED.findall(text)]
-    return AbiFacts(bool(status & CHANGE), bool(status & INCOMPATIBLE), *sums, lines=tuple(lines[:MAX_LINES]))
+    return AbiFacts(
+        changed=bool(status & CHANGE),
+        incompatible=bool(status & INCOMPATIBLE),
+        removed=removed,
+        altered=altered,
+        added=added,
+        lines=tuple(lines[:MAX_LINES]),
+    )
 
 
 def _sha256(path: str) -> str:

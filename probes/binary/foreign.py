@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from probes.binary.facts import BinaryFacts, NativeFacts, TableHealth
+from probes.binary.facts import SHARED, BinaryFacts, NativeFacts, TableHealth
 from probes.binary.image import Image
 from probes.binary.source import Source
 from probes.binary.symbols import SymbolTable
 
-SHARED = "shared"
-"""The `linkage` of such a file."""
 NO_TABLE = TableHealth(layout="none", obfuscated=False, unverifiable=None)
 NOT_GO = "it is a shared object without Go in it"
 

@@ -53,7 +53,9 @@ def load(path: str, source: Source | None = None, *, examine: bool = True, forei
     if module is None and version is None and go_id is None and not _go_sections(elf):
         if not shared_object(image, native):
             hint = "pass the Go program itself, not a library or tool in another language"
-            raise NotGo("not a Go binary", subject=path, hint=f"{hint}; --mode plugin takes shared objects of any language")
+            raise NotGo(
+                "not a Go binary", subject=path, hint=f"{hint}; --mode plugin takes shared objects of any language"
+            )
         if not foreign:
             hint = "pass the Go program itself; two shared objects in C or C++ are compared with --mode plugin"
             raise NotGo("not a Go binary", subject=path, hint=hint)

@@ -142,9 +142,7 @@ def _memory(elf: Elf) -> tuple[int, int]:
     return max(sum(s.filesz for s in loads) - constant, 0), sum(s.memsz - s.filesz for s in loads)
 
 
-def _objects(
-    image: Image, table: SymbolTable | None, leave: tuple[tuple[int, int], ...]
-) -> Counter[tuple[str, int]]:
+def _objects(image: Image, table: SymbolTable | None, leave: tuple[tuple[int, int], ...]) -> Counter[tuple[str, int]]:
     if table is None:
         return Counter()
     numbers = [number for number, _ in _writable(image.elf)]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from probes.binary.dynsym import read_dynamic_symbols
+from probes.binary.facts import SHARED
 from probes.binary.relocs import dynamic_entries, dynamic_tags
 from probes.binary.symbols import SHN_UNDEF, STT_TLS
 from probes.binary.versions import needed_versions
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 DT_STRTAB, DT_RPATH, DT_FLAGS, DT_RUNPATH = 5, 15, 30, 29
 DF_STATIC_TLS = 0x10
-SHARED_LINKAGES = {"c-shared", "plugin", "shared"}
+SHARED_LINKAGES = {"c-shared", "plugin", SHARED}
 
 
 def native_drift(old: BinaryFacts, new: BinaryFacts) -> NativeDrift:
@@ -69,7 +70,9 @@ def version_uses(image: Image) -> tuple[VersionUse, ...]:
 
 def resizes(old: Mapping[str, int], new: Mapping[str, int]) -> tuple[Resize, ...]:
     """What has another size, sorted by name; what only one side has does not count."""
-    return tuple(Resize(name, old[name], new[name]) for name in sorted(old.keys() & new.keys()) if old[name] != new[name])
+    return tuple(
+        Resize(name, old[name], new[name]) for name in sorted(old.keys() & new.keys()) if old[name] != new[name]
+    )
 
 
 def _without(names: Iterable[str], others: Iterable[str]) -> tuple[str, ...]:

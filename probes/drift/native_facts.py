@@ -96,3 +96,20 @@ class NativeDrift:
     uses: tuple[VersionUse, ...]
     run_path: tuple[str, ...]
     shared: SharedDrift | None
+
+
+@dataclass(frozen=True, slots=True)
+class AbiFacts:
+    """What `abidiff` said (`probes.abidiff`).
+
+    `changed` and `incompatible` are bits of its exit code; `removed`, `altered` and `added` the sums of its summary;
+    `lines` its own words about each, not all of them where there are many. `problem`: why there is no answer, "" when there is one.
+    """
+
+    changed: bool = False
+    incompatible: bool = False
+    removed: int = 0
+    altered: int = 0
+    added: int = 0
+    lines: tuple[str, ...] = ()
+    problem: str = ""

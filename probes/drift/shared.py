@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from probes.binary.facts import SHARED
 from probes.binary.goplugin import read_plugin
 from probes.binary.shared import SharedFacts, read_shared
 from probes.drift.facts import ValueChange
@@ -43,14 +44,18 @@ def shared_drift(old: BinaryFacts, new: BinaryFacts) -> SharedDrift:
     moved = _reversioned(gone, come)
     left, arrived = {change.old for change in moved}, {change.new for change in moved}
     kept = sorted(before.keys() & after.keys())
-    go = "shared" not in {old.linkage, new.linkage}
+    go = SHARED not in {old.linkage, new.linkage}
     state = _state(one.facts.objects, two.facts.objects) if old.stripped == new.stripped else ((), (), ())
     return SharedDrift(
         soname=_value("soname", one.facts.soname, two.facts.soname),
         added=tuple(name for name in come if name not in arrived),
         removed=tuple(name for name in gone if name not in left),
         reversioned=moved,
-        retyped=tuple(ValueChange(name, before[name][0], after[name][0]) for name in kept if _retyped(before[name][0], after[name][0])),
+        retyped=tuple(
+            ValueChange(name, before[name][0], after[name][0])
+            for name in kept
+            if _retyped(before[name][0], after[name][0])
+        ),
         resized=resizes(*({name: side[name][1] for name in kept if side[name][1]} for side in (before, after))),
         state_added=state[0],
         state_removed=state[1],
@@ -72,7 +77,7 @@ def _side(facts: BinaryFacts) -> _Side:
 
 def _offered(facts: BinaryFacts, plugin: PluginFacts | None, name: str) -> bool:
     """Whether `name` is there for others. Go exports its insides as well, so that modules can share them."""
-    if facts.linkage == "shared":
+    if facts.linkage == SHARED:
         return True
     if plugin is not None and name.startswith(plugin.path + "."):
         return OWN.match(name, len(plugin.path) + 1) is not None  # what plugin.Lookup finds
@@ -81,7 +86,7 @@ def _offered(facts: BinaryFacts, plugin: PluginFacts | None, name: str) -> bool:
 
 def _reversioned(gone: list[str], come: list[str]) -> tuple[ValueChange, ...]:
     """Symbols that went under one version and came under another; one that has several stays as it is."""
-    new = {}
+    new: dict[str, str] = {}
     for full in come:
         new.setdefault(full.partition("@")[0], full)
     return tuple(ValueChange(name, full, new[name]) for full in gone if (name := full.partition("@")[0]) in new)
