@@ -121,7 +121,8 @@ class SharedObject(Check):
                 "plugin path",
                 f"plugin.Open will answer `plugin already loaded` where OLD is loaded: both have the path {plugin.new_path}.",
                 severity=min(level, Severity.WARN, key=lambda each: each.rank),
-                remedy="Give each release its own path with -ldflags=-pluginpath=NAME, or load NEW in a new process.",
+                remedy="Load NEW in a new process, or build plugins from a list of files (`go build -buildmode=plugin *.go`): "
+                "each content then gets a path of its own.",
                 evidence={"path": plugin.new_path},
             )
 
@@ -137,7 +138,8 @@ class SharedObject(Check):
             harm = abi.incompatible or abi.removed or abi.altered
             parts = ((abi.removed, "removed"), (abi.altered, "changed"), (abi.added, "added"))
             said = ", ".join(f"{number:,} {word}" for number, word in parts if number) or "the interface changed"
-            first = f": {abi.lines[0].partition(' ')[2]}" if abi.lines else ""
+            line = next((line for line in abi.lines if not line.startswith("A ")), "")
+            first = f": {line.partition(' ')[2]}" if line else ""
             yield self.finding(
                 "abidiff",
                 f"abidiff: {'not compatible, ' if abi.incompatible else ''}{said}{first}.",

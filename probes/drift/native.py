@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 DT_STRTAB, DT_RPATH, DT_FLAGS, DT_RUNPATH = 5, 15, 30, 29
 DF_STATIC_TLS = 0x10
+FEW = 64
 SHARED_LINKAGES = {"c-shared", "plugin", SHARED}
 
 
@@ -115,7 +116,9 @@ def _tls_sizes(facts: BinaryFacts) -> dict[str, int]:
             return {}
         table = dynamic.table
     rows = np.flatnonzero((table.kind == STT_TLS) & (table.section != SHN_UNDEF))
-    sizes = zip(table.names(rows), table.size[rows].tolist(), strict=True)
+    # There are a few at most, and `names` goes through the whole string table.
+    names = [table.name(row) for row in rows.tolist()] if len(rows) < FEW else table.names(rows)
+    sizes = zip(names, table.size[rows].tolist(), strict=True)
     return {name: size for name, size in sizes if name and not name.startswith("$")}  # `$d` marks data
 
 

@@ -71,17 +71,18 @@ def _side(facts: BinaryFacts) -> _Side:
     leave = () if module is None else (*module.data, *module.bss)
     read = read_shared(facts.image, facts.symtab, facts.native.soname if facts.native else None, leave=leave)
     plugin = read_plugin(facts.image, module) if module is not None and facts.linkage == "plugin" else None
-    exports = {name: (each.kind, each.size) for name, each in read.exports.items() if _offered(facts, plugin, name)}
-    return _Side(read, exports, plugin)
+    named = ((_offered(facts, plugin, name), each) for name, each in read.exports.items())
+    return _Side(read, {name: (each.kind, each.size) for name, each in named if name}, plugin)
 
 
-def _offered(facts: BinaryFacts, plugin: PluginFacts | None, name: str) -> bool:
-    """Whether `name` is there for others. Go exports its insides as well, so that modules can share them."""
+def _offered(facts: BinaryFacts, plugin: PluginFacts | None, name: str) -> str:
+    """The name by which others find `name`; "" for Go's insides, which are exported so that modules can share them."""
     if facts.linkage == SHARED:
-        return True
+        return name
     if plugin is not None and name.startswith(plugin.path + "."):
-        return OWN.match(name, len(plugin.path) + 1) is not None  # what plugin.Lookup finds
-    return PLUMBING.match(name) is None
+        looked_up = name[len(plugin.path) + 1 :]  # plugin.Lookup puts the path before it
+        return looked_up if OWN.match(looked_up) else ""
+    return "" if PLUMBING.match(name) else name
 
 
 def _reversioned(gone: list[str], come: list[str]) -> tuple[ValueChange, ...]:
