@@ -25,8 +25,8 @@ MODULEHASH = np.dtype(
         ("runtimehash", "<u8"),  # 32
     ]
 )
-MAX_PACKAGES = 1 << 16
-MAX_PATH, MAX_HASH = 4096, 64
+MAX_PACKAGES = 1 << 14
+MAX_PATH, MAX_HASH = 1024, 64
 
 
 @dataclass(frozen=True, slots=True)

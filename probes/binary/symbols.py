@@ -24,6 +24,9 @@ SYM = np.dtype(
 STT_OBJECT, STT_FUNC, STT_TLS = 1, 2, 6
 SHN_UNDEF, SHN_ABS = 0, 0xFFF1
 
+MAX_NAME = 1 << 16
+"""Bytes. Compilers shorten C++ names long before."""
+
 MAX_COPIES = 16
 """Copies of one name in a string table that are tried; linkers write one."""
 
@@ -47,9 +50,9 @@ class SymbolTable:
         return len(self._names)
 
     def name(self, index: int) -> str:
-        """Name of symbol `index`; empty where it leads outside of the string table."""
+        """Name of symbol `index`; empty where it leads outside of the string table, or has no end within reason."""
         start = int(self._names[index])
-        end = self._strings.find(b"\0", start)
+        end = self._strings.find(b"\0", start, start + MAX_NAME)
         return self._strings[start:end].decode("utf-8", "replace") if end >= 0 else ""
 
     def names(self, indices: I64) -> list[str]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tests.conftest import missing
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 C = r"""
 #include <stdint.h>
@@ -41,8 +44,6 @@ class Built:
     flags: tuple[str, ...] = ()
     script: str = ""
     strip: bool = False
-    extra: dict[str, str] = field(default_factory=dict)
-    """Other source files by name."""
 
 
 def build(folder: Path, built: Built, *, name: str = "lib.so") -> Path:
@@ -53,14 +54,11 @@ def build(folder: Path, built: Built, *, name: str = "lib.so") -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     suffix = {"c": "c", "c++": "cc"}[built.language]
     (folder / f"lib.{suffix}").write_text(built.source, "utf-8")
-    sources = [f"lib.{suffix}", *built.extra]
-    for file, text in built.extra.items():
-        (folder / file).write_text(text, "utf-8")
     flags = ["-shared", "-fPIC", "-O1", "-g0", *built.flags]
     if built.script:
         (folder / "versions.map").write_text(built.script, "utf-8")
         flags.append("-Wl,--version-script=versions.map")
     if built.strip:
         flags.append("-s")
-    subprocess.run([compiler, *flags, "-o", name, *sources], cwd=folder, check=True, capture_output=True)
+    subprocess.run([compiler, *flags, "-o", name, f"lib.{suffix}"], cwd=folder, check=True, capture_output=True)
     return folder / name

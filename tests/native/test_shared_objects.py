@@ -253,7 +253,7 @@ def test_an_abidiff_that_fails_is_a_note(text, problem, debug_pair, monkeypatch,
     assert problem in finding["message"]
 
 
-def test_output_without_end_is_cut(monkeypatch, tmp_path) -> None:
+def test_output_without_end_is_cut(tmp_path) -> None:
     status, text = abidiff._run([script(tmp_path, "yes | head -c 3000000; exit 4")], 30)
     assert (status, len(text)) == (4, abidiff.MAX_OUTPUT)
 
