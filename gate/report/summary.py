@@ -16,7 +16,7 @@ SOURCE_SETTINGS = ("vcs.revision", "vcs.time", "vcs.modified")
 def side_words(side: BinaryInfo) -> tuple[str, str, str]:
     """One side: its path; its build and size; the beginning of its SHA-256."""
     build = [
-        side.go_version or "unknown Go version",
+        side.go_version or ("not Go" if side.linkage == "shared" else "unknown Go version"),
         f"{side.goos}/{side.goarch}",
         side.linkage + (", stripped" if side.stripped else ""),
         f"{side.size / 1e6:,.1f} MB",

@@ -40,6 +40,24 @@ func ShopHalf(n C.int) C.int { return n / 2 }
 
 func main() {}
 """
+HOST = """package main
+
+import (
+	"fmt"
+	"os"
+	"plugin"
+
+	"example.com/shop/rates"
+)
+
+func main() {
+	fmt.Println(rates.Rate{})
+	for _, path := range os.Args[1:] {
+		_, err := plugin.Open(path)
+		fmt.Println(err)
+	}
+}
+"""
 NATIVE = "static int state[4];\nint *kept(void) { return state; }\n"
 
 
@@ -64,9 +82,10 @@ def built(go_toolchain, tmp_path_factory) -> dict[str, Path]:
     for name, (source, shared, path) in plugins.items():
         files = {f"{path}/main.go": source, "rates/rates.go": shared}
         _go(go_toolchain, root / name, files, "plugin", f"./{path}")
+    _go(go_toolchain, root / "host", {"main.go": HOST, "rates/rates.go": SHARED}, "exe", ".")
     for name, (source, native) in libraries.items():
         _go(go_toolchain, root / name, {"main.go": source, "kept.c": native}, "c-shared", ".")
-    return {name: root / name / "lib.so" for name in (*plugins, *libraries)}
+    return {name: root / name / "lib.so" for name in ("host", *plugins, *libraries)}
 
 
 def _go(goroot: Path, folder: Path, files: dict[str, str], mode: str, package: str) -> None:
@@ -141,3 +160,19 @@ def test_a_plugin_without_anything_to_initialise_is_read(built) -> None:
     facts = load(str(built["plugin"]))
     assert facts.module.inittasks.len == 0
     assert (facts.health.unverifiable, facts.initialisers) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("second", "answer"),
+    [
+        ("plugin-body", "<nil>"),
+        ("plugin-path", "plugin already loaded"),
+        ("plugin-shared", "plugin was built with a different version of package example.com/shop/rates"),
+    ],
+)
+def test_a_program_refuses_what_the_rule_says_it_refuses(second, answer, built) -> None:
+    """Go's own runtime has the last word; these are programs of this test."""
+    command = [built["host"], built["plugin"], built[second]]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert printed[1] == "<nil>"
+    assert answer in printed[2]
