@@ -30,6 +30,8 @@ ERROR, USAGE, CHANGE, INCOMPATIBLE = 1, 2, 4, 8
 SUMMARY = re.compile(
     r"^\w[\w ]* changes summary: (\d+) Removed(?:.*?), (\d+) Changed(?:.*?), (\d+) Added", re.MULTILINE
 )
+PLUMBING = re.compile(r"\{_?x?_?(?:cgo|crosscall)")
+"""What runtime/cgo exports: its names hold a digest of the source, and nobody else calls it."""
 CHANGED = re.compile(r"^ +\[([ACD])\] (.{1,300})", re.MULTILINE)
 
 
@@ -52,7 +54,10 @@ def compare_abi(
     for path, digest in zip(paths, (old_sha256, new_sha256), strict=True):
         if _sha256(path) != digest:
             return AbiFacts(problem="a file changed while it was compared")
-    status, text = _run([program, *FLAGS, *paths], seconds)
+    try:
+        status, text = _run([program, *FLAGS, *paths], seconds)
+    except OSError as exc:
+        return AbiFacts(problem=f"it cannot be started ({exc.strerror})")
     if status is None:
         return AbiFacts(problem=f"it did not end within {seconds:g} seconds")
     if status < 0 or status & (ERROR | USAGE):
@@ -61,16 +66,20 @@ def compare_abi(
 
 
 def read_answer(status: int, text: str) -> AbiFacts:
-    """The facts in abidiff's exit code and output."""
+    """The facts in abidiff's exit code and output, without those about runtime/cgo's own functions."""
     rows = [tuple(map(int, row)) for row in SUMMARY.findall(text)]
-    removed, altered, added = (sum(row[column] for row in rows) for column in range(3))
-    lines = [f"{mark} {line.strip().rstrip(':')}" for mark, line in CHANGED.findall(text)]
+    entries = CHANGED.findall(text)
+    dropped = [mark for mark, line in entries if PLUMBING.search(line)]
+    sums = [sum(row[column] for row in rows) - dropped.count(mark) for column, mark in enumerate("DCA")]
+    if dropped and not any(sums):
+        status = 0
+    lines = [f"{mark} {line.strip().rstrip(':')}" for mark, line in entries if not PLUMBING.search(line)]
     return AbiFacts(
         changed=bool(status & CHANGE),
-        incompatible=bool(status & INCOMPATIBLE),
-        removed=removed,
-        altered=altered,
-        added=added,
+        incompatible=bool(status & INCOMPATIBLE) and bool(not dropped or sums[0] or sums[1]),
+        removed=sums[0],
+        altered=sums[1],
+        added=sums[2],
         lines=tuple(lines[:MAX_LINES]),
     )
 

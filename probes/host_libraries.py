@@ -36,7 +36,7 @@ def read_libraries(arch: str) -> dict[str, tuple[str, ...]]:
     Falls back to the loader's default folders where there is no usable cache (musl). Libraries that cannot be read
     are left out.
     """
-    paths = _cached(arch) or dict(_walk(DEFAULT_FOLDERS))
+    paths = _cached(arch) or dict(_walk(_folders(arch)))
     found = {}
     for soname in sorted(paths)[:MAX_LIBRARIES]:
         versions = defined_versions(paths[soname])
@@ -51,10 +51,9 @@ def read_needed(arch: str, sonames: Iterable[str]) -> dict[str, tuple[str, ...]]
     One with a slash in it is a path, as it is for the loader.
     """
     cached = _cached(arch)
-    folders = [f"/{place}/{MULTIARCH[arch]}" for place in ("lib", "usr/lib") if arch in MULTIARCH]
     found = {}
     for soname in dict.fromkeys(sonames):
-        places = [f"{folder}/{soname}" for folder in (*folders, *DEFAULT_FOLDERS)]
+        places = [f"{folder}/{soname}" for folder in _folders(arch)]
         candidates = [soname] if "/" in soname else [cached[soname]] if soname in cached else places
         path = next((each for each in candidates if os.path.isfile(each)), None)  # noqa: PTH113 - no object needed
         versions = None if path is None else _versions_of(path)
@@ -77,6 +76,12 @@ def _versions_of(path: str) -> tuple[str, ...] | None:
         return tuple(sorted(set(read_versions(image, dynamic_tags(image)).values())))
     except ProbeError:
         return None
+
+
+def _folders(arch: str) -> tuple[str, ...]:
+    """Where the loader looks without a cache; Debian has folders of its own for each architecture."""
+    own = [f"/{place}/{MULTIARCH[arch]}" for place in ("lib", "usr/lib") if arch in MULTIARCH]
+    return (*own, *DEFAULT_FOLDERS)
 
 
 def _cached(arch: str) -> dict[str, str]:

@@ -66,7 +66,7 @@ class ThreadLocalStorage(Check):
         effect = (
             "Threads that run have no room laid out for NEW's variables"
             if plugin
-            else "What threads keep in C variables of their own will begin anew, in another layout"
+            else "What threads keep in thread-local variables begins anew, in another layout"
         )
         yield self.finding("thread-local storage", f"{effect}: {detail}.", severity=level, evidence=_evidence(tls))
 

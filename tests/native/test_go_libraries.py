@@ -61,6 +61,10 @@ func main() {
 NATIVE = "static int state[4];\nint *kept(void) { return state; }\n"
 
 
+ABIDIFF = {"abidiff"} if shutil.which("abidiff") else set()
+"""What it adds where it is installed."""
+
+
 @pytest.fixture(scope="module")
 def built(go_toolchain, tmp_path_factory) -> dict[str, Path]:
     if shutil.which("gcc") is None:
@@ -108,7 +112,7 @@ def blocking(report) -> set[str]:
         ("plugin", "plugin-shared", {"packages"}),
         ("plugin", "plugin-lookup", {"Total"}),
         ("library", "library-body", set()),
-        ("library", "library-export", {"ShopHalf"}),
+        ("library", "library-export", {"ShopHalf", *ABIDIFF}),
         ("library", "library-state", {"static state"}),
     ],
 )
@@ -117,7 +121,7 @@ def test_what_others_rely_on(old, new, subjects, built) -> None:
     assert blocking(report) == subjects
     _, report = run_check(built[old], built[new])
     assert blocking(report) == set()
-    assert set(found(report, "HG306")) >= subjects
+    assert set(found(report, "HG306")) >= subjects - ABIDIFF
 
 
 def test_a_shared_package_is_named(built) -> None:

@@ -8,7 +8,9 @@ from dataclasses import replace
 import pytest
 
 from gate import engine
+from gate.mangled import readable
 from probes import abidiff
+from probes.drift.native_facts import AbiFacts
 from tests import matrix
 from tests.conftest import missing
 from tests.native.conftest import found, run_check
@@ -273,3 +275,52 @@ def test_only_plugin_mode_asks_abidiff(mode, asked, monkeypatch) -> None:
     path = matrix.unpack("go1.27-amd64-c-shared")
     run_check(path, path, "--mode", mode)
     assert len(calls) == asked
+
+
+ANSWER = """Functions changes summary: 2 Removed, 1 Changed (3 filtered out), 1 Added functions
+Variables changes summary: 0 Removed, 1 Changed, 0 Added variable
+
+  [D] 'function int half(int)'    {half}
+  [D] 'function void _cgoexp_45b82482d50b_Half(void*)'    {_cgoexp_45b82482d50b_Half}
+  [A] 'function void _cgoexp_02240458767a_Half(void*)'    {_cgoexp_02240458767a_Half}
+  [C] 'function int area(shape*)' has some indirect sub-type changes:
+  [C] 'int table[4]' was changed to 'int table[8]':
+"""
+
+
+def test_the_answer_of_abidiff_is_counted_without_plumbing() -> None:
+    facts = abidiff.read_answer(12, ANSWER)
+    assert (facts.changed, facts.incompatible) == (True, True)
+    assert (facts.removed, facts.altered, facts.added) == (1, 2, 0)
+    assert facts.lines[0] == "D 'function int half(int)'    {half}"
+    assert len(facts.lines) == 3
+    only = ANSWER.replace("2 Removed, 1 Changed", "1 Removed, 0 Changed").replace("0 Removed, 1", "0 Removed, 0")
+    only = "\n".join(line for line in only.splitlines() if "_cgoexp" in line or "summary" in line)
+    assert abidiff.read_answer(12, only) == AbiFacts()
+    assert abidiff.read_answer(0, "") == AbiFacts()
+
+
+def test_an_abidiff_that_cannot_be_started(debug_pair, monkeypatch, tmp_path) -> None:
+    (tmp_path / "abidiff").write_bytes(b"")
+    monkeypatch.setattr(abidiff.shutil, "which", lambda _: str(tmp_path / "abidiff"))
+    code, report = run_check(*debug_pair, "--mode", "plugin")
+    assert "cannot be started" in found(report, "HG306")["abidiff"]["message"]
+    assert code == 0
+
+
+@pytest.mark.parametrize(
+    ("symbol", "name"),
+    [
+        ("_ZTV5Shape", "Shape"),
+        ("_ZTIN3geo5ShapeE", "geo::Shape"),
+        ("_ZTSN3geo5ShapeE@V_1", "geo::Shape (V_1)"),
+        ("_ZTVSt9exception", "_ZTVSt9exception"),
+        ("_ZTV3BoxIiE", "_ZTV3BoxIiE"),
+        ("_ZTV99Shape", "_ZTV99Shape"),
+        ("_ZTV", "_ZTV"),
+        ("area", "area"),
+        ("_ZN3geo5Shape4areaEv", "_ZN3geo5Shape4areaEv"),
+    ],
+)
+def test_plain_class_names_are_readable(symbol, name) -> None:
+    assert readable(symbol) == name
