@@ -203,8 +203,8 @@ def run_rules(bundle: Bundle, policy: Policy, *, today: date, baseline: Baseline
     return Judgement(outcomes, evidence, verdict, require, baseline, fixed, notices)
 
 
-GO_ONLY = {"functions", "build", "symbols", "init"}
-"""Evidence that a shared object in another language cannot have."""
+ANY_LANGUAGE = {"native", "target"}
+"""Evidence that a shared object in another language than Go can have."""
 
 
 def required(policy: Policy, evidence: Iterable[EvidenceState], *, go: bool = True) -> tuple[str, ...]:
@@ -214,7 +214,7 @@ def required(policy: Policy, evidence: Iterable[EvidenceState], *, go: bool = Tr
     """
     names = [*policy.require]
     if not go:
-        names = ["native", *(name for name in names if name not in GO_ONLY)]
+        names = ["native", *(name for name in names if name in ANY_LANGUAGE)]
     elif policy.mode is Mode.HOTFIX:
         names.append("init")  # a hotfix must not change initialisers: without knowing them, that cannot be said
     # The loader reads these tables before anything of NEW runs: damaged ones are no ordinary gap.

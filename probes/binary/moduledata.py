@@ -260,10 +260,8 @@ def _inside(image: Image, module: ModuleData) -> bool:
     parts += [(links, size) for links, size in ((module.typelinks, 4), (module.itablinks, 8)) if links.len]
     for part, size in parts:
         image.offset(part.ptr, part.len * size)
-    if module.inittasks == Slice(0, 0):
-        return image.elf.dynamic  # a plugin may have nothing to initialise; a program has runtime's
-    if module.inittasks is not None:
-        if not 0 < module.inittasks.len <= module.nfunc:
+    if module.inittasks is not None and module.inittasks.len:  # none where only the runtime has initialisers
+        if module.inittasks.len > module.nfunc:
             return False
         for task in image.u64s(module.inittasks.ptr, min(module.inittasks.len, 8)).tolist():
             image.offset(task, 8)
