@@ -14,6 +14,7 @@ from probes.host import dump_target, read_host
 from probes.host_libraries import read_libraries, read_needed
 from tests.conftest import missing
 from tests.native.conftest import found, run_check
+from tests.native.libraries import Built, build
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +44,7 @@ def program(go_toolchain, tmp_path_factory) -> Callable[..., Path]:
         missing("no gcc on PATH: apt-get install gcc")
     made: dict[tuple[str, ...], Path] = {}
 
-    def build(source: str = SOURCE, flags: str = EXTERNAL, mode: str = "pie") -> Path:
+    def link(source: str = SOURCE, flags: str = EXTERNAL, mode: str = "pie") -> Path:
         key = (source, flags, mode)
         if key not in made:
             folder = tmp_path_factory.mktemp("program")
@@ -55,7 +56,7 @@ def program(go_toolchain, tmp_path_factory) -> Callable[..., Path]:
             made[key] = folder / "shop"
         return made[key]
 
-    return build
+    return link
 
 
 def described(folder: Path, **changes: object) -> tuple[str, str]:
@@ -106,6 +107,14 @@ def test_a_target_that_cannot_tell_is_a_doubt(changes, program, tmp_path) -> Non
     _, report = run_check(program(), program(), *described(tmp_path, **changes))
     (finding,) = found(report, "HG303").values()
     assert finding["evidence"]["verified"] is False
+
+
+def test_a_library_that_this_host_does_not_find(program, tmp_path) -> None:
+    build(tmp_path, Built(flags=("-Wl,-soname,libhotgate-own.so.1",)), name="libown.so")
+    new = program(flags=f"-linkmode=external '-extldflags=-Wl,-z,relro,-z,now -L{tmp_path} -Wl,--no-as-needed -lown'")
+    code, report = run_check(program(), new)
+    finding = found(report, "HG303")["libhotgate-own.so.1"]
+    assert (finding["severity"], code) == ("block", 10)
 
 
 def test_a_run_path_is_a_doubt(program, tmp_path) -> None:
