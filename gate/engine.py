@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gate.report.model import Report
     from probes.binary.facts import BinaryFacts
     from probes.drift.facts import Drift
+    from probes.drift.native_facts import AbiFacts
     from probes.host import TargetFacts
 
 
@@ -49,15 +50,18 @@ class Judgement:
         return tuple(sorted(found, key=lambda f: (-f.severity.rank, f.rule, f.subject, f.fingerprint)))
 
 
-def load_binary(path: str, *, examine: bool = True) -> BinaryFacts:
-    """The facts of the Go binary at `path`, examined in depth or not. ProbeError when it cannot be read."""
+def load_binary(path: str, *, examine: bool = True, foreign: bool = False) -> BinaryFacts:
+    """The facts of the Go binary at `path`, examined in depth or not; `foreign` takes other shared objects as well.
+
+    ProbeError when it cannot be read.
+    """
     from probes.binary.source import read_source
 
     try:
         source = read_source(path)
         from probes.binary import load  # slow: `check` imports it while the file is read
 
-        return load(path, source, examine=examine)
+        return load(path, source, examine=examine, foreign=foreign)
     except OSError as exc:  # a file that vanishes or a disk that fails while it is read is no bug
         raise UnreadableFile(f"cannot read ({exc.strerror or exc})", subject=path) from exc
 
@@ -81,6 +85,31 @@ def read_target() -> TargetFacts:
     from probes.host import read_host
 
     return read_host()
+
+
+def with_needs(host: TargetFacts, new: BinaryFacts) -> TargetFacts:
+    """`host`, which is this one, asked for the interpreter and the libraries that NEW needs."""
+    native = new.native
+    if native is None or host.arch != new.arch or host.libraries is not None:
+        return host
+    found = host.interpreters
+    if native.interpreter is not None and native.interpreter not in found and os.path.isfile(native.interpreter):  # noqa: PTH113 - no object needed
+        found = (*found, native.interpreter)
+    wanted = (*native.needed, *(each.library for each in native.versions))
+    if not wanted:
+        return replace(host, interpreters=found)
+    from probes.host_libraries import read_needed  # most programs need none
+
+    return replace(host, interpreters=found, libraries=read_needed(host.arch, wanted))
+
+
+def read_abi(old: BinaryFacts, new: BinaryFacts) -> AbiFacts | None:
+    """What `abidiff` says of two shared objects; None where there is nothing to ask, or nobody."""
+    if not {old.linkage, new.linkage} <= {"shared", "c-shared"} or not (old.has_dwarf and new.has_dwarf):
+        return None
+    from probes.abidiff import compare_abi  # only where there is something to ask
+
+    return compare_abi(old.path, old.sha256, new.path, new.sha256)
 
 
 def check(  # noqa: PLR0913 - keywords, one a fact
@@ -108,8 +137,9 @@ def check(  # noqa: PLR0913 - keywords, one a fact
     from probes.parallel import Task
 
     started = time.perf_counter()
+    plugin = policy.mode is Mode.PLUGIN
     # Reading is numpy and file I/O, which release the lock: two threads read two files in the time of one.
-    reading = [Task(partial(load_binary, path, examine=False)) for path in (old_path, new_path)]
+    reading = [Task(partial(load_binary, path, examine=False, foreign=plugin)) for path in (old_path, new_path)]
     _import_the_rest()
     if meanwhile is not None:
         meanwhile()
@@ -126,7 +156,8 @@ def check(  # noqa: PLR0913 - keywords, one a fact
     from gate.type_evidence import TypeEvidence
 
     now = moment()
-    bundle = Bundle.gather(old, new, drift, policy, target or read_target)
+    host = target or (lambda: with_needs(read_target(), new))
+    bundle = Bundle.gather(old, new, drift, policy, host, abi=partial(read_abi, old, new) if plugin else None)
     judgement = run_rules(bundle, policy, today=now.date(), baseline=baseline)
     types = bundle.get((TypeEvidence, "types"))
     judged = time.perf_counter()
@@ -217,19 +248,28 @@ def run_rules(bundle: Bundle, policy: Policy, *, today: date, baseline: Baseline
 
         outcomes, fixed = mark(outcomes, baseline)
     evidence = bundle.states()
-    require = required(policy, evidence)
+    require = required(policy, evidence, go=bundle.has_go())
     verdict = judge(outcomes, evidence, require=require, fail_on=policy.fail_on)
     return Judgement(outcomes, evidence, verdict, require, baseline, fixed, notices)
 
 
-def required(policy: Policy, evidence: Iterable[EvidenceState]) -> tuple[str, ...]:
-    """The evidence without which nothing passes: what the policy names, and what the update cannot do without."""
+ANY_LANGUAGE = {"native", "target"}
+"""Evidence that a shared object in another language than Go can have."""
+
+
+def required(policy: Policy, evidence: Iterable[EvidenceState], *, go: bool = True) -> tuple[str, ...]:
+    """The evidence without which nothing passes: what the policy names, and what the update cannot do without.
+
+    Without Go on either side, what is Go's does not apply, and the loader's tables are what there is to know.
+    """
     names = [*policy.require]
-    if policy.mode is Mode.HOTFIX:
+    if not go:
+        names = ["native", *(name for name in names if name in ANY_LANGUAGE)]
+    elif policy.mode is Mode.HOTFIX:
         names += ["init", "globals", "types"]  # a hotfix must change none: without knowing them, that cannot be said
-    if policy.contract.types:
+    if go and policy.contract.types:
         names.append("types")
-    if policy.contract.globals:
+    if go and policy.contract.globals:
         names.append("globals")
     # The loader reads these tables before anything of NEW runs: damaged ones are no ordinary gap.
     names += [state.name for state in evidence if state.name == "native" and state.status == "unreadable"]

@@ -12,8 +12,9 @@ from gate.model import EvidenceState, Mode
 from gate.policy import Policy
 from gate.type_evidence import TypeEvidence, type_evidence
 from gate.words import count
-from probes.binary.facts import BinaryFacts, BuildFacts, NativeFacts, TableHealth
+from probes.binary.facts import SHARED, BinaryFacts, BuildFacts, NativeFacts, TableHealth
 from probes.drift.facts import BuildDrift, Drift, FunctionDrift, GlobalDrift, InitDrift
+from probes.drift.native_facts import AbiFacts, NativeDrift
 from probes.errors import MalformedTable, ProbeError
 from probes.host import TargetFacts
 from probes.records import dataclass
@@ -62,6 +63,8 @@ BuildChanges: TypeAlias = Annotated[BuildDrift, Evidence("build")]
 Initialisers: TypeAlias = Annotated[InitDrift, Evidence("init")]
 NewSymbols: TypeAlias = Annotated[TableHealth, Evidence("symbols")]
 Natives: TypeAlias = Annotated[NativePair, Evidence("native")]
+NativeChanges: TypeAlias = Annotated[NativeDrift, Evidence("native")]
+Abi: TypeAlias = Annotated[AbiFacts, Evidence("abi")]
 Target: TypeAlias = Annotated[TargetFacts, Evidence("target")]
 Globals: TypeAlias = Annotated[GlobalDrift, Evidence("globals")]
 
@@ -74,15 +77,23 @@ PLAIN: dict[type, str] = {Policy: "policy", Mode: "mode"}
 class Bundle:
     """All evidence of one comparison, by type and name; what is slow is read when a check first asks."""
 
-    def __init__(self, values: dict[Key, Callable[[], object]]) -> None:
+    def __init__(self, values: dict[Key, Callable[[], object]], *, otherwise: Missing | None = None) -> None:
         self._values = values
+        self._otherwise = otherwise
         self._read: dict[Key, object] = {}
 
     @classmethod
-    def gather(
-        cls, old: BinaryFacts, new: BinaryFacts, drift: Drift, policy: Policy, target: Callable[[], TargetFacts]
+    def gather(  # noqa: PLR0913 - one a kind
+        cls,
+        old: BinaryFacts,
+        new: BinaryFacts,
+        drift: Drift,
+        policy: Policy,
+        target: Callable[[], TargetFacts],
+        *,
+        abi: Callable[[], AbiFacts | None] | None = None,
     ) -> Bundle:
-        """The evidence of OLD against NEW under `policy`; `target` is called when the target matters.
+        """The evidence of OLD against NEW under `policy`; `target` and `abi` are called when a rule asks for them.
 
         A target that cannot be read, or that is this host while NEW is for another processor, is missing evidence.
         """
@@ -97,6 +108,8 @@ class Bundle:
                 (InitDrift, "init"): lambda: _part(drift.init, drift, "init"),
                 (TableHealth, "symbols"): lambda: _symbols(new),
                 (NativePair, "native"): lambda: _natives(old, new),
+                (NativeDrift, "native"): lambda: _native_drift(old, new, drift),
+                (AbiFacts, "abi"): lambda: (abi() if abi is not None else None) or Missing("nobody was asked"),
                 (TargetFacts, "target"): lambda: _target(new, target),
                 (GlobalDrift, "globals"): lambda: _part(drift.globals, drift, "globals"),
                 (Policy, "policy"): lambda: policy,
@@ -109,26 +122,16 @@ class Bundle:
         cls, new: BinaryFacts, drift: Drift, policy: Policy, target: Callable[[], TargetFacts], lock: str
     ) -> Bundle:
         """The evidence of NEW alone, with the types of a `lock` in OLD's place."""
-        none = Missing(f"there is no OLD, only the lock {lock}")
-        absent = [
-            (BinaryFacts, "old"),
-            (FunctionDrift, "functions"),
-            (BuildPair, "build"),
-            (BuildDrift, "build"),
-            (InitDrift, "init"),
-            (NativePair, "native"),
-            (GlobalDrift, "globals"),
-        ]
         return cls(
             {
-                **{key: lambda: none for key in absent},
                 (BinaryFacts, "new"): lambda: new,
                 (TypeEvidence, "types"): lambda: _types(drift, policy),
                 (TableHealth, "symbols"): lambda: _symbols(new),
                 (TargetFacts, "target"): lambda: _target(new, target),
                 (Policy, "policy"): lambda: policy,
                 (Mode, "mode"): lambda: policy.mode,
-            }
+            },
+            otherwise=Missing(f"there is no OLD, only the lock {lock}"),
         )
 
     def with_value(self, key: Key, value: object) -> Bundle:
@@ -137,6 +140,8 @@ class Bundle:
 
     def get(self, key: Key) -> object:
         """The evidence under `key`, or `Missing`. KeyError when there is no such evidence."""
+        if key not in self._values and self._otherwise is not None:
+            return self._otherwise
         if key not in self._read:
             self._read[key] = self._values[key]()
         return self._read[key]
@@ -148,11 +153,16 @@ class Bundle:
             self._state("types", (TypeEvidence, "types")),
             self._state("build", (BuildPair, "build")),
             self._state("symbols", (TableHealth, "symbols")),
-            self._state("native", (NativePair, "native")),
+            self._state("native", (NativeDrift, "native")),
             self._state("init", (InitDrift, "init")),
             self._state("target", (TargetFacts, "target")),
             self._state("globals", (GlobalDrift, "globals")),
         )
+
+    def has_go(self) -> bool:
+        """Whether there is Go in either side."""
+        sides = (self.get((BinaryFacts, "old")), self.get((BinaryFacts, "new")))
+        return any(isinstance(side, BinaryFacts) and side.linkage != SHARED for side in sides)
 
     def _state(self, name: str, key: Key) -> EvidenceState:
         match self.get(key):
@@ -221,6 +231,13 @@ def _natives(old: BinaryFacts, new: BinaryFacts) -> object:
     if old.native is None or new.native is None:
         raise AssertionError
     return NativePair(old.native, new.native)
+
+
+def _native_drift(old: BinaryFacts, new: BinaryFacts, drift: Drift) -> object:
+    natives = _natives(old, new)
+    if isinstance(natives, Missing) or drift.native is not None:
+        return natives if isinstance(natives, Missing) else drift.native
+    return Missing(drift.problems.get("native", "it could not be compared"), unreadable=True)
 
 
 def _build_drift(old: BinaryFacts, new: BinaryFacts, drift: Drift) -> object:

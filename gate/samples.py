@@ -22,6 +22,7 @@ from probes.drift.facts import (
     VariableRef,
 )
 from probes.drift.layout_facts import FieldSide, LayoutChange, TypeChange
+from probes.drift.native_facts import AbiFacts, NativeDrift, SharedDrift
 from probes.host import TargetFacts
 from probes.records import dataclass
 
@@ -185,6 +186,44 @@ def type_change(
     return TypeChange(name, kind, 72, 80, "reorder", changes or (field_moved(),))
 
 
+NO_NATIVE_DRIFT = NativeDrift(
+    needed_added=(),
+    needed_removed=(),
+    versions_added=(),
+    versions_removed=(),
+    interpreter=None,
+    hardening=(),
+    tls=None,
+    uses=(),
+    run_path=(),
+    shared=None,
+)
+NO_SHARED_DRIFT = SharedDrift(
+    soname=None,
+    added=(),
+    removed=(),
+    reversioned=(),
+    retyped=(),
+    resized=(),
+    state_added=(),
+    state_removed=(),
+    state_resized=(),
+    memory=(),
+    calls=(),
+    plugin=None,
+)
+
+
+def native(**changes: Any) -> NativeDrift:
+    """Native drift of two programs in which nothing changed."""
+    return replace(NO_NATIVE_DRIFT, **changes)
+
+
+def shared(**changes: Any) -> NativeDrift:
+    """Native drift of two shared objects; `changes` are of their SharedDrift."""
+    return native(shared=replace(NO_SHARED_DRIFT, **changes))
+
+
 NO_INIT_DRIFT = InitDrift(old=2, new=2, added=(), removed=(), reordered=())
 NO_GLOBAL_DRIFT = GlobalDrift(old=340, new=340, compared=340, added=(), removed=(), resized=(), retyped=(), revalued=())
 
@@ -212,16 +251,23 @@ class Case:
     target: TargetFacts = TARGET
     problems: dict[str, str] = field(default_factory=dict)
     globals: GlobalDrift | None = NO_GLOBAL_DRIFT
+    native: NativeDrift | None = NO_NATIVE_DRIFT
+    abi: AbiFacts | None = None
 
     def drift(self) -> Drift:
         """What differs, the build part computed from both sides."""
         both = self.old.build is not None and self.new.build is not None
         built = build_drift(self.old.build, self.new.build) if both else None  # type: ignore[arg-type]
         return Drift(
-            functions=self.functions, build=built, init=self.init, problems=self.problems, globals=self.globals
+            functions=self.functions,
+            build=built,
+            init=self.init,
+            problems=self.problems,
+            globals=self.globals,
+            native=self.native,
         )
 
     def bundle(self) -> Bundle:
         """The evidence of this case, as a rule gets it."""
-        found = Bundle.gather(self.old, self.new, self.drift(), self.policy, lambda: self.target)
+        found = Bundle.gather(self.old, self.new, self.drift(), self.policy, lambda: self.target, abi=lambda: self.abi)
         return found if self.types is None else found.with_value((TypeEvidence, "types"), self.types)

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from gate.check import Check, Explanation, Samples
 from gate.evidence import Functions, NewBinary, OldBinary
 from gate.model import Finding, Severity
-from gate.samples import Case, change, functions, other
+from gate.samples import Case, binary, change, functions, other
+from probes.binary.facts import SHARED
 
 
 class BuildId(Check):
@@ -27,7 +28,15 @@ class BuildId(Check):
             lambda: Case(new=other(go_build_id=None)),
             lambda: Case(new=other(go_build_id="old/build/id"), functions=functions(changed=(change(),))),
         ),
-        quiet=(Case, lambda: Case(new=other(go_build_id="old/build/id"))),
+        quiet=(
+            Case,
+            lambda: Case(new=other(go_build_id="old/build/id")),
+            lambda: Case(
+                old=binary(linkage=SHARED),
+                new=other(go_build_id="old/build/id", linkage=SHARED, stripped=True),
+                functions=None,
+            ),
+        ),
     )
 
     def run(self, old: OldBinary, new: NewBinary, drift: Functions | None) -> Iterator[Finding]:
@@ -45,8 +54,8 @@ class BuildId(Check):
         same_code = drift is not None and not (
             drift.changed or drift.added or drift.removed or drift.undecided or drift.remapped
         )
-        if same_code:
-            return
+        if same_code or (SHARED in {old.linkage, new.linkage} and old.stripped != new.stripped):
+            return  # without Go's table nobody can tell that stripping was all that happened; it keeps the id
         pairs = {"GNU": (old.gnu_build_id, new.gnu_build_id), "Go": (old.go_build_id, new.go_build_id)}
         shared = {kind: after for kind, (before, after) in pairs.items() if after is not None and before == after}
         if shared:

@@ -26,7 +26,7 @@ def side_words(side: BinaryInfo) -> tuple[str, str, str]:
     if side.linkage == "lock":
         return side.path, f"lock of {side.goos}/{side.goarch}", side.sha256[:12]
     build = [
-        side.go_version or "unknown Go version",
+        side.go_version or ("not Go" if side.linkage == "shared" else "unknown Go version"),
         f"{side.goos}/{side.goarch}",
         side.linkage + (", stripped" if side.stripped else ""),
         f"{side.size / 1e6:,.1f} MB",

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from probes.binary.symbols import SymbolTable
 
 
+SHARED = "shared"
+"""The `linkage` of a shared object without any Go in it."""
+
+
 @dataclass(frozen=True, slots=True)
 class SymbolVersion:
     """A version that a needed library must define, such as `libc.so.6` `GLIBC_2.34`."""
@@ -128,7 +132,8 @@ class BinaryFacts:
     `functions` and `module` are None when the table could not be verified; `health.unverifiable` then says why.
     `native` is None when a table of the loader cannot be read; `native_problem` then says why.
     `build` is None when the file carries no readable build information; `build_problem` then says why.
-    `linkage` is `exe`, `pie`, `c-shared` or `plugin`, with `-external` after `exe` and `pie` when the C linker linked.
+    `linkage` is `exe`, `pie`, `c-shared` or `plugin`, with `-external` after `exe` and `pie` when the C linker linked;
+    or `SHARED`.
     `cgo`: whether runtime/cgo is linked in, from the function table, else from the build settings; None when neither tells.
     `initialisers` are the package initialisation functions in the order in which the runtime calls them, None when
     the order cannot be read (Go before 1.21, stripped).

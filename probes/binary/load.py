@@ -9,6 +9,7 @@ from probes.binary.buildinfo import find_build_info, go_minor, parse_build
 from probes.binary.elf import Elf, open_elf
 from probes.binary.facts import BinaryFacts, BuildFacts, NativeFacts, TableHealth
 from probes.binary.fips import read_fips
+from probes.binary.foreign import foreign_facts, shared_object
 from probes.binary.functable import FuncTable
 from probes.binary.health import check_table
 from probes.binary.image import Image
@@ -24,13 +25,14 @@ from probes.errors import MalformedElf, MalformedTable, NotGo
 UNKNOWN_LAYOUT = "unknown"
 
 
-def load(path: str, source: Source | None = None, *, examine: bool = True) -> BinaryFacts:
+def load(path: str, source: Source | None = None, *, examine: bool = True, foreign: bool = False) -> BinaryFacts:
     """Read the Go binary at `path`; it is never executed.
 
     Args:
         path: the file.
         source: what was read of it already, if anything.
         examine: also decode the function table throughout and compare it with the symbol table, see `examined`.
+        foreign: also read a shared object in another language. It has `linkage` "shared" and nothing that is Go's.
 
     Raises:
         UnreadableFile: it cannot be opened or read.
@@ -49,11 +51,15 @@ def load(path: str, source: Source | None = None, *, examine: bool = True) -> Bi
     minor = go_minor(version) if version else None
     module = find_module(image, symtab, minor)
     if module is None and version is None and go_id is None and not _go_sections(elf):
-        raise NotGo(
-            "not a Go binary",
-            subject=path,
-            hint="pass the Go program itself, not a library or tool in another language",
-        )
+        if not shared_object(image, native):
+            hint = "pass the Go program itself, not a library or tool in another language"
+            raise NotGo(
+                "not a Go binary", subject=path, hint=f"{hint}; --mode plugin takes shared objects of any language"
+            )
+        if not foreign:
+            hint = "pass the Go program itself; two shared objects in C or C++ are compared with --mode plugin"
+            raise NotGo("not a Go binary", subject=path, hint=hint)
+        return foreign_facts(source, image, symtab, native, native_problem, gnu_id)
     table, health = _table(image, module, symtab if examine else None, minor, examine=examine)
     return BinaryFacts(
         path=path,

@@ -13,14 +13,13 @@ from probes.binary.facts import NativeFacts, SymbolVersion, TlsSegment
 from probes.binary.image import Image
 from probes.binary.relocs import dynamic_entries, dynamic_tags
 from probes.binary.symbols import STT_TLS, SymbolTable
-from probes.errors import MalformedElf
+from probes.binary.versions import needed_versions
 
-MAX_VERSIONS = 10_000
 MAX_NOTES, MAX_NOTES_SIZE = 16, 1 << 16
 SHT_NOTE = 7
 
 DT_NEEDED, DT_STRTAB, DT_SONAME, DT_BIND_NOW, DT_FLAGS = 1, 5, 14, 24, 30
-DT_FLAGS_1, DT_VERNEED, DT_VERNEEDNUM = 0x6FFFFFFB, 0x6FFFFFFE, 0x6FFFFFFF
+DT_FLAGS_1 = 0x6FFFFFFB
 DF_BIND_NOW, DF_1_NOW, DF_1_PIE = 0x8, 0x1, 0x08000000
 NT_GNU_BUILD_ID = 3
 NT_GO_BUILD_ID = 4
@@ -36,14 +35,14 @@ def read_native(image: Image, symtab: SymbolTable | None) -> NativeFacts:
     tags = dynamic_tags(image)
     strings = tags.get(DT_STRTAB, 0)
     needed, soname, bind_now, pie = _dynamic(image, strings)
-    versions = _versions(image, tags, strings)
+    versions = {SymbolVersion(each.library, each.version) for each in needed_versions(image, tags)}
     tls = next((s for s in elf.segments if s.kind == "PT_TLS"), None)
     relro = any(s.kind == "PT_GNU_RELRO" for s in elf.segments)
     stack = next((s for s in elf.segments if s.kind == "PT_GNU_STACK"), None)
     return NativeFacts(
         interpreter=read_interpreter(image),
         needed=needed,
-        versions=versions,
+        versions=tuple(sorted(versions, key=lambda v: (v.library, v.version))),
         soname=soname,
         tls=TlsSegment(tls.memsz, tls.filesz, tls.align) if tls is not None else None,
         tls_symbols=_tls_symbols(symtab),
@@ -79,30 +78,6 @@ def _dynamic(image: Image, strings: int) -> tuple[tuple[str, ...], str | None, b
             bind_now |= bool(value & DF_1_NOW)
             pie |= bool(value & DF_1_PIE)
     return tuple(needed), soname, bind_now, pie
-
-
-def _versions(image: Image, tags: dict[int, int], strings: int) -> tuple[SymbolVersion, ...]:
-    """The needed versions (DT_VERNEED): a chain of libraries, each with a chain of versions."""
-    address, libraries = tags.get(DT_VERNEED, 0), tags.get(DT_VERNEEDNUM, 0)
-    out: set[SymbolVersion] = set()
-    steps = 0
-    while address and libraries:
-        _, versions, file, aux, following = struct.unpack("<HHIII", image.bytes(address, 16).tobytes())  # Elf64_Verneed
-        library = image.cstring(strings + file)
-        at = address + aux
-        for _ in range(versions):
-            _, _, _, name, step = struct.unpack("<IHHII", image.bytes(at, 16).tobytes())  # Elf64_Vernaux
-            out.add(SymbolVersion(library, image.cstring(strings + name)))
-            at += step
-            steps += 1
-            if not step or steps > MAX_VERSIONS:
-                break
-        address = address + following if following else 0
-        libraries -= 1
-        steps += 1
-        if steps > MAX_VERSIONS:
-            raise MalformedElf("the table of needed versions does not end", subject=image.path)
-    return tuple(sorted(out, key=lambda v: (v.library, v.version)))
 
 
 def _tls_symbols(symtab: SymbolTable | None) -> tuple[str, ...]:

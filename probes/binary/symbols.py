@@ -24,14 +24,17 @@ SYM = np.dtype(
 STT_OBJECT, STT_FUNC, STT_TLS = 1, 2, 6
 SHN_UNDEF, SHN_ABS = 0, 0xFFF1
 
+MAX_NAME = 1 << 16
+"""Bytes. Compilers shorten C++ names long before."""
+
 MAX_COPIES = 16
 """Copies of one name in a string table that are tried; linkers write one."""
 
 
 class SymbolTable:
-    """One symbol table. Columns have shape (n,): `value` and `size` uint64, `kind` and `binding` uint8, `section` uint16."""
+    """One symbol table. Columns have shape (n,): `value` and `size` uint64, `section` uint16, the others uint8."""
 
-    __slots__ = ("_names", "_strings", "binding", "kind", "section", "size", "value")
+    __slots__ = ("_names", "_strings", "binding", "kind", "section", "size", "value", "visibility")
 
     def __init__(self, raw: npt.NDArray[np.void], strings: bytes) -> None:
         self._names = raw["name"]
@@ -40,15 +43,16 @@ class SymbolTable:
         self.size: U64 = np.ascontiguousarray(raw["size"])
         self.kind: npt.NDArray[np.uint8] = raw["info"] & np.uint8(15)
         self.binding: npt.NDArray[np.uint8] = raw["info"] >> np.uint8(4)
+        self.visibility: npt.NDArray[np.uint8] = raw["other"] & np.uint8(3)
         self.section: npt.NDArray[np.uint16] = np.ascontiguousarray(raw["shndx"])
 
     def __len__(self) -> int:
         return len(self._names)
 
     def name(self, index: int) -> str:
-        """Name of symbol `index`; empty where it leads outside of the string table."""
+        """Name of symbol `index`; empty where it leads outside of the string table, or has no end within reason."""
         start = int(self._names[index])
-        end = self._strings.find(b"\0", start)
+        end = self._strings.find(b"\0", start, start + MAX_NAME)
         return self._strings[start:end].decode("utf-8", "replace") if end >= 0 else ""
 
     def names(self, indices: I64) -> list[str]:

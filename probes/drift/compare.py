@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from probes.binary.facts import BinaryFacts
+from probes.binary.facts import SHARED, BinaryFacts
+from probes.binary.foreign import NOT_GO
 from probes.drift.build import build_drift
 from probes.drift.code import compare_functions
 from probes.drift.facts import BuildDrift, Drift, FunctionDrift, GlobalDrift, InitDrift
 from probes.drift.init import init_drift
 from probes.drift.layout import layout_drift
 from probes.drift.layout_facts import LayoutDrift
+from probes.drift.native import native_drift
+from probes.drift.native_facts import NativeDrift
 from probes.drift.side import Side
 from probes.drift.variables import global_drift, why_not
-from probes.errors import MalformedTable
+from probes.errors import MalformedElf, MalformedTable
 from probes.parallel import Task
 
 
@@ -26,11 +29,15 @@ def compare(old: BinaryFacts, new: BinaryFacts) -> Drift:
         problems=problems,
         types=typed.result(),
         globals=_globals(old, new, problems),
+        native=_native(old, new, problems),
     )
 
 
 def _functions(old: BinaryFacts, new: BinaryFacts, problems: dict[str, str]) -> FunctionDrift | None:
     for label, facts in (("OLD", old), ("NEW", new)):
+        if facts.linkage == SHARED:
+            problems["functions"] = f"{label}: {NOT_GO}"
+            return None
         if facts.health.unverifiable or facts.functions is None or facts.module is None:
             problems["functions"] = f"{label}'s function table cannot be verified: {facts.health.unverifiable}"
             return None
@@ -78,6 +85,9 @@ def _build(old: BinaryFacts, new: BinaryFacts, problems: dict[str, str]) -> Buil
 
 def _init(old: BinaryFacts, new: BinaryFacts, problems: dict[str, str]) -> InitDrift | None:
     for label, facts in (("OLD", old), ("NEW", new)):
+        if facts.linkage == SHARED:
+            problems["init"] = f"{label}: {NOT_GO}"
+            return None
         if facts.initialisers is None:
             problems["init"] = f"{label}: the order of package initialisers cannot be read (Go before 1.21, stripped)"
             return None
@@ -99,4 +109,16 @@ def _globals(old: BinaryFacts, new: BinaryFacts, problems: dict[str, str]) -> Gl
         return global_drift(old, new)
     except MalformedTable as exc:
         problems["globals"] = str(exc)
+        return None
+
+
+def _native(old: BinaryFacts, new: BinaryFacts, problems: dict[str, str]) -> NativeDrift | None:
+    for label, facts in (("OLD", old), ("NEW", new)):
+        if facts.native is None:
+            problems["native"] = f"{label}: {facts.native_problem}"
+            return None
+    try:
+        return native_drift(old, new)
+    except (MalformedElf, MalformedTable) as exc:
+        problems["native"] = str(exc)
         return None

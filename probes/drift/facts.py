@@ -8,6 +8,7 @@ from probes.records import dataclass
 
 if TYPE_CHECKING:
     from probes.drift.layout_facts import LayoutDrift
+    from probes.drift.native_facts import NativeDrift
 
 ChangeKind = Literal["body", "resized", "signature"]
 
@@ -165,3 +166,4 @@ class Drift:
     problems: dict[str, str]
     types: LayoutDrift | None = None
     globals: GlobalDrift | None = None
+    native: NativeDrift | None = None
