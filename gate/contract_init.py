@@ -42,10 +42,28 @@ def propose(facts: BinaryFacts) -> str:
     rest = [table.name(row) for row in structs if _encoded(table, row) is None]
     lines = [HEAD.format(path=facts.path), "[contract]", "interfaces = []"]
     lines += _commented([f"    {json.dumps(table.name(row))}," for row in interfaces], "interfaces of this program")
-    lines += ["globals = []", "", "[contract.state]"]
+    lines.append("globals = []")
+    variables = [f"    {json.dumps(name)}," for name in _variables(facts, module)]
+    lines += _commented(variables, "variables of this program that hold maps, slices, pointers or interfaces")
+    lines += ["", "[contract.state]"]
     lines += [f"{json.dumps(each.name)} = {json.dumps(each.codec)}  # {each.reason}" for each in sure[:MAX_LISTED]]
     lines += _commented([f'{json.dumps(name)} = "memory"' for name in rest], "other structs of this program")
     return "\n".join(lines) + "\n"
+
+
+def _variables(facts: BinaryFacts, module: str | None) -> list[str]:
+    """The program's own package variables that hold pointers, by name; a stripped file has no names for them."""
+    from probes.binary.variables import read_variables
+
+    if facts.symtab is None or facts.module is None:
+        return []
+    table = read_variables(facts.image, facts.symtab, facts.module)
+    found = (table.variable(row) for row in range(len(table)))
+    return sorted(each.name for each in found if each.kind in {"data", "bss"} and _is_own(each.package, module))
+
+
+def _is_own(package: str, module: str | None) -> bool:
+    return package == "main" or (module is not None and (package == module or package.startswith(f"{module}/")))
 
 
 def _own(table: TypeTable, module: str | None) -> tuple[list[int], list[int]]:
@@ -54,8 +72,7 @@ def _own(table: TypeTable, module: str | None) -> tuple[list[int], list[int]]:
     interfaces: list[int] = []
     for row, (name, named) in enumerate(zip(table.base, table.named.tolist(), strict=True)):
         package = name.rpartition(".")[0]
-        own = package == "main" or (module is not None and (package == module or package.startswith(f"{module}/")))
-        if not named or not own or "[" in name or table.full_names[row] != name:
+        if not named or not _is_own(package, module) or "[" in name or table.full_names[row] != name:
             continue
         kind = table.kind_name(row)
         if kind in {"struct", "interface"}:

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 from gate.check import Check, Explanation, Samples
-from gate.evidence import Functions
+from gate.evidence import Functions, OldBinary
 from gate.model import Finding, Mode, Severity
 from gate.policy import Policy
 from gate.samples import Case, functions, ref
 from gate.words import count, some
+from probes.binary.facts import SHARED
 
 
 class FunctionsRemoved(Check):
@@ -35,9 +36,18 @@ class FunctionsRemoved(Check):
         quiet=(Case, lambda: Case(functions=functions(added=(ref("main.fresh"),)))),
     )
 
-    def run(self, drift: Functions, mode: Mode) -> Iterator[Finding]:
-        """One finding a removed export in plugin mode, and one over all the others."""
-        exported = [gone for gone in drift.removed if gone.exported and mode is Mode.PLUGIN]
+    def run(self, drift: Functions, old: OldBinary, mode: Mode) -> Iterator[Finding]:
+        """One finding a removed export in plugin mode, and one over all the others.
+
+        A Go plugin exports what its main package does (plugin.Lookup); HG306 has the symbols of other shared objects.
+        """
+        main = {"main", old.build.path if old.build else ""}
+        plugin = mode is Mode.PLUGIN and old.linkage not in {"c-shared", SHARED}
+        exported = [
+            gone
+            for gone in drift.removed
+            if plugin and gone.exported and (gone.package in main or gone.package.startswith("plugin/"))
+        ]
         for gone in exported:
             yield self.finding(
                 gone.name,

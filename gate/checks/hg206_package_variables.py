@@ -5,12 +5,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from gate.check import Check, Explanation, Samples
+from gate.contract import Contract
 from gate.evidence import Globals, NewBinary, OldBinary
 from gate.model import Finding, Mode, Severity
 from gate.policy import Policy
 from gate.samples import NO_GLOBAL_DRIFT, Case, other, variable, variable_change
 from gate.words import count, distance, some
-from probes.drift.facts import VariableChange, VariableRef
+from probes.binary.facts import BinaryFacts
+from probes.drift.facts import GlobalDrift, VariableChange, VariableRef
 
 LIBRARY = 2
 """`distance` of Go's own library."""
@@ -40,6 +42,10 @@ class PackageVariablesChanged(Check):
                 policy=Policy(mode=Mode.HOTFIX),
             ),
             lambda: Case(
+                globals=replace(NO_GLOBAL_DRIFT, removed=(variable("main.orders"),)),
+                policy=Policy(contract=Contract(globals=("main.orders",))),
+            ),
+            lambda: Case(
                 new=other(go_version="go1.27.3"),
                 globals=replace(NO_GLOBAL_DRIFT, removed=(variable("runtime.sweepers"), variable("os.errGone", 16))),
             ),
@@ -47,8 +53,9 @@ class PackageVariablesChanged(Check):
         quiet=(Case, lambda: Case(globals=replace(NO_GLOBAL_DRIFT, revalued=(variable_change("main.rate", 8, 8),)))),
     )
 
-    def run(self, drift: Globals, old: OldBinary, new: NewBinary, mode: Mode) -> Iterator[Finding]:
-        """One finding over all; another over Go's own library where the toolchains differ."""
+    def run(self, drift: Globals, old: OldBinary, new: NewBinary, policy: Policy, mode: Mode) -> Iterator[Finding]:
+        """Those of the contract; one finding over all; another over Go's own library where the toolchains differ."""
+        yield from self._promised(drift, new, policy.contract.globals)
         module = new.build.main.path if new.build and new.build.main else None
         parts: dict[str, Sequence[VariableRef | VariableChange]] = {
             "added": drift.added,
@@ -90,6 +97,20 @@ class PackageVariablesChanged(Check):
                 remedy="Build both sides with the same Go toolchain; in exec mode nothing needs to be done.",
                 evidence={"counts": dict(library)},
             )
+
+    def _promised(self, drift: GlobalDrift, new: BinaryFacts, names: tuple[str, ...]) -> Iterator[Finding]:
+        """What became of the variables that the contract names."""
+        if not names:
+            return
+        changed = {each.name: f"is another one in NEW: {each.detail}" for each in (*drift.resized, *drift.retyped)}
+        changed |= {each.name: "is not in NEW" for each in drift.removed}
+        known = set(new.symtab.find(*names)) if new.symtab is not None else set(names)
+        for name in names:
+            what = changed.get(name) or ("" if name in known else "is not in NEW, and was not in OLD")
+            if what:
+                yield self.finding(
+                    name, f"{name} is in the contract and {what}.", severity=Severity.BLOCK, key="contract"
+                )
 
 
 def _shown(variable: VariableRef | VariableChange) -> str:

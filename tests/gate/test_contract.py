@@ -273,6 +273,8 @@ def test_a_proposal_can_be_used_as_it_is(programs, tmp_path):
     assert done.exit_code == 0
     assert '"main.Order" = "json"' in done.stdout
     assert "main.Store" in done.stdout
+    unstripped = CliRunner(catch_exceptions=False).invoke(cli, ["contract", "init", str(programs["base-exe"])])
+    assert '#     "main.store",' in unstripped.stdout
     chosen = tmp_path / "proposed.toml"
     chosen.write_text(done.stdout, "utf-8")
     code, report = run("check", programs["base-stripped"], programs["retagged-stripped"], "--policy", chosen)
@@ -314,3 +316,27 @@ def test_inspect_shows_a_layout_with_its_padding(programs):
     missing = CliRunner().invoke(cli, ["inspect", new, "--type", "Order"])
     assert missing.exit_code == 2
     assert "did you mean main.Order?" in missing.stderr
+
+
+@pytest.fixture(scope="module")
+def shelved(go_toolchain, tmp_path_factory) -> Path:
+    source = SOURCE.replace("var store any", "var shelf any").replace("store.(Store)", "shelf.(Store)")
+    return build_program(go_toolchain, tmp_path_factory.mktemp("shelved") / "new", source)
+
+
+def test_variables_of_the_contract(programs, shelved, tmp_path):
+    base = programs["base-exe"]
+    for name, new, expected in (
+        ("main.store", base, []),
+        ("main.store", shelved, ["main.store"]),
+        ("main.stor", base, ["main.stor"]),  # misspelt, so it was never compared
+    ):
+        code, report = run("check", base, new, "--policy", policy(tmp_path, {}, globals=[name]))
+        assert code == (10 if expected else 0)
+        assert [f["subject"] for f in findings(report, "HG206") if f["severity"] == "block"] == expected
+
+
+def test_variables_of_the_contract_in_a_stripped_file_do_not_pass(programs, tmp_path):
+    chosen = policy(tmp_path, {}, globals=["main.store"])
+    code, report = run("check", programs["base-stripped"], programs["base-stripped"], "--policy", chosen)
+    assert (code, report["verdict"]) == (11, "inconclusive")
