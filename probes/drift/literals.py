@@ -25,9 +25,9 @@ Bools = npt.NDArray[np.bool_]
 
 WORDS = 8
 """Words of a constant of unknown size that are compared where nothing else begins before."""
-MAX_WORDS = 512
+MAX_WORDS = 1 << 17
 MAX_ROUNDS = 16
-MAX_STRING = 4096
+SHORT = 4096
 MAX_LENGTH = 1 << 20
 """Bytes of a string constant, more than any program has."""
 FEW_CASES, MAX_CASES = 24, 1024
@@ -189,7 +189,10 @@ def _differing(meaning: Meaning, words: _Words) -> tuple[I64, I64]:
     rest = np.flatnonzero((words.x != words.y) | outside | _addresses(meaning, words.at, words.x, words.y))
     at, there = words.at[rest], words.there[rest]
     length, other = _word(meaning.old, at + 8), _word(meaning.new, there + 8)
-    sized = (length == other) & (length > 0) & (length <= MAX_STRING)
+    sized = (length == other) & (length > 0) & (length <= MAX_LENGTH)
+    # Behind a pointer may stand another one, which is no length.
+    large = np.flatnonzero(sized & (length > SHORT))
+    sized[large] = meaning.old.regions(length[large].view(np.int64)) == NOWHERE
     same, follow = _pointers(
         meaning,
         words.x[rest].view(np.int64),
@@ -208,9 +211,9 @@ def _pointers(meaning: Meaning, a: I64, b: I64, length: I64) -> tuple[Bools, Boo
     out[rows] = meaning.variables(a[rows], b[rows], strict=False, values=False)
     rows = np.flatnonzero((ours == READONLY) & (theirs == READONLY))
     p, q = a[rows], b[rows]
-    count = np.where(length[rows] > 0, length[rows], np.minimum(meaning.reach(p, q), 64))
-    named, _ = meaning.by_name(p, q)
-    out[rows] = named | meaning.types(p, q) | meaning.itabs(p, q) | meaning.equal_bytes(p, q, count)
+    left = meaning.left_of_name(p, q)
+    count = np.where(length[rows] > 0, length[rows], np.where(left >= 0, left, np.minimum(meaning.reach(p, q), 64)))
+    out[rows] = meaning.types(p, q) | meaning.itabs(p, q) | meaning.equal_bytes(p, q, count)
     follow = np.zeros(a.shape, dtype=np.bool_)
     follow[rows] = ~out[rows] & (length[rows] < 0)
     return out, follow

@@ -26,7 +26,7 @@ TYPE_BYTES = 136
 VECTOR_BYTES = 256
 """Beyond so many bytes, few references are left, and each is compared by itself."""
 MAX_NEED = 1 << 20
-LOOK_AHEAD = 4096
+LOOK_AHEAD = 1 << 16
 """Bytes of an unsized constant that are compared when nothing else begins before."""
 
 
@@ -130,10 +130,23 @@ class Meaning:
         same = (self._names[0][a] == self._names[1][b]) & (old - ours.start[a] == new - theirs.start[b])
         return both & same, both
 
+    def left_of_name(self, old: I64, new: I64) -> I64:
+        """Bytes up to the end of the symbol, where both addresses are the same place of one that has one size; else -1."""
+        named, _ = self.by_name(old, new)
+        out = np.full(old.shape, -1, dtype=np.int64)
+        rows = np.flatnonzero(named)
+        ours, theirs = self.old.symbols, self.new.symbols
+        if rows.size and ours is not None and theirs is not None:
+            a, b = ours.end[ours.find(old[rows])] - old[rows], theirs.end[theirs.find(new[rows])] - new[rows]
+            out[rows] = np.where(a == b, a, -1)
+        return out
+
     def constants(self, old: I64, new: I64, kind: npt.NDArray[np.uint8], need: I64, *, strict: bool) -> Bools:
         """Whether read-only addresses lead to the same contents; arguments as for `same`."""
-        out, _ = self.by_name(old, new)
-        out |= self.types(old, new) | self.itabs(old, new)
+        out: Bools = self.types(old, new) | self.itabs(old, new)
+        # The same name is not enough: what it stands for may have been edited. But it tells the size.
+        left = self.left_of_name(old, new)
+        need = np.where((need < 0) & (left >= 0) & (kind == LEA), left, need)
         rest = np.flatnonzero(~out)
         if rest.size:
             wanted = self._wanted(old[rest], new[rest], kind[rest], need[rest], strict=strict)
@@ -152,9 +165,11 @@ class Meaning:
 
     def _inside_types(self, old: I64, new: I64) -> Bools:
         """Whether addresses lead to the same place inside of descriptors of one type (reflect copies prototypes)."""
+        # A descriptor at the address itself settles the matter; its neighbours may well be the same on both sides.
+        free = ~(type_hash(self.old, old)[1] | type_hash(self.new, new)[1])
         back = np.arange(8, TYPE_BYTES, 8)[:, None]
         found = self.types((old - back).ravel(), (new - back).ravel()).reshape(-1, old.size)
-        out: Bools = np.logical_or.reduce(found)
+        out: Bools = free & np.logical_or.reduce(found)
         return out
 
     def _wanted(self, old: I64, new: I64, kind: npt.NDArray[np.uint8], need: I64, *, strict: bool) -> I64:
