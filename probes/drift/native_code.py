@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 import numpy as np
+import numpy.typing as npt
 
 from probes.binary.image import I64
 from probes.drift.facts import ChangeKind, FunctionChange, FunctionRef
@@ -22,8 +23,6 @@ from probes.records import dataclass
 
 PACKAGE = "C"
 MAX_BYTES = 32 << 20
-MAX_TEXT = 4096
-"""Bytes of a string constant that are compared."""
 MAX_CASES = 1024
 STUB = 16
 """Bytes of an entry of the PLT on both architectures."""
@@ -56,8 +55,8 @@ def compare_native(meaning: Meaning) -> NativeCode:
     return _Comparison(meaning, ours, theirs).result()
 
 
-_Question = tuple[int, int, int]
-"""(kind, address in OLD, address in NEW)."""
+_Question = tuple[int, int, int, int]
+"""(kind, address in OLD, address in NEW, bytes used)."""
 
 
 def _said_of(question: _Question) -> str:
@@ -77,6 +76,7 @@ class _Comparison:
             np.array([f.start for f in ours], dtype=np.int64),
             np.array([f.start for f in theirs], dtype=np.int64),
         )
+        meaning.foreign = self._same_code
 
     def _operands(self, side: Side, function: NativeFunction) -> Operands:
         absolute = None if side.image.elf.dynamic else side.image.mapped
@@ -161,12 +161,12 @@ class _Comparison:
         if old.bare != new.bare or len(old.targets) != len(new.targets):
             return "other instructions or constants", []
         open_: list[_Question] = []
-        for (kind, x), (_, y) in zip(old.targets, new.targets, strict=True):
+        for (kind, x, width), (_, y, _) in zip(old.targets, new.targets, strict=True):
             same = self._same(kind, x, y, (a, b))
             if same is None:
-                open_.append((kind, x, y))
+                open_.append((kind, x, y, width))
             elif not same:
-                return _said_of((kind, x, y)), []
+                return _said_of((kind, x, y, width)), []
         return "", open_
 
     def _same(self, kind: int, x: int, y: int, own: tuple[NativeFunction, NativeFunction]) -> bool | None:
@@ -180,9 +180,7 @@ class _Comparison:
         if ours == theirs == FOREIGN and kind in {BRANCH, CALL}:
             return self._stub(self.meaning.old, x) == self._stub(self.meaning.new, y)
         if ours == theirs == READONLY and kind == LEA:
-            return self._text(x) == self._text(y, new=True) != b"" or self._cases(x, y, own) or None
-        if ours == theirs == READONLY and kind == MEMORY:
-            return self._code(*(int(s.words_at(_one(t))[0]) for s, t in ((self.meaning.old, x), (self.meaning.new, y))))
+            return self._cases(x, y, own) or None
         return None
 
     @staticmethod
@@ -194,16 +192,20 @@ class _Comparison:
         if not asked:
             return []
         table = np.array(asked, dtype=np.int64)
-        kind, old, new = table[:, 0].astype(np.uint8), table[:, 1].copy(), table[:, 2].copy()
-        taken = (
-            (kind == LEA) & (self.meaning.old.regions(old) == READONLY) & (self.meaning.new.regions(new) == READONLY)
-        )
-        same = self.meaning.same(old, new, kind, np.where(kind == LEA, -1, 8), strict=False)
+        kind, need = table[:, 0].astype(np.uint8), table[:, 3].copy()
+        old, new = table[:, 1].copy(), table[:, 2].copy()
+        constant = (self.meaning.old.regions(old) == READONLY) & (self.meaning.new.regions(new) == READONLY)
+        self.meaning.note_starts(old[constant], new[constant])
+        same = self.meaning.same(old, new, kind, need, strict=False)
         # C knows nothing of the boundaries of Go's regions.
-        rows = np.flatnonzero(taken)
-        unknown = np.full(rows.size, -1, dtype=np.int64)
-        same[rows] = self.meaning.constants(old[rows], new[rows], kind[rows], unknown, strict=False)
+        rows = np.flatnonzero(constant)
+        same[rows] = self.meaning.constants(old[rows], new[rows], kind[rows], need[rows], strict=False)
         return [question for question, good in zip(asked, same.tolist(), strict=True) if not good]
+
+    def _same_code(self, old: I64, new: I64) -> npt.NDArray[np.bool_]:
+        """Whether pointers to C code lead to the same places, shape (k,); outside of all functions they are let be."""
+        found = [self._code(x, y) is not False for x, y in zip(old.tolist(), new.tolist(), strict=True)]
+        return np.array(found, dtype=np.bool_)
 
     def _code(self, x: int, y: int) -> bool | None:
         """Whether both are the same place of the same C function; None when neither is in one."""
@@ -217,13 +219,8 @@ class _Comparison:
         """What a jump to `address` outside of all functions leads to: the symbol of a PLT entry, else the entry's code."""
         code = side.image.bytes(address, STUB).tobytes()
         found = operands(code, address, side.image.arch, None)
-        slots = [target for kind, target in found.targets if kind == MEMORY]
+        slots = [target for kind, target, _ in found.targets if kind == MEMORY]
         return side.image.external.get(slots[0], found.bare) if slots else found.bare
-
-    def _text(self, address: int, *, new: bool = False) -> bytes:
-        image = self.meaning.new.image if new else self.meaning.old.image
-        at = image.offset(address, 1)
-        return bytes(image.buffer[at : at + MAX_TEXT]).split(b"\0", 1)[0]
 
     def _cases(self, x: int, y: int, own: tuple[NativeFunction, NativeFunction]) -> bool:
         """Whether both are jump tables of their functions, distances from the table to code, with the same cases."""
