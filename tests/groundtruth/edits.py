@@ -272,6 +272,42 @@ EDITS: tuple[Edit, ...] = (
         touches=(f"{PRICING}.Codes",),
     ),
     Edit(
+        "array-type-length",
+        "another length of an array that is allocated",
+        (Replacement("internal/pricing/kinds.go", "new([4]int)", "new([5]int)"),),
+        touches=(f"{PRICING}.Newly",),
+    ),
+    Edit(
+        "array-type-element",
+        "another element of an array that is allocated",
+        (Replacement("internal/pricing/kinds.go", "new([7]int32)", "new([7]uint32)"),),
+        touches=(f"{PRICING}.Newly",),
+    ),
+    Edit(
+        "map-type-element",
+        "another element of a map",
+        (Replacement("internal/pricing/kinds.go", "map[string]uint32", "map[string]int32"),),
+        touches=(f"{PRICING}.Index",),
+    ),
+    Edit(
+        "map-type-key",
+        "another key of a map",
+        (Replacement("internal/pricing/kinds.go", "map[string]uint32", "map[int64]uint32"),),
+        touches=(f"{PRICING}.Index",),
+    ),
+    Edit(
+        "text-beyond-a-page",
+        "the last byte of a text of 5,000",
+        (Replacement("internal/pricing/kinds.go", 'zsnkklotajuh"', 'zsnkklotajux"'),),
+        touches=(f"{PRICING}.Sheet",),
+    ),
+    Edit(
+        "table-beyond-a-page",
+        "the last number of a table of 720",
+        (Replacement("internal/pricing/kinds.go", "693759,\n\t}", "17,\n\t}"),),
+        touches=(f"{PRICING}.Prime",),
+    ),
+    Edit(
         "string-longer",
         "usd becomes euros",
         (_pricing('return "usd"', 'return "euros"'),),

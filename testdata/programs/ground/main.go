@@ -47,6 +47,9 @@ func (a *app) arithmetic() int64 {
 		sum += pricing.Handling(o) + pricing.Insured(o) + pricing.Shipping(o) + pricing.Bump(sum)
 		sum += pricing.Class(o.ID) + pricing.Stepped(int(o.ID)) + int64(pricing.Scaled(o))
 		sum += int64(len(pricing.Notice(o)))
+		if pricing.Newly(o.ID) != pricing.Index(o.ID) {
+			sum += int64(len(pricing.Sheet(o.ID))) + pricing.Prime(o.ID)
+		}
 		sum += pricing.Grid(o.ID) + pricing.Codes()[pricing.Zone(o.ID)]
 		if name, share := pricing.Band(o.ID); share > 1 {
 			sum += int64(len(name))
