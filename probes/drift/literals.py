@@ -132,7 +132,8 @@ def _addresses(meaning: Meaning, at: I64, x: npt.NDArray[np.uint64], y: npt.NDAr
     # What is not aligned is text, and its length or another address stands behind it; else it is a number like 0x492492.
     length = _word(meaning.old, at[rows] + 8)
     listed = meaning.old.regions(length.view(np.int64)) == READONLY
-    found &= (ours == FOREIGN) | (a[rows] % 8 == 0) | listed | ((length > 0) & (length <= MAX_LENGTH))
+    text = (ours == READONLY) & (listed | ((length > 0) & (length <= MAX_LENGTH)))
+    found &= (ours == FOREIGN) | (a[rows] % 8 == 0) | text
     code = np.flatnonzero((ours == TEXT) & (theirs == TEXT))
     owner = meaning.old.text.index(a[rows[code]])
     found[code] = meaning.old.text.entry[owner] == a[rows[code]]

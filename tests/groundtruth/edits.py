@@ -304,7 +304,7 @@ EDITS: tuple[Edit, ...] = (
     Edit(
         "table-beyond-a-page",
         "the last number of a table of 720",
-        (Replacement("internal/pricing/kinds.go", "693759,\n\t}", "17,\n\t}"),),
+        (Replacement("internal/pricing/kinds.go", "9164,\n\t}", "17,\n\t}"),),
         touches=(f"{PRICING}.Prime",),
     ),
     Edit(
