@@ -129,9 +129,10 @@ def _addresses(meaning: Meaning, at: I64, x: npt.NDArray[np.uint64], y: npt.NDAr
     found = (ours == theirs) & ((ours == READONLY) | (ours == WRITABLE))
     if meaning.foreign is not None:
         found |= (ours == FOREIGN) & (theirs == FOREIGN)
-    # What is not aligned is text, and its length or another address stands behind it; else it is a number like 0x492492.
+    # What is not aligned is text, and its length stands behind it (in a list of C's, another address); else it is a
+    # number like 0x492492.
     length = _word(meaning.old, at[rows] + 8)
-    listed = meaning.old.regions(length.view(np.int64)) == READONLY
+    listed = (meaning.old.regions(length.view(np.int64)) == READONLY) & (meaning.foreign is not None)
     text = (ours == READONLY) & (listed | ((length > 0) & (length <= MAX_LENGTH)))
     found &= (ours == FOREIGN) | (a[rows] % 8 == 0) | text
     code = np.flatnonzero((ours == TEXT) & (theirs == TEXT))

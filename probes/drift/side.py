@@ -138,12 +138,19 @@ class Side:
             words = self.words_at(self.relocated).view(np.int64)
             return distinct(np.concatenate([words[:0], *(words[(words > a) & (words < b)] for a, b in ranges)]))
         found = [np.zeros(0, dtype=np.int64)]
+        table = self.image.elf.section(".gopclntab", ".data.rel.ro.gopclntab")
+        skipped = (0, 0) if table is None else (table.offset // 8, (table.offset + table.size) // 8)
         for span in self.image.spans:
             if span.executable and not span.writable:
                 continue
             first, last = (span.offset + 7) // 8, (span.offset + span.end - span.start) // 8
             for at in range(first, last, PIECE):
                 words = self.image.words[at : min(at + PIECE, last)].view(np.int64)
+                if (
+                    skipped[0] < at + PIECE and at < skipped[1]
+                ):  # the function table holds no addresses, but many numbers
+                    inside = np.arange(at, at + words.size)
+                    words = words[(inside < skipped[0]) | (inside >= skipped[1])]
                 found += [distinct(words[(words > start) & (words < end)]) for start, end in ranges]
         return distinct(np.concatenate(found))
 
