@@ -174,8 +174,17 @@ def check(  # noqa: PLR0913 - keywords, one a fact
     )
 
 
-def verify(lock: Lock, new_path: str, policy: Policy, *, target: Callable[[], TargetFacts] | None = None) -> Report:
+def verify(
+    lock: Lock,
+    new_path: str,
+    policy: Policy,
+    *,
+    require: Iterable[str] = (),
+    target: Callable[[], TargetFacts] | None = None,
+) -> Report:
     """Judge the binary at `new_path` by a lock, without OLD: every rule that needs only NEW, and the contract.
+
+    `require` names evidence beside the types without which nothing passes.
 
     Raises:
         ProbeError: the binary cannot be read as a Go binary, or the lock describes no types.
@@ -190,10 +199,10 @@ def verify(lock: Lock, new_path: str, policy: Policy, *, target: Callable[[], Ta
     started = time.perf_counter()
     new = load_binary(new_path)
     read = time.perf_counter()
-    policy = replace(policy, contract=lock.contract, require=("types",))
+    policy = replace(policy, contract=lock.contract, require=("types", *require))
     types, problems = None, {}
-    if new.arch != lock.arch:
-        problems["types"] = f"the lock is for {lock.arch} and NEW for {new.arch}"
+    if (new.arch, new.os) != (lock.arch, lock.os):
+        problems["types"] = f"the lock is for {lock.os}/{lock.arch} and NEW for {new.os}/{new.arch}"
     elif new.types is None:
         problems["types"] = new.health.unverifiable or "no module data was found"
     else:

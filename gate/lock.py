@@ -17,12 +17,13 @@ from probes.records import dataclass
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gate.lock_shape import LockShape
     from probes.binary.facts import BinaryFacts
     from probes.binary.types import TypeTable
     from probes.binary.types_saved import SavedType
 
 SCHEMA_VERSION = "1"
-MAX_BYTES = 64 << 20
+MAX_BYTES = 16 << 20
 HINT = "write one with `hotgate contract lock BINARY`"
 ABOUT = "Written by `hotgate contract lock`. A change of this file is a change of what OLD and NEW have promised each other."
 
@@ -54,7 +55,7 @@ def dump_lock(facts: BinaryFacts, contract: Contract) -> str:
         PolicyError: the contract names no type, or one that the binary does not have.
         MalformedTable: the types cannot be read.
     """
-    from probes.binary.types_saved import save
+    from probes.binary.types_saved import closure, save
     from probes.drift.layout_changes import ENCODERS
 
     if not contract.types:
@@ -64,14 +65,12 @@ def dump_lock(facts: BinaryFacts, contract: Contract) -> str:
     table = facts.types.read()
     for name in contract.types:
         _must_have(table, name)
+    saved = save(table, sorted(contract.types), ENCODERS)
     state = {
-        name: {"codec": codec, "fingerprint": _fingerprint(save(table, [name], ENCODERS))}
+        name: {"codec": codec, "fingerprint": _fingerprint(closure(saved, name))}
         for name, codec in sorted(contract.state.items())
     }
-    interfaces = {
-        name: {"fingerprint": _fingerprint(save(table, [name], ENCODERS))} for name in sorted(contract.interfaces)
-    }
-    saved = save(table, sorted(contract.types), ENCODERS)
+    interfaces = {name: {"fingerprint": _fingerprint(closure(saved, name))} for name in sorted(contract.interfaces)}
     parts = [
         ("about", json.dumps(ABOUT)),
         ("schema_version", json.dumps(SCHEMA_VERSION)),
@@ -129,6 +128,21 @@ def _fingerprint(saved: Mapping[str, SavedType]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def _check_whole(shape: LockShape, path: str) -> None:
+    """Raise UnreadableLock when a type is missing, or is not the one whose fingerprint was reviewed."""
+    from probes.binary.types_saved import closure
+
+    promised = {name: each.fingerprint for name, each in shape.state.items()}
+    promised |= {name: each.fingerprint for name, each in shape.interfaces.items()}
+    if not promised:
+        raise UnreadableLock("the lock names no type", subject=path, hint=HINT)
+    for name, fingerprint in promised.items():
+        if name not in shape.types:
+            raise UnreadableLock(f"the lock does not describe {name}", subject=path, hint=HINT)
+        if _fingerprint(closure(shape.types, name)) != fingerprint:
+            raise UnreadableLock(f"the description of {name} is not the one that was locked", subject=path, hint=HINT)
+
+
 def check_fits(lock: Lock, contract: Contract) -> None:
     """Raise PolicyError when `contract`, if it names any types, is not the one that was locked."""
     if not contract.types:
@@ -154,7 +168,7 @@ def load_lock(path: str) -> Lock:
     except OSError as exc:
         raise UnreadableLock(f"cannot read the lock ({exc.strerror})", subject=path, hint=HINT) from exc
     if len(raw) > MAX_BYTES:
-        raise UnreadableLock("the lock is larger than 64 MiB", subject=path, hint=HINT)
+        raise UnreadableLock("the lock is larger than 16 MiB", subject=path, hint=HINT)
     from pydantic import ValidationError  # it is slow to import
 
     from gate.lock_shape import LockShape
@@ -165,6 +179,7 @@ def load_lock(path: str) -> Lock:
         first = exc.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))[:100] or "the whole file"
         raise UnreadableLock(f"not a lock ({where}: {first['msg'][:80]})", subject=path, hint=HINT) from exc
+    _check_whole(shape, path)
     return Lock(
         source=path,
         sha256=hashlib.sha256(raw).hexdigest(),

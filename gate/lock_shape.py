@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from probes.binary.types_saved import SavedType  # noqa: TC001 - pydantic evaluates the annotation
 
@@ -22,13 +22,29 @@ class _Interface(_Part):
     fingerprint: str
 
 
+MAX_TYPES = 20_000
+MAX_MEMBERS = 2_000
+
+
+def _bounded(types: dict[str, SavedType]) -> dict[str, SavedType]:
+    if len(types) > MAX_TYPES:
+        raise ValueError(f"more than {MAX_TYPES:,} types")
+    for name, each in types.items():
+        if max(len(each.fields), len(each.methods), len(each.inputs), len(each.outputs)) > MAX_MEMBERS:
+            raise ValueError(f"{name[:80]} has more than {MAX_MEMBERS:,} members")
+        numbers = (each.size, each.align, each.pointers, each.length, each.direction, *(f.offset for f in each.fields))
+        if min(numbers) < 0 or max(numbers) >= 1 << 62:
+            raise ValueError(f"{name[:80]} has a number that no type has")
+    return types
+
+
 class LockShape(_Part):
     """What `gate.lock.dump_lock` writes."""
 
     about: str
     schema_version: Literal["1"]
-    goos: str
+    goos: Literal["linux", "freebsd", "netbsd", "openbsd"]
     goarch: Literal["amd64", "arm64"]
     state: dict[str, _State]
     interfaces: dict[str, _Interface]
-    types: dict[str, SavedType]
+    types: Annotated[dict[str, SavedType], AfterValidator(_bounded)]

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from gate.contract import Contract
+    from probes.binary.types import TypeTable
     from probes.drift.layout_facts import LayoutChange, LayoutDrift, TypeChange
 
 MAX_CANDIDATES = 3
@@ -24,6 +25,8 @@ class TypeEvidence:
     `changed`: those that are on both sides and differ by themselves or in what they hold by value. `reached`: for every
     type of the contract that is on both sides, all changes that it leads to, through references too. `fresh`: those of
     the contract that only NEW has. `lost`: those that NEW does not have, each with names in NEW that are like it.
+    `open`: for types of the contract, interfaces that they lead to: whatever values hold was not compared.
+    `runtime`: those that lead to maps or channels, whose memory is laid out by the runtime.
     `problems`: what could not be read; then nothing is certain about what is not listed.
     """
 
@@ -31,7 +34,9 @@ class TypeEvidence:
     changed: tuple[TypeChange, ...] = ()
     reached: Mapping[str, tuple[LayoutChange, ...]] = field(default_factory=dict)
     fresh: tuple[str, ...] = ()
+    open: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lost: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    runtime: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
 
@@ -47,6 +52,15 @@ def type_evidence(drift: LayoutDrift, contract: Contract) -> TypeEvidence:
     fresh: list[str] = []
     lost: dict[str, tuple[str, ...]] = {}
     new = drift.pairing.new
+    interfaces: dict[str, tuple[str, ...]] = {}
+    runtime: list[str] = []
+    for name in contract.state:
+        if new.find(name) >= 0:
+            kinds = _reached_kinds(new, name)
+            if kinds["interface"]:
+                interfaces[name] = tuple(kinds["interface"])
+            if kinds["map"] or kinds["chan"]:
+                runtime.append(name)
     for name in contract.types:
         changes = reached(drift, name)
         if changes is not None:
@@ -55,7 +69,27 @@ def type_evidence(drift: LayoutDrift, contract: Contract) -> TypeEvidence:
             fresh.append(name)
         else:
             lost[name] = like(name, list(new.rows_by_name))
-    return TypeEvidence(drift.compared, drift.changed, found, tuple(fresh), lost, drift.problems)
+    return TypeEvidence(
+        drift.compared,
+        drift.changed,
+        found,
+        fresh=tuple(fresh),
+        open=interfaces,
+        lost=lost,
+        runtime=tuple(runtime),
+        problems=drift.problems,
+    )
+
+
+def _reached_kinds(table: TypeTable, name: str) -> dict[str, list[str]]:
+    """Names of the interfaces, maps and channels that the type `name` leads to, through other things than methods."""
+    from probes.binary.types_saved import save
+
+    out: dict[str, list[str]] = {"interface": [], "map": [], "chan": []}
+    for full, each in save(table, [name], frozenset(), methods=False).items():
+        if each.kind in out:
+            out[each.kind].append(full)
+    return out
 
 
 def like(name: str, names: list[str]) -> tuple[str, ...]:

@@ -5,12 +5,14 @@ from typing import cast
 
 from gate.check import Check, Explanation, Samples
 from gate.contract import Contract
-from gate.evidence import NewBinary, Types
+from gate.evidence import Functions, NewBinary, OldBinary, Types
 from gate.model import Finding, Json, Mode, Severity
 from gate.policy import Policy
-from gate.samples import Case, field_moved, type_change, types
+from gate.samples import Case, binary, change, field_moved, functions, other, type_change, types
 from gate.type_evidence import said
 from gate.words import count, distance, some
+from probes.binary.facts import BinaryFacts
+from probes.drift.facts import FunctionDrift
 from probes.drift.layout_codec import Codec, broken
 from probes.drift.layout_facts import LayoutChange, TypeChange
 
@@ -47,6 +49,23 @@ class StateLayoutChanged(Check):
                 policy=Policy(contract=Contract(state={"main.Order": "json"})),
             ),
             lambda: Case(types=types(changed=(type_change(),)), policy=Policy(mode=Mode.HOTFIX)),
+            lambda: Case(
+                types=types(fresh=("main.Order",)), policy=Policy(contract=Contract(state={"main.Order": "memory"}))
+            ),
+            lambda: Case(
+                types=types(reached={"main.Order": ()}, open={"main.Order": ("main.Payment",)}),
+                policy=Policy(contract=Contract(state={"main.Order": "gob"})),
+            ),
+            lambda: Case(
+                old=binary(go_version="go1.23.9"),
+                new=other(go_version="go1.24.1"),
+                types=types(reached={"main.Order": ()}, runtime=("main.Order",)),
+                policy=Policy(contract=Contract(state={"main.Order": "memory"})),
+            ),
+            lambda: Case(
+                functions=functions(changed=(change("main.(*Order).GobEncode"),)),
+                policy=Policy(contract=Contract(state={"main.Order": "gob"})),
+            ),
             lambda: Case(types=types(changed=(type_change(),))),
         ),
         quiet=(
@@ -59,14 +78,25 @@ class StateLayoutChanged(Check):
         ),
     )
 
-    def run(self, found: Types, new: NewBinary, policy: Policy, mode: Mode) -> Iterator[Finding]:
+    def run(
+        self, found: Types, new: NewBinary, policy: Policy, old: OldBinary | None, drift: Functions | None
+    ) -> Iterator[Finding]:
         """One finding for each contract type, then one over all others; in a hotfix over all."""
         state = policy.contract.state
+        before, after = (_release(each) if each else None for each in (old, new))
         for name, codec in state.items():
             if changes := found.reached.get(name):
                 yield self._handed_over(name, codec, changes)
+            if name in found.fresh:
+                yield self._unknown(name)
+            if codec == "memory" and name in found.runtime and old is not None and before != after:
+                yield self._runtime(name)
+            if name in found.open:
+                yield self._open(name, found.open[name])
+            yield from self._encoders(name, codec, drift)
         module = new.build.main.path if new.build and new.build.main else None
         rest = [each for each in found.changed if each.kind != "interface"]
+        mode = policy.mode
         if mode is not Mode.HOTFIX:
             rest = [each for each in rest if each.name not in state]
         if rest:
@@ -98,6 +128,52 @@ class StateLayoutChanged(Check):
             key="breaks",
         )
 
+    def _unknown(self, name: str) -> Finding:
+        return self.unverified(
+            name,
+            f"{name} is in NEW only: OLD's file has no description of it, so nobody can tell whether it changed. "
+            "A type is described only if the program can need it at run time.",
+            remedy="Compare with a build of OLD that uses the type through an interface or reflection, or check it by hand.",
+        )
+
+    def _runtime(self, name: str) -> Finding:
+        return self.finding(
+            name,
+            f"{name} is handed over by memory and leads to maps or channels, which the runtime lays out, and the two sides "
+            "have runtimes of different Go releases.",
+            severity=Severity.BLOCK,
+            remedy="Build both sides with the same Go release, or hand the type over by gob, json or protobuf.",
+            key="runtime",
+        )
+
+    def _open(self, name: str, interfaces: tuple[str, ...]) -> Finding:
+        return self.finding(
+            name,
+            f"{name} holds values of {some(interfaces)}: what is in them was not compared.",
+            remedy="Name the concrete types that may be in them in `contract.state` too.",
+            evidence={"interfaces": [*interfaces[:KEPT]]},
+            key="open",
+        )
+
+    def _encoders(self, name: str, codec: str, drift: FunctionDrift | None) -> Iterator[Finding]:
+        """Methods of the type by which it encodes itself and whose code changed."""
+        if drift is None or codec == "memory":
+            return
+        from probes.drift.layout_changes import ENCODERS  # it needs numpy, which a list of rules does not
+
+        package, _, short = name.rpartition(".")
+        own = {f"{package}.{receiver}.{method}" for receiver in (short, f"(*{short})") for method in ENCODERS}
+        changed = sorted(each.name for each in drift.changed if each.name in own)
+        if changed:
+            yield self.finding(
+                name,
+                f"{name} encodes itself, and that code changed: {some(changed)}.",
+                severity=Severity.WARN,
+                remedy="Read in NEW what OLD has written, in a test, before the update.",
+                evidence={"functions": [*changed[:KEPT]]},
+                key="encoders",
+            )
+
     def _others(self, changed: list[TypeChange], mode: Mode) -> Finding:
         hotfix = mode is Mode.HOTFIX
         names = some([each.name for each in changed])
@@ -118,6 +194,11 @@ class StateLayoutChanged(Check):
             evidence={"count": number, "types": [each.name for each in changed[:KEPT]]},
             key="hotfix" if hotfix else "others",
         )
+
+
+def _release(facts: BinaryFacts) -> str:
+    """`go1.27` of go1.27.3."""
+    return ".".join((facts.go_version or "").split(".")[:2])
 
 
 def _package(name: str) -> str:

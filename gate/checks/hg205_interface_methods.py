@@ -60,6 +60,12 @@ class InterfaceChanged(Check):
             # What the methods' parameters are made of is not the interface's: HG204 has it, where it matters.
             if changes := tuple(each for each in found.reached.get(name, ()) if each.owner == name):
                 yield self._changed(name, changes, severity=Severity.BLOCK)
+            elif name in found.fresh:
+                yield self.unverified(
+                    name,
+                    f"{name} is in NEW only: OLD's file has no description of it, so nobody can tell whether it changed.",
+                    remedy="Compare with a build of OLD that uses the interface at run time, or check it by hand.",
+                )
         rest = [each for each in found.changed if each.kind == "interface" and each.name not in names]
         if rest:
             yield self._others(rest, mode)

@@ -45,6 +45,11 @@ def lock(*, binary: str, policy: str | None, output: str) -> None:
     from gate.lock import dump_lock
 
     _write(dump_lock(load_binary(binary, examine=False), chosen.contract), output)
+    if output != "-":
+        number = len(chosen.contract.types)
+        click.echo(
+            f"{output}: {number} type{'s' if number != 1 else ''} of the contract; review and commit it", err=True
+        )
 
 
 @command.command("verify", epilog="Exit codes: 0 pass, 10 block, 11 inconclusive, 2 usage or unreadable input.")
@@ -78,7 +83,7 @@ def verify(  # noqa: PLR0913 - keywords, one a fact
 
     lock = load_lock(lock_path)
     check_fits(lock, chosen.contract)
-    report = engine.verify(lock, new, chosen)
+    report = engine.verify(lock, new, chosen, require=require)
     write_report(report, outputs)
     return report.exit_code
 

@@ -69,8 +69,12 @@ class SavedType:
     methods: tuple[SavedMethod, ...] = ()
 
 
-def save(table: TypeTable, names: Iterable[str], encoders: frozenset[str]) -> dict[str, SavedType]:
+def save(
+    table: TypeTable, names: Iterable[str], encoders: frozenset[str], *, methods: bool = True
+) -> dict[str, SavedType]:
     """The types `names` (full names, all in the table) and what they lead to, by full name in the order they are met.
+
+    Without `methods`, the signatures of methods and of functions lead nowhere.
 
     Raises:
         MalformedTable: they lead to more than `MAX_TYPES`.
@@ -86,7 +90,7 @@ def save(table: TypeTable, names: Iterable[str], encoders: frozenset[str]) -> di
         if len(seen) > MAX_TYPES:
             raise MalformedTable(f"the types lead to more than {MAX_TYPES:,} others", subject=table.path)
         out[table.name(row)], more = _saved(table, row, encoders)
-        rows.extend(more)
+        rows.extend(more if methods or out[table.name(row)].kind not in {"interface", "func"} else ())
     return out
 
 
@@ -116,6 +120,22 @@ def _saved(table: TypeTable, row: int, encoders: frozenset[str]) -> tuple[SavedT
         methods=tuple(SavedMethod(m.name, m.signature if m.row >= 0 else "", m.package) for m in methods),
     )
     return saved, more
+
+
+def closure(saved: Mapping[str, SavedType], name: str) -> dict[str, SavedType]:
+    """`name` and what it leads to among `saved`, as `save` gave it."""
+    waiting, out = deque([name]), dict[str, SavedType]()
+    while waiting:
+        full = waiting.popleft()
+        if full in out or full not in saved:
+            continue
+        each = out[full] = saved[full]
+        waiting += [each.elem, each.key, *each.inputs, *each.outputs, *(f.type for f in each.fields)]
+        if each.kind == "interface":
+            waiting += [m.type for m in each.methods]
+        if each.named:
+            waiting.append(f"*{full}")
+    return out
 
 
 class _NameList:

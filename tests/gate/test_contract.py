@@ -193,7 +193,8 @@ class TestLock:
         result = CliRunner(catch_exceptions=False).invoke(
             cli, ["contract", "lock", str(programs["base-exe"]), "--policy", str(chosen), "-o", str(lock)]
         )
-        assert (result.exit_code, result.output) == (0, "")
+        assert (result.exit_code, result.stdout) == (0, "")
+        assert "2 types of the contract" in result.stderr
         return chosen, lock
 
     def verify(self, locked: tuple[Path, Path], new: Path) -> tuple[int, dict]:
@@ -256,7 +257,29 @@ class TestLock:
         assert done.exit_code in {2, 11}
         assert "Traceback" not in done.stderr
         if done.exit_code == 2:
-            assert done.stderr.startswith("error: not a lock")
+            assert done.stderr.startswith("error: ")
+            assert "lock" in done.stderr.splitlines()[0]
+
+    @pytest.mark.parametrize("part", ["types", "main.Order", "fingerprint", "goos", "empty"])
+    def test_an_edited_lock_does_not_pass(self, programs, locked, part):
+        shape = json.loads(locked[1].read_text("utf-8"))
+        if part == "types":
+            shape["types"] = {}
+        elif part == "main.Order":
+            del shape["types"]["main.Order"]
+        elif part == "fingerprint":
+            shape["state"]["main.Order"]["fingerprint"] = "0" * 16
+        elif part == "goos":
+            shape["goos"] = "freebsd"
+        else:
+            shape |= {"state": {}, "interfaces": {}}
+        locked[1].write_text(json.dumps(shape), "utf-8")
+        done = CliRunner().invoke(cli, ["contract", "verify", str(programs["base-exe"]), "--lock", str(locked[1])])
+        assert done.exit_code in {2, 11}
+
+    def test_evidence_that_is_required_and_missing_does_not_pass(self, programs, locked):
+        code, report = run("contract", "verify", programs["base-exe"], "--lock", locked[1], "--require", "functions")
+        assert (code, report["verdict"]) == (11, "inconclusive")
 
     def test_a_type_that_is_not_there_cannot_be_locked(self, programs, tmp_path):
         chosen = policy(tmp_path, {"main.Ordr": "memory"})
@@ -340,3 +363,33 @@ def test_variables_of_the_contract_in_a_stripped_file_do_not_pass(programs, tmp_
     chosen = policy(tmp_path, {}, globals=["main.store"])
     code, report = run("check", programs["base-stripped"], programs["base-stripped"], "--policy", chosen)
     assert (code, report["verdict"]) == (11, "inconclusive")
+
+
+def test_a_type_that_only_new_describes_is_not_verified(go_toolchain, tmp_path):
+    source = """package main
+
+import "os"
+
+type Order struct{ ID, Cents int64 }
+
+var state = Order{1, 2}
+
+func main() { println(state.ID+state.Cents, len(os.Args)) }
+"""
+    old = build_program(go_toolchain, tmp_path / "old", source)
+    shown = source.replace('import "os"', 'import (\n\t"fmt"\n\t"os"\n)').replace(
+        "println(", "fmt.Println(state); println("
+    )
+    new = build_program(go_toolchain, tmp_path / "new", shown)
+    code, report = run("check", old, new, "--policy", policy(tmp_path, {"main.Order": "memory"}))
+    assert (code, report["verdict"]) == (11, "inconclusive")
+    assert [f["evidence"]["verified"] for f in findings(report, "HG204")] == [False]
+
+
+def test_interfaces_in_the_state_are_named(go_toolchain, tmp_path):
+    source = SOURCE.replace("\tNote  string", "\tPaid  fmt.Stringer\n\tNote  string")
+    built = build_program(go_toolchain, tmp_path / "open", source)
+    _, report = run("check", built, built, "--policy", policy(tmp_path, {"main.Order": "gob"}))
+    (found,) = findings(report, "HG204")
+    assert "fmt.Stringer" in found["message"]
+    assert found["severity"] == "info"
