@@ -1,0 +1,43 @@
+"""Types in two versions each, and the codecs that do not carry a value of the old one over to the new one.
+
+Every `@` in the code becomes the name of the case, so that all cases fit into one program. The type is `T@`.
+What Go's own encoders do with each was tried: a value of the old type, written and then read into the new one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    old: str
+    new: str
+    breaks: str
+    """Of gob, json and protobuf."""
+
+    def __str__(self) -> str:
+        return self.name
+
+
+UNIT, UNIT_64 = "type U@ struct{ Name string }\n", "type U@ struct{ Name int64 }\n"
+REACHED = (
+    Case("HiddenFirst", UNIT + "type T@ struct{ c U@; Unit U@ }", UNIT_64 + "type T@ struct{ c U@; Unit U@ }", "gob json protobuf"),
+    Case("HiddenOnly", UNIT + "type T@ struct{ c U@ }", UNIT_64 + "type T@ struct{ c U@ }", ""),
+    Case("HiddenDeep", UNIT + "type D@ struct{ U *U@ }\ntype T@ struct{ c *D@; D *D@ }", UNIT_64 + "type D@ struct{ U *U@ }\ntype T@ struct{ c *D@; D *D@ }", "gob json protobuf"),
+    Case("Pointer", UNIT + "type T@ struct{ U *U@ }", UNIT_64 + "type T@ struct{ U U@ }", "gob json protobuf"),
+    Case("PointerOnly", UNIT + "type T@ struct{ U *U@; L []*U@ }", UNIT + "type T@ struct{ U U@; L []U@ }", ""),
+    Case("PointersInside", UNIT + "type T@ struct{ U map[string][]*U@ }", UNIT_64 + "type T@ struct{ U map[string][]U@ }", "gob json protobuf"),
+    Case("OtherPointer", UNIT + "type T@ struct{ U *U@ }", "type V@ struct{ Name int64 }\ntype T@ struct{ U *V@ }", "gob json protobuf"),
+    Case("Heir", UNIT + 'type T@ struct{ A U@ `json:"u"` }', UNIT_64 + 'type T@ struct{ B U@ `json:"u"` }', "gob json protobuf"),
+    Case("HeirAlike", UNIT + 'type T@ struct{ A U@ `json:"u"` }', UNIT + 'type T@ struct{ B *U@ `json:"u"` }', "gob protobuf"),
+    Case("HeirNumber", UNIT + 'type T@ struct{ A *U@ `protobuf:"bytes,1,opt,name=u"` }', UNIT_64 + 'type T@ struct{ B *U@ `protobuf:"bytes,1,opt,name=u"` }', "gob json protobuf"),
+    Case("SkippedByJson", 'type U@ struct{ A int }\ntype T@ struct{ C map[string]U@ `json:"-"`; D int }', 'type U@ struct{ A string }\ntype T@ struct{ C map[string]U@ `json:"-"`; D int }', "gob protobuf"),
+    Case("Unnamed", "type T@ struct{ In struct{ A int; B string } }", "type T@ struct{ In struct{ B string; A int } }", ""),
+    Case("UnnamedGrows", "type T@ struct{ L []struct{ X int } }", "type T@ struct{ L []struct{ X, Y int } }", ""),
+    Case("UnnamedRetyped", "type T@ struct{ L []struct{ X int } }", "type T@ struct{ L []struct{ X string } }", "gob json protobuf"),
+    Case("UnnamedArray", "type T@ struct{ L [4]int }", "type T@ struct{ L [5]int }", "gob protobuf"),
+    Case("Opaque", UNIT + 'type T@ struct{ h *U@ `protobuf:"bytes,1,opt,name=u"` }', UNIT_64 + 'type T@ struct{ h *U@ `protobuf:"bytes,1,opt,name=u"` }', "protobuf"),
+)  # fmt: skip
+CASES = (*REACHED,)
