@@ -19,6 +19,8 @@ _WIDTH = {"int8": 1, "int16": 2, "int32": 4, "int64": 8, "int": 8, "float32": 4,
 _WIDTH |= {f"u{kind}": width for kind, width in _WIDTH.items() if kind.startswith("int")}
 _WIDTH |= {"uintptr": 8, "complex64": 8, "complex128": 16}
 _UNSENT = {"chan", "func"}
+_JSON_NUMBER = "encoding/json.Number"
+"""A string that json writes as a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,10 @@ def _retyped(change: LayoutChange, codec: Codec) -> str:
         if codec == "json":
             return f"{change.detail}: the last elements are lost" if shorter else ""
         return f"{change.detail}: an array is only read into one of the same length"
+    kinds = {change.old.kind, change.new.kind}
+    if change.of == "elem" and change.owner_kind == "slice" and len(kinds) > 1 and "uint8" in kinds:
+        # json writes base64, gob and protobuf have a type of their own for it. Arrays of bytes are like others.
+        return f"{change.detail}: bytes are written in another way than other numbers"
     if change.of == "kind":
         reason = _kinds(change.old, change.new)
     else:
@@ -128,6 +134,8 @@ def _values(old: FieldSide, new: FieldSide, codec: Codec, *, walked: bool = Fals
         return "another wire type"
     if walked or old.type.lstrip("*") == new.type.lstrip("*"):
         return ""  # these codecs write what a pointer leads to
+    if codec == "json" and _JSON_NUMBER in {old.type, new.type}:
+        return "json writes one as a number, the other as a string"
     own = _OWN[codec].intersection((*old.encoders, *new.encoders))
     return f"one of the types encodes itself ({min(own)})" if own else _kinds(old, new)
 

@@ -126,6 +126,15 @@ def test_a_type_that_encodes_itself_cannot_be_judged() -> None:
     assert _breaks("gob", _change("retyped", TEXT, own)) == []
 
 
+def test_a_json_number_is_no_string_in_json() -> None:
+    number = FieldSide("encoding/json.Number", "string", 16, 0)
+    for old, new in ((number, TEXT), (TEXT, number)):
+        assert _breaks("json", _change("retyped", old, new)) == [
+            "Zip changed: json writes one as a number, the other as a string"
+        ]
+        assert _breaks("gob", _change("retyped", old, new)) == []
+
+
 def test_methods_of_interfaces_are_not_encoded() -> None:
     change = _change("method-removed", FieldSide("func()", "func", 8, -1), None)
     assert [codec for codec in ("memory", "gob", "json", "protobuf") if _breaks(codec, change)] == ["memory"]

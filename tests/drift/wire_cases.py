@@ -40,4 +40,14 @@ REACHED = (
     Case("UnnamedArray", "type T@ struct{ L [4]int }", "type T@ struct{ L [5]int }", "gob protobuf"),
     Case("Opaque", UNIT + 'type T@ struct{ h *U@ `protobuf:"bytes,1,opt,name=u"` }', UNIT_64 + 'type T@ struct{ h *U@ `protobuf:"bytes,1,opt,name=u"` }', "protobuf"),
 )  # fmt: skip
-CASES = (*REACHED,)
+ENCODED = (
+    Case("Bytes", "type B@ []uint8\ntype T@ struct{ B B@ }", "type B@ []uint16\ntype T@ struct{ B B@ }", "gob json protobuf"),
+    Case("BytesUnnamed", "type T@ struct{ B []byte }", "type T@ struct{ B []uint16 }", "gob json protobuf"),
+    Case("BytesInside", "type T@ struct{ B map[string][]byte }", "type T@ struct{ B map[string][]uint16 }", "gob json protobuf"),
+    Case("BytesNamed", "type T@ struct{ B []byte }", "type O@ byte\ntype T@ struct{ B []O@ }", ""),
+    Case("BytePointers", "type T@ struct{ B []byte }", "type T@ struct{ B []*byte }", "gob json protobuf"),
+    Case("ByteArray", "type T@ struct{ B [4]byte }", "type T@ struct{ B [4]uint16 }", ""),
+    Case("Wider", "type T@ struct{ B []uint16 }", "type T@ struct{ B []uint32 }", ""),
+    Case("Narrower", "type T@ struct{ B []uint32 }", "type T@ struct{ B []uint16 }", "gob json protobuf"),
+)  # fmt: skip
+CASES = (*REACHED, *ENCODED)
