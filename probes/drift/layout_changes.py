@@ -14,7 +14,7 @@ from probes.drift.init import longest_rise
 from probes.drift.layout_facts import ChangeOf, Effect, FieldSide, LayoutChange
 from probes.drift.layout_screen import masks_differ
 from probes.drift.layout_side import Pairing
-from probes.drift.layout_wire import BY_NAME, unseen
+from probes.drift.layout_wire import BY_NAME, Codec, unseen
 from probes.records import dataclass
 
 ENCODERS = frozenset(
@@ -65,6 +65,11 @@ class OwnChanges:
             if names
         )
         return [self._self(old_row, new_row, "encoders", "breaking", f"{old.name(old_row)} {text}")]
+
+    def seen_by(self, codec: Codec, old_row: int, new_row: int, path: str, detail: str) -> LayoutChange:
+        """A change that only one codec sees."""
+        change = self._self(old_row, new_row, "json" if codec == "json" else "protobuf", "breaking", detail)
+        return replace(change, path=path, unseen=BY_NAME - {codec})
 
     def _self(self, old_row: int, new_row: int, of: ChangeOf, effect: Effect, detail: str) -> LayoutChange:
         unsent = int(self.pairing.old.kind[old_row]) in UNSENT

@@ -40,7 +40,7 @@ def broken(changes: Iterable[LayoutChange], codec: Codec) -> tuple[Broken, ...]:
     """
     given = list(changes)
     if codec == "memory":
-        shaped = [change for change in given if change.of != "encoders"]
+        shaped = [change for change in given if change.of not in {"encoders", "json", "protobuf"}]
         return tuple(Broken(change, f"{change.detail}: memory is read at the old offsets") for change in shaped)
     came = {_place(c, c.new, codec): c for c in given if c.of == "added" and c.new is not None}
     found = ((change, _reason(change, codec, came)) for change in given)
@@ -63,6 +63,8 @@ def _key(name: str, side: FieldSide, codec: Codec) -> str:
 
 def _reason(change: LayoutChange, codec: Codec, came: dict[tuple[str, str], LayoutChange]) -> str:
     """Why the change breaks the codec, "" when it does not."""
+    if change.of in CODECS and change.of != codec:
+        return ""
     own = _OWN[codec].intersection(change.owner_encoders)
     if own and change.of == "encoders":
         return f"{change.detail}: it writes, or reads, something else"
@@ -79,6 +81,8 @@ def _of_kind(change: LayoutChange, codec: Codec, came: dict[tuple[str, str], Lay
             return _retyped(change, codec)
         case "tag":
             return _tagged(change, codec)
+        case "json" | "protobuf":
+            return change.detail
         case "embedded":
             return "json lifts the fields of an embedded struct into its parent" if codec == "json" else ""
         case _:

@@ -14,6 +14,7 @@ from probes.binary import types_layouts as tl
 from probes.binary.types import Field, TypeTable
 from probes.drift.layout_changes import UNSENT, OwnChanges, keyed_fields
 from probes.drift.layout_facts import LayoutChange, Via
+from probes.drift.layout_json import JsonNames
 from probes.drift.layout_side import Pairing
 from probes.drift.layout_wire import BY_NAME, Codec, json_name, protobuf_tag, unseen
 from probes.errors import MalformedTable
@@ -43,6 +44,7 @@ class Walk:
     def __init__(self, pairing: Pairing) -> None:
         self.pairing = pairing
         self._own = OwnChanges(pairing)
+        self._json = JsonNames(pairing)
         self._left = MAX_VISITS
 
     def changes(self, old_row: int, new_row: int, *, by_reference: bool) -> tuple[LayoutChange, ...]:
@@ -76,6 +78,11 @@ class Walk:
             own = self._own.of(node.old, node.new) if _unlike(pairing, node) else []
             if by_reference:
                 own += self._own.encoding(node.old, node.new)
+                if pairing.old.kind[node.old] == pairing.new.kind[node.new] == tl.STRUCT and "json" not in node.unseen:
+                    own += [
+                        self._own.seen_by("json", node.old, node.new, path, detail)
+                        for path, detail in self._json.displaced(node.old, node.new)
+                    ]
             found[pair] = [_placed(change, node) for change in own]
             for child in _children(pairing, node, by_reference=by_reference):
                 if child.via == "value" and (by_reference or pairing.touched[child.old]):

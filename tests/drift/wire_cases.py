@@ -50,4 +50,18 @@ ENCODED = (
     Case("Wider", "type T@ struct{ B []uint16 }", "type T@ struct{ B []uint32 }", ""),
     Case("Narrower", "type T@ struct{ B []uint32 }", "type T@ struct{ B []uint16 }", "gob json protobuf"),
 )  # fmt: skip
-CASES = (*REACHED, *ENCODED)
+BASE = "type B@ struct{ ID int }\n"
+NAMED = (
+    Case("SameName", 'type T@ struct{ A string `json:"x"`; C int }', 'type T@ struct{ A string `json:"x"`; C int; B string `json:"x"` }', "json"),
+    Case("TaggedWins", "type T@ struct{ A string; C int }", 'type T@ struct{ A string; C int; B string `json:"A"` }', "json"),
+    Case("Shadowed", BASE + "type T@ struct{ B@; C int }", BASE + "type T@ struct{ B@; C int; ID int }", "json"),
+    Case("NotShadowed", BASE + "type T@ struct{ B@; C int }", BASE + "type T@ struct{ B@; C int; Id int }", ""),
+    Case("ShadowedBefore", BASE + "type T@ struct{ B@; ID int }", BASE + "type T@ struct{ B@; ID, C int }", ""),
+    Case("Nested", BASE + "type T@ struct{ B@; C int }", BASE + 'type T@ struct{ B@ `json:"B@"`; C int }', "json"),
+    Case("Lifted", BASE + 'type T@ struct{ B@ `json:"B@"`; C int }', BASE + "type T@ struct{ B@; C int }", "json"),
+    Case("EmbedsPointer", BASE + "type T@ struct{ B@; C int }", BASE + "type T@ struct{ *B@; C int }", ""),
+    Case("Ambiguous", BASE + "type D@ struct{ X int }\ntype T@ struct{ B@; D@ }", BASE + "type D@ struct{ X, ID int }\ntype T@ struct{ B@; D@ }", "json"),
+    Case("TwoHeirs", 'type T@ struct{ A string `json:"x"` }', 'type T@ struct{ B string `json:"x"`; C string `json:"x"` }', "gob json protobuf"),
+    Case("Twice", BASE + "type D@ struct{ B@ }\ntype E@ struct{ X int }\ntype T@ struct{ D@; E@ }", BASE + "type D@ struct{ B@ }\ntype E@ struct{ X int; B@ }\ntype T@ struct{ D@; E@ }", "json"),
+)  # fmt: skip
+CASES = (*REACHED, *ENCODED, *NAMED)
