@@ -15,6 +15,7 @@ from probes.binary.types import Field, TypeTable
 from probes.drift.layout_changes import UNSENT, OwnChanges, keyed_fields
 from probes.drift.layout_facts import LayoutChange, Via
 from probes.drift.layout_json import JsonNames
+from probes.drift.layout_oneof import Oneofs
 from probes.drift.layout_side import Pairing
 from probes.drift.layout_wire import BY_NAME, Codec, json_name, protobuf_tag, unseen
 from probes.errors import MalformedTable
@@ -45,6 +46,7 @@ class Walk:
         self.pairing = pairing
         self._own = OwnChanges(pairing)
         self._json = JsonNames(pairing)
+        self._oneofs = Oneofs(pairing)
         self._left = MAX_VISITS
 
     def changes(self, old_row: int, new_row: int, *, by_reference: bool) -> tuple[LayoutChange, ...]:
@@ -78,11 +80,9 @@ class Walk:
             own = self._own.of(node.old, node.new) if _unlike(pairing, node) else []
             if by_reference:
                 own += self._own.encoding(node.old, node.new)
-                if pairing.old.kind[node.old] == pairing.new.kind[node.new] == tl.STRUCT and "json" not in node.unseen:
-                    own += [
-                        self._own.seen_by("json", node.old, node.new, path, detail)
-                        for path, detail in self._json.displaced(node.old, node.new)
-                    ]
+                if pairing.old.kind[node.old] == pairing.new.kind[node.new] == tl.STRUCT:
+                    own += self._of_one_codec(node)
+                    references += self._members(node)
             found[pair] = [_placed(change, node) for change in own]
             for child in _children(pairing, node, by_reference=by_reference):
                 if child.via == "value" and (by_reference or pairing.touched[child.old]):
@@ -90,6 +90,25 @@ class Walk:
                 elif child.via == "reference" and by_reference:
                     references.append(child)
         return tuple(change for changes in found.values() for change in changes)
+
+    def _of_one_codec(self, node: _Node) -> Iterator[LayoutChange]:
+        """What only json, or only protobuf, sees of two structs."""
+        if "json" not in node.unseen:
+            for path, detail in self._json.displaced(node.old, node.new):
+                yield self._own.seen_by("json", node.old, node.new, path, detail)
+        if "protobuf" not in node.unseen:
+            for name, member, other in self._oneofs.of(node.old, node.new):
+                if other < 0:
+                    detail = f"{name} no longer holds a {self.pairing.old.name(member)}"
+                    yield self._own.seen_by("protobuf", node.old, node.new, name, detail)
+
+    def _members(self, node: _Node) -> Iterator[_Node]:
+        """Members of oneof fields, which only protobuf writes."""
+        if "protobuf" not in node.unseen:
+            for name, member, other in self._oneofs.of(node.old, node.new):
+                path = _bounded(f"{node.path}.{name}.({short_name(self.pairing.old.base[member])})")
+                if other >= 0:
+                    yield _Node(member, other, path, "reference", node.unseen | (BY_NAME - {"protobuf"}))
 
 
 def _unlike(pairing: Pairing, node: _Node) -> bool:

@@ -64,4 +64,21 @@ NAMED = (
     Case("TwoHeirs", 'type T@ struct{ A string `json:"x"` }', 'type T@ struct{ B string `json:"x"`; C string `json:"x"` }', "gob json protobuf"),
     Case("Twice", BASE + "type D@ struct{ B@ }\ntype E@ struct{ X int }\ntype T@ struct{ D@; E@ }", BASE + "type D@ struct{ B@ }\ntype E@ struct{ X int; B@ }\ntype T@ struct{ D@; E@ }", "json"),
 )  # fmt: skip
-CASES = (*REACHED, *ENCODED, *NAMED)
+MAP = 'type T@ struct{ M map[string]int32 `protobuf:"bytes,4,rep,name=m" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"` }'  # fmt: skip
+ONEOF = (
+    'type is@ interface{ is@() }\ntype T@ struct{ P is@ `protobuf_oneof:"p"` }\n'
+    'type A@ struct{ A string `protobuf:"bytes,2,opt,name=a,oneof"` }\nfunc (*A@) is@() {}\n'
+    'type B@ struct{ B int32 `protobuf:"varint,3,opt,name=b,oneof"` }\nfunc (*B@) is@() {}\n'
+    "var V@ = []is@{&A@{}, &B@{}}\nfunc init() { fmt.Print(V@) }\n"
+)
+TAGGED = (
+    Case("MapValue", MAP, MAP.replace("varint,2", "zigzag32,2"), "protobuf"),
+    Case("MapKey", MAP, MAP.replace("bytes,1", "group,1"), "protobuf"),
+    Case("MapSame", MAP, MAP.replace("name=m", "name=n"), ""),
+    Case("OneofNumber", ONEOF, ONEOF.replace("varint,3", "varint,4"), "protobuf"),
+    Case("OneofType", ONEOF, ONEOF.replace("B int32", "B string").replace("varint,3", "bytes,3"), "protobuf"),
+    Case("OneofGone", ONEOF, ONEOF.replace("func (*B@) is@() {}", "").replace(", &B@{}", "").replace("Print(V@)", "Print(V@, B@{})"), "protobuf"),
+    Case("OneofCame", ONEOF.replace("func (*B@) is@() {}", "").replace(", &B@{}", "").replace("Print(V@)", "Print(V@, B@{})"), ONEOF, ""),
+    Case("OneofSame", ONEOF, ONEOF.replace("name=b", "name=c"), ""),
+)  # fmt: skip
+CASES = (*REACHED, *ENCODED, *NAMED, *TAGGED)
