@@ -14,6 +14,7 @@ from probes.drift.init import longest_rise
 from probes.drift.layout_facts import ChangeOf, Effect, FieldSide, LayoutChange
 from probes.drift.layout_screen import masks_differ
 from probes.drift.layout_side import Pairing
+from probes.drift.layout_wire import BY_NAME, Codec, unseen
 from probes.records import dataclass
 
 ENCODERS = frozenset(
@@ -65,7 +66,13 @@ class OwnChanges:
         )
         return [self._self(old_row, new_row, "encoders", "breaking", f"{old.name(old_row)} {text}")]
 
+    def seen_by(self, codec: Codec, old_row: int, new_row: int, path: str, detail: str) -> LayoutChange:
+        """A change that only one codec sees."""
+        change = self._self(old_row, new_row, "json" if codec == "json" else "protobuf", "breaking", detail)
+        return replace(change, path=path, unseen=BY_NAME - {codec})
+
     def _self(self, old_row: int, new_row: int, of: ChangeOf, effect: Effect, detail: str) -> LayoutChange:
+        unsent = int(self.pairing.old.kind[old_row]) in UNSENT
         return LayoutChange(
             of=of,
             effect=effect,
@@ -73,11 +80,13 @@ class OwnChanges:
             name="",
             path="",
             via="value",
-            hidden=int(self.pairing.old.kind[old_row]) in UNSENT,
+            hidden=unsent,
             old=_side(self.pairing.old, old_row),
             new=_side(self.pairing.new, new_row),
             detail=detail,
             owner_encoders=_encoders(self.pairing, old_row, new_row),
+            owner_kind=self.pairing.old.kind_name(old_row),
+            unseen=BY_NAME if unsent else frozenset(),
         )
 
     def _properties(self, old_row: int, new_row: int) -> list[LayoutChange]:
@@ -88,7 +97,8 @@ class OwnChanges:
             if self.pairing.identity_old[a] != self.pairing.identity_new[b]:
                 change = self._self(old_row, new_row, "elem" if of == "elem" else "key", "breaking", "")
                 text = f"{of} {old.name(a)} → {new.name(b)}"
-                out.append(replace(change, old=_side(old, a), new=_side(new, b), detail=text))
+                walked = self._walked(a, b)
+                out.append(replace(change, old=_side(old, a), new=_side(new, b), detail=text, walked=walked))
         simple: tuple[tuple[str, ChangeOf, Effect], ...] = (
             ("length", "length", "breaking"),
             ("direction", "direction", "breaking"),
@@ -170,6 +180,7 @@ class OwnChanges:
     ) -> LayoutChange:
         """A change of a field or a method; `None` on the side that does not have it."""
         known = [m for m in (a, b) if m is not None]
+        skipped = frozenset.intersection(*map(unseen, known))
         return LayoutChange(
             of=what[0],
             effect=what[1],
@@ -177,20 +188,21 @@ class OwnChanges:
             name=known[0].name,
             path=known[0].name,
             via="value",
-            hidden=not any(visible(m) for m in known),
+            hidden=skipped == BY_NAME,
             old=_member_side(self.pairing.old, a),
             new=_member_side(self.pairing.new, b),
             detail=what[2],
             owner_encoders=_encoders(self.pairing, *rows),
+            owner_kind=self.pairing.old.kind_name(rows[0]),
+            unseen=skipped,
+            walked=what[0] == "retyped" and a is not None and b is not None and self._walked(a.row, b.row),
         )
+
+    def _walked(self, old_row: int, new_row: int) -> bool:
+        return self.pairing.inside(old_row, new_row) is not None
 
     def _same(self, old_row: int, new_row: int) -> bool:
         return bool(self.pairing.identity_old[old_row] == self.pairing.identity_new[new_row])
-
-
-def visible(member: Field | Method) -> bool:
-    """Whether encoders that go by name look at it: exported, or an embedded field."""
-    return member.exported or (isinstance(member, Field) and member.embedded)
 
 
 def signature(table: TypeTable, row: int) -> str:

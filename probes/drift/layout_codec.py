@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
 
 from probes.drift.layout_facts import FieldSide, LayoutChange
+from probes.drift.layout_wire import CODECS, Codec, json_name, protobuf_tag
 from probes.records import dataclass
 
-Codec = Literal["memory", "gob", "json", "protobuf"]
-CODECS: tuple[Codec, ...] = ("memory", "gob", "json", "protobuf")
+__all__ = ["CODECS", "Broken", "Codec", "broken"]
 _OWN = {
     "gob": frozenset({"GobEncode", "GobDecode", "MarshalBinary", "UnmarshalBinary"}),
     "json": frozenset({"MarshalJSON", "UnmarshalJSON", "MarshalText", "UnmarshalText"}),
@@ -20,6 +19,8 @@ _WIDTH = {"int8": 1, "int16": 2, "int32": 4, "int64": 8, "int": 8, "float32": 4,
 _WIDTH |= {f"u{kind}": width for kind, width in _WIDTH.items() if kind.startswith("int")}
 _WIDTH |= {"uintptr": 8, "complex64": 8, "complex128": 16}
 _UNSENT = {"chan", "func"}
+_JSON_NUMBER = "encoding/json.Number"
+"""A string that json writes as a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def broken(changes: Iterable[LayoutChange], codec: Codec) -> tuple[Broken, ...]:
     """
     given = list(changes)
     if codec == "memory":
-        shaped = [change for change in given if change.of != "encoders"]
+        shaped = [change for change in given if change.of not in {"encoders", "json", "protobuf"}]
         return tuple(Broken(change, f"{change.detail}: memory is read at the old offsets") for change in shaped)
     came = {_place(c, c.new, codec): c for c in given if c.of == "added" and c.new is not None}
     found = ((change, _reason(change, codec, came)) for change in given)
@@ -54,20 +55,22 @@ def _place(change: LayoutChange, side: FieldSide, codec: Codec) -> tuple[str, st
 
 def _key(name: str, side: FieldSide, codec: Codec) -> str:
     if codec == "json":
-        return _json(name, side.tag)[0]
+        return json_name(name, side.tag)[0]
     if codec == "protobuf":
-        return _protobuf(side.tag)[0] or name
+        return protobuf_tag(side.tag)[0] or name
     return name
 
 
 def _reason(change: LayoutChange, codec: Codec, came: dict[tuple[str, str], LayoutChange]) -> str:
     """Why the change breaks the codec, "" when it does not."""
+    if change.of in CODECS and change.of != codec:
+        return ""
     own = _OWN[codec].intersection(change.owner_encoders)
     if own and change.of == "encoders":
         return f"{change.detail}: it writes, or reads, something else"
     if own:
         return f"{change.owner} encodes itself ({min(own)}): its layout does not tell what it writes"
-    return "" if change.hidden or _skipped(change, codec) else _of_kind(change, codec, came)
+    return "" if change.hidden or codec in change.unseen or _skipped(change, codec) else _of_kind(change, codec, came)
 
 
 def _of_kind(change: LayoutChange, codec: Codec, came: dict[tuple[str, str], LayoutChange]) -> str:
@@ -78,6 +81,8 @@ def _of_kind(change: LayoutChange, codec: Codec, came: dict[tuple[str, str], Lay
             return _retyped(change, codec)
         case "tag":
             return _tagged(change, codec)
+        case "json" | "protobuf":
+            return change.detail
         case "embedded":
             return "json lifts the fields of an embedded struct into its parent" if codec == "json" else ""
         case _:
@@ -92,7 +97,7 @@ def _skipped(change: LayoutChange, codec: Codec) -> bool:
     if codec == "protobuf" and change.name.startswith("XXX_"):
         return True
     if codec == "json" and change.name:
-        return all(_json(change.name, side.tag)[0] == "" for side in sides)
+        return all(json_name(change.name, side.tag)[0] == "" for side in sides)
     return bool(change.name) and all(side.kind in _UNSENT for side in sides)
 
 
@@ -116,16 +121,25 @@ def _retyped(change: LayoutChange, codec: Codec) -> str:
         if codec == "json":
             return f"{change.detail}: the last elements are lost" if shorter else ""
         return f"{change.detail}: an array is only read into one of the same length"
-    reason = _kinds(change.old, change.new) if change.of == "kind" else _values(change.old, change.new, codec)
+    kinds = {change.old.kind, change.new.kind}
+    if change.of == "elem" and change.owner_kind == "slice" and len(kinds) > 1 and "uint8" in kinds:
+        # json writes base64, gob and protobuf have a type of their own for it. Arrays of bytes are like others.
+        return f"{change.detail}: bytes are written in another way than other numbers"
+    if change.of == "kind":
+        reason = _kinds(change.old, change.new)
+    else:
+        reason = _values(change.old, change.new, codec, walked=change.walked)
     return reason and f"{change.detail}: {reason}"
 
 
-def _values(old: FieldSide, new: FieldSide, codec: Codec) -> str:
+def _values(old: FieldSide, new: FieldSide, codec: Codec, *, walked: bool = False) -> str:
     """Why values of one type do not read back as the other, "" when they do."""
-    if codec == "protobuf" and _protobuf(old.tag)[1] != _protobuf(new.tag)[1]:
+    if codec == "protobuf" and protobuf_tag(old.tag)[1:] != protobuf_tag(new.tag)[1:]:
         return "another wire type"
-    if old.type.lstrip("*") == new.type.lstrip("*"):
+    if walked or old.type.lstrip("*") == new.type.lstrip("*"):
         return ""  # these codecs write what a pointer leads to
+    if codec == "json" and _JSON_NUMBER in {old.type, new.type}:
+        return "json writes one as a number, the other as a string"
     own = _OWN[codec].intersection((*old.encoders, *new.encoders))
     return f"one of the types encodes itself ({min(own)})" if own else _kinds(old, new)
 
@@ -144,45 +158,16 @@ def _tagged(change: LayoutChange, codec: Codec) -> str:
     if change.old is None or change.new is None:
         return ""
     if codec == "json":
-        (was, text), (now, also) = _json(change.name, change.old.tag), _json(change.name, change.new.tag)
+        (was, text), (now, also) = json_name(change.name, change.old.tag), json_name(change.name, change.new.tag)
         if was != now:
             return f"its json name was {was or 'none'}, and is {now or 'none'}"
         return "" if text == also else "json writes it as a string on one side only"
     if codec == "protobuf":
-        was_number, now_number = _protobuf(change.old.tag), _protobuf(change.new.tag)
+        was_number, now_number = protobuf_tag(change.old.tag), protobuf_tag(change.new.tag)
         if was_number != now_number:
-            return f"its protobuf field was {' '.join(was_number)}, and is {' '.join(now_number)}"
+            return f"its protobuf field was {_said(was_number)}, and is {_said(now_number)}"
     return ""
 
 
-def tag_value(tag: str, key: str) -> str | None:
-    """The value of `key` in a struct tag, None without (reflect.StructTag.Lookup)."""
-    rest = tag
-    while rest:
-        name, colon, rest = rest.lstrip(" ").partition(":")
-        if not colon or not rest.startswith('"'):
-            return None
-        end = 1
-        while end < len(rest) and rest[end] != '"':
-            end += 2 if rest[end] == "\\" else 1
-        if end >= len(rest):
-            return None
-        if name == key:
-            return rest[1:end].replace('\\"', '"').replace("\\\\", "\\")
-        rest = rest[end + 1 :]
-    return None
-
-
-def _json(name: str, tag: str) -> tuple[str, bool]:
-    """The field's name in JSON, "" when it is not written; and whether it is written as a string."""
-    value = tag_value(tag, "json")
-    if value == "-":
-        return "", False
-    own, *options = (value or "").split(",")
-    return own or name, "string" in options
-
-
-def _protobuf(tag: str) -> tuple[str, str]:
-    """Field number and wire type of a `protobuf:"varint,1,opt,name=id"` tag, both "" without."""
-    parts = (tag_value(tag, "protobuf") or "").split(",")
-    return (parts[1], parts[0]) if len(parts) > 1 else ("", "")
+def _said(tag: tuple[str, ...]) -> str:
+    return " ".join(filter(None, tag)) or "none"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import field
 from typing import TYPE_CHECKING, Literal
 
+from probes.drift.layout_wire import Codec
 from probes.records import dataclass
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ ChangeOf = Literal[
     "method-removed",
     "method-changed",
     "encoders",
+    "json",
+    "protobuf",
 ]
 Effect = Literal["append", "reorder", "breaking"]
 Via = Literal["value", "reference"]
@@ -66,11 +69,14 @@ class LayoutChange:
     itself `size`, `align`, `pointers` (which words hold pointers), `kind`, `elem`, `key`, `length`, `direction`,
     `signature`; of an interface `method-added`, `method-removed`, `method-changed`. `encoders`: the type
     gained or lost a method by which it encodes itself; it is no change of the layout, and only found by `reached`.
+    `json`, `protobuf`: only that codec sees it, such as a JSON name that another field took.
     `owner`: full name of the type that holds the change. `name`: the field or method, "" for the type itself.
     `path`: the way there from the type that was asked about, such as `Order.Customer.Address.Zip`; `via` says whether it
     goes through values only. `hidden`: no codec looks there, as the way goes through a field that
     is neither exported nor embedded, a channel, a function or a method.
-    `owner_encoders`: methods by which the owner encodes itself.
+    `owner_encoders`: methods by which the owner encodes itself. `owner_kind`: its kind. `unseen`: the codecs that do not
+    look there; all of them are `hidden`. `walked`: one type became another that codecs that go by name write the same
+    way (a pointer or what it points to, an unnamed type of the same kind), and what differs in it is reported too.
     """
 
     of: ChangeOf
@@ -84,6 +90,9 @@ class LayoutChange:
     new: FieldSide | None
     detail: str
     owner_encoders: tuple[str, ...] = ()
+    owner_kind: str = ""
+    unseen: frozenset[Codec] = frozenset()
+    walked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

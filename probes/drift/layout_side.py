@@ -11,6 +11,10 @@ from probes.binary.image import I64
 from probes.binary.types import Bools, TypeTable
 from probes.drift.layout_screen import differing
 
+MADE_OF = frozenset({tl.ARRAY, tl.MAP, tl.SLICE, tl.STRUCT})
+MAX_POINTERS = 16
+"""Pointers to pointers that are followed; a type may point to itself without end."""
+
 
 class Pairing:
     """Which type of OLD is which of NEW.
@@ -39,6 +43,21 @@ class Pairing:
         other[self.partner[rows[paired]]] = len(ids) + rows[paired]
         return mine, other  # the last element answers for row -1
 
+    def inside(self, old_row: int, new_row: int) -> tuple[int, int] | None:
+        """The types to compare where a codec that goes by name meets these two; None: they have nothing in common.
+
+        Such codecs write what a pointer leads to, and an unnamed type by what it is made of.
+        """
+        a, b = _pointed(self.old, old_row), _pointed(self.new, new_row)
+        if a < 0 or b < 0:
+            return None
+        if self.identity_old[a] == self.identity_new[b]:
+            return a, b
+        kind = int(self.old.kind[a])
+        unnamed = not self.old.named[a] and not self.new.named[b] and kind in MADE_OF
+        alike = unnamed or self.old.full_names[a] == self.new.full_names[b]
+        return (a, b) if alike and kind == self.new.kind[b] else None
+
     @cached_property
     def differs(self) -> Bools:
         """Rows of OLD whose own description is another in NEW."""
@@ -59,6 +78,15 @@ class Pairing:
             if not len(more):
                 return out
             out[more] = True
+
+
+def _pointed(table: TypeTable, row: int) -> int:
+    """What unnamed pointers lead to, -1 when that is not known."""
+    for _ in range(MAX_POINTERS):
+        if row < 0 or table.kind[row] != tl.POINTER or table.named[row]:
+            return row
+        row = int(table.elem[row])
+    return -1
 
 
 def _partners(old: TypeTable, new: TypeTable) -> I64:

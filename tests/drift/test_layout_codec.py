@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from probes.drift.layout_codec import Codec, broken, tag_value
+from probes.drift.layout_codec import Codec, broken
 from probes.drift.layout_facts import FieldSide, LayoutChange
+from probes.drift.layout_wire import tag_value
 
 INT32, INT64 = FieldSide("int32", "int32", 4, 0), FieldSide("int64", "int64", 8, 0)
 TEXT = FieldSide("string", "string", 16, 0)
@@ -123,6 +124,15 @@ def test_a_type_that_encodes_itself_cannot_be_judged() -> None:
     own = FieldSide("shop.Code", "string", 16, 0, encoders=("MarshalJSON", "UnmarshalJSON"))
     assert _breaks("json", _change("retyped", TEXT, own)) != []
     assert _breaks("gob", _change("retyped", TEXT, own)) == []
+
+
+def test_a_json_number_is_no_string_in_json() -> None:
+    number = FieldSide("encoding/json.Number", "string", 16, 0)
+    for old, new in ((number, TEXT), (TEXT, number)):
+        assert _breaks("json", _change("retyped", old, new)) == [
+            "Zip changed: json writes one as a number, the other as a string"
+        ]
+        assert _breaks("gob", _change("retyped", old, new)) == []
 
 
 def test_methods_of_interfaces_are_not_encoded() -> None:
