@@ -17,6 +17,7 @@ from probes.drift.layout_codec import Codec, broken
 from probes.drift.layout_facts import LayoutChange, TypeChange
 
 RESTART = "Leave the layouts out of the hotfix, or replace the image by exec."
+_ONE_CODEC = {"json", "protobuf"}
 SHOWN = 3
 KEPT = 50
 
@@ -85,7 +86,8 @@ class StateLayoutChanged(Check):
         state = policy.contract.state
         before, after = (_release(each) if each else None for each in (old, new))
         for name, codec in state.items():
-            if changes := found.reached.get(name):
+            # What only another codec sees is nothing to this one.
+            if changes := tuple(c for c in found.reached.get(name, ()) if c.of not in _ONE_CODEC or c.of == codec):
                 yield self._handed_over(name, codec, changes)
             if name in found.fresh:
                 yield self._unknown(name)

@@ -11,6 +11,7 @@ import pytest
 from probes.binary import load
 from probes.drift import compare
 from scripts.gobuild import can_build_cgo
+from tests.conftest import missing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,10 +65,10 @@ EDITS = {
 }
 FLAGS = {"exe": (), "stripped": ("-ldflags=-s -w",), "pie stripped": ("-buildmode=pie", "-ldflags=-s -w")}
 
-pytestmark = pytest.mark.skipif(not can_build_cgo("amd64"), reason="no C compiler")
-
 
 def build(goroot: Path, folder: Path, source: str, flags: tuple[str, ...]) -> Path:
+    if not can_build_cgo("amd64"):
+        missing("a C compiler (apt-get install gcc libc6-dev)")
     folder.mkdir(parents=True)
     (folder / "go.mod").write_text("module example.com/native\n\ngo 1.21\n", "utf-8")
     (folder / "main.go").write_text(GO, "utf-8")

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
-import pytest
-
 from probes.binary import load
 from scripts.gobuild import ROOT, BuildFailed, GoBuild, can_build_cgo
 from scripts.toolchains import TOOLCHAINS, problem
@@ -188,7 +186,7 @@ class Programs:
         except BuildFailed as exc:
             found = str(exc)
         if found is not None:
-            pytest.skip(f"python -m scripts.toolchains {config.release} fetches this toolchain: {found}")
+            missing(f"python -m scripts.toolchains {config.release} fetches this toolchain: {found}")
         return root
 
     def _facts(self, edit: str, config: Config) -> BinaryFacts:

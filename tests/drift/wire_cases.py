@@ -1,7 +1,7 @@
 """Types in two versions each, and the codecs that do not carry a value of the old one over to the new one.
 
 Every `@` in the code becomes the name of the case, so that all cases fit into one program. The type is `T@`.
-What Go's own encoders do with each was tried: a value of the old type, written and then read into the new one.
+What Go's own encoders do with most were tried: a value of the old type, written and then read into the new one.
 """
 
 from __future__ import annotations
