@@ -1,7 +1,7 @@
 """HG204: the layout of a type that is handed over changed."""
 
 from collections.abc import Iterator
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from gate.check import Check, Explanation, Samples
 from gate.contract import Contract
@@ -13,10 +13,12 @@ from gate.type_evidence import said
 from gate.words import count, distance, some
 from probes.binary.facts import BinaryFacts
 from probes.drift.facts import FunctionDrift
-from probes.drift.layout_codec import Codec, broken
 from probes.drift.layout_facts import LayoutChange, TypeChange
 
 RESTART = "Leave the layouts out of the hotfix, or replace the image by exec."
+if TYPE_CHECKING:
+    from probes.drift.layout_wire import Codec
+
 _ONE_CODEC = {"json", "protobuf"}
 SHOWN = 3
 KEPT = 50
@@ -105,6 +107,8 @@ class StateLayoutChanged(Check):
             yield self._others(sorted(rest, key=lambda each: distance(_package(each.name), module)), mode)
 
     def _handed_over(self, name: str, codec: str, changes: tuple[LayoutChange, ...]) -> Finding:
+        from probes.drift.layout_codec import broken  # it needs numpy, which a list of rules does not
+
         bad = broken(changes, cast("Codec", codec))
         lines = said(changes)
         reasons = said(each.change for each in bad) if codec == "memory" else [each.reason for each in bad]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import field
 from typing import TYPE_CHECKING, Literal
 
-from probes.drift.layout_wire import Codec
 from probes.records import dataclass
 
 if TYPE_CHECKING:
     from probes.drift.layout_side import Pairing
+    from probes.drift.layout_wire import Codec
 
 ChangeOf = Literal[
     "added",
