@@ -13,6 +13,7 @@ from probes.drift.layout_facts import LayoutDrift
 from probes.drift.native import native_drift
 from probes.drift.native_facts import NativeDrift
 from probes.drift.side import Side
+from probes.drift.unmoved import same_constants
 from probes.drift.variables import global_drift, why_not
 from probes.errors import MalformedElf, MalformedTable
 from probes.parallel import Task
@@ -56,8 +57,12 @@ def _types(old: BinaryFacts, new: BinaryFacts, problems: dict[str, str]) -> Layo
     if old.arch != new.arch:
         problems["types"] = f"the architectures differ: {old.arch} and {new.arch}"
         return None
-    tables = []
+    tables: list[TypeTable] = []
+    twins = same_constants(old, new)
     for label, facts in (("OLD", old), ("NEW", new)):
+        if tables and twins:
+            tables.append(tables[0])
+            continue
         if facts.types is None:
             problems["types"] = f"{label}: {facts.health.unverifiable or 'no module data was found'}"
             return None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from probes.binary.facts import BinaryFacts
 from probes.binary.image import I64, Image, Span
 from probes.drift.side import Side
 
@@ -30,6 +31,18 @@ def nothing_moved(old: Side, new: Side, pair: I64) -> bool:
         and np.array_equal(old.text.entry, new.text.entry)
         and np.array_equal(pair, np.arange(pair.size))
         and _same_data(old.image, new.image, old.text.start, old.text.stop)
+    )
+
+
+def same_constants(old: BinaryFacts, new: BinaryFacts) -> bool:
+    """Whether everything in both files but Go's text is the same, at the same addresses: then the types are too."""
+    ours, theirs = old.module, new.module
+    return (
+        ours is not None
+        and theirs is not None
+        and old.image.spans == new.image.spans
+        and (ours.text, ours.etext, ours.types, ours.etypes) == (theirs.text, theirs.etext, theirs.types, theirs.etypes)
+        and _same_data(old.image, new.image, ours.text, ours.etext)
     )
 
 
