@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from probes.binary.facts import SHARED, BinaryFacts
 from probes.binary.foreign import NOT_GO
+from probes.binary.types import TypeTable
 from probes.drift.build import build_drift
 from probes.drift.code import compare_functions
 from probes.drift.facts import BuildDrift, Drift, FunctionDrift, GlobalDrift, InitDrift
