@@ -15,8 +15,9 @@ from probes.drift.windows import LEA, MEMORY
 from probes.records import dataclass
 
 MAX_PARTS = 3
-MAX_ALIGN = 2000
-"""Instructions on one side up to which two versions are aligned; beyond that only their contents are counted."""
+MAX_ALIGN, MAX_MIDDLE = 2000, 400
+"""Instructions on one side up to which two versions are aligned, in all and between what is the same at both ends; beyond
+that only their contents are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +213,8 @@ def _changed_places(old: Code, new: Code) -> tuple[tuple[int, ...], tuple[int, .
     last = _common(ours[first:][::-1], theirs[first:][::-1])
     before, after = before[first : len(before) - last], after[first : len(after) - last]
     ours, theirs = ours[first : len(ours) - last], theirs[first : len(theirs) - last]
+    if max(len(ours), len(theirs)) > MAX_MIDDLE:
+        return (), ()
     left: list[int] = []
     right: list[int] = []
     for tag, a, b, c, d in SequenceMatcher(None, ours, theirs, autojunk=len(ours) > 500).get_opcodes():
