@@ -17,19 +17,17 @@ from probes.drift.side import Side
 from probes.drift.unmoved import same_constants
 from probes.drift.variables import global_drift, why_not
 from probes.errors import MalformedElf, MalformedTable
-from probes.parallel import Task
 
 
 def compare(old: BinaryFacts, new: BinaryFacts) -> Drift:
     """Compare two binaries. A part that cannot be compared is None, and `problems` says why."""
     problems: dict[str, str] = {}
-    typed = Task(lambda: _types(old, new, problems))  # beside the functions: both are mostly numpy
     return Drift(
         functions=_functions(old, new, problems),
         build=_build(old, new, problems),
         init=_init(old, new, problems),
         problems=problems,
-        types=typed.result(),
+        types=_types(old, new, problems),
         globals=_globals(old, new, problems),
         native=_native(old, new, problems),
     )
