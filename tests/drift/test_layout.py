@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -153,3 +154,11 @@ def test_a_type_that_begins_to_encode_itself(go_toolchain: Path, folder: Path) -
         ("encoders", "Order.Lines[]", f"{STATE}Line gained MarshalJSON")
     ]
     assert [codec for codec in CODECS if broken(found, codec)] == ["json"]
+
+
+def test_one_table_for_both_sides_gives_what_two_equal_ones_give(go_toolchain: Path, folder: Path) -> None:
+    table = build(go_toolchain, folder, CONFIGS[0], None)
+    once, twice = layout_drift(table, table), layout_drift(table, replace(table))
+    assert once == twice
+    assert once.compared > 100
+    assert reached(once, f"{STATE}Order") == reached(twice, f"{STATE}Order") == ()
