@@ -132,12 +132,14 @@ class Side:
 
     @cached_property
     def data_starts(self) -> I64:
-        """Read-only addresses that aligned words of the data lead to, sorted: something begins at each."""
+        """Read-only addresses at which something begins, sorted: aligned words of the data lead there, or a section ends."""
+        placed = [(s.addr, s.addr + s.size) for s in self.image.elf.sections if 0 < s.addr and s.addr + s.size < 1 << 63]
+        edges = np.array(placed, dtype=np.int64).ravel()
         ranges = [(a, b) for a, b in self._constants() if b > a]
         if self.relocated.size:  # other words, such as those of the relocations themselves, only look like addresses
             words = self.words_at(self.relocated).view(np.int64)
-            return distinct(np.concatenate([words[:0], *(words[(words > a) & (words < b)] for a, b in ranges)]))
-        found = [np.zeros(0, dtype=np.int64)]
+            return distinct(np.concatenate([edges, *(words[(words > a) & (words < b)] for a, b in ranges)]))
+        found = [edges]
         table = self.image.elf.section(".gopclntab", ".data.rel.ro.gopclntab")
         skipped = (0, 0) if table is None else (table.offset // 8, (table.offset + table.size) // 8)
         for span in self.image.spans:
