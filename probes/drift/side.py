@@ -133,7 +133,9 @@ class Side:
     @cached_property
     def data_starts(self) -> I64:
         """Read-only addresses at which something begins, sorted: aligned words of the data lead there, or a section ends."""
-        placed = [(s.addr, s.addr + s.size) for s in self.image.elf.sections if s.addr > 0 and s.addr + s.size < 1 << 63]
+        placed = [
+            (s.addr, s.addr + s.size) for s in self.image.elf.sections if s.addr > 0 and s.addr + s.size < 1 << 63
+        ]
         edges = np.array(placed, dtype=np.int64).ravel()
         ranges = [(a, b) for a, b in self._constants() if b > a]
         if self.relocated.size:  # other words, such as those of the relocations themselves, only look like addresses
