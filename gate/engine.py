@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gate.policy import Policy
     from gate.report.model import Report
     from probes.binary.facts import BinaryFacts
-    from probes.drift.facts import Drift
+    from probes.drift.facts import Drift, GlobalDrift
     from probes.drift.native_facts import AbiFacts
     from probes.host import TargetFacts
 
@@ -199,9 +199,11 @@ def verify(
     started = time.perf_counter()
     new = load_binary(new_path)
     read = time.perf_counter()
-    policy = replace(policy, contract=lock.contract, require=("types", *require))
+    policy = replace(policy, contract=lock.contract, require=tuple(require))
     types, problems = None, {}
-    if (new.arch, new.os) != (lock.arch, lock.os):
+    if not lock.types:
+        problems["types"] = "the lock names none"
+    elif (new.arch, new.os) != (lock.arch, lock.os):
         problems["types"] = f"the lock is for {lock.os}/{lock.arch} and NEW for {new.os}/{new.arch}"
     elif new.types is None:
         problems["types"] = new.health.unverifiable or "no module data was found"
@@ -211,7 +213,8 @@ def verify(
             types = replace(layout_drift(restore(lock.types, lock.source), new.types.read()), added=())
         except MalformedTable as exc:
             problems["types"] = str(exc)
-    drift = Drift(functions=None, build=None, init=None, problems=problems, types=types)
+    variables = _locked_variables(lock, new, problems)
+    drift = Drift(functions=None, build=None, init=None, problems=problems, types=types, globals=variables)
     found = type_evidence(types, lock.contract) if types is not None else None
     bundle = Bundle.without_old(new, drift, policy, target or read_target, lock.source)
     now = moment()
@@ -227,6 +230,22 @@ def verify(
         created_at=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         timings_ms={"read": round((read - started) * 1000, 1), "total": round((judged - started) * 1000, 1)},
     )
+
+
+def _locked_variables(lock: Lock, new: BinaryFacts, problems: dict[str, str]) -> GlobalDrift | None:
+    """What became of the variables of a lock; None, and the problem, when it names none or they cannot be compared."""
+    if not lock.variables:
+        return None
+    from probes.drift.variables_saved import saved_drift
+
+    if (new.arch, new.os) != (lock.arch, lock.os):
+        problems["globals"] = f"the lock is for {lock.os}/{lock.arch} and NEW for {new.os}/{new.arch}"
+        return None
+    try:
+        return saved_drift(lock.variables, new)
+    except MalformedTable as exc:
+        problems["globals"] = f"NEW: {exc.what}"
+        return None
 
 
 def _import_the_rest() -> None:

@@ -46,10 +46,12 @@ def lock(*, binary: str, policy: str | None, output: str) -> None:
 
     _write(dump_lock(load_binary(binary, examine=False), chosen.contract), output)
     if output != "-":
-        number = len(chosen.contract.types)
-        click.echo(
-            f"{output}: {number} type{'s' if number != 1 else ''} of the contract; review and commit it", err=True
-        )
+        from gate.words import count
+
+        said = count(len(chosen.contract.types), "type")
+        if chosen.contract.globals:
+            said += f" and {count(len(chosen.contract.globals), 'package variable')}"
+        click.echo(f"{output}: {said} of the contract; review and commit it", err=True)
 
 
 @command.command("verify", epilog="Exit codes: 0 pass, 10 block, 11 inconclusive, 2 usage or unreadable input.")

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 ChangeKind = Literal["body", "resized", "signature"]
 
+MAX_WORDS = 160
+"""Characters of a type in a sentence."""
+
 
 @dataclass(frozen=True, slots=True)
 class FunctionChange:
@@ -185,3 +188,8 @@ class Drift:
     types: LayoutDrift | None = None
     globals: GlobalDrift | None = None
     native: NativeDrift | None = None
+
+
+def short(name: str) -> str:
+    """The name of a type for a sentence."""
+    return name if len(name) <= MAX_WORDS else f"{name[:MAX_WORDS]}…"

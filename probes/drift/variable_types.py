@@ -9,11 +9,10 @@ from probes.binary.facts import BinaryFacts
 from probes.binary.image import I64
 from probes.binary.variable_types import VariableTypes
 from probes.binary.variables import VariableTable
+from probes.drift.facts import short
 
 MAX_TOLD = 3
 """Differences of one variable that are named."""
-MAX_WORDS = 160
-"""Characters of a type in a sentence."""
 MAX_FOUND = 100
 
 
@@ -59,9 +58,9 @@ def difference(old: Shape, new: Shape) -> str:
             if len(inside) == MAX_FOUND:
                 break
     if not inside:
-        return f"{_cut(old.name)} → {_cut(new.name)}"
+        return f"{short(old.name)} → {short(new.name)}"
     more = f" and {len(inside) - MAX_TOLD} more" if len(inside) > MAX_TOLD else ""
-    name = "struct" if _is_literal(old) else _cut(old.name)
+    name = "struct" if _is_literal(old) else short(old.name)
     return f"{name}: {', '.join(inside[:MAX_TOLD])}{more}"
 
 
@@ -77,9 +76,9 @@ def _inside(old: Shape, new: Shape, path: str) -> Iterator[str]:
     if told:
         return
     if old.name != new.name:
-        yield f"{at}{_cut(old.name)} → {_cut(new.name)}"
+        yield f"{at}{short(old.name)} → {short(new.name)}"
     elif old.underlying != new.underlying:
-        yield f"{at}{_cut(old.underlying)} → {_cut(new.underlying)}"
+        yield f"{at}{short(old.underlying)} → {short(new.underlying)}"
     else:
         yield f"{at}is laid out otherwise"
 
@@ -102,20 +101,16 @@ def _fields(old: Shape, new: Shape, path: str) -> Iterator[str]:
     for name, member in ours.items():
         other = theirs.get(name)
         if other is None:
-            yield f"{lead}{member.name} {_cut(member.shape.name)} removed"
+            yield f"{lead}{member.name} {short(member.shape.name)} removed"
         elif member.shape.digest != other.shape.digest:
             yield from _inside(member.shape, other.shape, f"{lead}{member.name}")
         elif member.offset != other.offset:
             yield f"{lead}{member.name} offset {member.offset} → {other.offset}"
     for name, member in theirs.items():
         if name not in ours:
-            yield f"{lead}{member.name} {_cut(member.shape.name)} added"
+            yield f"{lead}{member.name} {short(member.shape.name)} added"
 
 
 def _is_literal(shape: Shape) -> bool:
     """Whether it is an unnamed struct, whose name is all that it holds."""
     return shape.name.startswith("struct {")
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= MAX_WORDS else f"{name[:MAX_WORDS]}…"

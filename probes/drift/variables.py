@@ -12,7 +12,7 @@ import numpy as np
 from probes.binary.facts import BinaryFacts
 from probes.binary.image import I64
 from probes.binary.variables import VariableTable, read_variables
-from probes.drift.facts import GlobalDrift, VariableChange, VariableRef
+from probes.drift.facts import GlobalDrift, VariableChange, VariableRef, short
 from probes.drift.side import lasting_name
 from probes.drift.variable_contents import Contents, differing
 from probes.errors import MalformedTable
@@ -80,6 +80,8 @@ class _Types:
 
 
 def _types(files: Sequence[BinaryFacts], tables: Sequence[VariableTable]) -> _Types:
+    if files[0].sha256 == files[1].sha256:
+        return _Types()
     lacking = [label for label, facts in zip(("OLD", "NEW"), files, strict=True) if not facts.has_dwarf]
     if lacking:
         return _Types(problem="neither file has DWARF" if len(lacking) == 2 else f"{lacking[0]} has no DWARF")
@@ -110,7 +112,7 @@ def _assembled(
         compared=len(changes.names),
         removed=tuple(_ref(changes.tables[0], row, types.name(0, row)) for row in alone[0]),
         added=tuple(_ref(changes.tables[1], row, types.name(1, row)) for row in alone[1]),
-        resized=tuple(changes.change(at, changes.sizes(at), types) for at in changes.resized.tolist()),
+        resized=tuple(changes.change(at, changes.sizes(at, types), types) for at in changes.resized.tolist()),
         retyped=tuple(changes.change(at, detail, types) for at, detail in sorted(retyped.items())),
         revalued=tuple(changes.change(at, "starts with another value", types) for at in revalued if at not in retyped),
         types_problem=types.problem,
@@ -138,9 +140,12 @@ class _Changes:
         self.go = np.flatnonzero(~(resized | native))
         self.native = np.flatnonzero(native & ~resized)
 
-    def sizes(self, at: int) -> str:
-        """Both sizes of the variable `at`."""
-        return f"{int(self.tables[0].size[self.old[at]]):,} → {int(self.tables[1].size[self.new[at]]):,} bytes"
+    def sizes(self, at: int, types: _Types) -> str:
+        """Both sizes of the variable `at`, and its types where they have other names."""
+        old, new = int(self.old[at]), int(self.new[at])
+        names = types.name(0, old), types.name(1, new)
+        lead = f"{short(names[0])} → {short(names[1])}, " if all(names) and names[0] != names[1] else ""
+        return f"{lead}{int(self.tables[0].size[old]):,} → {int(self.tables[1].size[new]):,} bytes"
 
     def change(self, at: int, detail: str, types: _Types) -> VariableChange:
         """The change of the variable `at`."""
