@@ -120,24 +120,38 @@ class PackageVariablesChanged(Check):
         """What became of the variables that the contract names."""
         if not names:
             return
-        changed = {each.name: f"is another one in NEW: {each.detail}" for each in (*drift.resized, *drift.retyped)}
-        changed |= {each.name: "is not in NEW" for each in drift.removed}
-        known = set(new.symtab.find(*names)) if new.symtab is not None else set(names)
-        untyped = set(drift.untyped)
-        fresh = {each.name for each in drift.added}
+        changed = {_plain(v.name): f"is another one in NEW: {v.detail}" for v in (*drift.resized, *drift.retyped)}
+        changed |= {_plain(each.name): "is not in NEW" for each in drift.removed}
+        symbols = [*names, *map(_symbol, names)]
+        known = set(map(_plain, symbols if new.symtab is None else new.symtab.find(*symbols)))
+        untyped = set(map(_plain, drift.untyped))
+        fresh = {_plain(each.name) for each in drift.added}
         for name in names:
-            what = changed.get(name) or ("" if name in known else "is not in NEW, and was not in OLD")
+            plain = _plain(name)
+            what = changed.get(plain) or ("" if plain in known else "is not in NEW, and was not in OLD")
             if what:
                 yield self.finding(
                     name, f"{name} is in the contract and {what}.", severity=Severity.BLOCK, key="contract"
                 )
-            elif name not in fresh and (drift.types_problem or name in untyped):
+            elif plain not in fresh and (drift.types_problem or plain in untyped):
                 why = drift.types_problem or "DWARF does not tell it on both sides"
                 yield self.unverified(
                     name,
                     f"{name} is in the contract, and whether it has the same type is not known: {why}.",
                     remedy="Build both sides with DWARF, that is, link without -s and -w.",
                 )
+
+
+def _plain(name: str) -> str:
+    """A symbol's name with the dots of its package's last element as the source has them."""
+    return name.replace("%2e", ".")
+
+
+def _symbol(name: str) -> str:
+    """The symbol of a variable: the linker writes `%2e` for the dots in the last element of its package's path."""
+    path, slash, last = name.rpartition("/")
+    package, dot, variable = last.rpartition(".")
+    return f"{path}{slash}{package.replace('.', '%2e')}{dot}{variable}"
 
 
 def _shown(variable: VariableRef | VariableChange) -> str:
