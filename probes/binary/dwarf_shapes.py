@@ -90,6 +90,8 @@ class Shapes:
             if entry.tag != TAG_TYPEDEF or AT_GO_KIND in entry.values:
                 break
             entry = self._entry(entry.number(AT_TYPE))
+        else:
+            raise self._entries.malformed("a type that names itself", offset)
         kind = entry.number(AT_GO_KIND, 26 if entry.tag == TAG_POINTER_TYPE else 0)
         word = KINDS[kind] if 0 < kind < len(KINDS) else f"tag {entry.tag:#x}"
         underlying, members = self._made_of(word, entry, depth)

@@ -47,7 +47,7 @@ class VariableTypes:
         self._table = table
         self._entries = Entries(facts.path, info, abbrev)
         self._shapes: Shapes | None = None
-        self._places = _places(info, table.address)
+        self._places = find_places(info, table.address)
         self.signatures = False
         self.marks_results = self._marks_results()
 
@@ -101,8 +101,8 @@ class VariableTypes:
 _HEADS = [[(AT_NAME, FORM_STRING), (AT_LOCATION, form)] for form in (FORM_BLOCK1, FORM_EXPRLOC)]
 
 
-def _places(info: bytes, addresses: U64) -> dict[int, list[int]]:
-    """Where in `info` each of `addresses` is written as a location."""
+def find_places(info: bytes, addresses: U64) -> dict[int, list[int]]:
+    """Where in `info`, the bytes of `.debug_info`, each of `addresses` is written as a location."""
     wanted = np.unique(addresses)
     out: dict[int, list[int]] = {}
     if not wanted.size:
