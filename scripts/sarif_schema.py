@@ -64,9 +64,11 @@ def _fetch() -> bytes:
             raise BuildFailed(f"cannot fetch {MODULE}: {exc}") from exc
     try:
         said = json.loads(done.stdout or "{}")
+        if "Dir" not in said:
+            raise BuildFailed(f"cannot fetch {MODULE}: {said.get('Error') or done.stderr.strip()[-500:]}")
         source = (Path(said["Dir"]) / MEMBER).read_text("utf-8")
-    except (ValueError, KeyError, OSError) as exc:
-        raise BuildFailed(f"cannot fetch {MODULE}: {(done.stderr or done.stdout).strip()[-500:]}") from exc
+    except (ValueError, OSError) as exc:
+        raise BuildFailed(f"cannot read what came of {MODULE}: {exc}") from exc
     found = re.search(r"`(\{.*\})\s*`", source, re.DOTALL)
     if found is None:
         raise BuildFailed(f"{MEMBER} of {MODULE} holds no schema")

@@ -43,7 +43,8 @@ class VariableTypes:
         image = facts.image
         info, abbrev = debug_section(image, "info"), debug_section(image, "abbrev")
         if info is None or abbrev is None:
-            raise MalformedTable("the file has no DWARF", subject=facts.path)
+            what = "the file has no DWARF" if info is None else "its DWARF has no .debug_abbrev"
+            raise MalformedTable(what, subject=facts.path)
         self._table = table
         self._entries = Entries(facts.path, info, abbrev)
         self._shapes: Shapes | None = None

@@ -96,6 +96,8 @@ def test_inspect_counts_them(programs: Programs) -> None:
     part = json.loads(runner.invoke(cli, ["inspect", path, "--format", "json"]).stdout)["variables"]
     sizes = [each["bytes"] for each in part["largest"]]
     assert sizes == sorted(sizes, reverse=True)
+    assert {each["type"] for each in part["largest"]} == {None}
+    assert part["types_problem"] == "the file has no DWARF"
     assert part["total"] > 250
     assert part["bytes"] > sum(sizes)
     text = runner.invoke(cli, ["inspect", path]).stdout

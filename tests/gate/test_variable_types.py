@@ -131,6 +131,16 @@ def test_variables_that_dwarf_does_not_have_are_counted() -> None:
     assert (found.subject, found.verified) == ("totals", False)
 
 
+def test_inspect_names_the_types_of_the_largest(releases: Releases) -> None:
+    runner = CliRunner(catch_exceptions=False)
+    path = str(releases.path(PLAIN, new=False))
+    part = json.loads(runner.invoke(cli, ["inspect", path, "--format", "json"]).stdout)["variables"]
+    types = {each["name"]: each["type"] for each in part["largest"]}
+    assert types["runtime.mheap_"] == "runtime.mheap"
+    assert part["types_problem"] is None
+    assert "runtime.mheap_ runtime.mheap" in " ".join(runner.invoke(cli, ["inspect", path]).stdout.split())
+
+
 class TestLock:
     @pytest.fixture
     def locked(self, releases: Releases, tmp_path: Path) -> tuple[Path, Path]:
