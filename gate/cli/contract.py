@@ -80,12 +80,12 @@ def verify(  # noqa: PLR0913 - keywords, one a fact
     outputs = parse_outputs(format_name, output)
     chosen: Policy = resolve_policy(policy, mode, fail_on, require)
     refuse_overwriting(outputs, {"NEW": new, "the lock": lock_path, "the policy": chosen.source or None})
-    from gate import engine
     from gate.lock import check_fits, load_lock
+    from gate.verify import verify as judge
 
     lock = load_lock(lock_path)
     check_fits(lock, chosen.contract)
-    report = engine.verify(lock, new, chosen, require=require)
+    report = judge(lock, new, chosen, require=require)
     write_report(report, outputs)
     return report.exit_code
 
