@@ -8,7 +8,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from probes.binary.dwarf import AT_LOCATION, AT_NAME, AT_TYPE, FORM_BLOCK1, FORM_EXPRLOC, FORM_STRING, Entries, uleb
+from probes.binary.dwarf import (
+    AT_LOCATION,
+    AT_NAME,
+    AT_TYPE,
+    FORM_BLOCK1,
+    FORM_EXPRLOC,
+    FORM_STRING,
+    Entries,
+    Unit,
+    uleb,
+)
 from probes.binary.dwarf_sections import debug_section
 from probes.binary.dwarf_shapes import AT_VARIABLE_PARAMETER, TAG_FORMAL_PARAMETER, Shape, Shapes
 from probes.binary.facts import BinaryFacts
@@ -23,6 +33,8 @@ _ADDRESS = np.arange(2, _PLACED)[None, :]
 
 PIECE = 1 << 19
 """Bytes that are looked through at once."""
+MAX_CODE = 3
+"""Bytes of an abbreviation's code; Go's have one."""
 MAX_PLACES = 8
 """Of one address; more than one is chance."""
 
@@ -48,6 +60,7 @@ class VariableTypes:
         self._table = table
         self._entries = Entries(facts.path, info, abbrev)
         self._shapes: Shapes | None = None
+        self._codes: dict[int, set[bytes]] = {}
         self._places = find_places(info, table.address)
         self.signatures = False
         self.marks_results = self._marks_results()
@@ -86,17 +99,24 @@ class VariableTypes:
         start = place - len(name) - 1
         if start <= 0 or info[start:place] != name + b"\0":
             return None
-        declarations = self._entries.declarations(self._entries.unit_at(place))
-        for code, declaration in declarations.items():
-            if declaration.tag != TAG_VARIABLE or [spec[:2] for spec in declaration.specs[:2]] not in _HEADS:
-                continue
-            number = uleb(code)
-            if info[start - len(number) : start] != number:
-                continue
-            entry = self._entries.entry(start - len(number))
-            if entry is not None and AT_TYPE in entry.values:
-                return entry.number(AT_TYPE)
+        codes = self._codes_of(self._entries.unit_at(place))
+        for width in range(1, MAX_CODE + 1):
+            if info[start - width : start] in codes:
+                entry = self._entries.entry(start - width)
+                if entry is not None and AT_TYPE in entry.values:
+                    return entry.number(AT_TYPE)
         return None
+
+    def _codes_of(self, unit: Unit) -> set[bytes]:
+        """The codes, as they are written, of abbreviations that begin with a name and a location."""
+        codes = self._codes.get(unit.abbrev)
+        if codes is None:
+            codes = self._codes[unit.abbrev] = {
+                uleb(code)
+                for code, each in self._entries.declarations(unit).items()
+                if each.tag == TAG_VARIABLE and [spec[:2] for spec in each.specs[:2]] in _HEADS
+            }
+        return codes
 
 
 _HEADS = [[(AT_NAME, FORM_STRING), (AT_LOCATION, form)] for form in (FORM_BLOCK1, FORM_EXPRLOC)]
