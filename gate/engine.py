@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from gate.model import Mode, Outcome, Severity
-from probes.errors import MalformedTable, UnreadableFile
+from probes.errors import UnreadableFile
 from probes.records import dataclass
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from gate.baseline import Baseline, Known
     from gate.check import Check
     from gate.evidence import Bundle
-    from gate.lock import Lock
     from gate.model import EvidenceState, Finding, Verdict
     from gate.policy import Policy
     from gate.report.model import Report
@@ -171,61 +170,6 @@ def check(  # noqa: PLR0913 - keywords, one a fact
         types=types if isinstance(types, TypeEvidence) else None,
         created_at=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         timings_ms={name: round(seconds * 1000, 1) for name, seconds in marks.items()},
-    )
-
-
-def verify(
-    lock: Lock,
-    new_path: str,
-    policy: Policy,
-    *,
-    require: Iterable[str] = (),
-    target: Callable[[], TargetFacts] | None = None,
-) -> Report:
-    """Judge the binary at `new_path` by a lock, without OLD: every rule that needs only NEW, and the contract.
-
-    `require` names evidence beside the types without which nothing passes.
-
-    Raises:
-        ProbeError: the binary cannot be read as a Go binary, or the lock describes no types.
-    """
-    from gate.evidence import Bundle
-    from gate.report.build import build_report, lock_info
-    from gate.type_evidence import TypeEvidence, type_evidence
-    from probes.binary.types_saved import restore
-    from probes.drift.facts import Drift
-    from probes.drift.layout import layout_drift
-
-    started = time.perf_counter()
-    new = load_binary(new_path)
-    read = time.perf_counter()
-    policy = replace(policy, contract=lock.contract, require=("types", *require))
-    types, problems = None, {}
-    if (new.arch, new.os) != (lock.arch, lock.os):
-        problems["types"] = f"the lock is for {lock.os}/{lock.arch} and NEW for {new.os}/{new.arch}"
-    elif new.types is None:
-        problems["types"] = new.health.unverifiable or "no module data was found"
-    else:
-        try:
-            # Whatever else NEW has was not asked about.
-            types = replace(layout_drift(restore(lock.types, lock.source), new.types.read()), added=())
-        except MalformedTable as exc:
-            problems["types"] = str(exc)
-    drift = Drift(functions=None, build=None, init=None, problems=problems, types=types)
-    found = type_evidence(types, lock.contract) if types is not None else None
-    bundle = Bundle.without_old(new, drift, policy, target or read_target, lock.source)
-    now = moment()
-    judgement = run_rules(bundle, policy, today=now.date())
-    judged = time.perf_counter()
-    return build_report(
-        policy,
-        lock_info(lock),
-        new,
-        drift,
-        judgement,
-        types=found if isinstance(found, TypeEvidence) else None,
-        created_at=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        timings_ms={"read": round((read - started) * 1000, 1), "total": round((judged - started) * 1000, 1)},
     )
 
 

@@ -121,17 +121,19 @@ class Bundle:
     def without_old(
         cls, new: BinaryFacts, drift: Drift, policy: Policy, target: Callable[[], TargetFacts], lock: str
     ) -> Bundle:
-        """The evidence of NEW alone, with the types of a `lock` in OLD's place."""
+        """The evidence of NEW alone, with the types and variables of a `lock` in OLD's place."""
+        otherwise = f"there is no OLD, only the lock {lock}"
         return cls(
             {
                 (BinaryFacts, "new"): lambda: new,
                 (TypeEvidence, "types"): lambda: _types(drift, policy),
+                (GlobalDrift, "globals"): lambda: _part(drift.globals, drift, "globals", otherwise),
                 (TableHealth, "symbols"): lambda: _symbols(new),
                 (TargetFacts, "target"): lambda: _target(new, target),
                 (Policy, "policy"): lambda: policy,
                 (Mode, "mode"): lambda: policy.mode,
             },
-            otherwise=Missing(f"there is no OLD, only the lock {lock}"),
+            otherwise=Missing(otherwise),
         )
 
     def with_value(self, key: Key, value: object) -> Bundle:
@@ -173,10 +175,26 @@ class Bundle:
                 return EvidenceState(name, "unreadable", reason)
             case TypeEvidence(problems=problems) if problems:
                 return EvidenceState(name, "unreadable", problems[0])
+            case GlobalDrift() as drift:
+                return _globals_state(name, drift)
             case TargetFacts(source=source):
                 return EvidenceState(name, "ok", source)
             case _:
                 return EvidenceState(name, "ok")
+
+
+def _globals_state(name: str, drift: GlobalDrift) -> EvidenceState:
+    """What was not seen of the types is said: variables whose types are not known are not unchanged."""
+    if drift.damaged:
+        return EvidenceState(
+            name, "unreadable", f"the types of package variables cannot be read: {drift.types_problem}"
+        )
+    if drift.types_problem:
+        return EvidenceState(name, "ok", f"types by size and pointers only: {drift.types_problem}")
+    if drift.untyped_go:
+        number = f"{drift.untyped_go:,} of {count(drift.compared, 'package variable')}"
+        return EvidenceState(name, "ok", f"DWARF does not tell the types of {number}, {drift.untyped[0]} among them")
+    return EvidenceState(name, "ok")
 
 
 def key_of(annotation: Any) -> Key:
@@ -193,8 +211,8 @@ def key_of(annotation: Any) -> Key:
     raise TypeError(f"{annotation!r} is no evidence that a check can ask for")
 
 
-def _part(value: object, drift: Drift, name: str) -> object:
-    return Missing(drift.problems.get(name, "it could not be compared")) if value is None else value
+def _part(value: object, drift: Drift, name: str, otherwise: str = "it could not be compared") -> object:
+    return Missing(drift.problems.get(name, otherwise)) if value is None else value
 
 
 def _functions(old: BinaryFacts, new: BinaryFacts, drift: Drift) -> object:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from probes.binary.facts import BinaryFacts, BuildFacts, Fault, NativeFacts
     from probes.binary.functable import FuncTable
+    from probes.binary.variables import VariableTable
 
 LARGEST = 10
 
@@ -108,20 +109,28 @@ class NativePart:
 
 @dataclass(frozen=True, slots=True)
 class VariableLine:
-    """One package variable; `kind` is Go's section of it: `data`, `bss`, and `noptr…` for those without pointers."""
+    """One package variable; `kind` is Go's section of it: `data`, `bss`, and `noptr…` for those without pointers.
+
+    `type` is null where DWARF does not tell.
+    """
 
     name: str
     bytes: int
     kind: str
+    type: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class VariablePart:
-    """The package variables that symbols name: how many, their bytes, and the largest."""
+    """The package variables that symbols name: how many, their bytes, and the largest.
+
+    `types_problem`: why DWARF does not tell their types.
+    """
 
     total: int
     bytes: int
     largest: list[VariableLine]
+    types_problem: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +198,29 @@ def _variables(facts: BinaryFacts) -> tuple[VariablePart | None, str | None]:
         table = read_variables(facts.image, facts.symtab, facts.module)
     except MalformedTable as exc:
         return None, exc.what
-    first = [table.variable(int(row)) for row in largest(table, LARGEST)]
-    lines = [VariableLine(each.name, each.size, each.kind) for each in first]
-    return VariablePart(len(table), sum(table.size.tolist()), lines), None
+    rows = [int(row) for row in largest(table, LARGEST)]
+    types, problem = _variable_types(facts, table, rows)
+    lines = [
+        VariableLine(each.name, each.size, each.kind, types.get(row))
+        for row, each in zip(rows, map(table.variable, rows), strict=True)
+    ]
+    return VariablePart(len(table), sum(table.size.tolist()), lines, problem), None
+
+
+def _variable_types(facts: BinaryFacts, table: VariableTable, rows: list[int]) -> tuple[dict[int, str], str | None]:
+    """The types of the variables at `rows` where they are known, and why there are none."""
+    from probes.errors import MalformedTable
+
+    if not facts.has_dwarf:
+        return {}, "the file has no DWARF"
+    from probes.binary.variable_types import VariableTypes
+
+    try:
+        types = VariableTypes(facts, table)
+        found = {row: types.shape(row) for row in rows}
+    except MalformedTable as exc:
+        return {}, exc.what
+    return {row: shape.name for row, shape in found.items() if shape is not None}, None
 
 
 def _build(build: BuildFacts) -> BuildPart:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from probes.binary.facts import BinaryFacts
     from probes.binary.types import TypeTable
     from probes.binary.types_saved import SavedType
+    from probes.binary.variable_saved import SavedVariable
 
 SCHEMA_VERSION = "1"
 MAX_BYTES = 16 << 20
@@ -37,7 +38,7 @@ class UnreadableLock(ProbeError):
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """A lock that was read. `sha256` and `size` are those of the file; `types` by full name."""
+    """A lock that was read. `sha256` and `size` are those of the file; `types` and `variables` by full name."""
 
     source: str
     sha256: str
@@ -46,26 +47,21 @@ class Lock:
     os: str
     contract: Contract
     types: Mapping[str, SavedType]
+    variables: Mapping[str, SavedVariable]
 
 
 def dump_lock(facts: BinaryFacts, contract: Contract) -> str:
     """The lock of `contract` as `facts`' binary has it.
 
     Raises:
-        PolicyError: the contract names no type, or one that the binary does not have.
+        PolicyError: the contract names nothing, or what the binary does not have.
         MalformedTable: the types cannot be read.
     """
-    from probes.binary.types_saved import closure, save
-    from probes.drift.layout_changes import ENCODERS
+    from probes.binary.types_saved import closure
 
-    if not contract.types:
+    if not contract.types and not contract.globals:
         raise PolicyError("the contract names no type", hint="propose one with `hotgate contract init BINARY`")
-    if facts.types is None:
-        raise MalformedTable("its types cannot be read", subject=facts.path)
-    table = facts.types.read()
-    for name in contract.types:
-        _must_have(table, name)
-    saved = save(table, sorted(contract.types), ENCODERS)
+    saved = _saved_types(facts, contract)
     state = {
         name: {"codec": codec, "fingerprint": _fingerprint(closure(saved, name))}
         for name, codec in sorted(contract.state.items())
@@ -80,7 +76,49 @@ def dump_lock(facts: BinaryFacts, contract: Contract) -> str:
         ("interfaces", _object({name: json.dumps(each) for name, each in interfaces.items()}, 1)),
         ("types", _object({name: _written(saved[name]) for name in sorted(saved)}, 1)),
     ]
+    if contract.globals:
+        variables = {name: json.dumps(_filled(each)) for name, each in _saved_variables(facts, contract).items()}
+        parts.insert(-1, ("globals", _object(variables, 1)))
     return _object(dict(parts), 0) + "\n"
+
+
+def _saved_types(facts: BinaryFacts, contract: Contract) -> dict[str, SavedType]:
+    from probes.binary.types_saved import save
+    from probes.drift.layout_changes import ENCODERS
+
+    if not contract.types:
+        return {}
+    if facts.types is None:
+        raise MalformedTable("its types cannot be read", subject=facts.path)
+    table = facts.types.read()
+    for name in contract.types:
+        _must_have(table, name)
+    return dict(save(table, sorted(contract.types), ENCODERS))
+
+
+def _saved_variables(facts: BinaryFacts, contract: Contract) -> dict[str, SavedVariable]:
+    """The contract's variables. One that cannot be written down cannot be promised."""
+    from probes.binary.variable_saved import save_variables
+
+    try:
+        found = save_variables(facts, contract.globals)
+    except MalformedTable as exc:
+        raise PolicyError(
+            f"the variables of the contract cannot be locked: {exc}", hint="lock an unstripped build of the same source"
+        ) from exc
+    for name in contract.globals:
+        if name not in found.variables:
+            raise PolicyError(
+                f"the binary has no package variable {name}: {facts.path}",
+                hint="names are full: example.com/shop/orders.Store",
+            )
+    if found.damaged:
+        raise MalformedTable(f"the types of its variables cannot be read: {found.problem}", subject=facts.path)
+    return found.variables
+
+
+def _filled(saved: SavedVariable) -> dict[str, Any]:
+    return {key: value for key, value in asdict(saved).items() if value != ""}
 
 
 def _object(members: Mapping[str, str], depth: int) -> str:
@@ -134,7 +172,7 @@ def _check_whole(shape: LockShape, path: str) -> None:
 
     promised = {name: each.fingerprint for name, each in shape.state.items()}
     promised |= {name: each.fingerprint for name, each in shape.interfaces.items()}
-    if not promised:
+    if not promised and not shape.globals:
         raise UnreadableLock("the lock names no type", subject=path, hint=HINT)
     for name, fingerprint in promised.items():
         if name not in shape.types:
@@ -144,10 +182,12 @@ def _check_whole(shape: LockShape, path: str) -> None:
 
 
 def check_fits(lock: Lock, contract: Contract) -> None:
-    """Raise PolicyError when `contract`, if it names any types, is not the one that was locked."""
-    if not contract.types:
+    """Raise PolicyError when `contract`, if it names anything, is not the one that was locked."""
+    if not contract.types and not contract.globals:
         return
-    ours, theirs = (set(c.state.items()) | {(name, "") for name in c.interfaces} for c in (contract, lock.contract))
+    ours, theirs = (
+        set(c.state.items()) | {(name, "") for name in (*c.interfaces, *c.globals)} for c in (contract, lock.contract)
+    )
     if ours != theirs:
         name = min(ours ^ theirs)[0]
         raise PolicyError(
@@ -172,6 +212,7 @@ def load_lock(path: str) -> Lock:
     from pydantic import ValidationError  # it is slow to import
 
     from gate.lock_shape import LockShape
+    from probes.binary.variable_saved import SavedVariable
 
     try:
         shape = LockShape.model_validate_json(raw)
@@ -187,7 +228,10 @@ def load_lock(path: str) -> Lock:
         arch=shape.goarch,
         os=shape.goos,
         contract=Contract(
-            state={name: each.codec for name, each in shape.state.items()}, interfaces=tuple(shape.interfaces)
+            state={name: each.codec for name, each in shape.state.items()},
+            interfaces=tuple(shape.interfaces),
+            globals=tuple(shape.globals),
         ),
         types=shape.types,
+        variables={name: SavedVariable(each.size, each.type, each.fingerprint) for name, each in shape.globals.items()},
     )

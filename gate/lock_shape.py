@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from probes.binary.types_saved import SavedType  # noqa: TC001 - pydantic evaluates the annotation
 
@@ -20,6 +20,12 @@ class _State(_Part):
 
 class _Interface(_Part):
     fingerprint: str
+
+
+class _Variable(_Part):
+    size: Annotated[int, Field(gt=0, lt=1 << 62)]
+    type: Annotated[str, Field(max_length=4096)] = ""
+    fingerprint: Annotated[str, Field(pattern="^([0-9a-f]{16})?$")] = ""
 
 
 MAX_TYPES = 20_000
@@ -47,4 +53,5 @@ class LockShape(_Part):
     goarch: Literal["amd64", "arm64"]
     state: dict[str, _State]
     interfaces: dict[str, _Interface]
+    globals: Annotated[dict[str, _Variable], Field(max_length=MAX_TYPES)] = {}
     types: Annotated[dict[str, SavedType], AfterValidator(_bounded)]

@@ -233,9 +233,10 @@ def variable(name: str, size: int = 8) -> VariableRef:
     return VariableRef(name, package_of(name), size)
 
 
-def variable_change(name: str, old_size: int = 8, new_size: int = 16) -> VariableChange:
+def variable_change(name: str, old_size: int = 8, new_size: int = 16, detail: str = "") -> VariableChange:
     """A package variable that is another one in NEW."""
-    return VariableChange(name, package_of(name), old_size, new_size, f"{old_size:,} → {new_size:,} bytes")
+    said = detail or f"{old_size:,} → {new_size:,} bytes"
+    return VariableChange(name, package_of(name), old_size, new_size, said)
 
 
 @dataclass(frozen=True, slots=True)

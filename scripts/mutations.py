@@ -6,16 +6,21 @@ now and later, which is why failures are kept as recipes and not as files.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import struct
+import zlib
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from probes.binary import layouts as lay
 from probes.binary import load
+from probes.binary.dwarf_sections import CHDR, SHF_COMPRESSED, debug_section
 from probes.binary.inlining import inline_tree
 from probes.binary.relocs import dynamic_tags
+from probes.binary.variable_types import find_places
+from probes.binary.variables import read_variables
 from probes.errors import MalformedTable
 from tests import matrix
 
@@ -26,7 +31,9 @@ if TYPE_CHECKING:
     from probes.binary.facts import BinaryFacts
 
 Edit = tuple[Any, ...]
-"""`("truncate", size)`, `("write", offset, hex)`, `("fill", offset, length, byte)` or `("copy", to, from, length)`."""
+"""`("truncate", size)`, `("write", offset, hex)`, `("fill", offset, length, byte)`, `("copy", to, from, length)`, or
+`("inflate", header)`: the compressed section of that header is put behind the file's end as it is without compression.
+"""
 
 EDGES = (0, 1, 2, 7, 8, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1 << 40, (1 << 62) - 1)
 TOP = ((1 << 63) - 1, 1 << 63, (1 << 64) - 8, (1 << 64) - 1)
@@ -78,8 +85,18 @@ def _apply(data: bytearray, edit: Edit) -> None:
         to, start, length = rest
         block = data[start : start + max(min(length, len(data) - to), 0)]
         data[to : to + len(block)] = block
+    elif kind == "inflate":
+        with contextlib.suppress(zlib.error, struct.error):  # an edit before may have damaged what is inflated
+            _inflate(data, rest[0])
     else:
         raise ValueError(f"unknown edit: {kind}")
+
+
+def _inflate(data: bytearray, header: int) -> None:
+    flags, _, offset, size = struct.unpack_from("<QQQQ", data, header + 8)
+    content = zlib.decompress(data[offset + CHDR : offset + size])
+    struct.pack_into("<QQQQ", data, header + 8, flags & ~SHF_COMPRESSED, 0, len(data), len(content))
+    data += content
 
 
 @dataclass(slots=True)
@@ -97,6 +114,10 @@ class Places:
     inline: list[tuple[int, int]] = field(default_factory=list)
     sections: list[int] = field(default_factory=list)
     """File offsets of the section headers."""
+    packed: list[tuple[int, int]] = field(default_factory=list)
+    """Those of the compressed tables of DWARF, with the size of what they hold."""
+    typed: list[int] = field(default_factory=list)
+    """Where in `.debug_info` the location of a variable stands."""
 
 
 _EHDR = ((16, 2), (18, 2), (24, 8), (32, 8), (40, 8), (52, 2), (54, 2), (56, 2), (58, 2), (60, 2), (62, 2))
@@ -132,6 +153,7 @@ def places(name: str) -> Places:
         out.regions.append(part)
         out.boundaries += [part[0], part[0] + part[1]]
     _go_places(facts, out)
+    _dwarf_places(facts, out)
     out.regions = [(a, min(n, len(data) - a)) for a, n in out.regions if n > 0 and a < len(data)]
     return out
 
@@ -175,6 +197,20 @@ def _go_places(facts: BinaryFacts, out: Places) -> None:
             continue
         where = [image.offset(address + i * layout.inline.itemsize, 16) for i in range(count)]
         out.inline += [(at + names["parentpc"][1], table.size(row)) for at in where]
+
+
+def _dwarf_places(facts: BinaryFacts, out: Places) -> None:
+    for name in ("info", "abbrev"):
+        section = facts.image.elf.section(f".debug_{name}")
+        content = debug_section(facts.image, name)
+        if section is None or content is None or facts.symtab is None or facts.module is None:
+            return
+        header = out.sections[facts.image.elf.sections.index(section)]
+        out.packed.append((header, len(content)))
+        out.regions += [(section.offset, CHDR)] * 3
+        if name == "info":
+            table = read_variables(facts.image, facts.symtab, facts.module)
+            out.typed = sorted(at for places in find_places(content, table.address).values() for at in places)
 
 
 def random_recipe(rng: random.Random, bases: list[str] | None = None) -> Recipe:
@@ -274,5 +310,26 @@ def _overlap(rng: random.Random, data: bytes, where: Places) -> list[Edit]:
     return [("write", one + at, data[two + at : two + at + length].hex())]
 
 
-_KINDS = (_truncated, _tiny, _flips, _edge_value, _wide_value, _splice, _filled, _cycle, _overlap)
-_WEIGHTS = (6, 3, 22, 24, 18, 9, 6, 6, 6)
+def _dwarf(rng: random.Random, _: bytes, where: Places) -> list[Edit]:
+    """Types of variables that lead elsewhere, and abbreviations that say something else."""
+    if len(where.packed) < 2 or not where.typed:
+        return []
+    (info, info_size), (abbrev, abbrev_size) = where.packed
+    start = where.size
+    out: list[Edit] = [("inflate", info), ("inflate", abbrev)]
+    for _each in range(rng.choice((1, 1, 4, 64))):
+        if rng.random() < 0.3:
+            at = start + info_size + rng.randrange(abbrev_size)
+            raw = bytes([rng.choice((0, 1, 0x16, 0x21, 0x7F, 0x80, 0xFF, rng.randrange(256)))])
+        elif rng.random() < 0.6:  # the reference behind a variable's location
+            at = start + rng.choice(where.typed) + 10
+            raw = rng.choice((rng.randrange(info_size), 0, info_size - 1, 0xFFFFFFFF)).to_bytes(4, "little")
+        else:
+            at = start + rng.randrange(info_size)
+            raw = rng.randbytes(rng.choice((1, 4, 16)))
+        out.append(("write", at, raw.hex()))
+    return out
+
+
+_KINDS = (_truncated, _tiny, _flips, _edge_value, _wide_value, _splice, _filled, _cycle, _overlap, _dwarf)
+_WEIGHTS = (6, 3, 22, 24, 18, 9, 6, 6, 6, 12)

@@ -1,4 +1,4 @@
-"""HG206: package variables added, removed or resized."""
+"""HG206: package variables added, removed, resized or retyped."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -12,26 +12,28 @@ from gate.policy import Policy
 from gate.samples import NO_GLOBAL_DRIFT, Case, other, variable, variable_change
 from gate.words import count, distance, some
 from probes.binary.facts import BinaryFacts
-from probes.drift.facts import GlobalDrift, VariableChange, VariableRef
+from probes.drift.facts import GlobalDrift, VariableChange, VariableRef, short
 
 LIBRARY = 2
 """`distance` of Go's own library."""
 
 
 class PackageVariablesChanged(Check):
-    """Package variables that NEW has not, has as well, or has in another size."""
+    """Package variables that NEW has not, has as well, or has in another size or type."""
 
     id = "HG206"
     title = "Package variables changed"
     severity = Severity.INFO
     explanation = Explanation(
-        what="Package variables were added or removed, or have another size, or hold pointers in other places. They are "
-        "found by their symbols, C variables of cgo among them. One that only moved, and one that only starts with another "
-        "value, is not counted; a change of type that keeps size and pointers does not show.",
+        what="Package variables were added or removed, or have another size or type. They are found by their symbols, C "
+        "variables of cgo among them, and Go's types by DWARF. Where a file has none, a change of type shows only in size "
+        "and in which words hold pointers; the evidence says so, and a variable of the contract is not verified. A type is "
+        "another one if its name is, or if what the variable holds by value is; what it only leads to is HG204's matter. One "
+        "that only moved, and one that only starts with another value, is not counted.",
         why="After exec, every package variable starts anew: what it had gathered (a cache, a counter, a registered handler) "
         "is gone, and a new one is empty where code may expect it filled. A hotfix keeps the memory of the running program, "
-        "in which there is no place for a new or larger variable.",
-        example="`var limits [16]int` became `[32]int`; `var sessions = map[string]*Session{}` was added.",
+        "in which there is no place for a new or larger variable, and reads the old bits of one that has another type.",
+        example="`var limits [16]int` became `[32]int`; `var rate int64` became `float64`; `var sessions = map[string]*Session{}` was added.",
         remedy="Hand over what must survive, or fill it again at start; for a hotfix, keep the package variables as they are.",
     )
     samples = Samples(
@@ -46,22 +48,38 @@ class PackageVariablesChanged(Check):
                 policy=Policy(contract=Contract(globals=("main.orders",))),
             ),
             lambda: Case(
+                globals=replace(NO_GLOBAL_DRIFT, retyped=(variable_change("main.rate", 8, 8, "int64 → float64"),)),
+                policy=Policy(contract=Contract(globals=("main.rate",))),
+            ),
+            lambda: Case(
+                globals=replace(NO_GLOBAL_DRIFT, types_problem="NEW has no DWARF"),
+                policy=Policy(contract=Contract(globals=("main.rate",))),
+            ),
+            lambda: Case(
                 new=other(go_version="go1.27.3"),
                 globals=replace(NO_GLOBAL_DRIFT, removed=(variable("runtime.sweepers"), variable("os.errGone", 16))),
             ),
         ),
-        quiet=(Case, lambda: Case(globals=replace(NO_GLOBAL_DRIFT, revalued=(variable_change("main.rate", 8, 8),)))),
+        quiet=(
+            Case,
+            lambda: Case(globals=replace(NO_GLOBAL_DRIFT, revalued=(variable_change("main.rate", 8, 8),))),
+            lambda: Case(globals=replace(NO_GLOBAL_DRIFT, types_problem="neither file has DWARF")),
+        ),
     )
 
-    def run(self, drift: Globals, old: OldBinary, new: NewBinary, policy: Policy, mode: Mode) -> Iterator[Finding]:
+    def run(
+        self, drift: Globals, old: OldBinary | None, new: NewBinary, policy: Policy, mode: Mode
+    ) -> Iterator[Finding]:
         """Those of the contract; one finding over all; another over Go's own library where the toolchains differ."""
         yield from self._promised(drift, new, policy.contract.globals)
+        if old is None:  # a lock stands in its place, and has no other variables than those
+            return
         module = new.build.main.path if new.build and new.build.main else None
         parts: dict[str, Sequence[VariableRef | VariableChange]] = {
             "added": drift.added,
             "removed": drift.removed,
             "resized": drift.resized,
-            "with pointers in other places": drift.retyped,
+            "retyped": drift.retyped,
         }
         foreign = old.go_version != new.go_version
         apart: dict[str, list[VariableRef | VariableChange]] = {}
@@ -102,16 +120,40 @@ class PackageVariablesChanged(Check):
         """What became of the variables that the contract names."""
         if not names:
             return
-        changed = {each.name: f"is another one in NEW: {each.detail}" for each in (*drift.resized, *drift.retyped)}
-        changed |= {each.name: "is not in NEW" for each in drift.removed}
-        known = set(new.symtab.find(*names)) if new.symtab is not None else set(names)
+        changed = {_plain(v.name): f"is another one in NEW: {v.detail}" for v in (*drift.resized, *drift.retyped)}
+        changed |= {_plain(each.name): "is not in NEW" for each in drift.removed}
+        symbols = [*names, *map(_symbol, names)]
+        known = set(map(_plain, symbols if new.symtab is None else new.symtab.find(*symbols)))
+        untyped = set(map(_plain, drift.untyped))
+        fresh = {_plain(each.name) for each in drift.added}
         for name in names:
-            what = changed.get(name) or ("" if name in known else "is not in NEW, and was not in OLD")
+            plain = _plain(name)
+            what = changed.get(plain) or ("" if plain in known else "is not in NEW, and was not in OLD")
             if what:
                 yield self.finding(
                     name, f"{name} is in the contract and {what}.", severity=Severity.BLOCK, key="contract"
                 )
+            elif plain not in fresh and (drift.types_problem or plain in untyped):
+                why = drift.types_problem or "DWARF does not tell it on both sides"
+                yield self.unverified(
+                    name,
+                    f"{name} is in the contract, and whether it has the same type is not known: {why}.",
+                    remedy="Build both sides with DWARF, that is, link without -s and -w.",
+                )
+
+
+def _plain(name: str) -> str:
+    """A symbol's name with the dots of its package's last element as the source has them."""
+    return name.replace("%2e", ".")
+
+
+def _symbol(name: str) -> str:
+    """The symbol of a variable: the linker writes `%2e` for the dots in the last element of its package's path."""
+    path, slash, last = name.rpartition("/")
+    package, dot, variable = last.rpartition(".")
+    return f"{path}{slash}{package.replace('.', '%2e')}{dot}{variable}"
 
 
 def _shown(variable: VariableRef | VariableChange) -> str:
-    return f"{variable.name} {variable.detail}" if isinstance(variable, VariableChange) else variable.name
+    said = variable.detail if isinstance(variable, VariableChange) else short(variable.type)
+    return f"{variable.name} {said}".rstrip()

@@ -46,10 +46,12 @@ def lock(*, binary: str, policy: str | None, output: str) -> None:
 
     _write(dump_lock(load_binary(binary, examine=False), chosen.contract), output)
     if output != "-":
-        number = len(chosen.contract.types)
-        click.echo(
-            f"{output}: {number} type{'s' if number != 1 else ''} of the contract; review and commit it", err=True
-        )
+        from gate.words import count
+
+        said = count(len(chosen.contract.types), "type")
+        if chosen.contract.globals:
+            said += f" and {count(len(chosen.contract.globals), 'package variable')}"
+        click.echo(f"{output}: {said} of the contract; review and commit it", err=True)
 
 
 @command.command("verify", epilog="Exit codes: 0 pass, 10 block, 11 inconclusive, 2 usage or unreadable input.")
@@ -78,12 +80,12 @@ def verify(  # noqa: PLR0913 - keywords, one a fact
     outputs = parse_outputs(format_name, output)
     chosen: Policy = resolve_policy(policy, mode, fail_on, require)
     refuse_overwriting(outputs, {"NEW": new, "the lock": lock_path, "the policy": chosen.source or None})
-    from gate import engine
     from gate.lock import check_fits, load_lock
+    from gate.verify import verify as judge
 
     lock = load_lock(lock_path)
     check_fits(lock, chosen.contract)
-    report = engine.verify(lock, new, chosen, require=require)
+    report = judge(lock, new, chosen, require=require)
     write_report(report, outputs)
     return report.exit_code
 

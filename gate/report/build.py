@@ -185,4 +185,5 @@ def _globals(drift: GlobalDrift) -> model.GlobalSection:
 
 
 def _variable(change: VariableChange) -> model.VariableItem:
-    return model.VariableItem(change.name, change.old_size, change.new_size, change.detail)
+    types = change.old_type or None, change.new_type or None
+    return model.VariableItem(change.name, change.old_size, change.new_size, *types, change.detail)

@@ -147,7 +147,9 @@ def _variables(console: Console, part: VariablePart) -> None:
     line = f"{count(part.total, 'variable')}, {part.bytes:,} bytes; the largest:"
     paragraph(console, Text(line), indent=2)
     for each in part.largest[:LINES]:
-        paragraph(console, Text(clean(f"{each.bytes:>11,} {each.name}")), indent=6, hang=4)
+        paragraph(console, Text(clean(f"{each.bytes:>11,} {each.name} {each.type or ''}".rstrip())), indent=6, hang=4)
+    if part.types_problem is not None:
+        paragraph(console, Text(clean(f"types are not known: {part.types_problem}"), "dim"), indent=2)
 
 
 def _list(console: Console, lines: Sequence[FunctionLine]) -> None:

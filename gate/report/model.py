@@ -232,17 +232,22 @@ class InitSection(Shape):
 
 @dataclass(frozen=True, slots=True)
 class VariableItem(Shape):
-    """A package variable that both sides have. Sizes in bytes; `detail` says what differs."""
+    """A package variable that both sides have. Sizes in bytes; `detail` says what differs.
+
+    Types are null where DWARF does not tell.
+    """
 
     name: str
     old_size: int
     new_size: int
+    old_type: str | None
+    new_type: str | None
     detail: str
 
 
 @dataclass(frozen=True, slots=True)
 class GlobalSection(Shape):
-    """Package variables that differ. `retyped` kept their size and hold pointers in other places."""
+    """Package variables that differ. `retyped` kept their size and have another type, or pointers in other places."""
 
     added: list[str]
     removed: list[str]

@@ -19,7 +19,7 @@ GAPS = {
     "native": "build the file again; its dynamic section or its table of symbol versions is damaged",
     "init": "compare unstripped binaries of Go 1.21 or later",
     "target": "describe the host with `hotgate inspect --host` there, and pass the file with --target",
-    "globals": "compare unstripped binaries: link without -s, and do not run strip",
+    "globals": "compare unstripped binaries with sound DWARF: link without -s, and do not run strip",
 }
 """What to do about evidence that is missing."""
 

@@ -158,7 +158,7 @@ def variable_totals(drift: GlobalSection) -> str:
         ("added", drift.added),
         ("removed", drift.removed),
         ("resized", drift.resized),
-        ("with pointers in other places", drift.retyped),
+        ("retyped", drift.retyped),
     )
     return ", ".join(f"{len(items):,} {word}" for word, items in parts if items)
 

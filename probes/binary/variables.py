@@ -121,7 +121,7 @@ def _package(name: str) -> str:
     Symbols of the compiler have a name that no source can have: `p..stmp_1`, `p..dict.F[int]`, `p.f·f`, `go:x`.
     """
     dot = name.find(".", name.rfind("/") + 1)
-    if ":" in name or "[" in name or "·" in name or name in _LINKER_MADE:
+    if ":" in name or "[" in name or "(" in name or "·" in name or name in _LINKER_MADE:
         return ""
     if dot < 0:  # C that Go linked, a file of assembler, or what runtime/cgo shares with C
         return "runtime/cgo" if name.startswith(("_cgo_", "_crosscall2")) else "C"

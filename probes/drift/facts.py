@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 ChangeKind = Literal["body", "resized", "signature"]
 
+MAX_WORDS = 160
+"""Characters of a type in a sentence."""
+
 
 @dataclass(frozen=True, slots=True)
 class FunctionChange:
@@ -120,30 +123,44 @@ class InitDrift:
 
 @dataclass(frozen=True, slots=True)
 class VariableRef:
-    """A package variable that only one side has; `size` in bytes. C variables have the package `C`."""
+    """A package variable that only one side has; `size` in bytes. C variables have the package `C`.
+
+    `type` is its type's name; "" where DWARF does not tell.
+    """
 
     name: str
     package: str
     size: int
+    type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class VariableChange:
-    """A package variable that both sides have. Sizes in bytes; `detail` is one line, such as `8 → 16 bytes`."""
+    """A package variable that both sides have. Sizes in bytes; `detail` is one line, such as `8 → 16 bytes`.
+
+    `old_type`, `new_type`: the names of its types; "" where DWARF does not tell.
+    """
 
     name: str
     package: str
     old_size: int
     new_size: int
     detail: str
+    old_type: str = ""
+    new_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class GlobalDrift:
     """Package variables, by name; one that only has another address is not here.
 
-    `compared` have the same name on both sides. `retyped` kept their size and hold pointers in other places; another type with the same pointers does not show. `revalued` kept size and type and start with another
-    value; values behind pointers are not compared, but the text of strings is.
+    `compared` have the same name on both sides. `retyped` kept their size and have another type: by DWARF, where both
+    files have it, else only those that hold pointers in other places. A type is another one if its name is, or if what
+    a variable holds by value is; what it leads to is a matter of types. `revalued` kept size and type and start with
+    another value; values behind pointers are not compared, but the text of strings is.
+    `types_problem`: why types were not compared by DWARF, "" when they were; `damaged` when that is not for want of it.
+    `untyped`: those of `compared` whose type DWARF does not tell on both sides, when it was read; `untyped_go` of them
+    are not C's.
     """
 
     old: int
@@ -154,6 +171,10 @@ class GlobalDrift:
     resized: tuple[VariableChange, ...]
     retyped: tuple[VariableChange, ...]
     revalued: tuple[VariableChange, ...]
+    types_problem: str = ""
+    damaged: bool = False
+    untyped: tuple[str, ...] = ()
+    untyped_go: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,3 +188,8 @@ class Drift:
     types: LayoutDrift | None = None
     globals: GlobalDrift | None = None
     native: NativeDrift | None = None
+
+
+def short(name: str) -> str:
+    """The name of a type for a sentence."""
+    return name if len(name) <= MAX_WORDS else f"{name[:MAX_WORDS]}…"

@@ -5,16 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from itertools import zip_longest
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from probes.binary.facts import BinaryFacts
 from probes.binary.image import I64
 from probes.binary.variables import VariableTable, read_variables
-from probes.drift.facts import GlobalDrift, VariableChange, VariableRef
+from probes.drift.facts import GlobalDrift, VariableChange, VariableRef, short
 from probes.drift.side import lasting_name
 from probes.drift.variable_contents import Contents, differing
 from probes.errors import MalformedTable
+from probes.records import dataclass
+
+if TYPE_CHECKING:
+    from probes.binary.variable_types import VariableTypes
 
 _C_NUMBER = re.compile(r"\.\d+$")
 """C compilers number the static variables of functions: `buffer.2`."""
@@ -40,36 +45,87 @@ def global_drift(old: BinaryFacts, new: BinaryFacts) -> GlobalDrift:
     """
     tables = [_table(facts) for facts in (old, new)]
     names = [_rows(table) for table in tables]
-    added: list[VariableRef] = []
-    removed: list[VariableRef] = []
+    alone: tuple[list[int], list[int]] = [], []
     both: list[tuple[str, int, int]] = []
     for name in sorted(names[0].keys() | names[1].keys()):
         for a, b in _pairs(tables, names[0].get(name, []), names[1].get(name, [])):
-            if b is None and a is not None:
-                removed.append(_ref(tables[0], name, a))
-            elif a is None and b is not None:
-                added.append(_ref(tables[1], name, b))
-            elif a is not None and b is not None:
+            if a is not None and b is not None:
                 both.append((name, a, b))
+            elif a is not None:
+                alone[0].append(a)
+            elif b is not None:
+                alone[1].append(b)
     changes = _Changes(tables, both)
     ours, theirs = (Contents(facts, table) for facts, table in zip((old, new), tables, strict=True))
-    retyped, revalued = differing(ours, theirs, changes.old[changes.go], changes.new[changes.go])
+    differ = differing(ours, theirs, changes.old[changes.go], changes.new[changes.go])
+    types = _types((old, new), tables)
+    try:
+        return _assembled(changes, alone, differ, types)
+    except MalformedTable as exc:
+        return _assembled(changes, alone, differ, _Types(problem=str(exc), damaged=True))
+
+
+@dataclass(frozen=True, slots=True)
+class _Types:
+    """The types of both sides' variables by DWARF, or why there are none."""
+
+    sides: tuple[VariableTypes, VariableTypes] | None = None
+    problem: str = ""
+    damaged: bool = False
+
+    def name(self, side: int, row: int) -> str:
+        """The name of a variable's type; "" when it is not known."""
+        shape = None if self.sides is None else self.sides[side].shape(row)
+        return "" if shape is None else shape.name
+
+
+def _types(files: Sequence[BinaryFacts], tables: Sequence[VariableTable]) -> _Types:
+    if files[0].sha256 == files[1].sha256:
+        return _Types()
+    lacking = [label for label, facts in zip(("OLD", "NEW"), files, strict=True) if not facts.has_dwarf]
+    if lacking:
+        return _Types(problem="neither file has DWARF" if len(lacking) == 2 else f"{lacking[0]} has no DWARF")
+    from probes.drift.variable_types import read_types  # noqa: PLC0415 - most programs in production have no DWARF
+
+    try:
+        return _Types(read_types(files, tables))
+    except MalformedTable as exc:
+        return _Types(problem=str(exc), damaged=True)
+
+
+def _assembled(
+    changes: _Changes, alone: tuple[list[int], list[int]], differ: tuple[I64, I64], types: _Types
+) -> GlobalDrift:
+    """All that differs. MalformedTable when DWARF turns out to be damaged."""
+    pointers, revalued = (changes.go[found].tolist() for found in differ)
+    retyped = dict.fromkeys(pointers, "pointers in other places")
+    unknown: tuple[int, ...] = ()
+    if types.sides is not None:
+        from probes.drift.variable_types import compare_types  # noqa: PLC0415 - as above
+
+        details, unknown = compare_types(types.sides, changes.old[changes.go], changes.new[changes.go])
+        retyped |= {int(changes.go[at]): detail for at, detail in details.items()}
+    untyped = [] if types.sides is None else [*changes.go[list(unknown)].tolist(), *changes.native.tolist()]
     return GlobalDrift(
-        old=len(tables[0]),
-        new=len(tables[1]),
-        compared=len(both),
-        added=tuple(added),
-        removed=tuple(removed),
-        resized=tuple(changes.change(at, changes.sizes(at)) for at in changes.resized.tolist()),
-        retyped=tuple(changes.change(at, "pointers in other places") for at in changes.go[retyped].tolist()),
-        revalued=tuple(changes.change(at, "starts with another value") for at in changes.go[revalued].tolist()),
+        old=len(changes.tables[0]),
+        new=len(changes.tables[1]),
+        compared=len(changes.names),
+        removed=tuple(_ref(changes.tables[0], row, types.name(0, row)) for row in alone[0]),
+        added=tuple(_ref(changes.tables[1], row, types.name(1, row)) for row in alone[1]),
+        resized=tuple(changes.change(at, changes.sizes(at, types), types) for at in changes.resized.tolist()),
+        retyped=tuple(changes.change(at, detail, types) for at, detail in sorted(retyped.items())),
+        revalued=tuple(changes.change(at, "starts with another value", types) for at in revalued if at not in retyped),
+        types_problem=types.problem,
+        damaged=types.damaged,
+        untyped=tuple(changes.names[at] for at in untyped),
+        untyped_go=len(unknown),
     )
 
 
 class _Changes:
     """The variables that both sides have: rows `old` and `new`, shape (n,), in the order of their names.
 
-    `resized` are indices of those of another size, `go` of the others, without those of C.
+    `resized` are indices of those of another size, `go` and `native` of the others, which are Go's or C's.
     """
 
     def __init__(self, tables: Sequence[VariableTable], both: list[tuple[str, int, int]]) -> None:
@@ -78,22 +134,29 @@ class _Changes:
         self.old: I64 = np.array([a for _, a, _ in both], dtype=np.int64)
         self.new: I64 = np.array([b for _, _, b in both], dtype=np.int64)
         resized = tables[0].size[self.old] != tables[1].size[self.new]
-        native = [np.array([package == "C" for package in table.packages], dtype=np.bool_) for table in tables]
+        of_c = [np.array([package == "C" for package in table.packages], dtype=np.bool_) for table in tables]
+        native = of_c[0][self.old] | of_c[1][self.new]
         self.resized = np.flatnonzero(resized)
-        self.go = np.flatnonzero(~(resized | native[0][self.old] | native[1][self.new]))
+        self.go = np.flatnonzero(~(resized | native))
+        self.native = np.flatnonzero(native & ~resized)
 
-    def sizes(self, at: int) -> str:
-        """Both sizes of the variable `at`."""
-        return f"{int(self.tables[0].size[self.old[at]]):,} → {int(self.tables[1].size[self.new[at]]):,} bytes"
+    def sizes(self, at: int, types: _Types) -> str:
+        """Both sizes of the variable `at`, and its types where they have other names."""
+        old, new = int(self.old[at]), int(self.new[at])
+        names = types.name(0, old), types.name(1, new)
+        lead = f"{short(names[0])} → {short(names[1])}, " if all(names) and names[0] != names[1] else ""
+        return f"{lead}{int(self.tables[0].size[old]):,} → {int(self.tables[1].size[new]):,} bytes"
 
-    def change(self, at: int, detail: str) -> VariableChange:
+    def change(self, at: int, detail: str, types: _Types) -> VariableChange:
         """The change of the variable `at`."""
-        sizes = int(self.tables[0].size[self.old[at]]), int(self.tables[1].size[self.new[at]])
-        return VariableChange(self.names[at], self.tables[1].packages[self.new[at]], *sizes, detail)
+        old, new = int(self.old[at]), int(self.new[at])
+        sizes = int(self.tables[0].size[old]), int(self.tables[1].size[new])
+        names = types.name(0, old), types.name(1, new)
+        return VariableChange(self.names[at], self.tables[1].packages[new], *sizes, detail, *names)
 
 
-def _ref(table: VariableTable, name: str, row: int) -> VariableRef:
-    return VariableRef(name, table.packages[row], int(table.size[row]))
+def _ref(table: VariableTable, row: int, type_name: str) -> VariableRef:
+    return VariableRef(_lasting(table, row), table.packages[row], int(table.size[row]), type_name)
 
 
 def _table(facts: BinaryFacts) -> VariableTable:
@@ -108,10 +171,14 @@ def _table(facts: BinaryFacts) -> VariableTable:
 def _rows(table: VariableTable) -> Rows:
     """Rows by the name that lasts from build to build."""
     out: Rows = {}
-    for row, (name, package) in enumerate(zip(table.names, table.packages, strict=True)):
-        lasting = _C_NUMBER.sub("", name.partition("@")[0]) if package == "C" else lasting_name(name)
-        out.setdefault(lasting, []).append(row)
+    for row in range(len(table)):
+        out.setdefault(_lasting(table, row), []).append(row)
     return out
+
+
+def _lasting(table: VariableTable, row: int) -> str:
+    name = table.names[row]
+    return _C_NUMBER.sub("", name.partition("@")[0]) if table.packages[row] == "C" else lasting_name(name)
 
 
 def _pairs(tables: Sequence[VariableTable], old: list[int], new: list[int]) -> Sequence[tuple[int | None, int | None]]:

@@ -168,7 +168,7 @@ class Programs:
             file.write_text(text, "utf-8")
         flags = ("-trimpath", "-ldflags=" + ("-s -w" if strip else "" if dwarf else "-w"))
         GoBuild(
-            self.toolchain(config),
+            toolchain(config, self.newest),
             source,
             buildmode=config.buildmode,
             goarch=config.goarch,
@@ -177,21 +177,23 @@ class Programs:
         ).run(out)
         return out
 
-    def toolchain(self, config: Config) -> Path:
-        if not config.release:
-            return self.newest
-        root = TOOLCHAINS / config.release
-        try:
-            found = problem(root, config.release)
-        except BuildFailed as exc:
-            found = str(exc)
-        if found is not None:
-            missing(f"python -m scripts.toolchains {config.release} fetches this toolchain: {found}")
-        return root
-
     def _facts(self, edit: str, config: Config) -> BinaryFacts:
         edits = {each.name: each for each in (*EDITS, *C_EDITS, everything(cgo=False), everything(cgo=True))}
         return load(str(self.path(edits[edit], config)), examine=False)
+
+
+def toolchain(config: Config, newest: Path) -> Path:
+    """The root of the toolchain of a configuration; skips the test where it was not fetched."""
+    if not config.release:
+        return newest
+    root = TOOLCHAINS / config.release
+    try:
+        found = problem(root, config.release)
+    except BuildFailed as exc:
+        found = str(exc)
+    if found is not None:
+        missing(f"python -m scripts.toolchains {config.release} fetches this toolchain: {found}")
+    return root
 
 
 def summary(drift: GlobalDrift) -> Drift:

@@ -1,7 +1,7 @@
 """The part of SARIF 2.1.0 that we write, as a JSON Schema that allows nothing else.
 
-Written from the standard's sections 3.13 to 3.58; `python -m scripts.oracle_sarif` holds reports against the official
-schema as well.
+Written from the standard's sections 3.13 to 3.58; `test_sarif_schema.py` holds reports against the official schema
+as well.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The contract on real binaries: what is handed over, by which codec, with OLD at hand or only its lock."""
+"""The contract on real binaries: what is handed over, by which codec, with OLD at hand."""
 
 from __future__ import annotations
 
@@ -9,93 +9,16 @@ import pytest
 from click.testing import CliRunner
 
 from gate.cli import cli
+from tests.gate.contracts import FLAGS, SOURCE, build_all, findings, policy, run
 from tests.gate.test_real_binaries import build_program
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-SOURCE = """package main
-
-import (
-	"encoding/json"
-	"fmt"
-	"os"
-)
-
-type Line struct {
-	Item  string `json:"item"`
-	Cents int64  `json:"cents"`
-}
-
-type Order struct {
-	ID    int64   `json:"id"`
-	Lines []*Line `json:"lines"`
-	Note  string  `json:"note"`
-}
-
-type Store interface {
-	Put(o *Order) error
-	Get(id int64) (*Order, bool)
-}
-
-type memory struct{ orders map[int64]*Order }
-
-func (m *memory) Put(o *Order) error           { m.orders[o.ID] = o; return nil }
-func (m *memory) Get(id int64) (*Order, bool) { o, ok := m.orders[id]; return o, ok }
-func (m *memory) Len() int                     { return len(m.orders) }
-
-var store any = &memory{orders: map[int64]*Order{}}
-
-func main() {
-	if s, ok := store.(Store); ok {
-		s.Put(&Order{ID: int64(len(os.Args)), Lines: []*Line{{"a", 1}}})
-		o, _ := s.Get(1)
-		b, err := json.Marshal(o)
-		fmt.Println(string(b), err)
-	}
-}
-"""
-INSERTED = ("\tLines []*Line", '\tTier  int32   `json:"tier"`\n\tLines []*Line')
-APPENDED = ('\tNote  string  `json:"note"`', '\tNote  string  `json:"note"`\n\tTier  int32   `json:"tier"`')
-RETAGGED = ('`json:"note"`', '`json:"remark"`')
-DEEP = ("\tCents int64 ", "\tCents float32 ")
-METHOD = ("\tGet(id int64) (*Order, bool)", "\tGet(id int64) (*Order, bool)\n\tLen() int")
-EDITS = {"inserted": INSERTED, "appended": APPENDED, "retagged": RETAGGED, "deep": DEEP, "method": METHOD}
-FLAGS = {"exe": (), "stripped": ("-ldflags=-s -w",), "pie": ("-buildmode=pie",)}
-
 
 @pytest.fixture(scope="module")
 def programs(go_toolchain, tmp_path_factory) -> dict[str, Path]:
-    root = tmp_path_factory.mktemp("contract")
-    out = {f"base-{how}": build_program(go_toolchain, root / how, SOURCE, *flags) for how, flags in FLAGS.items()}
-    for name, (before, after) in EDITS.items():
-        assert SOURCE.count(before) == 1, name
-        edited = SOURCE.replace(before, after)
-        for how, flags in FLAGS.items():
-            if how == "stripped" or name == "inserted":
-                out[f"{name}-{how}"] = build_program(go_toolchain, root / f"{name}-{how}", edited, *flags)
-    renamed = SOURCE.replace("Order", "Purchase")
-    out["renamed-stripped"] = build_program(go_toolchain, root / "renamed", renamed, *FLAGS["stripped"])
-    return out
-
-
-def policy(folder: Path, state: dict[str, str], **rest: object) -> Path:
-    lines = ["[contract]", *(f"{key} = {json.dumps(value)}" for key, value in rest.items()), "[contract.state]"]
-    path = folder / "policy.toml"
-    path.write_text("\n".join([*lines, *(f'"{name}" = "{codec}"' for name, codec in state.items())]) + "\n", "utf-8")
-    return path
-
-
-def run(*arguments: object) -> tuple[int, dict]:
-    result = CliRunner(catch_exceptions=False).invoke(
-        cli, [*map(str, arguments), "--format", "json"], env={"HOTGATE_DEBUG": "1"}
-    )
-    assert result.stderr == ""
-    return result.exit_code, json.loads(result.stdout)
-
-
-def findings(report: dict, rule: str) -> list[dict]:
-    return [finding for finding in report["findings"] if finding["rule"] == rule]
+    return build_all(go_toolchain, tmp_path_factory.mktemp("contract"))
 
 
 @pytest.mark.parametrize("how", FLAGS)
@@ -183,112 +106,6 @@ def test_types_that_cannot_be_compared_do_not_pass(programs, tmp_path, go_toolch
     assert code == 10  # HG401
     assert "types" in report["policy"]["require"]
     assert {e["name"]: e["status"] for e in report["evidence"]}["types"] == "missing"
-
-
-class TestLock:
-    @pytest.fixture
-    def locked(self, programs, tmp_path) -> tuple[Path, Path]:
-        chosen = policy(tmp_path, {"main.Order": "memory"}, interfaces=["main.Store"])
-        lock = tmp_path / "hotgate.lock"
-        result = CliRunner(catch_exceptions=False).invoke(
-            cli, ["contract", "lock", str(programs["base-exe"]), "--policy", str(chosen), "-o", str(lock)]
-        )
-        assert (result.exit_code, result.stdout) == (0, "")
-        assert "2 types of the contract" in result.stderr
-        return chosen, lock
-
-    def verify(self, locked: tuple[Path, Path], new: Path) -> tuple[int, dict]:
-        return run("contract", "verify", new, "--policy", locked[0], "--lock", locked[1])
-
-    def test_it_is_the_same_from_the_stripped_twin_and_from_another_run(self, programs, locked, tmp_path):
-        again = tmp_path / "again.lock"
-        CliRunner(catch_exceptions=False).invoke(
-            cli, ["contract", "lock", str(programs["base-stripped"]), "--policy", str(locked[0]), "-o", str(again)]
-        )
-        assert again.read_bytes() == locked[1].read_bytes()
-
-    def test_new_is_checked_without_old(self, programs, locked):
-        code, report = self.verify(locked, programs["base-pie"])
-        assert (code, report["verdict"], report["old"]["linkage"]) == (0, "pass", "lock")
-        code, report = self.verify(locked, programs["inserted-stripped"])
-        assert code == 10
-        (found,) = findings(report, "HG204")
-        assert "Order.Lines: offset 8 → 16" in found["message"]
-
-    @pytest.mark.parametrize(("edit", "rule"), [("deep", "HG204"), ("method", "HG205"), ("renamed", "HG209")])
-    def test_it_blocks_what_a_comparison_blocks(self, programs, locked, edit, rule):
-        code, report = self.verify(locked, programs[f"{edit}-stripped"])
-        assert code == 10
-        direct = run("check", programs["base-stripped"], programs[f"{edit}-stripped"], "--policy", locked[0])[1]
-        ours, theirs = (
-            [(f["subject"], f["message"], f["fingerprint"]) for f in findings(r, rule)] for r in (report, direct)
-        )
-        assert ours
-        assert ours == theirs
-
-    def test_a_lock_of_another_contract_is_refused(self, programs, locked, tmp_path):
-        policy(tmp_path, {"main.Order": "gob"}, interfaces=["main.Store"])
-        result = CliRunner().invoke(
-            cli,
-            ["contract", "verify", str(programs["base-exe"]), "--policy", str(locked[0]), "--lock", str(locked[1])],
-        )
-        assert result.exit_code == 2
-        assert "was not written for this contract: main.Order differs" in result.stderr
-
-    @pytest.mark.parametrize(
-        "damage",
-        [
-            lambda _: "",
-            lambda _: "[" * 100_000,
-            lambda _: "{}",
-            lambda text: text.replace('"offset": 8', '"offset": -8'),
-            lambda text: text.replace('"offset": 8', f'"offset": {1 << 70}'),
-            lambda text: text.replace('"kind": "struct"', '"kind": "struckt"'),
-            lambda text: text.replace('"schema_version": "1"', '"schema_version": "2"'),
-            lambda text: text[: len(text) // 2],
-        ],
-    )
-    def test_a_damaged_lock_is_one_line(self, programs, locked, damage):
-        locked[1].write_text(damage(locked[1].read_text("utf-8")), "utf-8")
-        done = CliRunner().invoke(
-            cli,
-            ["contract", "verify", str(programs["base-exe"]), "--policy", str(locked[0]), "--lock", str(locked[1])],
-        )
-        assert done.exit_code in {2, 11}
-        assert "Traceback" not in done.stderr
-        if done.exit_code == 2:
-            assert done.stderr.startswith("error: ")
-            assert "lock" in done.stderr.splitlines()[0]
-
-    @pytest.mark.parametrize("part", ["types", "main.Order", "fingerprint", "goos", "empty"])
-    def test_an_edited_lock_does_not_pass(self, programs, locked, part):
-        shape = json.loads(locked[1].read_text("utf-8"))
-        if part == "types":
-            shape["types"] = {}
-        elif part == "main.Order":
-            del shape["types"]["main.Order"]
-        elif part == "fingerprint":
-            shape["state"]["main.Order"]["fingerprint"] = "0" * 16
-        elif part == "goos":
-            shape["goos"] = "freebsd"
-        else:
-            shape |= {"state": {}, "interfaces": {}}
-        locked[1].write_text(json.dumps(shape), "utf-8")
-        done = CliRunner().invoke(cli, ["contract", "verify", str(programs["base-exe"]), "--lock", str(locked[1])])
-        assert done.exit_code in {2, 11}
-
-    def test_evidence_that_is_required_and_missing_does_not_pass(self, programs, locked):
-        code, report = run("contract", "verify", programs["base-exe"], "--lock", locked[1], "--require", "functions")
-        assert (code, report["verdict"]) == (11, "inconclusive")
-
-    def test_a_type_that_is_not_there_cannot_be_locked(self, programs, tmp_path):
-        chosen = policy(tmp_path, {"main.Ordr": "memory"})
-        done = CliRunner().invoke(
-            cli, ["contract", "lock", str(programs["base-exe"]), "--policy", str(chosen), "-o", "-"]
-        )
-        assert (done.exit_code, done.stdout) == (2, "")
-        assert "has no type main.Ordr" in done.stderr
-        assert "main.Order" in done.stderr
 
 
 def test_a_proposal_can_be_used_as_it_is(programs, tmp_path):

@@ -24,6 +24,7 @@ BASES = [
     "go1.25-amd64-pie",
     "go1.25-arm64-pie-cgo",
     "go1.27-amd64-exe",
+    "go1.27-amd64-exe-dwarf",
     "go1.27-amd64-exe-stripped",
     "go1.27-amd64-plugin",
     "go1.27-arm64-exe",
