@@ -1,0 +1,247 @@
+"""A bounded HTTP client for services that may be slow, broken or hostile.
+
+Every request has one deadline from the first to the last byte, so that a server which sends a byte a second is given up
+like one that sends none. Bodies are read raw and capped, never decompressed here. Redirects are followed only within
+the same origin, so that a token never reaches another host, and proxies of the environment are not used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from types import TracebackType
+from typing import TypeVar
+
+import httpx
+from pydantic import ValidationError
+
+from probes.errors import ProbeError
+from probes.live import wire
+from probes.records import dataclass
+
+A = TypeVar("A", bound=wire.Answer)
+
+MAX_JSON = 8 << 20
+MAX_PROFILE = 64 << 20
+MAX_REDIRECTS = 3
+CONNECT_SECONDS = 5.0
+REQUEST_SECONDS = 10.0
+RETRY_PAUSE = 0.2
+MAX_RETRY_AFTER = 5.0
+MAX_QUOTED = 120
+
+
+class Unreachable(ProbeError):
+    """Nobody answers there, or not in time."""
+
+
+class BadAnswer(ProbeError):
+    """There is an answer, and it is not what was asked for."""
+
+
+class Refused(BadAnswer):
+    """The service answered with an error."""
+
+    def __init__(self, what: str, *, status: int, subject: str, body: str = "", hint: str = "") -> None:
+        super().__init__(what, subject=subject, hint=hint)
+        self.status = status
+        self.body = body
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One answer: its status, its headers with lower-case names, and its body."""
+
+    url: str
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def text(self) -> str:
+        """The body as text; bytes that are none become U+FFFD."""
+        return self.body.decode("utf-8", "replace")
+
+
+class Client:
+    """Asks one service. Use it as an asynchronous context manager."""
+
+    def __init__(self, base: str, *, token: str = "", seconds: float = REQUEST_SECONDS) -> None:
+        """`base` is the service's URL, with or without the path of its probe; `seconds` is the time for one request.
+
+        Raises:
+            BadAnswer: it is no http or https URL.
+        """
+        self.base = base_url(base)
+        self._token = token
+        self._seconds = seconds
+        self._http = httpx.AsyncClient(
+            verify=ssl.create_default_context() if self.base.startswith("https:") else False,  # noqa: S501 - plain HTTP
+            trust_env=False,
+            follow_redirects=False,
+            timeout=httpx.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds)),
+            limits=httpx.Limits(max_connections=4),
+            headers={"Accept-Encoding": "identity", "User-Agent": "hotgate"},
+        )
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    async def get(
+        self, path: str, *, limit: int = MAX_JSON, seconds: float | None = None, retry: bool = True
+    ) -> Response:
+        """GET `path`, whatever status it answers with.
+
+        Args:
+            path: from the service's root, with its query.
+            limit: bytes of the body.
+            seconds: for this request, when not the client's.
+            retry: ask again once when the connection breaks, or when the service says when to come back. Not for
+                requests that make the service work for a while, such as a profile.
+
+        Raises:
+            Unreachable: no connection, or no whole answer in time.
+            BadAnswer: too large, or redirected elsewhere.
+        """
+        deadline = time.monotonic() + (self._seconds if seconds is None else seconds)
+        try:
+            response = await self._timed(path, limit, deadline)
+        except _Broken as exc:
+            if not retry or time.monotonic() + RETRY_PAUSE >= deadline:
+                raise Unreachable(exc.what, subject=exc.subject, hint=exc.hint) from exc
+            await asyncio.sleep(RETRY_PAUSE)
+            return await self._timed(path, limit, deadline)
+        pause = _retry_after(response)
+        if retry and pause is not None and time.monotonic() + pause < deadline:
+            await asyncio.sleep(pause)
+            return await self._timed(path, limit, deadline)
+        return response
+
+    async def ask(self, path: str, kind: type[A]) -> A:
+        """GET one of goprobe's endpoints below `/debug/hotgate/`.
+
+        Raises:
+            Unreachable, Refused, BadAnswer: as for `get`; a status other than 200; not the JSON that was asked for.
+        """
+        response = await self.get(f"/debug/hotgate/{path}")
+        if response.status != httpx.codes.OK:
+            raise refused(response)
+        try:
+            return kind.model_validate_json(response.body)
+        except ValidationError as exc:
+            first = exc.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the answer"
+            raise BadAnswer(
+                f"not goprobe's answer: {where}: {first['msg']}",
+                subject=response.url,
+                hint="does goprobe's version match this one's? hotgate understands schema_version 1",
+            ) from exc
+
+    async def _timed(self, path: str, limit: int, deadline: float) -> Response:
+        url = self.base + path
+        try:
+            async with asyncio.timeout_at(asyncio.get_running_loop().time() + deadline - time.monotonic()):
+                return await self._follow(url, limit)
+        except (TimeoutError, httpx.TimeoutException) as exc:
+            raise Unreachable("no answer in time", subject=url, hint="is the service stuck, or the network slow?") from exc
+        except httpx.ConnectError as exc:
+            raise Unreachable(f"cannot connect ({_reason(exc)})", subject=url, hint="does the service listen there?") from exc
+        except (httpx.NetworkError, httpx.RemoteProtocolError) as exc:
+            raise _Broken(f"the connection broke ({_reason(exc)})", subject=url) from exc
+        except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, ValueError) as exc:
+            raise BadAnswer(f"cannot be asked ({_reason(exc)})", subject=url) from exc
+
+    async def _follow(self, url: str, limit: int) -> Response:
+        for _ in range(MAX_REDIRECTS + 1):
+            headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+            async with self._http.stream("GET", url, headers=headers) as answer:
+                location = answer.headers.get("location") if answer.is_redirect else None
+                if location is None:
+                    return await _read(answer, url, limit)
+            target = httpx.URL(url).join(location)
+            if _origin(target) != _origin(httpx.URL(url)):
+                raise BadAnswer(
+                    f"redirects to another host: {target.scheme}://{target.netloc.decode('ascii', 'replace')}",
+                    subject=url,
+                    hint="name the service itself: a token is not carried to other hosts",
+                )
+            url = str(target)
+        raise BadAnswer("redirects in circles", subject=url)
+
+
+class _Broken(Unreachable):
+    """A connection that was there and broke: the one failure that is worth a second try."""
+
+
+def base_url(url: str) -> str:
+    """The service's root in `url`, which may name its probe: scheme, host, port and whatever comes before `/debug/`.
+
+    Raises:
+        BadAnswer: it is no http or https URL.
+    """
+    try:
+        parsed = httpx.URL(url)
+        good = parsed.scheme in ("http", "https") and bool(parsed.host) and not parsed.userinfo
+    except (httpx.InvalidURL, TypeError, ValueError):
+        good = False
+    if not good:
+        raise BadAnswer("not an http or https URL", subject=url, hint="such as http://127.0.0.1:8080, without a password")
+    path = parsed.path
+    for probe in ("/debug/hotgate", "/debug/pprof", "/debug/vars"):
+        path = path.partition(probe)[0]
+    return f"{parsed.scheme}://{parsed.netloc.decode('ascii')}{path.rstrip('/')}"
+
+
+def refused(response: Response) -> Refused:
+    """The error that a response other than 200 stands for."""
+    text = response.text()
+    try:
+        error = wire.ErrorAnswer.model_validate_json(response.body).error
+    except ValidationError:
+        said = " ".join(text.split())[:MAX_QUOTED]
+        what = f"HTTP {response.status}: {said}" if said and "<" not in said else f"HTTP {response.status}"
+        return Refused(what, status=response.status, subject=response.url, body=text)
+    hint = "pass --token-file FILE with the service's token" if error.code == "unauthorized" else error.hint
+    return Refused(error.message, status=response.status, subject=response.url, body=text, hint=hint)
+
+
+async def _read(answer: httpx.Response, url: str, limit: int) -> Response:
+    encoding = answer.headers.get("content-encoding", "identity")
+    if encoding != "identity":
+        raise BadAnswer(f"sent as {encoding[:MAX_QUOTED]!r}, which was not asked for", subject=url)
+    body = bytearray()
+    async for piece in answer.aiter_raw():
+        body += piece
+        if len(body) > limit:
+            raise BadAnswer(f"larger than {limit >> 20} MB", subject=url)
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    return Response(url, answer.status_code, headers, bytes(body))
+
+
+def _retry_after(response: Response) -> float | None:
+    if response.status not in (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE):
+        return None
+    try:
+        pause = float(response.headers.get("retry-after", ""))
+    except ValueError:
+        return None
+    return pause if 0 <= pause <= MAX_RETRY_AFTER else None
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
+
+
+def _reason(exc: Exception) -> str:
+    """The innermost reason in a few words."""
+    cause: BaseException = exc
+    while cause.__cause__ is not None or cause.__context__ is not None:
+        cause = cause.__cause__ or cause.__context__ or cause
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+    return (str(exc) or type(exc).__name__)[:MAX_QUOTED]

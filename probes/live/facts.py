@@ -1,0 +1,122 @@
+"""What is known of a running process, seen from outside by `/proc`.
+
+Names are those of the kernel's own files; see proc(5).
+"""
+
+from __future__ import annotations
+
+from probes.records import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """One open descriptor. `target` is what `/proc/PID/fd/N` links to."""
+
+    fd: int
+    target: str
+    close_on_exec: bool
+    listens: str
+    """The address that a listening socket is bound to, such as `tcp 127.0.0.1:8080`; "" for anything else."""
+
+    @property
+    def standard(self) -> bool:
+        """Whether it is standard input, output or error."""
+        return self.fd <= 2
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """A stretch of memory that holds code. `path` is "" for memory without a file."""
+
+    start: int
+    end: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """One thread. `pc` is where it waits in a system call; None while it runs, or where that cannot be read."""
+
+    tid: int
+    name: str
+    state: str
+    pc: int | None
+    signals_blocked: int
+    """Bit n - 1 stands for signal n."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """The sets of capabilities(7), each a 64-bit mask."""
+
+    inheritable: int
+    permitted: int
+    effective: int
+    bounding: int
+    ambient: int
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Who the process is. `uid` and `gid`: real, effective, saved, file system."""
+
+    uid: tuple[int, int, int, int]
+    gid: tuple[int, int, int, int]
+    capabilities: Capabilities
+    no_new_privs: bool
+    seccomp: int
+    """0 off, 1 strict, 2 filter; None of them ends with exec."""
+
+
+@dataclass(frozen=True, slots=True)
+class Throttling:
+    """What cgroup v2 says in `cpu.stat`: periods in all, those in which the group was held back, and for how long."""
+
+    periods: int
+    throttled: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessFacts:
+    """One process at one moment.
+
+    What could not be read is None, and `gaps` says why. Signal masks: bit n - 1 stands for signal n.
+    """
+
+    pid: int
+    started_ticks: int
+    """Clock ticks from boot to its start: with the PID, it names the process for as long as the host is up."""
+    parent: int
+    parent_name: str
+    namespace_pids: tuple[int, ...]
+    """Its PID in each PID namespace, the outermost first."""
+    exe: str
+    exe_deleted: bool
+    """Whether the file that it runs has been removed or replaced since."""
+    descriptors: tuple[Descriptor, ...] | None
+    threads: tuple[Thread, ...]
+    code: tuple[Mapping, ...] | None
+    signals_ignored: int
+    signals_caught: int
+    credentials: Credentials
+    profile_timers: int | None
+    """POSIX timers that send SIGPROF: a CPU profile of Go 1.18 or newer has one for each thread."""
+    open_files_limit: tuple[str, str] | None
+    throttling: Throttling | None
+    gaps: tuple[str, ...]
+    omitted: int
+    """Descriptors and threads beyond what is looked at."""
+
+    @property
+    def is_init(self) -> bool:
+        """Whether it is PID 1 in its own namespace."""
+        return self.namespace_pids[-1:] == (1,)
+
+    @property
+    def signals_blocked(self) -> int:
+        """Signals that any thread blocks: exec keeps the mask of the thread that calls it."""
+        blocked = 0
+        for thread in self.threads:
+            blocked |= thread.signals_blocked
+        return blocked

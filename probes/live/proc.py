@@ -1,0 +1,276 @@
+"""`/proc/<pid>` -> ProcessFacts.
+
+Everything is read relative to one open descriptor of `/proc/<pid>`, which stands for that process and no other: when it
+ends, reading fails, even if its number has been given to another one. Source of the formats: proc(5), Linux
+`Documentation/filesystems/proc.rst`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from probes.errors import ProbeError
+from probes.live.facts import (
+    Capabilities,
+    Credentials,
+    Descriptor,
+    Mapping,
+    ProcessFacts,
+    Thread,
+    Throttling,
+)
+from probes.live.sockets import listening
+
+MAX_FILE = 16 << 20
+"""Bytes of one file in /proc; the largest is `maps`."""
+MAX_DESCRIPTORS = 65536
+MAX_THREADS = 4096
+O_CLOEXEC = 0o2000000
+SIGPROF = 27
+
+_DELETED = " (deleted)"
+_SOCKET = re.compile(r"socket:\[(\d+)\]")
+_CODE = re.compile(r"([0-9a-f]{1,16})-([0-9a-f]{1,16}) ..x. \S+ \S+ \S+ *(.*)")
+
+
+class NoProcess(ProbeError):
+    """There is no such process, or it ended while it was looked at."""
+
+
+class Unreadable(ProbeError):
+    """The kernel does not let us look at it."""
+
+
+def read_process(pid: int, *, root: str = "/proc") -> ProcessFacts:
+    """The facts of the process `pid`.
+
+    Raises:
+        NoProcess: there is none, or it ended meanwhile.
+        Unreadable: not even its status may be read.
+    """
+    with _opened(pid, root) as folder:
+        status = _fields(folder.text("status"))
+        parent, started = _stat(folder.text("stat"))
+        gaps: list[str] = []
+        exe, deleted = _exe(folder, gaps)
+        tids = sorted(int(name) for name in folder.names("task") if name.isdecimal())
+        threads = tuple(filter(None, (_thread(folder, tid) for tid in tids[:MAX_THREADS])))
+        descriptors, omitted = _descriptors(folder, gaps)
+        return ProcessFacts(
+            pid=pid,
+            started_ticks=started,
+            parent=parent,
+            parent_name=_comm(root, parent),
+            namespace_pids=tuple(int(n) for n in status.get("NSpid", str(pid)).split()),
+            exe=exe,
+            exe_deleted=deleted,
+            descriptors=descriptors,
+            threads=threads,
+            code=_code(folder, gaps),
+            signals_ignored=_mask(status, "SigIgn"),
+            signals_caught=_mask(status, "SigCgt"),
+            credentials=_credentials(status),
+            profile_timers=_profile_timers(folder, gaps),
+            open_files_limit=_open_files(folder),
+            throttling=_throttling(folder),
+            gaps=tuple(gaps),
+            omitted=omitted + max(len(tids) - MAX_THREADS, 0),
+        )
+
+
+def exe_path(pid: int, *, root: str = "/proc") -> str:
+    """The path under which the file that `pid` runs can be opened, also after it has been replaced."""
+    return f"{root}/{pid}/exe"
+
+
+class _Folder:
+    """`/proc/<pid>`, open."""
+
+    def __init__(self, fd: int, pid: int) -> None:
+        self._fd, self._pid = fd, pid
+
+    def text(self, name: str) -> str:
+        """The contents of a file of it."""
+        with self._guard(name):
+            fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=self._fd)
+            with open(fd, "rb") as file:  # noqa: PTH123 - a descriptor
+                return file.read(MAX_FILE).decode("utf-8", "replace")
+
+    def names(self, name: str) -> list[str]:
+        """What a directory of it holds."""
+        with self._guard(name):
+            fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._fd)
+            try:
+                return os.listdir(fd)
+            finally:
+                os.close(fd)
+
+    def link(self, name: str) -> str:
+        """What a link of it says."""
+        with self._guard(name):
+            return os.readlink(name, dir_fd=self._fd)
+
+    @contextmanager
+    def _guard(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except (ProcessLookupError, FileNotFoundError) as exc:
+            raise NoProcess("the process has ended", subject=f"PID {self._pid}", hint=f"{name} is gone") from exc
+        except OSError as exc:
+            raise Unreadable(
+                f"cannot read {name} ({exc.strerror})",
+                subject=f"PID {self._pid}",
+                hint="run as the user that the service runs as, or as root",
+            ) from exc
+
+
+@contextmanager
+def _opened(pid: int, root: str) -> Iterator[_Folder]:
+    try:
+        fd = os.open(f"{root}/{pid}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except (FileNotFoundError, ProcessLookupError) as exc:
+        raise NoProcess(
+            "no such process", subject=f"PID {pid}", hint="is the service running on this host, in this PID namespace?"
+        ) from exc
+    except OSError as exc:
+        raise Unreadable(f"cannot look at the process ({exc.strerror})", subject=f"PID {pid}") from exc
+    try:
+        yield _Folder(fd, pid)
+    finally:
+        os.close(fd)
+
+
+def _fields(text: str) -> dict[str, str]:
+    pairs = (line.partition(":") for line in text.splitlines())
+    return {name: value.strip() for name, _, value in pairs}
+
+
+def _stat(text: str) -> tuple[int, int]:
+    """Parent and start time; the name before them is in parentheses and may hold anything."""
+    fields = text.rpartition(")")[2].split()
+    return int(fields[1]), int(fields[19])
+
+
+def _comm(root: str, pid: int) -> str:
+    try:
+        return Path(root, str(pid), "comm").read_text("utf-8", "replace").strip()
+    except OSError:
+        return ""
+
+
+def _exe(folder: _Folder, gaps: list[str]) -> tuple[str, bool]:
+    try:
+        path = folder.link("exe")
+    except Unreadable as exc:
+        gaps.append(str(exc.what))
+        return "", False
+    return path.removesuffix(_DELETED), path.endswith(_DELETED)
+
+
+def _mask(fields: dict[str, str], name: str) -> int:
+    return int(fields.get(name, "0"), 16)
+
+
+def _credentials(fields: dict[str, str]) -> Credentials:
+    return Credentials(
+        uid=_four(fields.get("Uid", "")),
+        gid=_four(fields.get("Gid", "")),
+        capabilities=Capabilities(*(_mask(fields, name) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"))),
+        no_new_privs=fields.get("NoNewPrivs", "0") != "0",
+        seccomp=int(fields.get("Seccomp", "0")),
+    )
+
+
+def _four(text: str) -> tuple[int, int, int, int]:
+    real, effective, saved, files = (int(part) for part in text.split()[:4])
+    return real, effective, saved, files
+
+
+def _thread(folder: _Folder, tid: int) -> Thread | None:
+    """One thread; None when it has ended since it was listed."""
+    try:
+        status = _fields(folder.text(f"task/{tid}/status"))
+    except NoProcess:
+        return None
+    try:
+        # "running", or: number, six arguments, stack pointer, program counter; -1 outside of a system call.
+        parts = folder.text(f"task/{tid}/syscall").split()
+        pc = int(parts[-1], 16) if len(parts) > 2 else None
+    except (ProbeError, ValueError):
+        pc = None
+    return Thread(tid, status.get("Name", ""), status.get("State", "?")[:1], pc, _mask(status, "SigBlk"))
+
+
+def _descriptors(folder: _Folder, gaps: list[str]) -> tuple[tuple[Descriptor, ...] | None, int]:
+    try:
+        fds = sorted(int(name) for name in folder.names("fd") if name.isdecimal())
+    except Unreadable as exc:
+        gaps.append(exc.what)
+        return None, 0
+    found, unread = [], 0
+    sockets = listening(folder.text) if fds else {}
+    for fd in fds[:MAX_DESCRIPTORS]:
+        try:
+            target = folder.link(f"fd/{fd}")
+            flags = int(_fields(folder.text(f"fdinfo/{fd}"))["flags"], 8)
+        except NoProcess:
+            continue  # closed since it was listed
+        except (Unreadable, KeyError, ValueError):
+            unread += 1
+            continue
+        match = _SOCKET.fullmatch(target)
+        address = sockets.get(int(match[1]), "") if match else ""
+        found.append(Descriptor(fd, target, bool(flags & O_CLOEXEC), address))
+    if unread:
+        gaps.append(f"{unread} descriptors cannot be read")
+    return tuple(found), max(len(fds) - MAX_DESCRIPTORS, 0)
+
+
+def _code(folder: _Folder, gaps: list[str]) -> tuple[Mapping, ...] | None:
+    try:
+        text = folder.text("maps")
+    except Unreadable as exc:
+        gaps.append(exc.what)
+        return None
+    matches = (_CODE.fullmatch(line) for line in text.splitlines())
+    return tuple(Mapping(int(m[1], 16), int(m[2], 16), m[3].removesuffix(_DELETED)) for m in matches if m)
+
+
+def _profile_timers(folder: _Folder, gaps: list[str]) -> int | None:
+    try:
+        text = folder.text("timers")
+    except (NoProcess, Unreadable) as exc:  # needs CONFIG_CHECKPOINT_RESTORE
+        gaps.append(f"its timers cannot be read: {exc.what}")
+        return None
+    return sum(1 for line in text.splitlines() if line.startswith(f"signal: {SIGPROF}/"))
+
+
+def _open_files(folder: _Folder) -> tuple[str, str] | None:
+    try:
+        text = folder.text("limits")
+    except ProbeError:
+        return None
+    for line in text.splitlines():
+        if line.startswith("Max open files"):
+            soft, hard = line.removeprefix("Max open files").split()[:2]
+            return soft, hard
+    return None
+
+
+def _throttling(folder: _Folder) -> Throttling | None:
+    """What the process's cgroup v2 says; None without one, or where its folder is not mounted."""
+    try:
+        path = next((line[3:] for line in folder.text("cgroup").splitlines() if line.startswith("0::")), None)
+        if path is None or ".." in path.split("/"):
+            return None
+        text = Path(f"/sys/fs/cgroup{path}/cpu.stat").read_text("ascii", "replace")
+        fields = dict(line.split(maxsplit=1) for line in text.splitlines())
+        return Throttling(
+            int(fields["nr_periods"]), int(fields["nr_throttled"]), int(fields["throttled_usec"]) / 1_000_000
+        )
+    except (ProbeError, OSError, KeyError, ValueError):
+        return None

@@ -1,0 +1,287 @@
+"""What is known of a running service, topic by topic, whoever told it: goprobe, plain pprof, or `/proc`.
+
+A topic that nobody could tell is not there. `source` names who told, for people.
+"""
+
+from __future__ import annotations
+
+from dataclasses import field
+from typing import Literal
+
+from probes.records import dataclass
+
+TOPICS = (
+    "profiler",
+    "calls",
+    "canary",
+    "resources",
+    "descriptors",
+    "signals",
+    "image",
+    "process",
+    "requests",
+    "privileges",
+    "gc",
+    "pprof",
+    "health",
+    "heartbeat",
+)
+"""Every topic, in the order in which people are told; the policy's `require` may name any."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProfilerFacts:
+    """Whether a CPU profile runs. `timers`: POSIX timers that send SIGPROF, one a thread, None where not known."""
+
+    source: str
+    running: bool
+    owner: Literal["none", "heartbeat", "endpoint", "other", "unknown"]
+    timers: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Threads in one C function; `function` and `caller` are "" where not known."""
+
+    function: str
+    caller: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallFacts:
+    """Threads that are in C. `foreign`: threads that Go did not start, None where not known."""
+
+    source: str
+    count: int
+    calls: tuple[Call, ...] = ()
+    foreign: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryFacts:
+    """The canaries, and C's walk up the stack: each `holds`/`agrees`, `broken`/`differs` or `unknown`."""
+
+    source: str
+    thread_id: int
+    thread_local: Literal["holds", "broken", "unknown"]
+    static: Literal["holds", "broken", "unknown"]
+    walk: Literal["agrees", "differs", "unknown"]
+    walk_reason: str = ""
+    expected: tuple[str, str] = ("", "")
+    found: tuple[str, str] = ("", "")
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceUse:
+    """Something held in C: how many, and whether there is a hand-over for it. `known`: its counter answered."""
+
+    name: str
+    count: int
+    handed_over: bool
+    known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceFacts:
+    """What the service counts. `heap_bytes`: C's heap in use, None where not known."""
+
+    source: str
+    resources: tuple[ResourceUse, ...]
+    heap_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """A listening socket. `handed_over`: the service has declared that it passes it on."""
+
+    fd: int
+    address: str
+    close_on_exec: bool
+    handed_over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DescriptorFacts:
+    """Open descriptors. `leaking`: (number, target) of those that exec leaves open and nobody hands over.
+
+    `complete`: all listeners are known, which only `/proc` can say.
+    """
+
+    source: str
+    listeners: tuple[Listening, ...]
+    leaking: tuple[tuple[int, str], ...]
+    complete: bool
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignalFacts:
+    """Signals by name. `handlers`: (signal, where) of handlers outside of Go, None where not known."""
+
+    source: str
+    ignored: tuple[str, ...]
+    blocked: tuple[str, ...]
+    handlers: tuple[tuple[str, str], ...] | None = None
+    reload: str = ""
+    reload_handled: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunningImage:
+    """The program that runs. Ids are "" where not known; `sha256` only where the file could be read."""
+
+    source: str
+    gnu_build_id: str = ""
+    go_build_id: str = ""
+    sha256: str = ""
+    path: str = ""
+    go_version: str = ""
+    replaced: bool = False
+    """The file that it runs has been removed or replaced on disk."""
+    epoch: str = ""
+    generation: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessNumbers:
+    """Where the process stands among others. `namespace_pid`: its own view of its PID."""
+
+    source: str
+    pid: int
+    namespace_pid: int
+    parent: int | None = None
+    parent_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkInFlight:
+    """One counter of work: None as `limit` where nobody set one."""
+
+    name: str
+    count: int
+    limit: int | None
+    known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFacts:
+    """Work in flight. `over`: some counter is above its limit."""
+
+    source: str
+    work: tuple[WorkInFlight, ...]
+    over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PrivilegeFacts:
+    """What exec of NEW makes of the process's privileges, by capabilities(7). Masks: bit n stands for capability n."""
+
+    source: str
+    permitted: tuple[int, int]
+    """Now, and after exec."""
+    effective: tuple[int, int]
+    uid: tuple[int, int]
+    """The effective one now, and after exec."""
+    gid: tuple[int, int]
+    no_new_privs: bool
+    reason: str
+    """What about NEW decides: its file's capabilities or its set-id bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class GcFacts:
+    """Whether a garbage collection is marking."""
+
+    source: str
+    marking: bool
+    cycles: int
+
+
+@dataclass(frozen=True, slots=True)
+class PprofFacts:
+    """What the profile endpoints answered. `problems`: (endpoint, what is wrong)."""
+
+    source: str
+    answered: tuple[tuple[str, int], ...]
+    """(endpoint, samples) of what was a profile."""
+    problems: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HealthMark:
+    """One part of the health score."""
+
+    name: str
+    state: str
+    figure: float | None
+    unit: str
+    threshold: float
+    score: float | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HealthFacts:
+    """The health score from 0 to 100, None without data, and the share of its parts that have any."""
+
+    source: str
+    score: float | None
+    coverage: float
+    parts: tuple[HealthMark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatWindow:
+    """One profile window. Times in nanoseconds of CLOCK_MONOTONIC; `wall`: seconds since 1970 at its start."""
+
+    seq: int
+    epoch: str
+    generation: int
+    start_ns: int
+    end_ns: int
+    wall: float
+    rate_hz: int
+    samples: int
+    cpu_seconds: float
+    state: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatFacts:
+    """The heartbeat: its settings in nanoseconds and hertz, and the windows that are kept, oldest first."""
+
+    source: str
+    enabled: bool
+    interval_ns: int
+    window_ns: int
+    rate_hz: int
+    windows: tuple[HeartbeatWindow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFacts:
+    """Everything that could be learned about one service.
+
+    A topic is None where nobody could tell; `missing` has the reason by topic. `notes` say what was odd.
+    """
+
+    url: str = ""
+    pid: int | None = None
+    profiler: ProfilerFacts | None = None
+    calls: CallFacts | None = None
+    canary: CanaryFacts | None = None
+    resources: ResourceFacts | None = None
+    descriptors: DescriptorFacts | None = None
+    signals: SignalFacts | None = None
+    image: RunningImage | None = None
+    process: ProcessNumbers | None = None
+    requests: RequestFacts | None = None
+    privileges: PrivilegeFacts | None = None
+    gc: GcFacts | None = None
+    pprof: PprofFacts | None = None
+    health: HealthFacts | None = None
+    heartbeat: HeartbeatFacts | None = None
+    missing: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
