@@ -1,0 +1,152 @@
+"""goprobe's answers -> topics."""
+
+from __future__ import annotations
+
+from probes.live import topics as t
+from probes.live import wire
+
+SOURCE = "goprobe"
+
+
+def profiler(status: wire.Status) -> t.ProfilerFacts:
+    """A timer that is armed kills as well as a profile that runs, whoever armed it."""
+    timer = status.profiler.itimer_prof
+    owner = status.profiler.owner
+    if not status.profiler.running and timer.known and timer.armed:
+        owner = "other"
+    return t.ProfilerFacts(SOURCE, status.profiler.running or (timer.known and timer.armed), owner)
+
+
+def calls(cgo: wire.CgoAnswer) -> t.CallFacts | None:
+    """Threads in C; None where the probe could not tell."""
+    if not cgo.built:
+        return t.CallFacts(SOURCE, 0, (), _foreign(cgo))
+    if not cgo.calls.known:
+        return None
+    rows = tuple(t.Call(row.c_function, row.caller, row.count) for row in cgo.calls.rows)
+    return t.CallFacts(SOURCE, cgo.calls.count, rows, _foreign(cgo))
+
+
+def _foreign(cgo: wire.CgoAnswer) -> tuple[str, ...] | None:
+    if not cgo.threads.known:
+        return None
+    return tuple(f"{row.name or 'unnamed'} ({row.tid})" for row in cgo.threads.rows if row.certain)
+
+
+def canary(cgo: wire.CgoAnswer) -> t.CanaryFacts | None:
+    """The canaries; None in a program without C."""
+    if cgo.canaries is None:
+        return None
+    local, static = cgo.canaries.thread_local, cgo.canaries.static
+    return t.CanaryFacts(
+        SOURCE,
+        cgo.canaries.thread_id,
+        local.state,
+        static.state,
+        cgo.walk.state if cgo.walk is not None else "unknown",
+        cgo.walk.reason if cgo.walk is not None else "",
+        (local.expected, static.expected),
+        (local.found, static.found),
+    )
+
+
+def resources(status: wire.Status, cgo: wire.CgoAnswer | None) -> t.ResourceFacts:
+    """What the service counts."""
+    rows = tuple(
+        t.ResourceUse(row.name, row.count, row.handover, row.state == "ok") for row in status.resources.rows
+    )
+    return t.ResourceFacts(SOURCE, rows, cgo.heap.in_use_bytes if cgo is not None and cgo.heap is not None else None)
+
+
+def descriptors(status: wire.Status) -> t.DescriptorFacts | None:
+    """What the service says of its descriptors: listeners it did not tell goprobe of are not among them."""
+    if not status.descriptors.known:
+        return None
+    leaking = {row.fd: row.target for row in status.descriptors.inheritable}
+    listeners = tuple(
+        t.Listening(row.fd, f"{row.network} {row.address}", row.fd not in leaking, row.handover)
+        for row in status.listeners.rows
+    )
+    passed = {row.fd for row in status.listeners.rows if row.handover}
+    left = tuple(sorted((fd, target) for fd, target in leaking.items() if fd not in passed))
+    return t.DescriptorFacts(SOURCE, listeners, left, complete=False, limit=status.descriptors.limit)
+
+
+def signals(status: wire.Status, cgo: wire.CgoAnswer | None) -> t.SignalFacts | None:
+    """Signals that the new image would inherit, and handlers that are not Go's."""
+    said = status.signals
+    if not said.known:
+        return None
+    handlers = None
+    if cgo is not None and (cgo.signal_handlers.known or not cgo.built):
+        handlers = tuple(
+            (row.signal, f"{row.symbol or row.address} in {row.module or 'unknown memory'}")
+            for row in cgo.signal_handlers.rows
+        )
+    return t.SignalFacts(
+        SOURCE,
+        tuple(said.ignored),
+        tuple(said.blocked),
+        handlers,
+        said.reload.signal if said.reload.declared else "",
+        said.reload.handled if said.reload.declared else None,
+    )
+
+
+def image(status: wire.Status) -> t.RunningImage:
+    """The program that answers."""
+    own = status.image
+    return t.RunningImage(
+        SOURCE,
+        gnu_build_id=own.gnu_build_id,
+        go_build_id=own.go_build_id,
+        go_version=own.go_version,
+        epoch=own.epoch,
+        generation=own.generation,
+    )
+
+
+def process(status: wire.Status) -> t.ProcessNumbers:
+    """The PID as the process itself sees it."""
+    return t.ProcessNumbers(SOURCE, status.image.pid, status.image.pid)
+
+
+def requests(status: wire.Status) -> t.RequestFacts:
+    """Work in flight by the service's own counters and limits."""
+    rows = tuple(t.WorkInFlight(row.name, row.count, row.limit, row.state == "ok") for row in status.in_flight.rows)
+    return t.RequestFacts(SOURCE, rows, status.in_flight.over)
+
+
+def gc(status: wire.Status) -> t.GcFacts | None:
+    """The garbage collector; None where the runtime does not tell."""
+    return t.GcFacts(SOURCE, status.gc.marking, status.gc.cycles) if status.gc.known else None
+
+
+def health(answer: wire.HealthAnswer) -> t.HealthFacts:
+    """The score and its parts."""
+    parts = tuple(
+        t.HealthMark(p.name, p.state, p.figure, p.unit, p.threshold, p.score, p.reason) for p in answer.parts
+    )
+    return t.HealthFacts(SOURCE, answer.score, answer.coverage, parts)
+
+
+def heartbeat(answer: wire.HeartbeatAnswer) -> t.HeartbeatFacts:
+    """The heartbeat's windows, oldest first."""
+    windows = tuple(
+        t.HeartbeatWindow(
+            w.seq,
+            w.epoch,
+            w.generation,
+            w.start_monotonic_ns,
+            w.end_monotonic_ns,
+            w.started_at.timestamp(),
+            w.rate_hz,
+            w.samples,
+            w.cpu_seconds,
+            w.state,
+            w.reason,
+        )
+        for w in answer.windows
+    )
+    own = answer.settings
+    return t.HeartbeatFacts(SOURCE, answer.enabled, own.interval_ns, own.window_ns, own.rate_hz, windows)

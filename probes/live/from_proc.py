@@ -1,0 +1,93 @@
+"""`/proc/<pid>` -> topics."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Iterable
+
+from probes.live import topics as t
+from probes.live.facts import Mapping, ProcessFacts, Thread
+
+SOURCE = "/proc"
+_INODE = re.compile(r"socket:\[(\d+)\]")
+_LAST_NAMED = 64
+
+
+def profiler(process: ProcessFacts) -> t.ProfilerFacts | None:
+    """A CPU profile of Go 1.18 or newer has a POSIX timer a thread; older ones only the timer that `/proc` hides.
+
+    So timers prove a profile, and none of them proves nothing about old programs: those are for `merge` to doubt.
+    """
+    if process.profile_timers is None:
+        return None
+    running = process.profile_timers > 0
+    return t.ProfilerFacts(SOURCE, running, "unknown" if running else "none", process.profile_timers)
+
+
+def calls(process: ProcessFacts, go_text: tuple[int, int] | None) -> t.CallFacts | None:
+    """Threads that wait in a system call that code outside of Go made: in a C call, or started by C.
+
+    `go_text`: addresses in memory of the program's Go code; without it, only threads in shared libraries count.
+    None where the kernel does not say where threads wait.
+    """
+    waiting = [thread for thread in process.threads if thread.pc is not None]
+    if process.code is None or not waiting:
+        return None
+    inside = [thread for thread in waiting if _in_c(thread, process, process.code, go_text)]
+    rows = tuple(t.Call("", f"thread {thread.tid} ({thread.name})", 1) for thread in inside)
+    return t.CallFacts(SOURCE, len(inside), rows)
+
+
+def _in_c(thread: Thread, process: ProcessFacts, code: Iterable[Mapping], go_text: tuple[int, int] | None) -> bool:
+    pc = thread.pc or 0
+    place = next((mapping for mapping in code if mapping.start <= pc < mapping.end), None)
+    if place is None or place.path == "[vdso]":
+        return False
+    if place.path == process.exe:
+        return go_text is not None and not go_text[0] <= pc < go_text[1]
+    return bool(place.path)
+
+
+def descriptors(process: ProcessFacts, handed_over: frozenset[int]) -> t.DescriptorFacts | None:
+    """All descriptors; `handed_over`: inodes of the sockets that the service has said it passes on."""
+    if process.descriptors is None:
+        return None
+    listeners, leaking = [], []
+    for each in process.descriptors:
+        passed = _inode(each.target) in handed_over
+        if each.listens:
+            listeners.append(t.Listening(each.fd, each.listens, each.close_on_exec, passed or not each.close_on_exec))
+        elif not each.close_on_exec and not each.standard:
+            leaking.append((each.fd, each.target))
+    limit = process.open_files_limit[0] if process.open_files_limit else ""
+    return t.DescriptorFacts(
+        SOURCE, tuple(listeners), tuple(leaking), complete=not process.omitted, limit=int(limit) if limit.isdigit() else None
+    )
+
+
+def _inode(target: str) -> int:
+    match = _INODE.fullmatch(target)
+    return int(match[1]) if match else -1
+
+
+def signals(process: ProcessFacts) -> t.SignalFacts:
+    """Signals that the new image would inherit as ignored or blocked."""
+    return t.SignalFacts(SOURCE, names(process.signals_ignored), names(process.signals_blocked))
+
+
+def names(mask: int) -> tuple[str, ...]:
+    """The signals of a mask by name: bit n - 1 stands for signal n."""
+    return tuple(_name(number) for number in range(1, _LAST_NAMED + 1) if mask >> (number - 1) & 1)
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def process(facts: ProcessFacts) -> t.ProcessNumbers:
+    """Where it stands among others."""
+    return t.ProcessNumbers(SOURCE, facts.pid, facts.namespace_pids[-1], facts.parent, facts.parent_name)

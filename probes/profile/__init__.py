@@ -1,0 +1,1 @@
+"""profile.proto -> facts: samples as arrays. Never judges."""
