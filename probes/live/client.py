@@ -74,7 +74,7 @@ class Client:
         """
         self.base = base_url(base)
         self._token = token
-        self._seconds = seconds
+        self.seconds = seconds
         self._http = httpx.AsyncClient(
             verify=ssl.create_default_context() if self.base.startswith("https:") else False,  # noqa: S501 - plain HTTP
             trust_env=False,
@@ -108,7 +108,7 @@ class Client:
             Unreachable: no connection, or no whole answer in time.
             BadAnswer: too large, or redirected elsewhere.
         """
-        deadline = time.monotonic() + (self._seconds if seconds is None else seconds)
+        deadline = time.monotonic() + (self.seconds if seconds is None else seconds)
         try:
             response = await self._timed(path, limit, deadline)
         except _Broken as exc:
@@ -148,9 +148,13 @@ class Client:
             async with asyncio.timeout_at(asyncio.get_running_loop().time() + deadline - time.monotonic()):
                 return await self._follow(url, limit)
         except (TimeoutError, httpx.TimeoutException) as exc:
-            raise Unreachable("no answer in time", subject=url, hint="is the service stuck, or the network slow?") from exc
+            raise Unreachable(
+                "no answer in time", subject=url, hint="is the service stuck, or the network slow?"
+            ) from exc
         except httpx.ConnectError as exc:
-            raise Unreachable(f"cannot connect ({_reason(exc)})", subject=url, hint="does the service listen there?") from exc
+            raise Unreachable(
+                f"cannot connect ({_reason(exc)})", subject=url, hint="does the service listen there?"
+            ) from exc
         except (httpx.NetworkError, httpx.RemoteProtocolError) as exc:
             raise _Broken(f"the connection broke ({_reason(exc)})", subject=url) from exc
         except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, ValueError) as exc:
@@ -190,7 +194,9 @@ def base_url(url: str) -> str:
     except (httpx.InvalidURL, TypeError, ValueError):
         good = False
     if not good:
-        raise BadAnswer("not an http or https URL", subject=url, hint="such as http://127.0.0.1:8080, without a password")
+        raise BadAnswer(
+            "not an http or https URL", subject=url, hint="such as http://127.0.0.1:8080, without a password"
+        )
     path = parsed.path
     for probe in ("/debug/hotgate", "/debug/pprof", "/debug/vars"):
         path = path.partition(probe)[0]

@@ -52,9 +52,7 @@ def canary(cgo: wire.CgoAnswer) -> t.CanaryFacts | None:
 
 def resources(status: wire.Status, cgo: wire.CgoAnswer | None) -> t.ResourceFacts:
     """What the service counts."""
-    rows = tuple(
-        t.ResourceUse(row.name, row.count, row.handover, row.state == "ok") for row in status.resources.rows
-    )
+    rows = tuple(t.ResourceUse(row.name, row.count, row.handover, row.state == "ok") for row in status.resources.rows)
     return t.ResourceFacts(SOURCE, rows, cgo.heap.in_use_bytes if cgo is not None and cgo.heap is not None else None)
 
 
@@ -124,9 +122,7 @@ def gc(status: wire.Status) -> t.GcFacts | None:
 
 def health(answer: wire.HealthAnswer) -> t.HealthFacts:
     """The score and its parts."""
-    parts = tuple(
-        t.HealthMark(p.name, p.state, p.figure, p.unit, p.threshold, p.score, p.reason) for p in answer.parts
-    )
+    parts = tuple(t.HealthMark(p.name, p.state, p.figure, p.unit, p.threshold, p.score, p.reason) for p in answer.parts)
     return t.HealthFacts(SOURCE, answer.score, answer.coverage, parts)
 
 

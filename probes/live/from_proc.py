@@ -62,7 +62,11 @@ def descriptors(process: ProcessFacts, handed_over: frozenset[int]) -> t.Descrip
             leaking.append((each.fd, each.target))
     limit = process.open_files_limit[0] if process.open_files_limit else ""
     return t.DescriptorFacts(
-        SOURCE, tuple(listeners), tuple(leaking), complete=not process.omitted, limit=int(limit) if limit.isdigit() else None
+        SOURCE,
+        tuple(listeners),
+        tuple(leaking),
+        complete=not process.omitted,
+        limit=int(limit) if limit.isdigit() else None,
     )
 
 

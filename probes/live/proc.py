@@ -179,7 +179,9 @@ def _credentials(fields: dict[str, str]) -> Credentials:
     return Credentials(
         uid=_four(fields.get("Uid", "")),
         gid=_four(fields.get("Gid", "")),
-        capabilities=Capabilities(*(_mask(fields, name) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"))),
+        capabilities=Capabilities(
+            *(_mask(fields, name) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"))
+        ),
         no_new_privs=fields.get("NoNewPrivs", "0") != "0",
         seccomp=int(fields.get("Seccomp", "0")),
     )

@@ -283,5 +283,7 @@ class LiveFacts:
     pprof: PprofFacts | None = None
     health: HealthFacts | None = None
     heartbeat: HeartbeatFacts | None = None
+    handed_over: tuple[int, ...] = ()
+    """Inodes of the sockets that the service says it passes on."""
     missing: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

@@ -1,0 +1,46 @@
+"""HG510: work in flight above its limit."""
+
+from collections.abc import Iterator
+
+from gate.check import Check, Explanation, Samples
+from gate.live_evidence import Requests
+from gate.model import Finding, Severity
+from gate.samples_live import running, tweaked
+from gate.words import count
+from probes.live.topics import WorkInFlight
+
+
+class WorkUnfinished(Check):
+    """Requests or queue items are in flight: exec drops them."""
+
+    id = "HG510"
+    title = "Work is in flight"
+    severity = Severity.BLOCK
+    explanation = Explanation(
+        what="A counter of work in flight (requests, queue items) is above the limit that the service, or the policy, has set for an "
+        "update; the limit is 0 unless set.",
+        why="Whatever is unfinished at exec is lost: its goroutine, its memory, and the connection that waits for the answer.",
+        example="Three uploads are running, each of which a client would have to begin again.",
+        remedy="Drain first: answer with `Connection: close`, stop accepting, wait for the rest (goprobe.Drain does), then exec; "
+        "--wait 30s waits for the counters.",
+    )
+    samples = Samples(
+        fires=(
+            lambda: tweaked("requests", work=(WorkInFlight("http requests", 3, 0),), over=True),
+            lambda: tweaked("requests", work=(WorkInFlight("jobs", 9, 4),), over=True, source="expvar"),
+            lambda: tweaked("requests", work=(WorkInFlight("jobs", 0, 0, known=False),)),
+        ),
+        quiet=(running, lambda: tweaked("requests", work=(WorkInFlight("jobs", 3, 4),))),
+    )
+
+    def run(self, requests: Requests) -> Iterator[Finding]:
+        """One finding for each counter above its limit."""
+        for each in requests.work:
+            if not each.known:
+                yield self.unverified(each.name, f"How much of {each.name} is in flight is unknown: its counter did not answer.")
+            elif each.limit is not None and each.count > each.limit:
+                yield self.finding(
+                    each.name,
+                    f"{count(each.count, 'item')} of {each.name} in flight, where an update may meet {each.limit:,}.",
+                    evidence={"count": each.count, "limit": each.limit, "source": requests.source},
+                )

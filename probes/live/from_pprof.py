@@ -1,0 +1,93 @@
+"""Plain net/http/pprof and expvar -> topics, for services without goprobe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from probes.errors import ProbeError
+from probes.live import plain
+from probes.live import topics as t
+from probes.live.client import Client, Refused
+from probes.live.plain import read_profile
+from probes.profile.wire import build_id
+
+if TYPE_CHECKING:
+    from probes.profile.profile_pb2 import Profile
+
+__all__ = ["read", "read_profile"]
+
+SOURCE = "net/http/pprof"
+VARIABLES = "expvar"
+
+
+async def read(client: Client, in_flight: str, limit: int) -> t.LiveFacts:
+    """What a service without goprobe tells. A CPU profile of one second is taken, unless one is running.
+
+    `in_flight` names the expvar variable that counts work, "" for none; `limit`: how much of it an update may meet.
+    """
+    answered: list[tuple[str, int]] = []
+    problems: list[tuple[str, str]] = []
+    missing: dict[str, str] = {}
+    goroutines = await _profile(client, plain.GOROUTINES, answered, problems, missing, "calls")
+    taken = False
+    cpu: Profile | None = None
+    try:
+        cpu = await read_profile(client, plain.CPU, seconds=plain.CPU_SECONDS + client.seconds)
+        answered.append((plain.CPU, len(cpu.sample)))
+    except Refused as exc:
+        taken = plain.TAKEN in exc.body
+        if not taken:
+            problems.append((plain.CPU, exc.what))
+    except ProbeError as exc:
+        problems.append((plain.CPU, exc.what))
+    if cpu is None and not taken:
+        missing["profiler"] = problems[-1][1]
+    requests, reason = await _requests(client, in_flight, limit)
+    missing["requests"] = reason
+    calls = None if goroutines is None else plain.calls_into_c(goroutines)
+    return t.LiveFacts(
+        profiler=None if cpu is None and not taken else t.ProfilerFacts(SOURCE, taken, "other" if taken else "none"),
+        calls=None if calls is None else t.CallFacts(SOURCE, sum(call.count for call in calls), calls),
+        image=_image(cpu or goroutines),
+        requests=requests,
+        pprof=t.PprofFacts(SOURCE, tuple(answered), tuple(problems)),
+        missing=missing,
+    )
+
+
+async def _profile(  # noqa: PLR0913, PLR0917 - where each outcome goes
+    client: Client,
+    path: str,
+    answered: list[tuple[str, int]],
+    problems: list[tuple[str, str]],
+    missing: dict[str, str],
+    topic: str,
+) -> Profile | None:
+    try:
+        profile = await read_profile(client, path)
+    except ProbeError as exc:
+        problems.append((path, exc.what))
+        missing[topic] = exc.what
+        return None
+    answered.append((path, len(profile.sample)))
+    if not profile.sample:
+        problems.append((path, "a profile without a single goroutine"))
+    return profile
+
+
+def _image(profile: Profile | None) -> t.RunningImage | None:
+    """Go's profiles name the program by its GNU build id, when it has one: by default, from Go 1.24 on."""
+    found = build_id(profile) if profile is not None else ""
+    return t.RunningImage(SOURCE, gnu_build_id=found) if found else None
+
+
+async def _requests(client: Client, name: str, limit: int) -> tuple[t.RequestFacts | None, str]:
+    if not name:
+        return None, "needs goprobe in the service, or the policy's live.in_flight: an expvar variable that counts"
+    try:
+        found = (await plain.read_variables(client)).get(name)
+    except ProbeError as exc:
+        return None, exc.what
+    if not isinstance(found, int) or isinstance(found, bool):
+        return None, f"the expvar variable {name} is no whole number"
+    return t.RequestFacts(VARIABLES, (t.WorkInFlight(name, found, limit),), found > limit), ""

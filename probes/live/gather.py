@@ -1,0 +1,171 @@
+"""Everything that can be learned about one running service, from all who can tell."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from probes.errors import ProbeError
+from probes.live import from_goprobe, from_pprof, from_proc, merge
+from probes.live import wire as w
+from probes.live.client import REQUEST_SECONDS, BadAnswer, Client, Refused, Unreachable
+from probes.live.facts import ProcessFacts
+from probes.live.proc import read_process
+from probes.live.running import GoText, running_image
+from probes.live.topics import TOPICS, LiveFacts, PprofFacts
+from probes.profile.wire import NotProfile
+from probes.records import dataclass
+
+if TYPE_CHECKING:
+    from probes.binary.facts import BinaryFacts
+
+NOT_FOUND = (404, 405)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which service, and how.
+
+    Attributes:
+        url: of the service; "" for none.
+        token: for its probe; "" for none.
+        pid: its process on this host; None for none.
+        in_flight: an expvar variable that counts work in flight; "" for none.
+        in_flight_limit: how much of it an update may meet.
+        seconds: for one request.
+    """
+
+    url: str = ""
+    token: str = ""
+    pid: int | None = None
+    in_flight: str = ""
+    in_flight_limit: int = 0
+    seconds: float = REQUEST_SECONDS
+
+
+async def gather(asked: Asked, *, old: BinaryFacts | None = None, new_path: str = "") -> LiveFacts:
+    """Ask the service's probe, its profile endpoints and `/proc`.
+
+    Args:
+        asked: which service.
+        old: the binary that should be running; it saves reading the running file when they are the same.
+        new_path: the file that is to be executed; "" when there is none.
+
+    Raises:
+        NoProcess, Unreadable: there is no such process.
+        Refused: the token is missing or wrong.
+    """
+    said = await _ask(asked) if asked.url else LiveFacts()
+    if asked.pid is None:
+        missing = {topic: "no --live URL and no --pid was given" for topic in TOPICS} if not asked.url else {}
+        return _with_reasons(replace(said, url=asked.url), missing | {"privileges": "needs --pid"})
+    process = read_process(asked.pid)
+    image, text = running_image(process, old)
+    seen = _seen(process, said, text)
+    both = merge.merge(said, replace(seen, image=image))
+    both = replace(both, url=asked.url, pid=asked.pid, notes=(*both.notes, *process.gaps))
+    return _with_reasons(merge.with_privileges(both, process, new_path), {})
+
+
+def _seen(process: ProcessFacts, said: LiveFacts, text: GoText | None) -> LiveFacts:
+    passed = frozenset(said.handed_over) if said.handed_over else frozenset[int]()
+    return LiveFacts(
+        profiler=from_proc.profiler(process),
+        calls=from_proc.calls(process, None if text is None else (text.start, text.end)),
+        descriptors=from_proc.descriptors(process, passed),
+        signals=from_proc.signals(process),
+        process=from_proc.process(process),
+    )
+
+
+async def _ask(asked: Asked) -> LiveFacts:
+    async with Client(asked.url, token=asked.token, seconds=asked.seconds) as client:
+        try:
+            status = await client.ask("status", w.Status)
+        except Refused as exc:
+            if exc.status not in NOT_FOUND:
+                if exc.status in (401, 403):
+                    raise
+                return _silent(exc, "status")
+            return await from_pprof.read(client, asked.in_flight, asked.in_flight_limit)
+        except Unreachable as exc:
+            return _silent(exc, "status")
+        except BadAnswer as exc:
+            plain = await from_pprof.read(client, asked.in_flight, asked.in_flight_limit)
+            return replace(plain, notes=(*plain.notes, str(exc)))
+        return await _goprobe(client, status)
+
+
+def _silent(exc: ProbeError, endpoint: str) -> LiveFacts:
+    """A service that does not answer is evidence too: its profile endpoint is unreachable."""
+    reason = f"{exc.what}"
+    missing = {topic: reason for topic in TOPICS if topic != "pprof"}
+    return LiveFacts(pprof=PprofFacts("the service", (), ((endpoint, reason),)), missing=missing)
+
+
+async def _goprobe(client: Client, status: w.Status) -> LiveFacts:
+    missing: dict[str, str] = {}
+    cgo = await _try(client, "cgo", w.CgoAnswer, missing)
+    beat = await _try(client, "heartbeat", w.HeartbeatAnswer, missing)
+    health = await _try(client, "healthz", w.HealthAnswer, missing)
+    without_c = (
+        "the program has no C" if cgo is not None and not cgo.built else missing.get("cgo", "goprobe could not tell")
+    )
+    return LiveFacts(
+        profiler=from_goprobe.profiler(status),
+        calls=None if cgo is None else from_goprobe.calls(cgo),
+        canary=None if cgo is None else from_goprobe.canary(cgo),
+        resources=from_goprobe.resources(status, cgo),
+        descriptors=from_goprobe.descriptors(status),
+        signals=from_goprobe.signals(status, cgo),
+        image=from_goprobe.image(status),
+        process=from_goprobe.process(status),
+        requests=from_goprobe.requests(status),
+        gc=from_goprobe.gc(status),
+        pprof=await _profiles(client, beat),
+        health=None if health is None else from_goprobe.health(health),
+        heartbeat=None if beat is None else from_goprobe.heartbeat(beat),
+        handed_over=tuple(row.inode for row in status.listeners.rows if row.handover),
+        missing={
+            "calls": without_c,
+            "canary": without_c,
+            "health": missing.get("healthz", ""),
+            "heartbeat": missing.get("heartbeat", ""),
+        },
+    )
+
+
+async def _try(client: Client, path: str, kind: type[w.Answer], missing: dict[str, str]):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    try:
+        return await client.ask(path, kind)
+    except ProbeError as exc:
+        missing[path] = exc.what
+        return None
+
+
+async def _profiles(client: Client, beat: w.HeartbeatAnswer | None) -> PprofFacts:
+    """The goroutine profile, and the newest window of the heartbeat that has one. Nothing is started for it."""
+    wanted = ["/debug/hotgate/pprof/goroutine"]
+    kept = [window for window in (beat.windows if beat is not None else ()) if window.state == "ok" and window.bytes]
+    if kept:
+        wanted.append(f"/debug/hotgate/heartbeat/{kept[-1].seq}?epoch={kept[-1].epoch}")
+    answered, problems = [], []
+    for path in wanted:
+        try:
+            profile = await from_pprof.read_profile(client, path)
+        except (ProbeError, NotProfile) as exc:
+            problems.append((path, exc.what))
+        else:
+            answered.append((path, len(profile.sample)))
+    return PprofFacts(from_goprobe.SOURCE, tuple(answered), tuple(problems))
+
+
+def _with_reasons(facts: LiveFacts, reasons: dict[str, str]) -> LiveFacts:
+    """`facts` with a reason for every topic that nobody could tell."""
+    given = {name: reason for name, reason in {**reasons, **facts.missing}.items() if reason}
+    absent = [topic for topic in TOPICS if getattr(facts, topic) is None]
+    return replace(facts, missing={topic: given.get(topic, _otherwise(facts)) for topic in absent})
+
+
+def _otherwise(facts: LiveFacts) -> str:
+    return "needs goprobe in the service" if facts.url else "needs --live URL"
