@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Literal
 
 from gate.contract import Contract
 from gate.model import Mode, Severity
+from probes.live.topics import TOPICS
 from probes.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import date
 
-EVIDENCE_NAMES = ("functions", "types", "build", "symbols", "native", "init", "target", "globals")
-"""Every kind of evidence that `require` may name."""
+EVIDENCE_NAMES = ("functions", "types", "build", "symbols", "native", "init", "target", "globals", *TOPICS)
+"""Every kind of evidence that `require` may name: of the two files, and of the running service."""
 
 REQUIRED_BY_DEFAULT = ("functions", "build")
 
@@ -39,6 +40,21 @@ class Thresholds:
     """Numbers that a finding is measured against; None means no limit."""
 
     max_changed_functions: int | None = None
+    min_health: int = 85
+    """Of goprobe's health score, from 0 to 100."""
+
+
+@dataclass(frozen=True, slots=True)
+class LivePolicy:
+    """What is known beforehand of a running service.
+
+    `in_flight`: an expvar variable that counts work, "" for none; `in_flight_limit`: how much of it an update may meet.
+    `handed_over`: listening addresses that are handed over by other means than goprobe, with shell wildcards.
+    """
+
+    in_flight: str = ""
+    in_flight_limit: int = 0
+    handed_over: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +89,16 @@ class Policy:
     suppress: tuple[Suppression, ...] = ()
     source: str = ""
     contract: Contract = field(default_factory=Contract)
+    live: LivePolicy = field(default_factory=LivePolicy)
 
     def protects(self, package: str) -> bool:
         """Whether `package`, an import path, is one that the policy or its contract protects."""
         patterns = (*self.protected_packages, *self.contract.protected_packages)
         return any(_covers(pattern, package) for pattern in patterns)
+
+    def hands_over(self, address: str) -> bool:
+        """Whether the policy says that the listening socket at `address`, such as `tcp 127.0.0.1:80`, is handed over."""
+        return any(fnmatchcase(address, pattern) for pattern in self.live.handed_over)
 
     @property
     def max_changed_functions(self) -> int | None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gate.model import Mode, Severity
-from gate.policy import PolicyError, Thresholds, check_evidence_name, nearest
+from gate.policy import PolicyError, check_evidence_name, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -83,9 +83,27 @@ def _severity(policy: Policy, text: str) -> Policy:
 
 
 def _max_changed_functions(policy: Policy, text: str) -> Policy:
+    return replace(policy, thresholds=replace(policy.thresholds, max_changed_functions=_number(text)))
+
+
+def _min_health(policy: Policy, text: str) -> Policy:
+    if _number(text) > 100:
+        raise PolicyError(f"above 100: {text}")
+    return replace(policy, thresholds=replace(policy.thresholds, min_health=_number(text)))
+
+
+def _number(text: str) -> int:
     if not (text.isascii() and text.isdecimal()) or len(text) > MAX_DIGITS:
         raise PolicyError(f"not a whole number: {text}")
-    return replace(policy, thresholds=Thresholds(max_changed_functions=int(text)))
+    return int(text)
+
+
+def _live_in_flight(policy: Policy, text: str) -> Policy:
+    return replace(policy, live=replace(policy.live, in_flight=text))
+
+
+def _live_in_flight_limit(policy: Policy, text: str) -> Policy:
+    return replace(policy, live=replace(policy.live, in_flight_limit=_number(text)))
 
 
 def _protected_packages(policy: Policy, text: str) -> Policy:
@@ -111,6 +129,9 @@ LAYERS: dict[str, Callable[[Policy, str], Policy]] = {
     "HOTGATE_REQUIRE": _require,
     "HOTGATE_SEVERITY": _severity,
     "HOTGATE_THRESHOLDS_MAX_CHANGED_FUNCTIONS": _max_changed_functions,
+    "HOTGATE_THRESHOLDS_MIN_HEALTH": _min_health,
+    "HOTGATE_LIVE_IN_FLIGHT": _live_in_flight,
+    "HOTGATE_LIVE_IN_FLIGHT_LIMIT": _live_in_flight_limit,
     "HOTGATE_PROTECTED_PACKAGES": _protected_packages,
     "HOTGATE_REQUIRE_SYMBOLS": _require_symbols,
 }

@@ -9,21 +9,30 @@ import re
 import tomllib
 from datetime import date  # noqa: TC003 - pydantic evaluates the annotation
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError
+from pydantic_core import PydanticCustomError
 
 from gate.check import discover
 from gate.contract import Contract
 from gate.model import Mode, Severity
-from gate.policy import EVIDENCE_NAMES, Policy, PolicyError, Suppression, Thresholds, nearest
+from gate.policy import EVIDENCE_NAMES, LivePolicy, Policy, PolicyError, Suppression, Thresholds, nearest
 from gate.policy_place import Key, place, written
 
 MAX_BYTES = 1 << 20
 
 _SeverityName = Literal["info", "warn", "block", "off"]
 _CodecName = Literal["memory", "gob", "json", "protobuf"]
-_EvidenceName = Literal["functions", "types", "build", "symbols", "native", "init", "target", "globals"]
+
+
+def _evidence(name: str) -> str:
+    if name not in EVIDENCE_NAMES:
+        raise PydanticCustomError("evidence_name", "unknown evidence")
+    return name
+
+
+_EvidenceName = Annotated[str, AfterValidator(_evidence)]
 
 
 class _Table(BaseModel):
@@ -32,6 +41,13 @@ class _Table(BaseModel):
 
 class _Thresholds(_Table):
     max_changed_functions: StrictInt | None = Field(default=None, ge=0)
+    min_health: StrictInt = Field(default=85, ge=0, le=100)
+
+
+class _Live(_Table):
+    in_flight: str = ""
+    in_flight_limit: StrictInt = Field(default=0, ge=0)
+    handed_over: list[str] = []
 
 
 class _Suppression(_Table):
@@ -60,9 +76,12 @@ class _PolicyFile(_Table):
     require_symbols: StrictBool = False
     suppress: list[_Suppression] = []
     contract: _Contract = _Contract()
+    live: _Live = _Live()
 
 
-TABLES: dict[str, type[_Table]] = {"thresholds": _Thresholds, "suppress": _Suppression, "contract": _Contract}
+TABLES: dict[str, type[_Table]] = {"thresholds": _Thresholds, "suppress": _Suppression, "contract": _Contract, "live": _Live}
+
+_SECTIONS = ("thresholds", "contract", "live")
 
 
 def load_policy(path: str) -> Policy:
@@ -78,7 +97,7 @@ def load_policy(path: str) -> Policy:
         fail_on=Severity(shape.fail_on),
         require=tuple(shape.require),
         severity={rule: "off" if name == "off" else Severity(name) for rule, name in shape.severity.items()},
-        thresholds=Thresholds(max_changed_functions=shape.thresholds.max_changed_functions),
+        thresholds=Thresholds(**shape.thresholds.model_dump()),
         protected_packages=tuple(shape.protected_packages),
         require_symbols=shape.require_symbols,
         suppress=tuple(
@@ -92,6 +111,7 @@ def load_policy(path: str) -> Policy:
             protected_packages=tuple(shape.contract.protected_packages),
             budget=shape.contract.budget,
         ),
+        live=LivePolicy(shape.live.in_flight, shape.live.in_flight_limit, tuple(shape.live.handed_over)),
     )
 
 
@@ -99,11 +119,12 @@ def key_places(path: str) -> dict[str, str]:
     """Where the file at `path` sets a key: `thresholds.max_changed_functions` -> `hotgate.toml:7`. Errors as above."""
     text = _read(path)
     shape = _parse(path, text)
-    keys: list[Key] = [(name,) for name in shape.model_fields_set - {"severity", "thresholds", "suppress", "contract"}]
+    keys: list[Key] = [(name,) for name in shape.model_fields_set - {"severity", "suppress", *_SECTIONS}]
     keys += [("contract", name) for name in shape.contract.model_fields_set - {"state"}]
     keys += [("contract", "state", name) for name in shape.contract.state]
     keys += [("severity", rule) for rule in shape.severity]
     keys += [("thresholds", name) for name in shape.thresholds.model_fields_set]
+    keys += [("live", name) for name in shape.live.model_fields_set]
     found = {written(key): place(path, text, key) for key in keys}
     return found | {f"suppress[{i}]": place(path, text, ("suppress", i, "rule")) for i in range(len(shape.suppress))}
 
@@ -164,7 +185,7 @@ def _problem(path: str, prefix: str, text: str, exc: ValidationError) -> PolicyE
         valid = list(model.model_fields)
         hint = f"{nearest(names[-1], valid)}valid keys are {', '.join(valid)}"
         return PolicyError(f"{where}: unknown key {key}", hint=hint)
-    if first["type"] == "literal_error" and names[:1] == ["require"]:
+    if first["type"] == "evidence_name":
         hint = f"{nearest(str(first['input']), EVIDENCE_NAMES)}valid names are {', '.join(EVIDENCE_NAMES)}"
         return PolicyError(f"{where}: unknown evidence in {prefix}require: {first['input']}", hint=hint)
     if first["type"] == "missing":

@@ -55,8 +55,11 @@ def settings(
         key = f"severity.{rule}"
         where = f"{PREFIX}SEVERITY" if rule in by_variable else places.get(key, DEFAULT)
         out.append(Setting(key, str(severity), where))
-    key = "thresholds.max_changed_functions"
-    out.append(Setting(key, policy.thresholds.max_changed_functions, origin(key)))
+    for key, limit in (
+        ("thresholds.max_changed_functions", policy.thresholds.max_changed_functions),
+        ("thresholds.min_health", policy.thresholds.min_health),
+    ):
+        out.append(Setting(key, limit, origin(key)))
     out.append(Setting("protected_packages", list(policy.protected_packages), origin("protected_packages")))
     out.append(Setting("require_symbols", policy.require_symbols, origin("require_symbols")))
     contract = policy.contract
@@ -69,8 +72,13 @@ def settings(
         ("contract.protected_packages", list(contract.protected_packages)),
         ("contract.budget", contract.budget),
     )
-    for key, value in rest:
-        out.append(Setting(key, value, places.get(key, DEFAULT)))
+    out += [Setting(key, value, places.get(key, DEFAULT)) for key, value in rest]
+    live: tuple[tuple[str, Json], ...] = (
+        ("live.in_flight", policy.live.in_flight),
+        ("live.in_flight_limit", policy.live.in_flight_limit),
+        ("live.handed_over", list(policy.live.handed_over)),
+    )
+    out += [Setting(key, value, origin(key)) for key, value in live]
     for index, each in enumerate(policy.suppress):
         key = f"suppress[{index}]"
         until = f"expired on {each.expires}" if each.expires < today else f"until {each.expires}"
