@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from probes.drift.facts import Drift
     from probes.drift.native_facts import AbiFacts
     from probes.host import TargetFacts
+    from probes.live.topics import LiveFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ def check(  # noqa: PLR0913 - keywords, one a fact
     target: Callable[[], TargetFacts] | None = None,
     baseline: Baseline | None = None,
     meanwhile: Callable[[], object] | None = None,
+    live: Callable[[BinaryFacts], LiveFacts] | None = None,
 ) -> Report:
     """Compare the binary at `new_path` with the one at `old_path` and judge under `policy`.
 
@@ -129,6 +131,7 @@ def check(  # noqa: PLR0913 - keywords, one a fact
         target: gives the host that will run NEW; this host unless given.
         baseline: the findings that are known.
         meanwhile: called while the two files are read, such as to import what shows the result.
+        live: given OLD, asks the running service; it is called last, because a service changes by the second.
 
     Raises:
         ProbeError: one of the two cannot be read as a Go binary.
@@ -157,6 +160,12 @@ def check(  # noqa: PLR0913 - keywords, one a fact
     now = moment()
     host = target or (lambda: with_needs(read_target(), new))
     bundle = Bundle.gather(old, new, drift, policy, host, abi=partial(read_abi, old, new) if plugin else None)
+    service = None
+    if live is not None:
+        from gate.live_evidence import live_values
+
+        service = live(old)
+        bundle = bundle.with_live(live_values(service))
     judgement = run_rules(bundle, policy, today=now.date(), baseline=baseline)
     types = bundle.get((TypeEvidence, "types"))
     judged = time.perf_counter()
@@ -168,6 +177,7 @@ def check(  # noqa: PLR0913 - keywords, one a fact
         drift,
         judgement,
         types=types if isinstance(types, TypeEvidence) else None,
+        live=service,
         created_at=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         timings_ms={name: round(seconds * 1000, 1) for name, seconds in marks.items()},
     )
@@ -206,6 +216,9 @@ def run_rules(bundle: Bundle, policy: Policy, *, today: date, baseline: Baseline
     return Judgement(outcomes, evidence, verdict, require, baseline, fixed, notices)
 
 
+NEEDED = ("profiler", "calls", "image")
+"""Without these nobody can say that exec is safe right now: when a running service is asked, they are required."""
+
 ANY_LANGUAGE = {"native", "target"}
 """Evidence that a shared object in another language than Go can have."""
 
@@ -224,6 +237,8 @@ def required(policy: Policy, evidence: Iterable[EvidenceState], *, go: bool = Tr
         names.append("types")
     if go and policy.contract.globals:
         names.append("globals")
+    if any(state.name in NEEDED for state in evidence):
+        names += NEEDED
     # The loader reads these tables before anything of NEW runs: damaged ones are no ordinary gap.
     names += [state.name for state in evidence if state.name == "native" and state.status == "unreadable"]
     return tuple(dict.fromkeys(names))

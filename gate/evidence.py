@@ -70,6 +70,8 @@ Globals: TypeAlias = Annotated[GlobalDrift, Evidence("globals")]
 
 Key = tuple[type, str]
 
+NOT_ASKED = "no running service was asked: pass --live URL or --pid PID"
+
 PLAIN: dict[type, str] = {Policy: "policy", Mode: "mode"}
 """Types that need no `Evidence`: there is only one of each, and it is always there."""
 
@@ -77,9 +79,17 @@ PLAIN: dict[type, str] = {Policy: "policy", Mode: "mode"}
 class Bundle:
     """All evidence of one comparison, by type and name; what is slow is read when a check first asks."""
 
-    def __init__(self, values: dict[Key, Callable[[], object]], *, otherwise: Missing | None = None) -> None:
+    def __init__(
+        self,
+        values: dict[Key, Callable[[], object]],
+        *,
+        otherwise: Missing | None = None,
+        live: dict[str, Key] | None = None,
+    ) -> None:
+        """`otherwise` stands for all evidence that `values` lacks; `live` names what came from a running service."""
         self._values = values
         self._otherwise = otherwise
+        self._live = live or {}
         self._read: dict[Key, object] = {}
 
     @classmethod
@@ -114,7 +124,8 @@ class Bundle:
                 (GlobalDrift, "globals"): lambda: _part(drift.globals, drift, "globals"),
                 (Policy, "policy"): lambda: policy,
                 (Mode, "mode"): lambda: policy.mode,
-            }
+            },
+            otherwise=Missing(NOT_ASKED),
         )
 
     @classmethod
@@ -138,7 +149,21 @@ class Bundle:
 
     def with_value(self, key: Key, value: object) -> Bundle:
         """The same evidence, but for one piece."""
-        return Bundle({**self._values, key: lambda: value})
+        return Bundle({**self._values, key: lambda: value}, otherwise=self._otherwise, live=self._live)
+
+    def with_live(self, values: dict[Key, Callable[[], object]]) -> Bundle:
+        """The same evidence, and that of a running service by topic."""
+        live = {name: (kind, name) for kind, name in values}
+        return Bundle({**self._values, **values}, otherwise=self._otherwise, live=live)
+
+    @classmethod
+    def live_only(cls, policy: Policy, values: dict[Key, Callable[[], object]]) -> Bundle:
+        """The evidence of a running service alone."""
+        plain: dict[Key, Callable[[], object]] = {
+            (Policy, "policy"): lambda: policy,
+            (Mode, "mode"): lambda: policy.mode,
+        }
+        return cls(plain, otherwise=Missing("no binaries were compared")).with_live(values)
 
     def get(self, key: Key) -> object:
         """The evidence under `key`, or `Missing`. KeyError when there is no such evidence."""
@@ -150,6 +175,11 @@ class Bundle:
 
     def states(self) -> tuple[EvidenceState, ...]:
         """The state of each kind of evidence that `require` may name, in the order of `EVIDENCE_NAMES`."""
+        return (*self._static(), *(self._state(name, key) for name, key in self._live.items()))
+
+    def _static(self) -> tuple[EvidenceState, ...]:
+        if (BinaryFacts, "new") not in self._values:
+            return ()
         return (
             self._state("functions", (FunctionDrift, "functions")),
             self._state("types", (TypeEvidence, "types")),

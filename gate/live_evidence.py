@@ -28,36 +28,26 @@ Health: TypeAlias = Annotated[t.HealthFacts, Evidence("health")]
 Heartbeat: TypeAlias = Annotated[t.HeartbeatFacts, Evidence("heartbeat")]
 
 KEYS: dict[str, Key] = {
-    name: (annotation.__origin__, name)
-    for name, annotation in {
-        "profiler": Profiler,
-        "calls": Calls,
-        "canary": Canary,
-        "resources": Resources,
-        "descriptors": Descriptors,
-        "signals": Signals,
-        "image": Image,
-        "process": Process,
-        "requests": Requests,
-        "privileges": Privileges,
-        "gc": Gc,
-        "pprof": Pprof,
-        "health": Health,
-        "heartbeat": Heartbeat,
-    }.items()
+    "profiler": (t.ProfilerFacts, "profiler"),
+    "calls": (t.CallFacts, "calls"),
+    "canary": (t.CanaryFacts, "canary"),
+    "resources": (t.ResourceFacts, "resources"),
+    "descriptors": (t.DescriptorFacts, "descriptors"),
+    "signals": (t.SignalFacts, "signals"),
+    "image": (t.RunningImage, "image"),
+    "process": (t.ProcessNumbers, "process"),
+    "requests": (t.RequestFacts, "requests"),
+    "privileges": (t.PrivilegeFacts, "privileges"),
+    "gc": (t.GcFacts, "gc"),
+    "pprof": (t.PprofFacts, "pprof"),
+    "health": (t.HealthFacts, "health"),
+    "heartbeat": (t.HeartbeatFacts, "heartbeat"),
 }
 """Topic -> the key under which a rule asks for it."""
 
-NEEDED = ("profiler", "calls", "image")
-"""Without these nobody can say that exec is safe right now: asked for, they are required."""
 
-NOT_ASKED = "no live service was asked: pass --live URL or --pid PID"
-
-
-def live_values(facts: t.LiveFacts | None) -> dict[Key, Callable[[], object]]:
+def live_values(facts: t.LiveFacts) -> dict[Key, Callable[[], object]]:
     """The evidence of a running service, or why there is none, for `gate.evidence.Bundle`."""
-    if facts is None:
-        return {key: lambda: Missing(NOT_ASKED) for key in KEYS.values()}
     return {key: _value(facts, name) for name, key in KEYS.items()}
 
 

@@ -79,7 +79,12 @@ class _PolicyFile(_Table):
     live: _Live = _Live()
 
 
-TABLES: dict[str, type[_Table]] = {"thresholds": _Thresholds, "suppress": _Suppression, "contract": _Contract, "live": _Live}
+TABLES: dict[str, type[_Table]] = {
+    "thresholds": _Thresholds,
+    "suppress": _Suppression,
+    "contract": _Contract,
+    "live": _Live,
+}
 
 _SECTIONS = ("thresholds", "contract", "live")
 

@@ -28,6 +28,7 @@ from probes.records import dataclass
 
 if TYPE_CHECKING:
     from probes.binary.image import Image
+    from probes.live.topics import LiveFacts
 
 NATIVE = NativeFacts(
     interpreter=None,
@@ -254,6 +255,7 @@ class Case:
     globals: GlobalDrift | None = NO_GLOBAL_DRIFT
     native: NativeDrift | None = NO_NATIVE_DRIFT
     abi: AbiFacts | None = None
+    live: LiveFacts | None = None
 
     def drift(self) -> Drift:
         """What differs, the build part computed from both sides."""
@@ -271,4 +273,8 @@ class Case:
     def bundle(self) -> Bundle:
         """The evidence of this case, as a rule gets it."""
         found = Bundle.gather(self.old, self.new, self.drift(), self.policy, lambda: self.target, abi=lambda: self.abi)
+        if self.live is not None:
+            from gate.live_evidence import live_values
+
+            found = found.with_live(live_values(self.live))
         return found if self.types is None else found.with_value((TypeEvidence, "types"), self.types)

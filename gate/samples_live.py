@@ -38,7 +38,11 @@ READY = t.LiveFacts(
     pprof=t.PprofFacts("goprobe", (("/debug/hotgate/pprof/goroutine", 9),), ()),
     health=t.HealthFacts("goprobe", 97.3, 1.0, ()),
     heartbeat=t.HeartbeatFacts(
-        "goprobe", enabled=True, interval_ns=60 * SECOND, window_ns=6 * SECOND, rate_hz=100,
+        "goprobe",
+        enabled=True,
+        interval_ns=60 * SECOND,
+        window_ns=6 * SECOND,
+        rate_hz=100,
         windows=tuple(window(seq) for seq in range(1, 6)),
     ),
 )

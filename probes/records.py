@@ -60,10 +60,13 @@ def _first_init(cls: type) -> Callable[..., None]:
 
 def _compile_init(cls: type) -> Callable[..., None]:
     scope: dict[str, Any] = {"_set": _set}
-    arguments, lines = [], []
+    positional: list[str] = []
+    named: list[str] = []
+    lines = []
     for field in dataclasses.fields(cls):
         name = field.name
         value = name
+        arguments = named if field.kw_only else positional
         if field.default is not MISSING:
             scope[f"_default_{name}"] = field.default
             arguments.append(f"{name}=_default_{name}")
@@ -76,6 +79,7 @@ def _compile_init(cls: type) -> Callable[..., None]:
         lines.append(f" _set(self, {name!r}, {value})")
     if hasattr(cls, "__post_init__"):
         lines.append(" self.__post_init__()")
+    arguments = [*positional, *(["*", *named] if named else [])]
     exec(f"def __init__(self, {', '.join(arguments)}):\n" + "\n".join(lines or [" pass"]), scope)  # noqa: S102
     made: Callable[..., None] = scope["__init__"]
     made.__qualname__ = f"{cls.__qualname__}.__init__"

@@ -47,7 +47,8 @@ class CanaryBroken(Check):
                 )
             elif state == "unknown":
                 yield self.unverified(
-                    f"{place} canary", f"The canary in C's {place} storage could not be read in time: its thread is busy or gone."
+                    f"{place} canary",
+                    f"The canary in C's {place} storage could not be read in time: its thread is busy or gone.",
                 )
         if canary.walk == "differs":
             yield self.finding(

@@ -41,7 +41,9 @@ class ResourcesLost(Check):
             if each.handed_over:
                 continue
             if not each.known:
-                yield self.unverified(each.name, f"How many {each.name} there are is unknown: their counter did not answer.")
+                yield self.unverified(
+                    each.name, f"How many {each.name} there are is unknown: their counter did not answer."
+                )
             elif each.count:
                 yield self.finding(
                     each.name,

@@ -37,7 +37,9 @@ class WorkUnfinished(Check):
         """One finding for each counter above its limit."""
         for each in requests.work:
             if not each.known:
-                yield self.unverified(each.name, f"How much of {each.name} is in flight is unknown: its counter did not answer.")
+                yield self.unverified(
+                    each.name, f"How much of {each.name} is in flight is unknown: its counter did not answer."
+                )
             elif each.limit is not None and each.count > each.limit:
                 yield self.finding(
                     each.name,

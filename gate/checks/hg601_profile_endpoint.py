@@ -35,5 +35,7 @@ class ProfileEndpoint(Check):
         """One finding for each endpoint that fails."""
         for endpoint, problem in pprof.problems:
             yield self.finding(
-                endpoint, f"{endpoint} gave no profile: {problem}.", evidence={"problem": problem, "source": pprof.source}
+                endpoint,
+                f"{endpoint} gave no profile: {problem}.",
+                evidence={"problem": problem, "source": pprof.source},
             )

@@ -31,10 +31,17 @@ class SamplingChanged(Check):
             lambda: tweaked("heartbeat", windows=(window(1), window(2), window(3, generation=2, rate_hz=500))),
             lambda: tweaked(
                 "heartbeat",
-                windows=(window(1), window(2, generation=2, end_ns=122 * SECOND), window(3, generation=2, end_ns=182 * SECOND)),
+                windows=(
+                    window(1),
+                    window(2, generation=2, end_ns=122 * SECOND),
+                    window(3, generation=2, end_ns=182 * SECOND),
+                ),
             ),
         ),
-        quiet=(running, lambda: tweaked("heartbeat", windows=(window(1), window(2, generation=2), window(3, state="failed")))),
+        quiet=(
+            running,
+            lambda: tweaked("heartbeat", windows=(window(1), window(2, generation=2), window(3, state="failed"))),
+        ),
     )
 
     def run(self, heartbeat: Heartbeat) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gate import __version__
 from gate.report import model
+from gate.report.live import live_section
 from gate.report.settled import settled
 from gate.type_evidence import causes_first
 
@@ -21,20 +22,22 @@ if TYPE_CHECKING:
     from probes.binary.facts import BinaryFacts
     from probes.drift.facts import BuildDrift, Drift, FunctionDrift, GlobalDrift, InitDrift, ValueChange, VariableChange
     from probes.drift.layout_facts import LayoutChange, LayoutDrift
+    from probes.live.topics import LiveFacts
 
 
 def build_report(  # noqa: PLR0913 - keywords, one a fact
     policy: Policy,
-    old: BinaryFacts | model.BinaryInfo,
-    new: BinaryFacts,
-    drift: Drift,
+    old: BinaryFacts | model.BinaryInfo | None,
+    new: BinaryFacts | None,
+    drift: Drift | None,
     judgement: Judgement,
     *,
     created_at: str,
     timings_ms: Mapping[str, float],
     types: TypeEvidence | None = None,
+    live: LiveFacts | None = None,
 ) -> model.Report:
-    """The report on one comparison; `types` as the rules had them; `timings_ms`: the phases and their milliseconds."""
+    """The report on one comparison, on a running service, or on both; `types` as the rules had them; `timings_ms`: the phases and their milliseconds."""
     report = model.Report(
         schema_version="1",
         tool=model.Tool("hotgate", __version__),
@@ -43,23 +46,28 @@ def build_report(  # noqa: PLR0913 - keywords, one a fact
         policy=model.PolicyItem(policy.source or None, policy.fail_on.value, list(judgement.require)),
         verdict=judgement.verdict.name,
         exit_code=judgement.verdict.exit_code,
-        old=old if isinstance(old, model.BinaryInfo) else binary_info(old),
-        new=binary_info(new),
+        old=old if old is None or isinstance(old, model.BinaryInfo) else binary_info(old),
+        new=None if new is None else binary_info(new),
         evidence=[model.EvidenceItem(state.name, state.status, state.reason) for state in judgement.evidence],
         rules=[model.RuleItem(each.rule, each.status, each.reason) for each in judgement.outcomes],
         findings=[_finding(finding) for finding in judgement.findings()],
-        drift=model.DriftSection(
-            functions=None if drift.functions is None else _functions(drift.functions),
-            types=None if drift.types is None or types is None else _types(drift.types, types),
-            build=None if drift.build is None else _build(drift.build),
-            init=None if drift.init is None else _init(drift.init),
-            globals=None if drift.globals is None else _globals(drift.globals),
-        ),
+        drift=None if drift is None else _drift(drift, types),
+        live=None if live is None else live_section(live),
         notices=list(judgement.notices),
         timings_ms=dict(timings_ms),
         baseline=None if judgement.baseline is None else _baseline(judgement.baseline, judgement.fixed),
     )
     return settled(report)
+
+
+def _drift(drift: Drift, types: TypeEvidence | None) -> model.DriftSection:
+    return model.DriftSection(
+        functions=None if drift.functions is None else _functions(drift.functions),
+        types=None if drift.types is None or types is None else _types(drift.types, types),
+        build=None if drift.build is None else _build(drift.build),
+        init=None if drift.init is None else _init(drift.init),
+        globals=None if drift.globals is None else _globals(drift.globals),
+    )
 
 
 def binary_info(facts: BinaryFacts) -> model.BinaryInfo:

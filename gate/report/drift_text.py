@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gate.report.clean import clean
+from gate.report.parts import drift_of, module_of
 from gate.report.summary import (
     function_totals,
     godebug_lines,
@@ -43,7 +44,7 @@ BUILD_LINES = 8
 
 def show(console: Console, report: Report) -> None:
     """Write the section; nothing when there is no drift evidence."""
-    drift = report.drift
+    drift = drift_of(report)
     if drift.functions is not None:
         _heading(console, "Functions")
         _functions(console, report, drift.functions)
@@ -68,7 +69,7 @@ def _functions(console: Console, report: Report, drift: FunctionSection) -> None
     if len(drift.changed) > FUNCTIONS or max(len(drift.added), len(drift.removed)) > NAMES:
         _packages(console, drift)
     _changed(console, ranked(report))
-    module = report.new.main_module or report.old.main_module
+    module = module_of(report)
     for title, names in (("Added", drift.added), ("Removed", drift.removed)):
         _names(console, title, sorted(names, key=lambda name: distance(package_of(name), module)))
     _names(console, "Renamed", [_renamed(each) for each in drift.renamed])

@@ -5,6 +5,7 @@ Field order is key order. A section that does not apply is None here and absent 
 
 from __future__ import annotations
 
+from dataclasses import field
 from typing import Annotated, Any, ClassVar, Literal
 
 from probes.records import dataclass
@@ -267,8 +268,28 @@ class DriftSection(Shape):
 
 
 @dataclass(frozen=True, slots=True)
+class LiveItem(Shape):
+    """What is known of one topic: who told it, what it comes to in words, and the facts. Times in nanoseconds."""
+
+    topic: str
+    source: str
+    said: str
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSection(Shape):
+    """The running service: its URL and its PID, each null when it was not asked that way. `notes`: what was odd."""
+
+    url: str | None
+    pid: int | None
+    topics: list[LiveItem]
+    notes: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Report(Shape):
-    """One judgement. `created_at` is UTC; `exit_code` is the one that stands for the verdict; times in milliseconds.
+    """One judgement, of two binaries, of a running service, or of both. `created_at` is UTC; `exit_code` is the one that stands for the verdict; times in milliseconds.
 
     `notices` are for the policy's author: suppressions that expired or that cover nothing.
     """
@@ -280,12 +301,13 @@ class Report(Shape):
     policy: PolicyItem
     verdict: Literal["pass", "block", "inconclusive"]
     exit_code: int
-    old: BinaryInfo
-    new: BinaryInfo
+    old: Annotated[BinaryInfo | None, Section] = field(default=None, kw_only=True)
+    new: Annotated[BinaryInfo | None, Section] = field(default=None, kw_only=True)
     evidence: list[EvidenceItem]
     rules: list[RuleItem]
     findings: list[FindingItem]
-    drift: DriftSection
+    drift: Annotated[DriftSection | None, Section] = field(default=None, kw_only=True)
+    live: Annotated[LiveSection | None, Section] = field(default=None, kw_only=True)
     notices: list[str]
     timings_ms: dict[str, float]
     baseline: Annotated[BaselineItem | None, Section] = None

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gate.model import Severity
+from gate.report.model import DriftSection
 from gate.words import count, some
 from probes.records import dataclass
 
 if TYPE_CHECKING:
-    from gate.report.model import EvidenceItem, FindingItem, FixedItem, Report
+    from gate.report.model import BinaryInfo, EvidenceItem, FindingItem, FixedItem, LiveSection, Report
 
 GAPS = {
     "functions": "compare binaries that are not obfuscated, built by a Go release that this hotgate knows",
@@ -79,7 +80,39 @@ def headline(report: Report, parts: Parts) -> str:
     if report.verdict == "inconclusive":
         unknown = dict.fromkeys([gap.name for gap in parts.gaps] + [finding.rule for finding in parts.doubts])
         return f"nothing blocks this update, but not verified: {some(list(unknown))}"
+    if report.old is None or report.new is None:
+        return "nothing blocks an update now"
     return "OLD and NEW are the same file" if report.old.sha256 == report.new.sha256 else "nothing blocks this update"
+
+
+def sides(report: Report) -> list[tuple[str, BinaryInfo]]:
+    """The binaries that the report is about, each with its name; none of a report about a service alone."""
+    both = (("old", report.old), ("new", report.new))
+    return [(name, side) for name, side in both if side is not None]
+
+
+def drift_of(report: Report) -> DriftSection:
+    """What differs; an empty section of a report about a service alone."""
+    return report.drift if report.drift is not None else DriftSection()
+
+
+def subject_of(report: Report) -> str:
+    """What the report is about: NEW's path, or else the service's URL, or its process."""
+    if report.new is not None:
+        return report.new.path
+    live = report.live
+    return (live.url or f"PID {live.pid}") if live is not None else "nothing"
+
+
+def service_of(live: LiveSection) -> str:
+    """The running service in words: its URL and its process."""
+    named = [live.url or "", f"PID {live.pid}" if live.pid is not None else ""]
+    return ", ".join(filter(None, named))
+
+
+def module_of(report: Report) -> str | None:
+    """The main module's path, of NEW or else of OLD."""
+    return next((side.main_module for _, side in reversed(sides(report)) if side.main_module), None)
 
 
 def extras(parts: Parts) -> str:
@@ -109,5 +142,5 @@ def source_path(report: Report, file: str) -> str:
 
     Such a build has `example.com/shop/rate.go` for `rate.go` of the main module (cmd/go/internal/work, trimpath).
     """
-    module = report.new.main_module
+    module = report.new.main_module if report.new is not None else None
     return file[len(module) + 1 :] if module and file.startswith(module + "/") else file

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from gate.model import EXIT_CODES
 from gate.report.model import SCHEMA_VERSION, Report
+from gate.report.parts import sides
 from probes.errors import ProbeError
 
 MAX_BYTES = 64 << 20
@@ -74,7 +75,7 @@ def _check_values(report: Report) -> None:
     if report.exit_code != EXIT_CODES[report.verdict]:
         raise ValueError(f"exit_code: {report.exit_code} does not stand for {report.verdict}")
     _check("created_at", CREATED_AT, report.created_at)
-    for side, binary in (("old", report.old), ("new", report.new)):
+    for side, binary in sides(report):
         _check(f"{side}.sha256", SHA256, binary.sha256)
         if binary.size < 0:
             raise ValueError(f"{side}.size: it is negative")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gate.report.parts import drift_of, module_of
 from gate.words import distance, package_of, some, value
 
 if TYPE_CHECKING:
@@ -58,10 +59,11 @@ def type_totals(drift: TypeSection) -> str:
 
 def ranked_types(report: Report) -> list[ChangedType]:
     """The changed types: those of the contract before others, the program's own before Go's."""
-    if report.drift.types is None:
+    drift = drift_of(report).types
+    if drift is None:
         return []
-    module = report.new.main_module or report.old.main_module
-    changes = report.drift.types.changed
+    module = module_of(report)
+    changes = drift.changed
     return sorted(changes, key=lambda each: (not each.contract, distance(package_of(each.name), module)))
 
 
@@ -73,10 +75,11 @@ def layout_words(change: ChangedType) -> tuple[str, str]:
 
 def ranked(report: Report) -> list[ChangedFunction]:
     """The changed functions: what was edited before what only carries a copy of it, the program's own code first."""
-    if report.drift.functions is None:
+    drift = drift_of(report).functions
+    if drift is None:
         return []
-    module = report.new.main_module or report.old.main_module
-    changes = report.drift.functions.changed
+    module = module_of(report)
+    changes = drift.changed
     return sorted(changes, key=lambda change: (bool(change.inlined_from), distance(change.package, module)))
 
 
@@ -101,9 +104,11 @@ def arrow(old: str | None, new: str | None) -> str:
 def release_and_source(report: Report) -> list[str]:
     """A line for the Go release and one for the revision, each where it differs."""
     lines = []
+    if report.old is None or report.new is None:
+        return []
     if report.old.go_version != report.new.go_version:
         lines.append(f"Go {arrow(_release(report.old.go_version), _release(report.new.go_version))}")
-    build = report.drift.build
+    build = drift_of(report).build
     if build is not None and any(each.name in SOURCE_SETTINGS for each in build.settings):
         lines.append(f"source {arrow(_revision(report.old.build_settings), _revision(report.new.build_settings))}")
     return lines
@@ -111,13 +116,13 @@ def release_and_source(report: Report) -> list[str]:
 
 def module_lines(report: Report) -> list[str]:
     """The dependencies that differ."""
-    build = report.drift.build
+    build = drift_of(report).build
     return [] if build is None else [f"{each.path} {arrow(each.old, each.new)} ({each.kind})" for each in build.modules]
 
 
 def setting_lines(report: Report) -> list[str]:
     """The build settings that differ, but for those of `release_and_source`."""
-    build = report.drift.build
+    build = drift_of(report).build
     if build is None:
         return []
     # DefaultGODEBUG lists what the toolchain was told, not what changed: that is in `godebug`.
@@ -127,13 +132,13 @@ def setting_lines(report: Report) -> list[str]:
 
 def godebug_lines(report: Report) -> list[str]:
     """The effective GODEBUG defaults that differ."""
-    build = report.drift.build
+    build = drift_of(report).build
     return [] if build is None else [f"{each.name} {arrow(each.old, each.new)}" for each in build.godebug]
 
 
 def build_lines(report: Report) -> list[str]:
     """All that differs in how the two were built; nothing where that could not be compared."""
-    if report.drift.build is None:
+    if drift_of(report).build is None:
         return []
     lines = release_and_source(report) + module_lines(report) + setting_lines(report)
     return lines + [f"GODEBUG {line}" for line in godebug_lines(report)]
@@ -165,10 +170,10 @@ def variable_totals(drift: GlobalSection) -> str:
 
 def variable_lines(report: Report) -> list[str]:
     """One line a package variable that differs, the program's own first."""
-    drift = report.drift.globals
+    drift = drift_of(report).globals
     if drift is None:
         return []
-    module = report.new.main_module or report.old.main_module
+    module = module_of(report)
     lines = [(each.name, f"{each.name}: {each.detail}") for each in (*drift.resized, *drift.retyped)]
     lines += [(name, f"{name}: removed") for name in drift.removed]
     lines += [(name, f"{name}: added") for name in drift.added]

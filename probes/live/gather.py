@@ -99,7 +99,7 @@ async def _ask(asked: Asked) -> LiveFacts:
 def _silent(exc: ProbeError, endpoint: str) -> LiveFacts:
     """A service that does not answer is evidence too: its profile endpoint is unreachable."""
     reason = f"{exc.what}"
-    missing = {topic: reason for topic in TOPICS if topic != "pprof"}
+    missing = dict.fromkeys(TOPICS, reason)
     return LiveFacts(pprof=PprofFacts("the service", (), ((endpoint, reason),)), missing=missing)
 
 

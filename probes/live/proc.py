@@ -105,7 +105,7 @@ class _Folder:
         with self._guard(name):
             fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._fd)
             try:
-                return os.listdir(fd)
+                return os.listdir(fd)  # noqa: PTH208 - a descriptor
             finally:
                 os.close(fd)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 
 from probes.binary.facts import BinaryFacts
 from probes.errors import ProbeError
@@ -31,7 +31,7 @@ def running_image(process: ProcessFacts, old: BinaryFacts | None) -> tuple[Runni
     """
     link = exe_path(process.pid)
     try:
-        facts = old if old is not None and os.path.samefile(link, old.path) else _load(link)
+        facts = old if old is not None and Path(link).samefile(old.path) else _load(link)
     except (OSError, ProbeError):
         return None, None
     image = RunningImage(

@@ -24,9 +24,7 @@ def listening(read: Callable[[str], str]) -> dict[int, str]:
             text = read(table)
         except ProbeError:
             continue
-        for line in text.splitlines()[1:]:
-            for inode, address in parse(line.split()):
-                found[inode] = address
+        found.update(pair for line in text.splitlines()[1:] for pair in parse(line.split()))
     return found
 
 

@@ -83,16 +83,24 @@ def _fault(profile: Profile) -> str:
         return "its string table does not begin with the empty string"
     if any(not (0 <= v.type < strings and 0 <= v.unit < strings) for v in profile.sample_type):
         return "a sample type has no name"
+    return _fault_of_tables(profile, strings) or _fault_of_samples(profile)
+
+
+def _fault_of_tables(profile: Profile, strings: int) -> str:
     functions = {function.id for function in profile.function}
     if len(functions) != len(profile.function) or 0 in functions:
         return "two functions share an id"
     if any(not 0 <= function.name < strings for function in profile.function):
         return "a function has no name in the string table"
+    if any(line.function_id not in functions for location in profile.location for line in location.line):
+        return "a location is in a function that is not there"
+    return ""
+
+
+def _fault_of_samples(profile: Profile) -> str:
     locations = {location.id for location in profile.location}
     if len(locations) != len(profile.location) or 0 in locations:
         return "two locations share an id"
-    if any(line.function_id not in functions for location in profile.location for line in location.line):
-        return "a location is in a function that is not there"
     width = len(profile.sample_type)
     for sample in profile.sample:
         if len(sample.value) != width:

@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from gate.report.clean import clean
-from gate.report.parts import GAPS, source_path, split
+from gate.report.parts import GAPS, source_path, split, subject_of
 
 if TYPE_CHECKING:
     from gate.report.model import FindingItem, Report
@@ -34,7 +34,7 @@ def render(report: Report) -> str:
 
 
 def _entry(report: Report, finding: FindingItem, severity: str) -> dict[str, Any]:
-    where, line = report.new.path, 1
+    where, line = subject_of(report), 1
     if finding.location is not None:
         where, line = source_path(report, finding.location.file), max(finding.location.line, 1)
     return {
@@ -52,7 +52,7 @@ def _gap(report: Report, name: str, said: str) -> dict[str, Any]:
         "check_name": f"evidence-{clean(name)}",
         "fingerprint": _digest(f"evidence {name}"),
         "severity": "critical",
-        "location": {"path": clean(report.new.path.removeprefix("./")), "lines": {"begin": 1}},
+        "location": {"path": clean(subject_of(report).removeprefix("./")), "lines": {"begin": 1}},
     }
 
 

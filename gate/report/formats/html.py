@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from gate.report.clean import clean
-from gate.report.parts import GAPS, answered, extras, gone, headline, source_path, split
+from gate.report.parts import GAPS, answered, drift_of, extras, gone, headline, service_of, sides, source_path, split
 from gate.report.summary import (
     build_lines,
     function_totals,
@@ -81,6 +81,7 @@ def render(report: Report) -> str:
         *_folded("Suppressed by the policy", _articles(report, parts.suppressed), len(parts.suppressed)),
         *_folded("Known from the baseline", _articles(report, parts.known), len(parts.known)),
         *_folded("Fixed since the baseline", _list([gone(item) for item in parts.fixed]), len(parts.fixed)),
+        *_live(report),
         *_drift(report),
         *_evidence(report),
         "</main>",
@@ -133,17 +134,35 @@ def _gaps(parts: Parts) -> list[str]:
 
 
 def _sides(report: Report) -> list[str]:
-    rows = zip(("file", "build", "sha256"), side_words(report.old), side_words(report.new), strict=True)
-    head = '<thead><tr><td></td><th scope="col">old</th><th scope="col">new</th></tr></thead>'
+    both = sides(report)
+    if not both:
+        return []
+    rows = zip(("file", "build", "sha256"), *(side_words(side) for _, side in both), strict=True)
+    columns = "".join(f'<th scope="col">{name}</th>' for name, _ in both)
+    head = f"<thead><tr><td></td>{columns}</tr></thead>"
     body = "".join(
-        f'<tr><th scope="row">{name}</th><td>{_text(old)}</td><td>{_text(new)}</td></tr>' for name, old, new in rows
+        f'<tr><th scope="row">{row[0]}</th>{"".join(f"<td>{_text(cell)}</td>" for cell in row[1:])}</tr>'
+        for row in rows
     )
     return ["<section>", "<h2>Compared</h2>", f"<table>{head}<tbody>{body}</tbody></table>", "</section>"]
 
 
+def _live(report: Report) -> list[str]:
+    if report.live is None:
+        return []
+    rows = [
+        f'<tr><th scope="row">{_text(each.topic)}</th><td>{_text(each.said)}</td><td>{_text(each.source)}</td></tr>'
+        for each in report.live.topics
+    ]
+    head = '<thead><tr><th scope="col">topic</th><td></td><th scope="col">told by</th></tr></thead>'
+    notes = [f"<p>{_text(note)}</p>" for note in report.live.notes]
+    heading = f"Live: {_text(service_of(report.live))}"
+    return _section(heading, [f"<table>{head}<tbody>", *rows, "</tbody></table>", *notes])
+
+
 def _drift(report: Report) -> list[str]:
     out: list[str] = []
-    if (functions := report.drift.functions) is not None:
+    if (functions := drift_of(report).functions) is not None:
         changed = ranked(report)
         out += _section("Functions", [f"<p>{_text(function_totals(functions))}.</p>"])
         rows = [

@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from gate.check import discover
 from gate.report.clean import clean
-from gate.report.parts import GAPS, answered, gone, headline, split
+from gate.report.parts import GAPS, answered, gone, headline, service_of, sides, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,8 +61,8 @@ def render(report: Report) -> str:
                     ("verdict", report.verdict),
                     ("exit_code", str(report.exit_code)),
                     ("mode", report.mode),
-                    ("old", f"{report.old.path} sha256:{report.old.sha256}"),
-                    ("new", f"{report.new.path} sha256:{report.new.sha256}"),
+                    *((name, f"{side.path} sha256:{side.sha256}") for name, side in sides(report)),
+                    *((("live", service_of(report.live)),) if report.live is not None else ()),
                 )
             ),
             "</properties>",

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from gate.report.clean import clean
-from gate.report.parts import GAPS, answered, extras, gone, headline, source_path, split
+from gate.report.parts import GAPS, answered, drift_of, extras, gone, headline, service_of, sides, source_path, split
 from gate.report.summary import (
     build_lines,
     function_totals,
@@ -45,19 +45,35 @@ def render(report: Report) -> str:
         for gap in parts.gaps:
             lines.append(f"- **{_safe(gap.name)}** {gap.status}: {_safe(gap.reason)}")
             lines.append(f"  - do: {_safe(GAPS.get(gap.name, 'see the evidence'))}")
-    lines += ["", "| | old | new |", "|---|---|---|"]
-    for name, old, new in zip(("file", "build", "sha256"), side_words(report.old), side_words(report.new), strict=True):
-        lines.append(f"| {name} | {_code(old)} | {_code(new)} |")
+    lines += _sides(report)
     lines += _findings(report, "Warnings", parts.warnings)
     lines += _folded("Notes", _items(report, parts.notes), len(parts.notes))
     lines += _folded("Suppressed by the policy", _items(report, parts.suppressed), len(parts.suppressed))
     lines += _folded("Known from the baseline", _items(report, parts.known), len(parts.known))
     fixed = [f"- {_safe(gone(item))}" for item in parts.fixed[:SHOWN]] + _more(len(parts.fixed))
     lines += _folded("Fixed since the baseline", fixed, len(parts.fixed))
+    lines += _live(report)
     lines += _drift(report)
     lines += _folded("Evidence", [f"- {_safe(e.name)}: {e.status} {_safe(e.reason)}".rstrip() for e in report.evidence])
     lines += ["", f"Mode {report.mode}, exit code {report.exit_code}, hotgate {_safe(report.tool.version)}."]
     return "\n".join(lines) + "\n"
+
+
+def _sides(report: Report) -> list[str]:
+    both = sides(report)
+    if not both:
+        return []
+    lines = ["", f"| | {' | '.join(name for name, _ in both)} |", "|---" * (len(both) + 1) + "|"]
+    rows = zip(("file", "build", "sha256"), *(side_words(side) for _, side in both), strict=True)
+    return lines + [f"| {row[0]} | {' | '.join(map(_code, row[1:]))} |" for row in rows]
+
+
+def _live(report: Report) -> list[str]:
+    if report.live is None:
+        return []
+    rows = [f"| {each.topic} | {_safe(each.said)} | {_safe(each.source)} |" for each in report.live.topics]
+    head = ["", f"### Live: {_code(service_of(report.live))}", "", "| topic | | told by |", "|---|---|---|"]
+    return [*head, *rows, *(f"- {_safe(note)}" for note in report.live.notes)]
 
 
 def _findings(report: Report, heading: str, findings: Sequence[FindingItem]) -> list[str]:
@@ -80,7 +96,7 @@ def _items(report: Report, findings: Sequence[FindingItem]) -> list[str]:
 
 def _drift(report: Report) -> list[str]:
     lines: list[str] = []
-    if (functions := report.drift.functions) is not None:
+    if (functions := drift_of(report).functions) is not None:
         lines += ["", "### Functions", "", function_totals(functions) + "."]
         changed = [f"- {_code(each.name)}: {_safe(what_changed(each))}" for each in ranked(report)[:SHOWN]]
         lines += _folded("Changed", changed + _more(len(functions.changed)), len(functions.changed))

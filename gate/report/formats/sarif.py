@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from gate.check import discover
 from gate.report.clean import clean
-from gate.report.parts import GAPS, answered, gone, headline, source_path, split, verified
+from gate.report.parts import GAPS, answered, gone, headline, sides, source_path, split, subject_of, verified
 
 if TYPE_CHECKING:
     from gate.check import Check
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 LEVELS = {"block": "error", "warn": "warning", "info": "note"}
 FINGERPRINT = "hotgateFinding/v1"
-OLD, NEW = 0, 1
+NEW = 1
+ROLES = {"old": "OLD, which runs", "new": "NEW, which is to replace it"}
 """Indices into `run.artifacts`."""
 
 
@@ -44,7 +45,7 @@ def render(report: Report) -> str:
         },
         "automationDetails": {"id": f"hotgate/{report.mode}/"},
         "invocations": [_invocation(report)],
-        "artifacts": [_artifact(report.old, "OLD, which runs"), _artifact(report.new, "NEW, which is to replace it")],
+        "artifacts": [_artifact(side, ROLES[name]) for name, side in sides(report)],
         "results": results,
         "properties": {"verdict": report.verdict, "mode": report.mode},
     }
@@ -138,8 +139,15 @@ def _uri(path: str) -> str:
     return ("file://" if path.startswith("/") else "") + quote(path, safe="/@+~")
 
 
+def _home(report: Report) -> dict[str, Any]:
+    """The place of what has no line of source: NEW, or the service."""
+    if report.new is not None:
+        return {"uri": _uri(report.new.path), "index": NEW}
+    return {"uri": _uri(subject_of(report)) if not (report.live and report.live.url) else report.live.url}
+
+
 def _result(report: Report, finding: FindingItem, index: int, *, blocks: bool) -> dict[str, Any]:
-    artifact: dict[str, Any] = {"artifactLocation": {"uri": _uri(report.new.path), "index": NEW}}
+    artifact: dict[str, Any] = {"artifactLocation": _home(report)}
     logical: dict[str, Any] = {"fullyQualifiedName": clean(finding.subject)}
     if finding.location is not None:
         artifact = {"artifactLocation": {"uri": _uri(source_path(report, finding.location.file))}}
@@ -170,7 +178,7 @@ def _result(report: Report, finding: FindingItem, index: int, *, blocks: bool) -
 
 def _absent(report: Report, item: FixedItem, index: int) -> dict[str, Any]:
     """A result that the baseline has and this run has not."""
-    artifact = {"artifactLocation": {"uri": _uri(report.new.path), "index": NEW}}
+    artifact = {"artifactLocation": _home(report)}
     return {
         "ruleId": item.rule,
         "ruleIndex": index,

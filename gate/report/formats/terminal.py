@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from gate.report import drift_text
+from gate.report import drift_text, live_text
 from gate.report.clean import clean
 from gate.report.console import DEFAULT_WIDTH, RULE_STYLES, heading_line, make_console, text_of
-from gate.report.parts import GAPS, Parts, answered, extras, gone, headline, split
+from gate.report.parts import GAPS, Parts, answered, extras, gone, headline, sides, split
 from gate.report.summary import side_words
 from gate.report.wrap import paragraph
 
@@ -39,8 +39,8 @@ def render(report: Report, *, width: int = DEFAULT_WIDTH, color: bool = False) -
     _findings(console, "What blocks this update", parts.blocking)
     _doubts(console, parts)
     console.print()
-    _side(console, "old", report.old)
-    _side(console, "new", report.new)
+    for name, side in sides(report):
+        _side(console, name, side)
     _findings(console, "Warnings", parts.warnings)
     _notes(console, "Notes", parts.notes)
     _notes(console, "Suppressed by the policy", parts.suppressed)
@@ -53,6 +53,7 @@ def render(report: Report, *, width: int = DEFAULT_WIDTH, color: bool = False) -
             paragraph(
                 console, Text(f"and {len(parts.fixed) - MESSAGES:,} more; --format json lists all", "dim"), hang=2
             )
+    live_text.show(console, report)
     drift_text.show(console, report)
     _footer(console, report, parts)
     return text_of(console)
