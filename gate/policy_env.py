@@ -137,5 +137,5 @@ LAYERS: dict[str, Callable[[Policy, str], Policy]] = {
 }
 """What each variable that stands for a key of the policy does to a policy."""
 
-OTHERS = ("HOTGATE_BASELINE", "HOTGATE_DEBUG", "HOTGATE_POLICY", "HOTGATE_TARGET")
+OTHERS = ("HOTGATE_BASELINE", "HOTGATE_DEBUG", "HOTGATE_POLICY", "HOTGATE_TARGET", "HOTGATE_TOKEN_FILE")
 """Variables that stand for flags, and the one that asks for tracebacks."""

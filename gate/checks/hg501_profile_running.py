@@ -6,6 +6,7 @@ from gate.check import Check, Explanation, Samples
 from gate.live_evidence import Profiler
 from gate.model import Finding, Severity
 from gate.samples_live import running, tweaked
+from gate.words import count
 
 
 class ProfileRunning(Check):
@@ -29,12 +30,21 @@ class ProfileRunning(Check):
             lambda: tweaked("profiler", running=True, owner="other"),
             lambda: tweaked("profiler", running=True, owner="heartbeat"),
             lambda: tweaked("profiler", running=True, owner="unknown", timers=9, source="/proc"),
+            lambda: tweaked("profiler", running=None, owner="unknown", timers=2, source="/proc"),
         ),
         quiet=(running,),
     )
 
     def run(self, profiler: Profiler) -> Iterator[Finding]:
         """One finding while a profile runs; goprobe's own window is closed by its Exec, and only warned about."""
+        if profiler.running is None:
+            yield self.unverified(
+                "CPU profile",
+                f"{count(profiler.timers or 0, 'idle thread')} of the process still {'has' if profiler.timers == 1 else 'have'} "
+                "the timer of a CPU profile: it runs, or it has ended since they last did.",
+                remedy="Ask the service itself: pass --live URL of its goprobe or net/http/pprof.",
+                evidence={"timers": profiler.timers, "source": profiler.source},
+            )
         if not profiler.running:
             return
         own = profiler.owner == "heartbeat"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gate.cli._live import ask_live, asked_for, live_options
 from gate.cli._output import import_renderers, parse_outputs, refuse_overwriting, write_report
 from gate.cli._policy import policy_options, resolve_policy
 from gate.report import formats
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     epilog="Exit codes: 0 pass, 10 block, 11 inconclusive, 2 usage or unreadable input, 1 a bug in hotgate.",
 )
 @click.argument("old", type=click.Path())
-@click.argument("new", type=click.Path())
+@click.argument("new", type=click.Path(), required=False)
+@click.option("--live", "url", metavar="URL", help="Ask the running service too, by goprobe or plain net/http/pprof.")
+@live_options
 @policy_options
 @click.option("--baseline", metavar="FILE", envvar="HOTGATE_BASELINE", help="Findings that are known and do not block.")
 @click.option(
@@ -34,8 +37,13 @@ if TYPE_CHECKING:
 @click.option("--exit-zero", is_flag=True, help="Leave with 0 whatever the verdict is; errors keep their codes.")
 def command(  # noqa: PLR0913 - keywords, one a fact
     old: str,
-    new: str,
+    new: str | None,
     *,
+    url: str | None,
+    token_file: str | None,
+    pid: int | None,
+    wait: float,
+    timeout: float,
     mode: str | None,
     fail_on: str | None,
     require: tuple[str, ...],
@@ -48,8 +56,18 @@ def command(  # noqa: PLR0913 - keywords, one a fact
 ) -> int:
     """Compare the Go binary OLD, which runs, with NEW, which is to replace it, and give the verdict.
 
-    The first line says pass, block or inconclusive; then come the reasons and what to do about them.
+    With --pid, OLD may be left out: it is then what the process runs. The first line says pass, block or inconclusive;
+    then come the reasons and what to do about them.
     """
+    if new is None:
+        if pid is None:
+            raise click.UsageError("missing argument 'NEW'")
+        from probes.live.proc import exe_path, read_process
+
+        read_process(pid)  # a process that is not there is said as such, not as a file that is not there
+        old, new = exe_path(pid), old
+    if (wait or token_file) and url is None and pid is None:
+        raise click.UsageError("--wait and --token-file are for a running service: pass --live URL or --pid PID")
     outputs = parse_outputs(format_name, output)
     chosen = resolve_policy(policy, mode, fail_on, require)
     inputs = {"OLD": old, "NEW": new, "the policy": chosen.source, "the target": target, "the baseline": baseline}
@@ -65,6 +83,9 @@ def command(  # noqa: PLR0913 - keywords, one a fact
         host = load_target(target)
     from gate import engine
 
+    asked = None
+    if url is not None or pid is not None:
+        asked = asked_for(url, token_file, pid, timeout, chosen)
     _one_arena()
     with _no_collector():
         report = engine.check(
@@ -74,6 +95,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
             target=None if host is None else lambda: host,
             baseline=known,
             meanwhile=lambda: import_renderers(outputs),
+            live=None if asked is None else lambda running: ask_live(asked, running, new, wait),
         )
     from gate.report.clean import clean
 

@@ -25,6 +25,8 @@ def live_section(facts: t.LiveFacts) -> model.LiveSection:
 
 
 def _profiler(facts: t.ProfilerFacts) -> str:
+    if facts.running is None:
+        return f"{count(facts.timers or 0, 'idle thread')} with a profile's timer"
     owner = {"heartbeat": "goprobe's heartbeat window", "endpoint": "a client of the profile endpoint"}.get(facts.owner)
     return f"a CPU profile is running{f': {owner}' if owner else ''}" if facts.running else "no CPU profile is running"
 

@@ -26,6 +26,6 @@ def show(console: Console, report: Report) -> None:
     heading_line(console, f"Live: {clean(service_of(report.live))}")
     for item in report.live.topics:
         line = Text.assemble(f"{clean(item.topic):<{COLUMN}}", clean(item.said), (f" ({clean(item.source)})", "dim"))
-        paragraph(console, line, indent=2, hang=COLUMN)
+        paragraph(console, line, indent=2 + COLUMN, hang=2)
     for note in report.live.notes:
         paragraph(console, Text.assemble(("note: ", "bold"), clean(note)), indent=2)

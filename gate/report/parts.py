@@ -21,6 +21,20 @@ GAPS = {
     "init": "compare unstripped binaries of Go 1.21 or later",
     "target": "describe the host with `hotgate inspect --host` there, and pass the file with --target",
     "globals": "compare unstripped binaries with sound DWARF: link without -s, and do not run strip",
+    "profiler": "serve goprobe or net/http/pprof, and pass its URL with --live",
+    "calls": "serve goprobe or net/http/pprof, or pass --pid of a process whose threads may be read",
+    "canary": "embed goprobe, built with cgo",
+    "resources": "embed goprobe, and track what is held in C",
+    "descriptors": "pass --pid, as the user that the service runs as",
+    "signals": "pass --pid, or embed goprobe",
+    "image": "pass --pid, or embed goprobe",
+    "process": "pass --pid, or embed goprobe",
+    "requests": "embed goprobe and count the work in flight, or name an expvar variable in the policy (live.in_flight)",
+    "privileges": "pass --pid, and NEW as it is installed",
+    "gc": "embed goprobe",
+    "pprof": "pass --live URL of a service that serves goprobe or net/http/pprof",
+    "health": "embed goprobe, and let its collector see five windows",
+    "heartbeat": "embed goprobe, with its heartbeat switched on",
 }
 """What to do about evidence that is missing."""
 

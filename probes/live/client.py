@@ -8,6 +8,7 @@ the same origin, so that a token never reaches another host, and proxies of the 
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 import time
 from types import TracebackType
@@ -248,6 +249,6 @@ def _reason(exc: Exception) -> str:
     cause: BaseException = exc
     while cause.__cause__ is not None or cause.__context__ is not None:
         cause = cause.__cause__ or cause.__context__ or cause
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror
+        if isinstance(cause, OSError) and cause.errno:
+            return os.strerror(cause.errno) if cause.errno > 0 else str(cause.strerror)
     return (str(exc) or type(exc).__name__)[:MAX_QUOTED]

@@ -15,14 +15,17 @@ _LAST_NAMED = 64
 
 
 def profiler(process: ProcessFacts) -> t.ProfilerFacts | None:
-    """A CPU profile of Go 1.18 or newer has a POSIX timer a thread; older ones only the timer that `/proc` hides.
+    """Whether a CPU profile of Go 1.18 or newer runs, by the POSIX timer that each of its threads gets.
 
-    So timers prove a profile, and none of them proves nothing about old programs: those are for `merge` to doubt.
+    Without timers there is none: the thread that starts it has one at once. A thread that is busy loses its timer
+    within a time slice after the end; one that is idle keeps it, and says nothing.
     """
     if process.profile_timers is None:
         return None
-    running = process.profile_timers > 0
-    return t.ProfilerFacts(SOURCE, running, "unknown" if running else "none", process.profile_timers)
+    if not process.profile_timers:
+        return t.ProfilerFacts(SOURCE, running=False, owner="none", timers=0)
+    running = True if process.profile_timers_used else None
+    return t.ProfilerFacts(SOURCE, running, "unknown", process.profile_timers)
 
 
 def calls(process: ProcessFacts, go_text: tuple[int, int] | None) -> t.CallFacts | None:

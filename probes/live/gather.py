@@ -57,7 +57,7 @@ async def gather(asked: Asked, *, old: BinaryFacts | None = None, new_path: str 
     """
     said = await _ask(asked) if asked.url else LiveFacts()
     if asked.pid is None:
-        missing = {topic: "no --live URL and no --pid was given" for topic in TOPICS} if not asked.url else {}
+        missing = dict.fromkeys(TOPICS, "no --live URL and no --pid was given") if not asked.url else {}
         return _with_reasons(replace(said, url=asked.url), missing | {"privileges": "needs --pid"})
     process = read_process(asked.pid)
     image, text = running_image(process, old)

@@ -45,9 +45,8 @@ def _both(first: str, second: str) -> str:
 
 def _profiler(said: ProfilerFacts | None, seen: ProfilerFacts | None) -> ProfilerFacts | None:
     if said is None or seen is None:
-        # Timers that are not there say nothing of a program before Go 1.18, but those few are told by their own words.
         return said or seen
-    running = said.running or seen.running
+    running = bool(said.running or seen.running)  # timers of idle threads are told apart by what the service says
     owner = said.owner if said.running else "other" if running else "none"
     return ProfilerFacts(_both(said.source, seen.source), running, owner, seen.timers)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,8 +32,12 @@ MAX_DESCRIPTORS = 65536
 MAX_THREADS = 4096
 O_CLOEXEC = 0o2000000
 SIGPROF = 27
+LOOK_SECONDS = 0.2
+BUSY_TICKS = 3
+"""Ticks of 10 ms; Go gives up a thread's goroutine after one of them, and that is when a stale timer goes."""
 
 _DELETED = " (deleted)"
+_PROFILE_TIMER = re.compile(rf"^signal: {SIGPROF}/\w+\nnotify: signal/tid\.(\d+)$", re.MULTILINE)
 _SOCKET = re.compile(r"socket:\[(\d+)\]")
 _CODE = re.compile(r"([0-9a-f]{1,16})-([0-9a-f]{1,16}) ..x. \S+ \S+ \S+ *(.*)")
 
@@ -60,6 +65,7 @@ def read_process(pid: int, *, root: str = "/proc") -> ProcessFacts:
         tids = sorted(int(name) for name in folder.names("task") if name.isdecimal())
         threads = tuple(filter(None, (_thread(folder, tid) for tid in tids[:MAX_THREADS])))
         descriptors, omitted = _descriptors(folder, gaps)
+        timers = _profile_timers(folder, gaps)
         return ProcessFacts(
             pid=pid,
             started_ticks=started,
@@ -74,7 +80,8 @@ def read_process(pid: int, *, root: str = "/proc") -> ProcessFacts:
             signals_ignored=_mask(status, "SigIgn"),
             signals_caught=_mask(status, "SigCgt"),
             credentials=_credentials(status),
-            profile_timers=_profile_timers(folder, gaps),
+            profile_timers=None if timers is None else len(timers),
+            profile_timers_used=_used(folder, timers or []),
             open_files_limit=_open_files(folder),
             throttling=_throttling(folder),
             gaps=tuple(gaps),
@@ -242,13 +249,33 @@ def _code(folder: _Folder, gaps: list[str]) -> tuple[Mapping, ...] | None:
     return tuple(Mapping(int(m[1], 16), int(m[2], 16), m[3].removesuffix(_DELETED)) for m in matches if m)
 
 
-def _profile_timers(folder: _Folder, gaps: list[str]) -> int | None:
+def _profile_timers(folder: _Folder, gaps: list[str]) -> list[int] | None:
+    """The threads that have a timer which sends SIGPROF."""
     try:
         text = folder.text("timers")
-    except (NoProcess, Unreadable) as exc:  # needs CONFIG_CHECKPOINT_RESTORE
+    except ProbeError as exc:  # needs CONFIG_CHECKPOINT_RESTORE
         gaps.append(f"its timers cannot be read: {exc.what}")
         return None
-    return sum(1 for line in text.splitlines() if line.startswith(f"signal: {SIGPROF}/"))
+    return [int(match[1]) for match in _PROFILE_TIMER.finditer(text)]
+
+
+def _used(folder: _Folder, tids: list[int]) -> int:
+    """How many of the threads `tids` run for a while and still have their timer then."""
+    if not tids:
+        return 0
+    before = {tid: _ticks(folder, tid) for tid in tids}
+    time.sleep(LOOK_SECONDS)
+    left = set(_profile_timers(folder, []) or ())
+    return sum(1 for tid in left & before.keys() if _ticks(folder, tid) - before[tid] >= BUSY_TICKS)
+
+
+def _ticks(folder: _Folder, tid: int) -> int:
+    """Clock ticks of CPU time that a thread has used; -1 when it has ended."""
+    try:
+        fields = folder.text(f"task/{tid}/stat").rpartition(")")[2].split()
+        return int(fields[11]) + int(fields[12])
+    except (ProbeError, IndexError, ValueError):
+        return -1
 
 
 def _open_files(folder: _Folder) -> tuple[str, str] | None:

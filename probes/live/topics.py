@@ -31,10 +31,14 @@ TOPICS = (
 
 @dataclass(frozen=True, slots=True)
 class ProfilerFacts:
-    """Whether a CPU profile runs. `timers`: POSIX timers that send SIGPROF, one a thread, None where not known."""
+    """Whether a CPU profile runs; None where there are signs of one that may be over.
+
+    `timers`: POSIX timers that send SIGPROF, one a thread, None where not known. They are signs: a thread keeps its own
+    until it next runs Go code (runtime/proc.go, `execute`).
+    """
 
     source: str
-    running: bool
+    running: bool | None
     owner: Literal["none", "heartbeat", "endpoint", "other", "unknown"]
     timers: int | None = None
 

@@ -95,11 +95,14 @@ def _doubts(console: Console, parts: Parts) -> None:
     _findings(console, "What could not be verified", parts.doubts)
     if parts.gaps and not parts.doubts:
         heading_line(console, "What could not be verified")
+    alike: dict[tuple[str, str, str], list[str]] = {}
     for item in parts.gaps:
-        line = Text.assemble("  ", (clean(item.name), "yellow"), f"  {item.status}: ", clean(item.reason))
+        alike.setdefault((item.status, item.reason, GAPS.get(item.name, "")), []).append(item.name)
+    for (status, reason, remedy), names in alike.items():
+        line = Text.assemble("  ", (clean(", ".join(names)), "yellow"), f"  {status}: ", clean(reason))
         paragraph(console, line, hang=0)
-        if item.name in GAPS:
-            paragraph(console, Text.assemble(("do: ", "bold"), GAPS[item.name]))
+        if remedy:
+            paragraph(console, Text.assemble(("do: ", "bold"), remedy))
 
 
 def _notes(console: Console, heading: str, findings: Sequence[FindingItem]) -> None:
@@ -128,8 +131,11 @@ def _footer(console: Console, report: Report, parts: Parts) -> None:
     good = [item.name + (f" ({item.reason})" if item.reason else "") for item in report.evidence if item.status == "ok"]
     if good:
         paragraph(console, Text(clean("ok: " + ", ".join(good))), indent=2)
+    reasons: dict[tuple[str, str], list[str]] = {}
     for item in parts.lacking:
-        paragraph(console, Text(clean(f"{item.name} {item.status}: {item.reason}")), indent=4, hang=2)
+        reasons.setdefault((item.status, item.reason), []).append(item.name)
+    for (status, reason), names in reasons.items():
+        paragraph(console, Text(clean(f"{', '.join(names)} {status}: {reason}")), indent=4, hang=2)
     total = report.timings_ms.get("total", 0.0)
     phases = ", ".join(f"{name} {ms:,.0f} ms" for name, ms in report.timings_ms.items() if name != "total")
     console.print()

@@ -1,0 +1,110 @@
+"""The options that name a running service, shared by `check` and `probe`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from gate.report.clean import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gate.policy import Policy
+    from probes.binary.facts import BinaryFacts
+    from probes.live.gather import Asked
+    from probes.live.topics import LiveFacts
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+MAX_TOKEN_BYTES = 4096
+_DURATION = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)(ms|s|m)?")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0}
+MAX_WAIT = 3600.0
+
+
+class Duration(click.ParamType[float]):
+    """A time such as `30s`, `2m` or `500ms`, in seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds."""
+        if isinstance(value, float):
+            return value
+        match = _DURATION.fullmatch(str(value))
+        if match is None:
+            self.fail(f"{value!r} is no time: write it like 30s, 2m or 500ms", param, ctx)
+        seconds = float(match[1]) * _UNITS[match[2]]
+        if seconds > MAX_WAIT:
+            self.fail(f"{value} is longer than an hour", param, ctx)
+        return seconds
+
+
+def live_options(function: F) -> F:
+    """Give a command `token_file`, `pid`, `wait` and `timeout`."""
+    options = (
+        click.option(
+            "--token-file",
+            metavar="FILE",
+            envvar="HOTGATE_TOKEN_FILE",
+            help="File with the bearer token of the service's probe.",
+        ),
+        click.option(
+            "--pid", type=click.IntRange(1, 1 << 22), metavar="PID", help="The service's process on this host."
+        ),
+        click.option(
+            "--wait",
+            type=Duration(),
+            default=0.0,
+            metavar="TIME",
+            help="Wait this long for no profile, no C calls and no work in flight, such as 30s.",
+        ),
+        click.option(
+            "--timeout", type=Duration(), default=10.0, metavar="TIME", show_default="10s", help="Time for one request."
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def asked_for(url: str | None, token_file: str | None, pid: int | None, timeout: float, policy: Policy) -> Asked:
+    """Which service was asked for."""
+    from probes.live.gather import Asked
+
+    return Asked(
+        url=url or "",
+        token=_read_token(token_file) if token_file else "",
+        pid=pid,
+        in_flight=policy.live.in_flight,
+        in_flight_limit=policy.live.in_flight_limit,
+        seconds=max(timeout, 0.1),
+    )
+
+
+def ask_live(asked: Asked, old: BinaryFacts | None, new: str, wait: float) -> LiveFacts:
+    """Ask the service, and tell the person who waits what for."""
+    from gate.live import ask
+
+    return ask(asked, old=old, new_path=new, wait=wait, say=say)
+
+
+def say(message: str) -> None:
+    """Progress, for the person who waits."""
+    click.echo(clean(message), err=True)
+
+
+def _read_token(path: str) -> str:
+    try:
+        with Path(path).open("rb") as file:
+            raw = file.read(MAX_TOKEN_BYTES + 1)
+    except OSError as exc:
+        raise click.UsageError(f"cannot read the token file ({exc.strerror}): {path}") from exc
+    text = raw.decode("ascii", "replace").strip()
+    if not text or len(raw) > MAX_TOKEN_BYTES or not all(" " < char <= "~" for char in text):
+        raise click.UsageError(f"the token file must hold one line of visible ASCII characters: {path}")
+    return text

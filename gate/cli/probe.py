@@ -1,0 +1,56 @@
+"""Ask one running service what an update would take away from it."""
+
+from __future__ import annotations
+
+import click
+
+from gate.cli._live import asked_for, live_options, say
+from gate.cli._output import parse_outputs, refuse_overwriting, write_report
+from gate.cli._policy import policy_options, resolve_policy
+from gate.report import formats
+
+
+@click.command(
+    "probe",
+    epilog="Exit codes: 0 pass, 10 block, 11 inconclusive, 2 usage or unreadable input, 1 a bug in hotgate.",
+)
+@click.argument("url", required=False)
+@live_options
+@policy_options
+@click.option(
+    "--format", "format_name", type=click.Choice(formats.names()), help="What stdout gets (default: terminal)."
+)
+@click.option("--output", metavar="FORMAT=PATH", multiple=True, help="Write a report to a file as well; repeatable.")
+@click.option("--exit-zero", is_flag=True, help="Leave with 0 whatever the verdict is; errors keep their codes.")
+def command(  # noqa: PLR0913 - keywords, one a fact
+    url: str | None,
+    *,
+    token_file: str | None,
+    pid: int | None,
+    wait: float,
+    timeout: float,
+    mode: str | None,
+    fail_on: str | None,
+    require: tuple[str, ...],
+    policy: str | None,
+    format_name: str | None,
+    output: tuple[str, ...],
+    exit_zero: bool,
+) -> int:
+    """Ask the service at URL, by goprobe or plain net/http/pprof, and its process, whether it could be updated now.
+
+    URL is where the service serves /debug/hotgate/ or /debug/pprof/, such as http://127.0.0.1:8080. With --pid alone,
+    only the process is looked at.
+    """
+    if url is None and pid is None:
+        raise click.UsageError("name the service: URL, --pid PID or both")
+    outputs = parse_outputs(format_name, output)
+    chosen = resolve_policy(policy, mode, fail_on, require)
+    refuse_overwriting(outputs, {"the policy": chosen.source, "the token": token_file})
+    from gate import engine_live
+    from gate.live import ask
+
+    asked = asked_for(url, token_file, pid, timeout, chosen)
+    report = engine_live.probe(chosen, lambda: ask(asked, wait=wait, say=say))
+    write_report(report, outputs)
+    return 0 if exit_zero else report.exit_code
