@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from probes.errors import ProbeError
 
@@ -24,7 +25,9 @@ def listening(read: Callable[[str], str]) -> dict[int, str]:
             text = read(table)
         except ProbeError:
             continue
-        found.update(pair for line in text.splitlines()[1:] for pair in parse(line.split()))
+        for line in text.splitlines()[1:]:
+            with suppress(ValueError):  # a line of another kind
+                found.update(parse(line.split()))
     return found
 
 

@@ -1,0 +1,130 @@
+"""Services without goprobe: plain net/http/pprof, good and bad."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+
+import pytest
+
+from probes.live.gather import Asked, gather
+from probes.live.plain import calls_into_c
+from probes.live.topics import Call
+from probes.profile.wire import NotProfile, parse
+from tests.live.servers import PLAIN, dribble, goroutine_profile, http, serve
+
+PARKED = ("runtime.cgocall", "main._Cfunc_park", "main.parkInC")
+CALLED_BACK = ("time.Sleep", "main.goCB", "runtime.cgocallback", "runtime.cgocall", "main._Cfunc_via", "main.work")
+BY_PUREGO = ("runtime.cgocall", "github.com/ebitengine/purego.RegisterFunc", "main.work")
+
+
+def look(url: str, **asked):
+    return asyncio.run(gather(Asked(url=url, seconds=1.0, **asked)))
+
+
+def test_a_plain_service_tells_what_it_can():
+    with serve(PLAIN) as url:
+        facts = look(url)
+    assert facts.profiler is not None
+    assert facts.profiler.running is False
+    assert facts.calls is not None
+    assert facts.calls.count == 0
+    assert facts.image is not None
+    assert facts.image.gnu_build_id == "0c5c07df302eeb4d"
+    assert facts.pprof is not None
+    assert facts.pprof.problems == ()
+    assert facts.canary is None
+    assert facts.missing["canary"] == "needs goprobe in the service"
+
+
+def test_calls_into_c_are_named_by_function_and_caller():
+    found = calls_into_c(parse(goroutine_profile(PARKED, PARKED, CALLED_BACK, BY_PUREGO, ("main.main",)), subject="x"))
+    assert found == (
+        Call("park", "main.parkInC", 2),
+        Call("via", "main.work", 1),
+        Call("", "github.com/ebitengine/purego.RegisterFunc", 1),
+    )
+
+
+def test_the_lock_of_the_profiler_is_a_running_profile_and_no_ill_health():
+    locked = http(b"Could not enable CPU profiling: cpu profiling already in use\n", status="500 Internal Server Error")
+    with serve({**PLAIN, "/debug/pprof/profile": locked}) as url:
+        facts = look(url)
+    assert facts.profiler is not None
+    assert facts.profiler.running is True
+    assert facts.pprof is not None
+    assert facts.pprof.problems == ()
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (http(b"<!DOCTYPE html><title>Error</title>" + b"x" * 5000), "an HTML page"),
+        (http(goroutine_profile(PARKED)[:-9]), "cut off"),
+        (http(gzip.compress(bytes(300 << 20), 1)), "decompresses to more than"),
+        (http(b""), "an empty answer"),
+        (http(b"not a profile at all"), "not a pprof profile"),
+        (http(gzip.compress(b"")), "no sample types"),
+        (http(b"broken", status="500 Internal Server Error"), "HTTP 500: broken"),
+        (http(b"<h1>Bad</h1>", status="502 Bad Gateway"), "HTTP 502"),
+        (http(goroutine_profile()), "without a single goroutine"),
+    ],
+    ids=["html", "truncated", "bomb", "empty", "text", "gzip-of-nothing", "500", "502", "no-goroutine"],
+)
+def test_what_is_no_profile_is_a_problem_of_the_endpoint(answer, said):
+    with serve({**PLAIN, "/debug/pprof/goroutine": answer}) as url:
+        facts = look(url)
+    assert facts.pprof is not None
+    ((endpoint, problem),) = facts.pprof.problems
+    assert endpoint == "/debug/pprof/goroutine"
+    assert said in problem
+    if said != "without a single goroutine":
+        assert facts.calls is None
+        assert said in facts.missing["calls"]
+
+
+@pytest.mark.parametrize(
+    "answer", [dribble(http(b"x" * 100)), lambda _path, _connection: None], ids=["dribble", "silent"]
+)
+def test_a_service_that_does_not_answer_in_time_is_unreachable(answer):
+    with serve(answer) as url:
+        facts = look(url)
+    assert facts.pprof is not None
+    assert facts.pprof.problems == (("status", "no answer in time"),)
+    assert facts.profiler is None
+
+
+def test_an_expvar_counter_stands_for_work_in_flight():
+    with serve({**PLAIN, "/debug/vars": http(b'{"jobs": 5, "cmdline": ["x"]}')}) as url:
+        facts = look(url, in_flight="jobs", in_flight_limit=4)
+        other = look(url, in_flight="cmdline")
+    assert facts.requests is not None
+    assert facts.requests.over
+    assert other.requests is None
+    assert other.missing["requests"] == "the expvar variable cmdline is no whole number"
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[1]", b"[" * 100_000])
+def test_variables_that_are_no_object_are_missing_evidence(body):
+    with serve({**PLAIN, "/debug/vars": http(body)}) as url:
+        facts = look(url, in_flight="jobs")
+    assert facts.missing["requests"] == "not expvar's JSON"
+
+
+def test_a_profile_may_be_one_of_several_gzip_members():
+    whole = gzip.decompress(goroutine_profile(PARKED))
+    parts = gzip.compress(whole[:40]) + gzip.compress(whole[40:])
+    assert len(parse(parts, subject="x").sample) == 1
+
+
+def test_a_profile_whose_parts_refer_to_nothing_is_refused():
+    raw = bytearray(gzip.decompress(goroutine_profile(PARKED)))
+    failures = 0
+    for at in range(len(raw)):
+        for flip in (1, 0x80, 0xFF):
+            damaged = bytes(raw[:at]) + bytes([raw[at] ^ flip]) + bytes(raw[at + 1 :])
+            try:
+                calls_into_c(parse(damaged, subject="x"))
+            except NotProfile:
+                failures += 1
+    assert failures > 50

@@ -1,0 +1,196 @@
+"""`/proc` of real processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from probes.live import from_proc
+from probes.live.gather import Asked, gather
+from probes.live.proc import NoProcess, read_process
+from probes.live.sockets import listening
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NOBODY = 4_194_303
+
+
+@contextmanager
+def child(code: str, **options) -> Iterator[subprocess.Popen[str]]:
+    """A Python process that runs `code`, says `ready` and waits for a line."""
+    script = (
+        f"import os, signal, socket, sys, threading, time\n{code}\nprint('ready', flush=True)\nsys.stdin.readline()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+def test_descriptors_listeners_and_what_would_leak(tmp_path):
+    code = f"""
+tcp = socket.create_server(("127.0.0.1", 0))
+six = socket.create_server(("::1", 0), family=socket.AF_INET6)
+unix = socket.socket(socket.AF_UNIX); unix.bind({str(tmp_path / "s")!r}); unix.listen()
+idle = socket.socket()
+kept = os.open("/dev/null", os.O_RDONLY); os.set_inheritable(kept, True)
+print(tcp.getsockname()[1], six.getsockname()[1], kept, flush=True)
+"""
+    script = code + "print('ready', flush=True)\nsys.stdin.readline()"
+    with subprocess.Popen(
+        [sys.executable, "-c", "import os, socket, sys\n" + script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        four, six, kept = process.stdout.readline().split()
+        process.stdout.readline()
+        facts = from_proc.descriptors(read_process(process.pid), frozenset())
+        process.kill()
+    assert facts is not None
+    assert {each.address for each in facts.listeners} == {
+        f"tcp 127.0.0.1:{four}",
+        f"tcp [::1]:{six}",
+        f"unix {tmp_path / 's'}",
+    }
+    assert all(each.close_on_exec and not each.handed_over for each in facts.listeners)
+    assert (int(kept), "/dev/null") in facts.leaking
+    assert facts.complete
+
+
+def test_a_listener_that_the_service_hands_over_is_told_by_its_inode():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        inode = os.stat(server.fileno()).st_ino
+        found = from_proc.descriptors(read_process(os.getpid()), frozenset([inode]))
+    assert found is not None
+    assert [each.handed_over for each in found.listeners] == [True]
+
+
+def test_signals_that_are_ignored_and_blocked_in_any_thread():
+    code = """
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+def other():
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2]); blocked.set(); time.sleep(60)
+blocked = threading.Event()
+threading.Thread(target=other, daemon=True).start(); blocked.wait()
+"""
+    with child(code) as process:
+        facts = from_proc.signals(read_process(process.pid))
+    assert "SIGHUP" in facts.ignored
+    assert "SIGUSR2" in facts.blocked
+    assert "SIGTERM" not in facts.blocked
+
+
+def test_a_file_that_was_replaced_is_still_the_one_that_runs(tmp_path):
+    program = tmp_path / "sleeper"
+    program.write_bytes(Path("/bin/sleep").read_bytes())
+    program.chmod(0o755)
+    with subprocess.Popen([program, "60"]) as process:
+        while read_process(process.pid).exe != str(program):
+            pass
+        assert not read_process(process.pid).exe_deleted
+        (tmp_path / "new").write_bytes(b"#!/bin/sh\n")
+        (tmp_path / "new").rename(program)
+        facts = read_process(process.pid)
+        process.kill()
+    assert facts.exe == str(program)
+    assert facts.exe_deleted
+
+
+def test_a_process_that_is_not_there():
+    with pytest.raises(NoProcess, match="no such process: PID 4194303"):
+        read_process(NOBODY)
+
+
+def test_a_process_that_has_ended_and_was_not_waited_for():
+    """A zombie has a status, and no files."""
+    process = subprocess.Popen(["/bin/true"])
+    try:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        with pytest.raises(NoProcess, match="the process has ended"):
+            read_process(process.pid)
+    finally:
+        process.wait()
+
+
+def test_a_process_that_ends_while_it_is_looked_at():
+    """Whatever the moment, the answer is facts or one error."""
+    for _ in range(30):
+        with subprocess.Popen(["/bin/true"]) as process:
+            try:
+                read_process(process.pid)
+            except NoProcess:
+                pass
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_what_may_not_be_read_is_a_gap():
+    code = f"""
+import sys
+sys.path[:0] = {[os.getcwd(), *sys.path]!r}
+import os
+from probes.live.proc import read_process
+os.setgid(65534); os.setuid(65534)
+facts = read_process({os.getpid()})
+print(facts.descriptors, facts.code, facts.exe, len(facts.threads) > 0, facts.gaps, sep="|")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    descriptors, code_, exe, threads, gaps = done.stdout.strip().split("|")
+    assert (descriptors, code_, exe, threads) == ("None", "None", "", "True")
+    assert "cannot read fd" in gaps
+    assert "cannot read maps" in gaps
+
+
+def test_a_name_with_parentheses_does_not_shift_the_fields():
+    code = "open('/proc/self/comm', 'w').write(') R 1 (x')"
+    with child(code) as process:
+        facts = read_process(process.pid)
+    assert facts.parent == os.getpid()
+    assert facts.threads[0].name == ") R 1 (x"
+
+
+@pytest.mark.parametrize("text", ["", "head\n", "head\n0: zz\n", "head\n" + "x " * 20 + "\n"])
+def test_tables_of_sockets_that_are_cut_off(text):
+    assert listening(lambda _name: text) == {}
+
+
+def test_addresses_of_a_table_of_sockets():
+    head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+    four = (
+        "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 51234 1 0 100 0\n"
+    )
+    six = "   0: 00000000000000000000000001000000:0050 " + "0" * 32 + ":0000 0A 0:0 00:0 0 0 0 7 1 0 100\n"
+    connected = "   1: 0100007F:1F90 0100007F:9999 01 00000000:00000000 00:00000000 00000000     0        0 51235 1 0\n"
+    tables = {"net/tcp": head + four + connected, "net/tcp6": head + six, "net/unix": "Num\n"}
+    assert listening(tables.__getitem__) == {51234: "tcp 127.0.0.1:8080", 7: "tcp [::1]:80"}
+
+
+def test_only_a_process_and_no_url():
+    with child("") as process:
+        facts = asyncio.run(gather(Asked(pid=process.pid)))
+    assert facts.profiler is not None
+    assert facts.profiler.running is False
+    assert facts.process is not None
+    assert facts.process.pid == process.pid
+    assert facts.missing["pprof"] == "needs --live URL"
+    assert signal.SIGKILL.name not in facts.missing
