@@ -1,6 +1,6 @@
 """The policy's part of the environment: `HOTGATE_*` variables, laid over the policy file and under the flags.
 
-A list is words separated by blanks, a table is words like `HG403=block`. An empty variable counts as not set.
+A list is words separated by blanks (addresses: by commas), a table is words like `HG403=block`. An empty variable counts as not set.
 """
 
 from __future__ import annotations
@@ -123,6 +123,11 @@ def _one_of(text: str, valid: Iterable[str]) -> str:
     return text
 
 
+def _live_handed_over(policy: Policy, text: str) -> Policy:
+    addresses = tuple(part.strip() for part in text.split(",") if part.strip())  # an address has a blank in it
+    return replace(policy, live=replace(policy.live, handed_over=addresses))
+
+
 LAYERS: dict[str, Callable[[Policy, str], Policy]] = {
     "HOTGATE_MODE": _mode,
     "HOTGATE_FAIL_ON": _fail_on,
@@ -132,6 +137,7 @@ LAYERS: dict[str, Callable[[Policy, str], Policy]] = {
     "HOTGATE_THRESHOLDS_MIN_HEALTH": _min_health,
     "HOTGATE_LIVE_IN_FLIGHT": _live_in_flight,
     "HOTGATE_LIVE_IN_FLIGHT_LIMIT": _live_in_flight_limit,
+    "HOTGATE_LIVE_HANDED_OVER": _live_handed_over,
     "HOTGATE_PROTECTED_PACKAGES": _protected_packages,
     "HOTGATE_REQUIRE_SYMBOLS": _require_symbols,
 }

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from gate.cli import cli
 from gate.model import Mode, Severity
-from gate.policy import Policy, PolicyError, Suppression, Thresholds
+from gate.policy import LivePolicy, Policy, PolicyError, Suppression, Thresholds
 from gate.policy_env import LAYERS, apply_environment, check_environment
 from gate.samples import Case, other
 
@@ -31,6 +31,10 @@ FILE = Policy(
         ("HOTGATE_SEVERITY", "HG403=block", "severity", {"HG403": Severity.BLOCK, "HG105": "off"}),
         ("HOTGATE_SEVERITY", "HG404=off", "severity", {"HG403": Severity.INFO, "HG105": "off", "HG404": "off"}),
         ("HOTGATE_THRESHOLDS_MAX_CHANGED_FUNCTIONS", "50", "thresholds", Thresholds(max_changed_functions=50)),
+        ("HOTGATE_THRESHOLDS_MIN_HEALTH", "70", "thresholds", Thresholds(min_health=70)),
+        ("HOTGATE_LIVE_IN_FLIGHT", "jobs", "live", LivePolicy(in_flight="jobs")),
+        ("HOTGATE_LIVE_IN_FLIGHT_LIMIT", "3", "live", LivePolicy(in_flight_limit=3)),
+        ("HOTGATE_LIVE_HANDED_OVER", "tcp *:80, unix /s", "live", LivePolicy(handed_over=("tcp *:80", "unix /s"))),
         ("HOTGATE_PROTECTED_PACKAGES", "a/... b", "protected_packages", ("a/...", "b")),
         ("HOTGATE_REQUIRE_SYMBOLS", "true", "require_symbols", True),
     ],
@@ -44,8 +48,10 @@ def test_a_variable_replaces_its_key_and_nothing_else(name, text, key, value):
 
 
 def test_every_key_but_suppressions_and_the_contract_has_a_variable():
-    keys = set(Policy.__dataclass_fields__) - {"source", "suppress", "contract"}
-    assert {name.removeprefix("HOTGATE_").lower().split("_max_")[0] for name in LAYERS} == keys
+    tables = {"thresholds": Thresholds, "live": LivePolicy}
+    keys = set(Policy.__dataclass_fields__) - {"source", "suppress", "contract", *tables}
+    keys |= {f"{table}_{name}" for table, shape in tables.items() for name in shape.__dataclass_fields__}
+    assert {name.removeprefix("HOTGATE_").lower() for name in LAYERS} == keys
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import gzip
 import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from probes.profile.profile_pb2 import Profile
@@ -41,6 +41,8 @@ def goroutine_profile(*stacks: tuple[str, ...]) -> bytes:
     return gzip.compress(profile.SerializeToString())
 
 
+Answers = "Callable[[str, socket.socket], Answer] | dict[str, bytes]"
+
 PLAIN = {
     "/debug/pprof/goroutine": http(goroutine_profile(("runtime.gopark", "main.main"))),
     "/debug/pprof/profile": http(goroutine_profile()),
@@ -48,37 +50,31 @@ PLAIN = {
 """A service with nothing but net/http/pprof."""
 
 
+def _one(connection: socket.socket, answer: Answers, stop: threading.Event) -> None:
+    with connection, suppress(OSError):
+        connection.settimeout(5)
+        request = b""
+        while b"\r\n\r\n" not in request:
+            piece = connection.recv(4096)
+            if not piece:
+                return
+            request += piece
+        path = request.split(b" ", 2)[1].decode()
+        missing = http(b"404 page not found\n", status="404 Not Found")
+        body = answer.get(path.partition("?")[0], missing) if isinstance(answer, dict) else answer(path, connection)
+        if body is None:
+            stop.wait(5)
+        else:
+            connection.sendall(body)
+
+
 @contextmanager
-def serve(answer: Callable[[str, socket.socket], Answer] | dict[str, bytes]) -> Iterator[str]:
+def serve(answer: Answers) -> Iterator[str]:
     """The URL of a server that answers each request with what `answer` gives for its path."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(0.1)
     stop = threading.Event()
     threads: list[threading.Thread] = []
-
-    def one(connection: socket.socket) -> None:
-        with connection:
-            connection.settimeout(5)
-            try:
-                request = b""
-                while b"\r\n\r\n" not in request:
-                    piece = connection.recv(4096)
-                    if not piece:
-                        return
-                    request += piece
-                path = request.split(b" ", 2)[1].decode()
-                if isinstance(answer, dict):
-                    body: Answer = answer.get(
-                        path.partition("?")[0], http(b"404 page not found\n", status="404 Not Found")
-                    )
-                else:
-                    body = answer(path, connection)
-                if body is None:
-                    stop.wait(5)
-                else:
-                    connection.sendall(body)
-            except OSError:
-                pass
 
     def loop() -> None:
         while not stop.is_set():
@@ -86,7 +82,7 @@ def serve(answer: Callable[[str, socket.socket], Answer] | dict[str, bytes]) -> 
                 connection, _ = listener.accept()
             except TimeoutError:
                 continue
-            thread = threading.Thread(target=one, args=(connection,))
+            thread = threading.Thread(target=_one, args=(connection, answer, stop))
             thread.start()
             threads.append(thread)
 

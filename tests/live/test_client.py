@@ -105,9 +105,9 @@ def test_a_connection_that_breaks_is_tried_once_more():
 
 
 def test_a_connection_that_always_breaks_is_an_error():
-    with serve(lambda _path, _connection: b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhal") as url:
-        with pytest.raises(Unreachable, match="the connection broke"):
-            get(url)
+    half = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhal"
+    with serve(lambda _path, _connection: half) as url, pytest.raises(Unreachable, match="the connection broke"):
+        get(url)
 
 
 def test_when_to_come_back_is_obeyed_once():
@@ -132,14 +132,14 @@ def test_a_redirect_within_the_service_is_followed():
 def test_a_redirect_to_another_host_is_refused_and_the_token_stays():
     seen = []
 
-    def thief(path, connection):
+    def thief(path, _connection):
         seen.append(path)
         return http(b"")
 
     with serve(thief) as other:
         moved = http(b"", status="302 Found", headers=f"Location: {other}/steal\r\n")
         with serve({"/debug/x": moved}) as url, pytest.raises(BadAnswer, match="redirects to another host"):
-            get(url, token="secret")
+            get(url, token="secret")  # noqa: S106 - a test's
     assert seen == []
 
 
@@ -151,9 +151,10 @@ def test_redirects_in_circles_end():
 
 def test_an_error_of_goprobe_is_told_in_its_own_words():
     body = b'{"schema_version":"1","kind":"error","error":{"code":"unauthorized","message":"the token is missing or wrong"}}'
-    with serve({"/debug/hotgate/status": http(body, status="401 Unauthorized")}) as url:
-        with pytest.raises(Refused, match="the token is missing or wrong") as caught:
-            ask(url)
+    answer = http(body, status="401 Unauthorized")
+    refused = pytest.raises(Refused, match="the token is missing or wrong")
+    with serve({"/debug/hotgate/status": answer}) as url, refused as caught:
+        ask(url)
     assert caught.value.status == 401
     assert "--token-file" in caught.value.hint
 

@@ -39,7 +39,9 @@ os.execv(new, [new, "60"])
 """
 
 
-def run(new: Path, *, user: int = USER, caps: int = 0, inheritable: int = 0, ambient: int = 0, nnp: bool = False):
+def run(  # noqa: PLR0913 - keywords, one a fact
+    new: Path, *, user: int = USER, caps: int = 0, inheritable: int = 0, ambient: int = 0, nnp: bool = False
+):
     """(what was predicted, the credentials that came) of a process with such privileges that executes `new`."""
     argv = [sys.executable, "-I", "-S", "-c", OLD, *map(str, (user, caps, inheritable, ambient, int(nnp))), str(new)]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,7 +80,7 @@ print(tcp.getsockname()[1], six.getsockname()[1], kept, flush=True)
 
 def test_a_listener_that_the_service_hands_over_is_told_by_its_inode():
     with socket.create_server(("127.0.0.1", 0)) as server:
-        inode = os.stat(server.fileno()).st_ino
+        inode = os.fstat(server.fileno()).st_ino
         found = from_proc.descriptors(read_process(os.getpid()), frozenset([inode]))
     assert found is not None
     assert [each.handed_over for each in found.listeners] == [True]
@@ -136,18 +136,15 @@ def test_a_process_that_has_ended_and_was_not_waited_for():
 def test_a_process_that_ends_while_it_is_looked_at():
     """Whatever the moment, the answer is facts or one error."""
     for _ in range(30):
-        with subprocess.Popen(["/bin/true"]) as process:
-            try:
-                read_process(process.pid)
-            except NoProcess:
-                pass
+        with subprocess.Popen(["/bin/true"]) as process, suppress(NoProcess):
+            read_process(process.pid)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_what_may_not_be_read_is_a_gap():
     code = f"""
 import sys
-sys.path[:0] = {[os.getcwd(), *sys.path]!r}
+sys.path[:0] = {[str(Path.cwd()), *sys.path]!r}
 import os
 from probes.live.proc import read_process
 os.setgid(65534); os.setuid(65534)
