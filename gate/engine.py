@@ -160,16 +160,19 @@ def check(  # noqa: PLR0913 - keywords, one a fact
     now = moment()
     host = target or (lambda: with_needs(read_target(), new))
     bundle = Bundle.gather(old, new, drift, policy, host, abi=partial(read_abi, old, new) if plugin else None)
-    service = None
+    service, asked = None, compared
     if live is not None:
         from gate.live_evidence import live_values
 
         service = live(old)
+        asked = time.perf_counter()
         bundle = bundle.with_live(live_values(service))
     judgement = run_rules(bundle, policy, today=now.date(), baseline=baseline)
     types = bundle.get((TypeEvidence, "types"))
     judged = time.perf_counter()
-    marks = {"read": read - started, "compare": compared - read, "judge": judged - compared, "total": judged - started}
+    marks = {"read": read - started, "compare": compared - read}
+    marks |= {} if service is None else {"live": asked - compared}
+    marks |= {"judge": judged - asked, "total": judged - started}
     return build_report(
         policy,
         old,

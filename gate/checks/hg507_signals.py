@@ -15,7 +15,8 @@ class InheritedSignals(Check):
     title = "Signals are ignored or blocked"
     severity = Severity.WARN
     explanation = Explanation(
-        what="Signals that the process ignores, and signals that one of its threads blocks.",
+        what="Signals that the process ignores, and signals that its threads block. The thread of os/signal, which blocks nearly "
+        "all of them, does not count.",
         why="exec resets handlers, but signal.Ignore and the mask of the thread that calls exec survive it (measured). The new image "
         "does not hear SIGTERM that the old one chose not to hear, and os/signal can not tell it.",
         example="The old image called signal.Ignore(syscall.SIGHUP) while it reloaded; the new one never reloads again.",

@@ -8,6 +8,9 @@ from __future__ import annotations
 from probes.records import dataclass
 
 
+_NEARLY_ALL = 32
+
+
 @dataclass(frozen=True, slots=True)
 class Descriptor:
     """One open descriptor. `target` is what `/proc/PID/fd/N` links to."""
@@ -117,8 +120,14 @@ class ProcessFacts:
 
     @property
     def signals_blocked(self) -> int:
-        """Signals that any thread blocks: exec keeps the mask of the thread that calls it."""
-        blocked = 0
-        for thread in self.threads:
-            blocked |= thread.signals_blocked
+        """Signals that the process's threads block: exec keeps the mask of the thread that calls it, which may be any.
+
+        One thread of a Go program that uses os/signal blocks nearly all signals and never runs anything else
+        (runtime/signal_unix.go, `ensureSigM`): it says nothing about the others.
+        """
+        masks = [thread.signals_blocked for thread in self.threads]
+        others = [mask for mask in masks if mask.bit_count() < _NEARLY_ALL] or masks
+        blocked = others[0] if others else 0
+        for mask in others:
+            blocked &= mask
         return blocked

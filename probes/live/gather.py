@@ -145,18 +145,19 @@ async def _try(client: Client, path: str, kind: type[w.Answer], missing: dict[st
 
 async def _profiles(client: Client, beat: w.HeartbeatAnswer | None) -> PprofFacts:
     """The goroutine profile, and the newest window of the heartbeat that has one. Nothing is started for it."""
-    wanted = ["/debug/hotgate/pprof/goroutine"]
+    wanted = [("goroutines", "/debug/hotgate/pprof/goroutine")]
     kept = [window for window in (beat.windows if beat is not None else ()) if window.state == "ok" and window.bytes]
     if kept:
-        wanted.append(f"/debug/hotgate/heartbeat/{kept[-1].seq}?epoch={kept[-1].epoch}")
+        last = kept[-1]
+        wanted.append((f"heartbeat window {last.seq}", f"/debug/hotgate/heartbeat/{last.seq}?epoch={last.epoch}"))
     answered, problems = [], []
-    for path in wanted:
+    for name, path in wanted:
         try:
             profile = await from_pprof.read_profile(client, path)
         except (ProbeError, NotProfile) as exc:
-            problems.append((path, exc.what))
+            problems.append((name, exc.what))
         else:
-            answered.append((path, len(profile.sample)))
+            answered.append((name, len(profile.sample)))
     return PprofFacts(from_goprobe.SOURCE, tuple(answered), tuple(problems))
 
 

@@ -60,7 +60,13 @@ def _descriptors(said: DescriptorFacts | None, seen: DescriptorFacts | None) -> 
 def _signals(said: SignalFacts | None, seen: SignalFacts | None) -> SignalFacts | None:
     if said is None or seen is None:
         return seen or said
-    return replace(said, source=_both(said.source, seen.source), ignored=seen.ignored, blocked=seen.blocked)
+    return replace(
+        said, source=_both(said.source, seen.source), ignored=seen.ignored, blocked=_union(said.blocked, seen.blocked)
+    )
+
+
+def _union(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*first, *second)))
 
 
 def _image(said: RunningImage | None, seen: RunningImage | None) -> RunningImage | None:
