@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from probes.records import dataclass
 
-
 _NEARLY_ALL = 32
 
 
