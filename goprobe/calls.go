@@ -88,7 +88,9 @@ func (c *CgoCalls) addDeep() {
 	}
 	found := 0
 	for _, stack := range strings.Split(string(dump[:n]), "\n\n") {
-		if strings.Contains(stack, "\nruntime.cgocall(") && !strings.Contains(stack, "._Cfunc_hotgate_") {
+		// The text leaves runtime.cgocall out; cgo's stubs are always right above it.
+		stub := strings.Contains(stack, "._Cfunc_") || strings.Contains(stack, "._C2func_")
+		if stub && !strings.Contains(stack, "._Cfunc_hotgate_") {
 			found++
 		} else if strings.Contains(stack, " frames elided...") {
 			c.Skipped++ // runtime.Stack leaves out the middle of more than 100

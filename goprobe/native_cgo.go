@@ -3,7 +3,7 @@
 package goprobe
 
 /*
-#cgo CFLAGS: -O2 -Wall -fno-omit-frame-pointer
+#cgo CFLAGS: -O2 -fno-omit-frame-pointer
 #cgo linux LDFLAGS: -ldl
 #include "native.h"
 */

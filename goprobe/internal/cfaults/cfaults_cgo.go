@@ -4,7 +4,7 @@
 package cfaults
 
 /*
-#cgo CFLAGS: -O2 -Wall
+#cgo CFLAGS: -O2
 #cgo linux LDFLAGS: -lpthread
 #include <stdint.h>
 void cfaults_overwrite(int slot);
