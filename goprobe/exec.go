@@ -75,8 +75,8 @@ func (p *Probe) replace(program *program, file *os.File, argv, env []string) err
 	}
 	err := program.unchanged()
 	if err == nil {
-		if reason := timerOff(); reason != nil {
-			err = &NotReadyError{[]Reason{*reason}}
+		if timer := profilingTimer(); timer.Armed {
+			err = &NotReadyError{[]Reason{armed(timer)}}
 		}
 	}
 	if err == nil {

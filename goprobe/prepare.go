@@ -111,24 +111,28 @@ func orUnknown(name string) string {
 	return name
 }
 
-// holdProfiler takes the CPU profiler and makes sure that its timer is off.
+// goProfileInterval is how often the timer of a profile that runtime/pprof started fires.
+const goProfileInterval = 1_000_000 / profileRate
+
+// holdProfiler takes the CPU profiler and makes sure that its timer is off. The timer is read before, too: taking the
+// profiler would disarm one that belongs to somebody outside the Go runtime.
 func (p *Probe) holdProfiler() []Reason {
-	if err := p.profiler.hold(); err != nil {
+	timer := profilingTimer()
+	if timer.Armed && timer.IntervalUS != goProfileInterval {
+		return []Reason{armed(timer)}
+	}
+	if timer.Armed || p.profiler.hold() != nil {
 		return []Reason{{ReasonProfileRunning, "CPU profiler",
 			"a CPU profile of somebody else is running: its timer would survive exec"}}
 	}
-	if reason := timerOff(); reason != nil {
+	if timer := profilingTimer(); timer.Armed {
 		p.profiler.letGo()
-		return []Reason{*reason}
+		return []Reason{armed(timer)}
 	}
 	return nil
 }
 
-// timerOff reads ITIMER_PROF back. It must be off by itself: one that is not belongs to a profiler outside the runtime.
-func timerOff() *Reason {
-	if timer := profilingTimer(); timer.Armed {
-		return &Reason{ReasonTimerArmed, "ITIMER_PROF",
-			fmt.Sprintf("ITIMER_PROF is armed every %d us by somebody outside the Go runtime", timer.IntervalUS)}
-	}
-	return nil
+func armed(timer Timer) Reason {
+	return Reason{ReasonTimerArmed, "ITIMER_PROF",
+		fmt.Sprintf("ITIMER_PROF is armed by somebody else, with an interval of %d us, and would survive exec", timer.IntervalUS)}
 }
