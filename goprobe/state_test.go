@@ -115,11 +115,13 @@ func TestAllStatesOrNone(t *testing.T) {
 		register func(b *Probe, second *int) error
 		says     string
 	}{
-		"decode":    {func(b *Probe, _ *int) error { return b.RegisterState("second", 1, failing{err: fails}) }, "it cannot be read"},
-		"panic":     {func(b *Probe, _ *int) error { return b.RegisterState("second", 1, failing{panics: true}) }, "panicked"},
-		"nothing":   {func(b *Probe, _ *int) error { return b.RegisterState("second", 1, failing{}) }, "nothing to put into place"},
-		"version":   {func(b *Probe, second *int) error { return value(b, "second", 2, second) }, "version 1 was handed over"},
-		"codec":     {func(b *Probe, _ *int) error { return b.RegisterState("second", 1, Gob(func() (int, error) { return 0, nil }, nil)) }, "read as gob"},
+		"decode":  {func(b *Probe, _ *int) error { return b.RegisterState("second", 1, failing{err: fails}) }, "it cannot be read"},
+		"panic":   {func(b *Probe, _ *int) error { return b.RegisterState("second", 1, failing{panics: true}) }, "panicked"},
+		"nothing": {func(b *Probe, _ *int) error { return b.RegisterState("second", 1, failing{}) }, "nothing to put into place"},
+		"version": {func(b *Probe, second *int) error { return value(b, "second", 2, second) }, "version 1 was handed over"},
+		"codec": {func(b *Probe, _ *int) error {
+			return b.RegisterState("second", 1, Gob(func() (int, error) { return 0, nil }, nil))
+		}, "read as gob"},
 		"forgotten": {func(*Probe, *int) error { return nil }, "nobody registered it"},
 		"type":      {func(b *Probe, _ *int) error { var text string; return value(b, "second", 1, &text) }, "cannot unmarshal"},
 	} {

@@ -2,7 +2,6 @@ package goprobe
 
 import (
 	"path/filepath"
-	"strconv"
 	"strings"
 )
 
@@ -32,24 +31,4 @@ func cpuThrottling() (periods, throttled uint64, known bool) {
 		}
 	}
 	return 0, 0, false
-}
-
-func parseCPUStat(text string) (periods, throttled uint64, ok bool) {
-	found := 0
-	for _, line := range strings.Split(text, "\n") {
-		name, value, _ := strings.Cut(line, " ")
-		number, err := strconv.ParseUint(value, 10, 64)
-		if err != nil {
-			continue
-		}
-		switch name {
-		case "nr_periods":
-			periods = number
-			found++
-		case "nr_throttled":
-			throttled = number
-			found++
-		}
-	}
-	return periods, throttled, found == 2
 }
