@@ -63,7 +63,12 @@ func (t trial) run(ctx context.Context) error {
 	// A group of its own, so that what the child starts can be ended with it. Its number is safe to use until Wait has
 	// taken the child away, because it cannot be given to another process before.
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGKILL) }
+	command.Cancel = func() error {
+		if command.Process.Signal(syscall.Signal(0)) != nil || syscall.Kill(-command.Process.Pid, syscall.SIGKILL) != nil {
+			return os.ErrProcessDone
+		}
+		return nil
+	}
 	command.WaitDelay = time.Second
 	err = command.Start()
 	_ = writer.Close()
@@ -71,25 +76,27 @@ func (t trial) run(ctx context.Context) error {
 		return fail("it could not be started: "+err.Error(), err, nil)
 	}
 	report, problem := readReport(reader, ctx)
-	// The report is the end of the trial: a child that goes on after it is not waited for.
-	patience := time.AfterFunc(time.Second, cancel)
-	waitForEnd(command.Process.Pid)
-	_ = syscall.Kill(-command.Process.Pid, syscall.SIGKILL) // what it may have left behind in its group
+	if problem != nil {
+		waitForEnd(command.Process.Pid) // at the latest when the context ends it
+	}
+	// With its report the trial is over: what the image still does, and what it left behind in its group, is ended.
+	_ = syscall.Kill(-command.Process.Pid, syscall.SIGKILL)
 	err = command.Wait()
-	patience.Stop()
 	switch {
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return fail(fmt.Sprintf("it did not get ready within %v and was killed", t.timeout), ctx.Err(), output)
 	case problem == nil && !report.OK:
 		return fail(cut(report.Error), nil, output)
+	case problem == nil && report.Digest != t.digest:
+		return fail("it read another state than was handed over", nil, output)
+	case problem == nil:
+		return nil
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return fail(fmt.Sprintf("it did not get ready within %v and was killed", t.timeout), ctx.Err(), output)
+	case ctx.Err() != nil:
+		return fail("it was called off", ctx.Err(), output)
 	case err != nil:
 		return fail("it ended with "+err.Error(), err, output)
-	case problem != nil:
-		return fail("it ended without calling Ready", problem, output)
-	case report.Digest != t.digest:
-		return fail("it read another state than was handed over", nil, output)
 	}
-	return nil
+	return fail("it ended without calling Ready", problem, output)
 }
 
 // readReport reads the child's report until the pipe ends or the context does.

@@ -91,8 +91,8 @@ func TestARequestUnderWayIsAnsweredByTheOldImage(t *testing.T) {
 	}
 	time.Sleep(200 * time.Millisecond)
 	s.upgrade()
-	s.ready(2)
 	all.Wait()
+	s.ready(2)
 }
 
 // Whatever is wrong with the new image, the old one serves on, keeps its state, and can be upgraded later.
