@@ -1,0 +1,102 @@
+package goprobe
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"runtime/metrics"
+)
+
+var errTooLarge = errors.New("too large")
+
+// status gathers what is cheap: nothing in it grows with the number of goroutines.
+func (p *Probe) status() Status {
+	process := procStatus()
+	answer := Status{
+		Header: header("status"), Moment: now(), Image: p.image, Profiler: p.profiler.facts(),
+		Cgo:        CgoSummary{Built: cgoBuilt, Calls: runtime.NumCgoCall()},
+		Goroutines: runtime.NumGoroutine(), Threads: threadCount(process), GC: p.gcFacts(),
+		Signals: signalFacts(process), Descriptors: descriptorFacts(), Update: p.update.wire(), Limits: p.guard.limits(),
+	}
+	answer.Signals.Reload = p.reload.wire()
+	answer.Listeners = p.listeners.wire()
+	answer.InFlight = inFlightFacts(p.work.read())
+	answer.Resources = resourceFacts(p.resources.read())
+	answer.State = p.states.wire()
+	return answer
+}
+
+func (p *Probe) gcFacts() GC {
+	facts := GC{}
+	facts.Marking, facts.Known = p.markState.marking()
+	read := []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}, {Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(read)
+	for i, to := range []*uint64{&facts.Cycles, &facts.HeapUse} {
+		if read[i].Value.Kind() == metrics.KindUint64 {
+			*to = read[i].Value.Uint64()
+		}
+	}
+	return facts
+}
+
+func (s *listenerSet) wire() Listeners {
+	rows := []ListenerRow{}
+	for _, l := range s.all() {
+		rows = append(rows, ListenerRow{
+			Name: cut(l.name), Network: l.Addr().Network(), Address: cut(l.Addr().String()), FD: l.spare, Inode: l.inode,
+			Inherited: l.inherited, Handover: l.spare >= 0,
+		})
+	}
+	facts := Listeners{}
+	facts.Rows, facts.LeftOut = head(rows)
+	return facts
+}
+
+func inFlightFacts(readings []reading) InFlight {
+	facts := InFlight{}
+	rows := []InFlightRow{}
+	for _, r := range readings {
+		rows = append(rows, InFlightRow{Name: r.name, Count: r.count, Limit: r.limit, State: r.state})
+		if r.state == "ok" {
+			facts.Count += r.count
+		}
+		facts.Over = facts.Over || r.state != "ok" || r.count > r.limit
+	}
+	facts.Rows, facts.LeftOut = head(rows)
+	return facts
+}
+
+func resourceFacts(readings []reading) Resources {
+	rows := []ResourceRow{}
+	for _, r := range readings {
+		rows = append(rows, ResourceRow{Name: r.name, Count: r.count, Handover: r.handover, State: r.state})
+	}
+	facts := Resources{}
+	facts.Rows, facts.LeftOut = head(rows)
+	return facts
+}
+
+func (s *stateSet) wire() States {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rows := []StateRow{}
+	for _, one := range s.list {
+		accepts, _ := head(one.versions())
+		rows = append(rows, StateRow{
+			Name: one.name, Version: one.version, Accepts: accepts, Type: one.typeName, Fingerprint: one.fingerprint,
+			Codec: cut(one.codec.Name()), Handover: true, Restored: one.restored,
+		})
+	}
+	facts := States{}
+	facts.Rows, facts.LeftOut = head(rows)
+	return facts
+}
+
+// cgoFacts gathers what takes longer, because it looks at every goroutine and every thread.
+func (p *Probe) cgoFacts(ctx context.Context) Cgo {
+	calls := findCgoCalls(ctx)
+	return Cgo{
+		Header: header("cgo"), Moment: now(), Epoch: p.image.Epoch, Built: cgoBuilt, Canaries: p.native.canaries(),
+		Calls: calls, Threads: p.threads.facts(calls), Heap: p.native.heap(), Handlers: handlerFacts(), Walk: p.native.walk(),
+	}
+}

@@ -1,0 +1,177 @@
+package goprobe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// Exec replaces the image by the program at path and hands over the listeners, the states and the epoch. An empty path
+// is the running program's, nil argv and env are those of this process. It calls PrepareExec if nobody did. It returns
+// only if it failed; then all is as it was before PrepareExec, and the image serves on.
+//
+// It does not drain, and does not try the new image: Upgrade does both, and then this.
+func (p *Probe) Exec(path string, argv, env []string) error {
+	if !p.update.claim() {
+		return ErrBusy
+	}
+	defer p.update.release()
+	program, err := findProgram(path)
+	if err != nil {
+		return err
+	}
+	if err := p.prepare(context.Background()); err != nil {
+		return err
+	}
+	file, _, err := p.writeHandover(p.listeners.handed())
+	if err == nil {
+		err = p.replace(program, file, argv, env)
+		_ = file.Close()
+	}
+	p.backOut(err)
+	return err
+}
+
+// backOut goes back to serving after a failure past PrepareExec.
+func (p *Probe) backOut(err error) {
+	if p.update.move(stateFailed, statePrepared) {
+		p.profiler.letGo()
+		p.beat.resume()
+		p.update.refuse(reasonsOf(err))
+	}
+	p.options.Logger.Error("exec failed, serving on", "error", err)
+}
+
+// replace calls exec. The descriptors keep their numbers: moving them to 3 and up, where LISTEN_FDS wants them, would
+// overwrite descriptors that other threads use, and with them the image that has to serve on if exec fails.
+func (p *Probe) replace(program *program, file *os.File, argv, env []string) error {
+	if argv == nil {
+		argv = os.Args
+	}
+	if len(argv) == 0 {
+		return &ExecError{program.path, errors.New("argv is empty: it needs the program's name")}
+	}
+	if env == nil {
+		env = os.Environ()
+	}
+	kept := []int{number(file)}
+	handed := p.listeners.handed()
+	for _, l := range handed {
+		kept = append(kept, l.FD)
+	}
+	// No fork may happen while the flags are off: a child would inherit the descriptors.
+	syscall.ForkLock.Lock()
+	defer syscall.ForkLock.Unlock()
+	for i, fd := range kept {
+		if err := closeOnExec(fd, false); err != nil {
+			setFlags(kept[:i])
+			return &ExecError{program.path, fmt.Errorf("descriptor %d: %w", fd, err)}
+		}
+	}
+	err := program.unchanged()
+	if err == nil {
+		if timer := profilingTimer(); timer.Armed {
+			err = &NotReadyError{[]Reason{armed(timer)}}
+		}
+	}
+	if err == nil {
+		_ = disarmProfilingTimer()
+		dropPendingSIGPROF()
+		variable := fmt.Sprintf("%s=1 pid=%d fd=%d at=%d", handoverVariable, os.Getpid(), kept[0], monotonic())
+		err = &ExecError{program.path, syscall.Exec(program.path, argv, withVariables(env, variable, handed))}
+	}
+	setFlags(kept)
+	return err
+}
+
+func setFlags(fds []int) {
+	for _, fd := range fds {
+		_ = closeOnExec(fd, true)
+	}
+}
+
+// withVariables replaces the variables of a hand-over. Those of sd_listen_fds(3) are added when the listeners lie where it
+// expects them, which they do after socket activation as long as none was added.
+func withVariables(env []string, variable string, handed []handedListener) []string {
+	out := make([]string, 0, len(env)+4)
+	for _, entry := range env {
+		name, _, _ := strings.Cut(entry, "=")
+		switch name {
+		case handoverVariable, trialVariable, "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES":
+		default:
+			out = append(out, entry)
+		}
+	}
+	if variable != "" {
+		out = append(out, variable)
+	}
+	names := map[int]string{}
+	for _, l := range handed {
+		names[l.FD] = strings.Map(func(r rune) rune {
+			if r == ':' || r < ' ' {
+				return '-'
+			}
+			return r
+		}, l.Name)
+	}
+	list := []string{}
+	for fd := listenFDsStart; ; fd++ {
+		name, ok := names[fd]
+		if !ok {
+			break
+		}
+		list = append(list, name)
+	}
+	if len(list) > 0 && len(list) == len(names) {
+		out = append(out, "LISTEN_PID="+strconv.Itoa(os.Getpid()), "LISTEN_FDS="+strconv.Itoa(len(list)),
+			"LISTEN_FDNAMES="+strings.Join(list, ":"))
+	}
+	return out
+}
+
+// program is a file to be executed, and what it was when it was looked at.
+type program struct {
+	path string
+	info os.FileInfo
+}
+
+func findProgram(path string) (*program, error) {
+	if path == "" {
+		own, err := os.Executable()
+		if err != nil {
+			return nil, &ExecError{"the running program", err}
+		}
+		path = own
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, &ExecError{path, err}
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, &ExecError{path, err}
+	case !info.Mode().IsRegular():
+		return nil, &ExecError{path, errors.New("it is not a file")}
+	case info.Mode().Perm()&0o111 == 0:
+		return nil, &ExecError{path, syscall.EACCES}
+	}
+	return &program{path, info}, nil
+}
+
+// unchanged makes sure that what is executed is what was tried.
+func (p *program) unchanged() error {
+	info, err := os.Stat(p.path)
+	if err != nil {
+		return &ExecError{p.path, err}
+	}
+	if !os.SameFile(info, p.info) || info.Size() != p.info.Size() || !info.ModTime().Equal(p.info.ModTime()) {
+		return &ExecError{p.path, errors.New("the file was replaced meanwhile; try again")}
+	}
+	return nil
+}

@@ -1,0 +1,3 @@
+module hotgate/goprobe
+
+go 1.21

@@ -1,0 +1,147 @@
+package goprobe
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	requestsPerSec  = 50
+	requestsBurst   = 100
+	concurrent      = 4
+	maxQuery        = 1024
+	answerTimeout   = 2 * time.Second
+	writeTimeout    = 10 * time.Second
+	profileSeconds  = 60
+	maxBodyAccepted = 0
+)
+
+// guard decides whether a request is answered at all. It costs next to nothing, so that a crowd of clients takes nothing
+// from the service.
+type guard struct {
+	token *[sha256.Size]byte // nil without one
+	slots chan struct{}
+
+	mu     sync.Mutex
+	tokens float64 // of the bucket
+	last   time.Time
+}
+
+func newGuard(token string) *guard {
+	g := &guard{slots: make(chan struct{}, concurrent), tokens: requestsBurst}
+	if token != "" {
+		sum := sha256.Sum256([]byte(token))
+		g.token = &sum
+	}
+	return g
+}
+
+type refusal struct {
+	status        int
+	code          string
+	message, hint string
+	retry         bool
+}
+
+// check gives why a request is refused, nil when it is not.
+func (g *guard) check(r *http.Request) *refusal {
+	if refused := g.authorise(r); refused != nil {
+		return refused
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return &refusal{http.StatusMethodNotAllowed, "method_not_allowed", "only GET and HEAD are answered", "", false}
+	}
+	if r.ContentLength != maxBodyAccepted || len(r.URL.RawQuery) > maxQuery {
+		return &refusal{http.StatusRequestEntityTooLarge, "too_large", "the request has a body, or too long a query", "", false}
+	}
+	if !g.allow(time.Now()) {
+		return &refusal{http.StatusTooManyRequests, "too_many_requests", "more than 50 requests a second",
+			"ask less often; one poller an interval is what this is made for", true}
+	}
+	return nil
+}
+
+// authorise compares the token in constant time. Without one, only loopback is answered, and only under a name that says
+// so: a web page can make a browser ask this address under a name of its own.
+func (g *guard) authorise(r *http.Request) *refusal {
+	if g.token != nil {
+		given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		sum := sha256.Sum256([]byte(given))
+		if subtle.ConstantTimeCompare(sum[:], g.token[:]) == 1 && ok {
+			return nil
+		}
+		return &refusal{http.StatusUnauthorized, "unauthorized", "the token is missing or wrong",
+			"send Authorization: Bearer TOKEN", false}
+	}
+	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); !ok || !isLoopback(local) {
+		return &refusal{http.StatusForbidden, "forbidden", "without a token only loopback addresses are answered",
+			"set Options.Token", false}
+	}
+	if !isLocalName(r.Host) {
+		return &refusal{http.StatusForbidden, "forbidden", "without a token the host has to be localhost or a loopback address",
+			"ask by 127.0.0.1, or set Options.Token", false}
+	}
+	return nil
+}
+
+func isLoopback(address net.Addr) bool {
+	switch address := address.(type) {
+	case *net.TCPAddr:
+		return address.IP.IsLoopback()
+	case *net.UnixAddr:
+		return true
+	}
+	return false
+}
+
+func isLocalName(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	ip := net.ParseIP(host)
+	return host == "" || strings.EqualFold(host, "localhost") || (ip != nil && ip.IsLoopback())
+}
+
+// allow is a token bucket.
+func (g *guard) allow(at time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.last.IsZero() {
+		g.tokens += at.Sub(g.last).Seconds() * requestsPerSec
+	}
+	if g.tokens > requestsBurst {
+		g.tokens = requestsBurst
+	}
+	g.last = at
+	if g.tokens < 1 {
+		return false
+	}
+	g.tokens--
+	return true
+}
+
+// enter takes one of the places in which answers are made.
+func (g *guard) enter() bool {
+	select {
+	case g.slots <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (g *guard) leave() { <-g.slots }
+
+func (g *guard) limits() Limits {
+	return Limits{
+		Rows: maxRows, TextBytes: maxText, RequestsPerSec: requestsPerSec, RequestsBurst: requestsBurst,
+		Concurrent: concurrent, ProfileSeconds: profileSeconds, TokenRequired: g.token != nil,
+		AnswerTimeoutMS: answerTimeout.Milliseconds(),
+	}
+}

@@ -1,0 +1,186 @@
+package goprobe
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	prefix      = "/debug/hotgate/"
+	pprofPrefix = "/debug/pprof/"
+)
+
+// reply is an answer that is whole before its first byte is sent, so that a slow client holds nothing but its own
+// connection.
+type reply struct {
+	status  int
+	kind    string // of its content
+	body    []byte
+	headers map[string]string
+}
+
+// Handler answers under /debug/hotgate/ and /debug/pprof/; see WIRE.md for what. Mount it at "/debug/". Without a token it
+// refuses whatever comes in on an address other than loopback.
+func (p *Probe) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.send(w, r, p.answer(r))
+	})
+}
+
+func (p *Probe) answer(r *http.Request) reply {
+	if refused := p.guard.check(r); refused != nil {
+		return refused.reply()
+	}
+	path := r.URL.Path
+	if name, ok := strings.CutPrefix(path, pprofPrefix); ok {
+		return p.pprof(r, name)
+	}
+	name, ok := strings.CutPrefix(path, prefix)
+	if !ok {
+		return notFound()
+	}
+	if profile, ok := strings.CutPrefix(name, "pprof/"); ok {
+		return p.pprof(r, profile)
+	}
+	if !p.guard.enter() {
+		return busy()
+	}
+	defer p.guard.leave()
+	ctx, cancel := context.WithTimeout(r.Context(), answerTimeout)
+	defer cancel()
+	if number, ok := strings.CutPrefix(name, "heartbeat/"); ok {
+		return p.windowReply(number, r.URL.Query().Get("epoch"))
+	}
+	switch name {
+	case "status":
+		return jsonReply(http.StatusOK, p.status())
+	case "cgo":
+		facts := p.cgoFacts(ctx)
+		if ctx.Err() != nil {
+			return (&refusal{http.StatusGatewayTimeout, "timeout", "the facts could not be had in time", "", false}).reply()
+		}
+		return jsonReply(http.StatusOK, facts)
+	case "heartbeat":
+		return jsonReply(http.StatusOK, p.beat.wire())
+	case "healthz":
+		return jsonReply(http.StatusOK, p.health.wire(p))
+	}
+	return notFound()
+}
+
+func (p *Probe) windowReply(number, epoch string) reply {
+	seq, err := strconv.ParseUint(number, 10, 64)
+	if err != nil {
+		return (&refusal{http.StatusBadRequest, "bad_request", "a window has a number", "see heartbeat for them", false}).reply()
+	}
+	windows := p.beat.windows()
+	for i := len(windows) - 1; i >= 0; i-- {
+		w := windows[i]
+		if w.Seq != seq || w.Bytes == 0 || (epoch != "" && w.Epoch != epoch) {
+			continue
+		}
+		data := w.profile
+		if w.path != "" {
+			if data, err = readBounded(w.path, maxProfile); err != nil {
+				break
+			}
+		}
+		return reply{status: http.StatusOK, kind: "application/octet-stream", body: data, headers: map[string]string{
+			"X-Hotgate-Seq": strconv.FormatUint(w.Seq, 10), "X-Hotgate-Epoch": w.Epoch,
+			"X-Hotgate-Generation": strconv.Itoa(w.Generation),
+		}}
+	}
+	return (&refusal{http.StatusNotFound, "not_found", "no such window, or it has no profile", "see heartbeat for those there are",
+		false}).reply()
+}
+
+// send writes an answer. The write has a deadline of its own where the server has none.
+func (p *Probe) send(w http.ResponseWriter, r *http.Request, a reply) {
+	h := w.Header()
+	h.Set("Content-Type", a.kind)
+	h.Set("Content-Length", strconv.Itoa(len(a.body)))
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	for name, value := range a.headers {
+		h.Set(name, value)
+	}
+	control := http.NewResponseController(w)
+	server, _ := r.Context().Value(http.ServerContextKey).(*http.Server)
+	bounded := server == nil || server.WriteTimeout <= 0
+	if bounded {
+		bounded = control.SetWriteDeadline(time.Now().Add(writeTimeout)) == nil
+	}
+	w.WriteHeader(a.status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(a.body)
+	}
+	if bounded {
+		_ = control.Flush()
+		_ = control.SetWriteDeadline(time.Time{})
+	}
+}
+
+func jsonReply(status int, value any) reply {
+	body, err := json.Marshal(value)
+	if err != nil { // no answer has a value that cannot be written
+		return (&refusal{http.StatusInternalServerError, "unavailable", "the answer could not be written", "", false}).reply()
+	}
+	return reply{status: status, kind: "application/json", body: append(body, '\n')}
+}
+
+func (f *refusal) reply() reply {
+	a := jsonReply(f.status, ErrorAnswer{header("error"), ErrorBody{f.code, f.message, f.hint}})
+	a.headers = map[string]string{}
+	if f.retry {
+		a.headers["Retry-After"] = "1"
+	}
+	if f.status == http.StatusUnauthorized {
+		a.headers["WWW-Authenticate"] = `Bearer realm="hotgate"`
+	}
+	if f.status == http.StatusMethodNotAllowed {
+		a.headers["Allow"] = "GET, HEAD"
+	}
+	return a
+}
+
+func notFound() reply {
+	return (&refusal{http.StatusNotFound, "not_found", "no such path", "try " + prefix + "status", false}).reply()
+}
+
+func busy() reply {
+	return (&refusal{http.StatusServiceUnavailable, "busy", "too many requests at once", "", true}).reply()
+}
+
+func header(kind string) Header { return Header{SchemaVersion: SchemaVersion, Kind: kind} }
+
+// ServeEndpoints serves the endpoints on an address of their own, such as "127.0.0.1:6060", until Stop, and gives the
+// address. It refuses one that other hosts reach unless Options.Token is set. The listener is handed over by Exec.
+func (p *Probe) ServeEndpoints(address string) (net.Addr, error) {
+	if p.guard.token == nil {
+		tcp, err := net.ResolveTCPAddr("tcp", address)
+		if err != nil {
+			return nil, err
+		}
+		if !tcp.IP.IsLoopback() {
+			return nil, &BindError{address}
+		}
+	}
+	listener, err := p.ListenNamed("hotgate endpoints", "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	server := &http.Server{
+		Handler: p.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 8 << 10, ErrorLog: silentLog,
+	}
+	p.ownMu.Lock()
+	p.own = append(p.own, server)
+	p.ownMu.Unlock()
+	go func() { _ = server.Serve(limited(listener)) }()
+	return listener.Addr(), nil
+}

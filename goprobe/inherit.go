@@ -1,0 +1,168 @@
+package goprobe
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// listenFDsStart is the first descriptor that a service manager passes: SD_LISTEN_FDS_START of sd_listen_fds(3).
+const listenFDsStart = 3
+
+const maxListeners = 256
+
+// offeredListener is an inherited socket that no Listen asked for yet.
+type offeredListener struct {
+	name    string
+	address string
+	socket  net.Listener
+}
+
+func (o *offeredListener) close() { _ = o.socket.Close() }
+
+// offer takes the listening sockets that this image inherited: those that the image before handed over, or those of
+// socket activation.
+func (s *listenerSet) offer(from *received) {
+	if from.isTrial() {
+		return
+	}
+	taken := map[int]bool{}
+	if from != nil {
+		for i, l := range from.manifest.Listeners {
+			if i < maxListeners && !taken[l.FD] && s.take(l.Name, l.FD, l.Inode) {
+				taken[l.FD] = true
+			}
+		}
+	}
+	count, names := activation()
+	for i := 0; i < count; i++ {
+		if fd := listenFDsStart + i; !taken[fd] {
+			name := ""
+			if i < len(names) {
+				name = names[i]
+			}
+			s.take(name, fd, 0)
+		}
+	}
+}
+
+// take makes a listener of a descriptor, if it is a listening stream socket, and that very one.
+func (s *listenerSet) take(name string, fd int, inode uint64) bool {
+	var info syscall.Stat_t
+	if fd <= 2 || syscall.Fstat(fd, &info) != nil || info.Mode&syscall.S_IFMT != syscall.S_IFSOCK ||
+		(inode != 0 && info.Ino != inode) {
+		return false
+	}
+	if listening, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_ACCEPTCONN); err != nil || listening == 0 {
+		return false
+	}
+	syscall.CloseOnExec(fd)
+	file := os.NewFile(uintptr(fd), "listener")
+	defer file.Close() // FileListener works on a duplicate
+	socket, err := net.FileListener(file)
+	if err != nil {
+		return false
+	}
+	if _, ok := socket.(innerListener); !ok {
+		_ = socket.Close()
+		return false
+	}
+	s.offered = append(s.offered, &offeredListener{name: cut(name), address: socket.Addr().String(), socket: socket})
+	return true
+}
+
+// activation reads the variables of sd_listen_fds(3) and takes them out of the environment, as it asks for.
+func activation() (count int, names []string) {
+	pid, number, list := os.Getenv("LISTEN_PID"), os.Getenv("LISTEN_FDS"), os.Getenv("LISTEN_FDNAMES")
+	if pid != strconv.Itoa(os.Getpid()) {
+		return 0, nil
+	}
+	for _, name := range []string{"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"} {
+		_ = os.Unsetenv(name)
+	}
+	count, err := strconv.Atoi(number)
+	if err != nil || count < 0 || count > maxListeners {
+		return 0, nil
+	}
+	if list != "" {
+		names = strings.Split(list, ":")
+	}
+	return count, names
+}
+
+// claim takes an offered listener by its name, or by its address where it has none of ours.
+func (s *listenerSet) claim(name, network, address string) innerListener {
+	for pass := 0; pass < 2; pass++ {
+		for i, o := range s.offered {
+			if (pass == 0 && o.name == name) || (pass == 1 && sameAddress(o.socket.Addr(), network, address)) {
+				s.offered = append(s.offered[:i:i], s.offered[i+1:]...)
+				return o.socket.(innerListener)
+			}
+		}
+	}
+	return nil
+}
+
+func sameAddress(have net.Addr, network, address string) bool {
+	switch have := have.(type) {
+	case *net.UnixAddr:
+		return network == "unix" && have.Name == address
+	case *net.TCPAddr:
+		if network == "unix" {
+			return false
+		}
+		want, err := net.ResolveTCPAddr(network, address)
+		if err != nil || want.Port == 0 || want.Port != have.Port {
+			return false
+		}
+		anyWanted := want.IP == nil || want.IP.IsUnspecified()
+		return (anyWanted && have.IP.IsUnspecified()) || want.IP.Equal(have.IP)
+	}
+	return false
+}
+
+// keep duplicates the listener's descriptor, so that its socket and its queue outlive the listener.
+func (l *Listener) keep() error {
+	conn, ok := l.inner.(syscall.Conn)
+	if !ok {
+		return fmt.Errorf("%T has no descriptor", l.inner)
+	}
+	return onDescriptor(conn, func(fd uintptr) error {
+		spare, err := duplicate(fd)
+		if err != nil {
+			return err
+		}
+		var info syscall.Stat_t
+		if err := syscall.Fstat(spare, &info); err != nil {
+			_ = syscall.Close(spare)
+			return err
+		}
+		l.spare, l.inode = spare, info.Ino
+		return nil
+	})
+}
+
+func (l *Listener) letGo() {
+	if l.spare >= 0 {
+		_ = syscall.Close(l.spare)
+		l.spare = -1
+	}
+}
+
+// handed lists what Exec hands over.
+func (s *listenerSet) handed() []handedListener {
+	rows := []handedListener{}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.list {
+		if l.spare >= 0 {
+			rows = append(rows, handedListener{
+				Name: l.name, Network: l.Addr().Network(), Address: l.Addr().String(), FD: l.spare, Inode: l.inode,
+			})
+		}
+	}
+	return rows
+}

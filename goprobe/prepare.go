@@ -1,0 +1,138 @@
+package goprobe
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// prepareTimeout is PrepareExec's deadline for a context without one.
+const prepareTimeout = 5 * time.Second
+
+// PrepareExec makes the process fit for exec, or refuses with a NotReadyError. It ends the heartbeat's window and waits,
+// until the context's deadline or for 5 s, until no thread is in a C call, tracked resources are 0 or handed over, work
+// in flight is at its limits, and no CPU profile runs. On success ITIMER_PROF is disarmed, read back, and nobody can
+// start a CPU profile until Exec or CancelExec.
+func (p *Probe) PrepareExec(ctx context.Context) error {
+	if !p.update.claim() {
+		return ErrBusy
+	}
+	defer p.update.release()
+	return p.prepare(ctx)
+}
+
+func (p *Probe) prepare(ctx context.Context) error {
+	if p.stopped.Load() {
+		return ErrStopped
+	}
+	if p.update.is(statePrepared) {
+		return nil
+	}
+	if !p.update.move(statePreparing, stateServing, stateFailed, stateDraining) {
+		return ErrBusy
+	}
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, prepareTimeout)
+		defer cancel()
+	}
+	p.beat.pause()
+	for {
+		reasons := p.obstacles(ctx)
+		if len(reasons) == 0 {
+			reasons = p.holdProfiler()
+		}
+		if len(reasons) == 0 {
+			p.update.enter(statePrepared)
+			return nil
+		}
+		if wait(ctx, 10*time.Millisecond) != nil {
+			p.update.refuse(reasons)
+			p.beat.resume()
+			return &NotReadyError{reasons}
+		}
+	}
+}
+
+// CancelExec takes back a PrepareExec that no Exec followed.
+func (p *Probe) CancelExec() {
+	if !p.update.claim() {
+		return // an Exec or Upgrade is under way, and takes it back by itself
+	}
+	defer p.update.release()
+	if p.update.move(stateServing, statePrepared) {
+		p.profiler.letGo()
+		p.beat.resume()
+	}
+}
+
+// obstacles lists what exec would lose now, the profile apart.
+func (p *Probe) obstacles(ctx context.Context) []Reason {
+	reasons := []Reason{}
+	if cgoBuilt {
+		calls := findCgoCalls(ctx)
+		for _, row := range calls.Rows {
+			reasons = append(reasons, Reason{ReasonCCalls, row.Caller,
+				fmt.Sprintf("%d thread(s) in a C call: %s from %s", row.Count, orUnknown(row.CFunction), row.Caller)})
+		}
+		if !calls.Known || calls.Skipped > 0 {
+			reasons = append(reasons, Reason{ReasonCannotTell, "C calls", "not all goroutines could be looked at for C calls"})
+		}
+	}
+	for _, r := range p.resources.read() {
+		switch {
+		case r.state != "ok":
+			reasons = append(reasons, unreadable(r))
+		case r.count != 0 && !r.handover:
+			reasons = append(reasons, Reason{ReasonResources, r.name,
+				fmt.Sprintf("%d of %q would be lost: nobody hands them over", r.count, r.name)})
+		}
+	}
+	for _, r := range p.work.read() {
+		switch {
+		case r.state != "ok":
+			reasons = append(reasons, unreadable(r))
+		case r.count > r.limit:
+			reasons = append(reasons, Reason{ReasonInFlight, r.name,
+				fmt.Sprintf("%d of %q in flight, at most %d may be", r.count, r.name, r.limit)})
+		}
+	}
+	return reasons
+}
+
+func unreadable(r reading) Reason {
+	return Reason{ReasonCannotTell, r.name, fmt.Sprintf("%q could not be asked: %s", r.name, r.state)}
+}
+
+func orUnknown(name string) string {
+	if name == "" {
+		return "a C function"
+	}
+	return name
+}
+
+// goProfileInterval is how often the timer of a profile that runtime/pprof started fires.
+const goProfileInterval = 1_000_000 / profileRate
+
+// holdProfiler takes the CPU profiler and makes sure that its timer is off. The timer is read before, too: taking the
+// profiler would disarm one that belongs to somebody outside the Go runtime.
+func (p *Probe) holdProfiler() []Reason {
+	timer := profilingTimer()
+	if timer.Armed && timer.IntervalUS != goProfileInterval {
+		return []Reason{armed(timer)}
+	}
+	if timer.Armed || p.profiler.hold() != nil {
+		return []Reason{{ReasonProfileRunning, "CPU profiler",
+			"a CPU profile of somebody else is running: its timer would survive exec"}}
+	}
+	if timer := profilingTimer(); timer.Armed {
+		p.profiler.letGo()
+		return []Reason{armed(timer)}
+	}
+	return nil
+}
+
+func armed(timer Timer) Reason {
+	return Reason{ReasonTimerArmed, "ITIMER_PROF",
+		fmt.Sprintf("ITIMER_PROF is armed by somebody else, with an interval of %d us, and would survive exec", timer.IntervalUS)}
+}

@@ -1,0 +1,222 @@
+package goprobe
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"runtime/pprof"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"hotgate/goprobe/internal/cfaults"
+)
+
+// prepare calls PrepareExec with little patience.
+func prepare(p *Probe) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	return p.PrepareExec(ctx)
+}
+
+func refusedFor(t *testing.T, p *Probe, code string) {
+	t.Helper()
+	var refused *NotReadyError
+	if err := prepare(p); !errors.As(err, &refused) || !refused.Has(code) || len(refused.Reasons) != 1 {
+		t.Fatalf("%v, want the reason %s", err, code)
+	}
+	update := p.update.wire()
+	if update.State != stateFailed || len(update.Refused) != 1 || update.Refused[0].Code != code {
+		t.Errorf("status says %+v", update)
+	}
+}
+
+func TestPrepareExecRefusesWhileSomebodyProfiles(t *testing.T) {
+	p := start(t, quiet)
+	if err := pprof.StartCPUProfile(io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	if runtime.GOOS == "linux" {
+		if got := p.profiler.facts(); !got.Running || got.Owner != ownerOther || got.Timer.IntervalUS != 10_000 {
+			t.Errorf("status says %+v", got)
+		}
+	}
+	refusedFor(t, p, ReasonProfileRunning)
+	pprof.StopCPUProfile()
+	if err := prepare(p); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOnceItIsPreparedNobodyProfiles(t *testing.T) {
+	p := start(t, Options{HeartbeatInterval: time.Second, HeartbeatWindow: time.Second})
+	eventually(t, "the heartbeat records", func() bool { return p.profiler.facts().Owner == ownerHeartbeat })
+	for i := 0; i < 2; i++ {
+		if err := prepare(p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	facts := p.profiler.facts()
+	if facts.Running || facts.Timer.Armed || (runtime.GOOS == "linux" && !facts.Timer.Known) {
+		t.Errorf("status says %+v", facts)
+	}
+	if err := pprof.StartCPUProfile(io.Discard); err == nil {
+		pprof.StopCPUProfile()
+		t.Fatal("a profile was started before exec")
+	}
+	windows := p.beat.windows()
+	if len(windows) != 1 || windows[0].State != windowShort || windows[0].Bytes == 0 || p.beat.wire().State != beatPaused {
+		t.Errorf("the open window: %+v", p.beat.wire())
+	}
+	p.CancelExec()
+	if err := pprof.StartCPUProfile(io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	pprof.StopCPUProfile()
+	eventually(t, "the heartbeat goes on", func() bool { return p.beat.nextSeq() > 2 })
+	if p.update.wire().State != stateServing {
+		t.Errorf("%+v", p.update.wire())
+	}
+}
+
+func TestPrepareExecWaitsForResourcesAndWork(t *testing.T) {
+	p := start(t, quiet)
+	handles, jobs := int64(1), int64(3)
+	gone := p.Track("handles", func() int64 { return handles })
+	refusedFor(t, p, ReasonResources)
+	gone()
+	p.TrackHandedOver("kept", func() int64 { return 7 })
+	done := p.InFlight("jobs", 2, func() int64 { return jobs })
+	refusedFor(t, p, ReasonInFlight)
+	done()
+	hung := p.Track("hung", func() int64 { select {} })
+	refusedFor(t, p, ReasonCannotTell)
+	hung()
+	broken := p.InFlight("broken", 0, func() int64 { panic("no") })
+	refusedFor(t, p, ReasonCannotTell)
+	broken()
+	if err := prepare(p); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestPrepareExecWaitsForCCalls(t *testing.T) {
+	if !cfaults.Built {
+		t.Skip("built without cgo")
+	}
+	p := start(t, quiet)
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	fd := int(reader.Fd())
+	done := make(chan struct{})
+	go func() { cfaults.Park(fd); close(done) }()
+	eventually(t, "the call shows", func() bool { return findCgoCalls(context.Background()).Count == 1 })
+	refusedFor(t, p, ReasonCCalls)
+	time.AfterFunc(50*time.Millisecond, func() { writer.Close() })
+	if err := prepare(p); err != nil {
+		t.Fatal(err)
+	}
+	<-done
+}
+
+func TestATimerOfSomebodyOutsideTheRuntimeIsRefused(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells")
+	}
+	p := start(t, quiet)
+	// Armed once, and so far off that it does not fire.
+	armTimer(t, 3600)
+	refusedFor(t, p, ReasonTimerArmed)
+	if err := disarmProfilingTimer(); err != nil {
+		t.Fatal(err)
+	}
+	if err := prepare(p); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestExecThatFailsIsRolledBack(t *testing.T) {
+	p := start(t, quiet)
+	l, err := p.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	path := filepath.Join(t.TempDir(), "text")
+	if err := os.WriteFile(path, []byte("no program\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var failed *ExecError
+	if err := p.Exec(path, nil, nil); !errors.As(err, &failed) || !errors.Is(err, syscall.ENOEXEC) {
+		if runtime.GOOS == "linux" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	if flags, err := fcntl(uintptr(l.spare), syscall.F_GETFD, 0); err != nil || flags&syscall.FD_CLOEXEC == 0 {
+		t.Errorf("the listener's descriptor would leak: %d, %v", flags, err)
+	}
+	if err := pprof.StartCPUProfile(io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	pprof.StopCPUProfile()
+	if got := p.update.wire(); got.State != stateFailed || !has([]Reason{{Code: got.Refused[0].Code}}, ReasonExec) {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestAfterStopNothingIsDone(t *testing.T) {
+	p := start(t, quiet)
+	p.Stop()
+	if err := p.PrepareExec(context.Background()); !errors.Is(err, ErrStopped) {
+		t.Error(err)
+	}
+	if err := p.Upgrade(context.Background(), UpgradeOptions{}); !errors.Is(err, ErrStopped) {
+		t.Error(err)
+	}
+	if _, err := p.Listen("tcp", "127.0.0.1:0"); !errors.Is(err, ErrStopped) {
+		t.Error(err)
+	}
+}
+
+func TestStopEndsEveryGoroutine(t *testing.T) {
+	before := runtime.NumGoroutine()
+	for i := 0; i < 5; i++ {
+		ctx, cancel := context.WithCancel(context.Background())
+		p, err := Start(ctx, Options{HeartbeatInterval: time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.OnReload(syscall.SIGUSR2, func() {})
+		if _, err := p.ServeEndpoints("127.0.0.1:0"); err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		eventually(t, "it stopped", func() bool { return p.beat.wire().State == beatStopped })
+	}
+	signal.Reset(syscall.SIGUSR2)
+	eventually(t, "goroutines end", func() bool { return runtime.NumGoroutine() <= before+1 }) // os/signal keeps one
+}
+
+func TestOptionsThatCannotBe(t *testing.T) {
+	for name, o := range map[string]Options{
+		"HeartbeatInterval": {HeartbeatInterval: time.Millisecond},
+		"HeartbeatWindow":   {HeartbeatWindow: time.Hour},
+		"HeartbeatRing":     {HeartbeatRing: -1},
+		"StateLimit":        {StateLimit: -1},
+		"Token":             {Token: "short"},
+	} {
+		var bad *OptionError
+		if _, err := Start(context.Background(), o); !errors.As(err, &bad) || bad.Option != name || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -1,0 +1,120 @@
+package goprobe
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Probe watches the image that it was started in. All methods may be called from any goroutine.
+type Probe struct {
+	options Options
+	image   Image
+	from    *received // what the image before handed over; nil for none
+
+	listeners listenerSet
+	servers   serverSet
+	resources gaugeSet
+	work      gaugeSet
+	states    stateSet
+	reload    reloadSignal
+
+	profiler  profilerLock
+	beat      *collector
+	native    *native
+	threads   threadMemory
+	health    healthMemory
+	markState *markFlag
+
+	update updateState
+	guard  *guard
+
+	own     []*http.Server // endpoints served by ServeEndpoints
+	ownMu   sync.Mutex
+	stopped atomic.Bool
+	stop    sync.Once
+	done    chan struct{}
+}
+
+// Start starts a probe in this process: its collector, and its OS thread where it is built with cgo. It takes what an
+// image before this one handed over out of the environment, so that no child inherits it. The probe stops with ctx, or
+// by Stop.
+//
+// A service calls it first, then RegisterState and Listen, then Ready, and serves after that.
+func Start(ctx context.Context, options Options) (*Probe, error) {
+	options, err := options.filled()
+	if err != nil {
+		return nil, err
+	}
+	from, err := receive(options.StateLimit)
+	if err != nil {
+		return nil, err
+	}
+	image, err := newImage(from)
+	if err != nil {
+		from.close()
+		return nil, err
+	}
+	p := &Probe{
+		options: options, image: image, from: from,
+		guard: newGuard(options.Token), done: make(chan struct{}),
+	}
+	p.update.enter(stateServing)
+	p.listeners.offer(from)
+	p.work.add("http requests", 0, false, p.servers.active)
+	p.markState = findMarkFlag()
+	if from.isTrial() {
+		p.update.enter(stateTrial)
+		p.beat = newCollector(p, false)
+		return p, nil
+	}
+	p.native = startNative()
+	p.beat = newCollector(p, !options.NoHeartbeat)
+	p.beat.start()
+	if ctx.Done() != nil {
+		go func() {
+			select {
+			case <-ctx.Done():
+				p.Stop()
+			case <-p.done:
+			}
+		}()
+	}
+	options.Logger.Info("goprobe started", "epoch", image.Epoch, "generation", image.Generation, "planned", image.Planned)
+	return p, nil
+}
+
+// Stop ends the collector and the probe's thread, and closes what ServeEndpoints opened. The service's own listeners stay
+// open, but are not handed over any more. Further calls do nothing.
+func (p *Probe) Stop() {
+	p.stop.Do(func() {
+		p.stopped.Store(true)
+		close(p.done)
+		p.ownMu.Lock()
+		for _, server := range p.own {
+			_ = server.Close()
+		}
+		p.ownMu.Unlock()
+		p.CancelExec()
+		p.beat.stop()
+		p.native.stop()
+		p.reload.stop()
+		p.listeners.release()
+		p.from.close()
+	})
+}
+
+// Image tells the identity of the running image.
+func (p *Probe) Image() Image { return p.image }
+
+// Trial tells whether this process only tries whether the image comes up: it has no listeners, takes no heartbeat, and ends
+// in Ready. A service asks it before it takes locks or talks to others.
+func (p *Probe) Trial() bool { return p.from.isTrial() }
+
+func now() Moment {
+	return Moment{Wall: stamp(time.Now()), MonotonicNS: monotonic()}
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

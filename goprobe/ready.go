@@ -1,0 +1,129 @@
+package goprobe
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// trialReport is what an image says at the end of its trial, as one line of JSON.
+type trialReport struct {
+	OK     bool   `json:"ok"`
+	Error  string `json:"error"`
+	Digest string `json:"digest"`
+	States int    `json:"states"`
+}
+
+// Ready restores what the image before handed over: every state is decoded into a buffer of its own, and only when all of
+// them are there and whole are they put into place. Call it once everything is registered, before serving. Without a
+// hand-over it only marks the end of the start. In a trial it reports and ends the process.
+func (p *Probe) Ready() error {
+	if p.stopped.Load() {
+		return ErrStopped
+	}
+	p.states.mu.Lock()
+	already := p.states.ready
+	p.states.ready = true
+	p.states.mu.Unlock()
+	if already {
+		return nil
+	}
+	err := p.restore()
+	if p.Trial() {
+		p.endTrial(err)
+	}
+	p.listeners.dropUnclaimed(p.options.Logger)
+	if p.from != nil && p.from.file != nil {
+		_ = p.from.file.Close()
+	}
+	return err
+}
+
+func (p *Probe) restore() error {
+	if p.from == nil {
+		return nil
+	}
+	handed := p.from.manifest.States
+	commits := make([]func() error, 0, len(handed))
+	details := make([]*Restored, 0, len(handed))
+	owners := make([]*state, 0, len(handed))
+	for i := range handed {
+		h := &handed[i]
+		s := p.states.find(h.Name)
+		if s == nil {
+			return &StateError{Name: cut(h.Name), Op: "decode", Err: errors.New("it was handed over, and nobody registered it")}
+		}
+		commit, err := p.decodeState(s, h)
+		if err != nil {
+			return &StateError{Name: s.name, Op: "decode", Err: err}
+		}
+		commits = append(commits, commit)
+		owners = append(owners, s)
+		details = append(details, &Restored{Version: h.Version, Fingerprint: cut(h.Fingerprint), Bytes: h.Size, Digest: h.Digest})
+	}
+	for i, commit := range commits {
+		if err := safely(commit); err != nil {
+			return &StateError{Name: owners[i].name, Op: "commit", Err: err}
+		}
+	}
+	p.states.mu.Lock()
+	for i, s := range owners {
+		s.restored = details[i]
+	}
+	p.states.mu.Unlock()
+	return nil
+}
+
+func (s *stateSet) find(name string) *state {
+	for _, candidate := range s.all() {
+		if candidate.name == name {
+			return candidate
+		}
+	}
+	return nil
+}
+
+// decodeState decodes one state; what the codec did not read still counts into the digest.
+func (p *Probe) decodeState(s *state, h *handedState) (func() error, error) {
+	if h.Codec != s.codec.Name() {
+		return nil, fmt.Errorf("it was written as %s and is read as %s", cut(h.Codec), s.codec.Name())
+	}
+	if !s.accepts(h.Version) {
+		return nil, fmt.Errorf("version %d was handed over, versions %v can be read", h.Version, s.versions())
+	}
+	sum := sha256.New()
+	section := io.NewSectionReader(p.from.file, h.Offset, h.Size)
+	if _, err := io.Copy(sum, section); err != nil {
+		return nil, err
+	}
+	if got := hex.EncodeToString(sum.Sum(nil)); got != h.Digest {
+		return nil, errors.New("its digest does not match")
+	}
+	return s.decode(h.Version, bufio.NewReaderSize(io.NewSectionReader(p.from.file, h.Offset, h.Size), 64<<10))
+}
+
+func safely(f func() error) (err error) {
+	defer recovered(&err)
+	return f()
+}
+
+// endTrial tells the old image how it went, and ends the process.
+func (p *Probe) endTrial(err error) {
+	report := trialReport{OK: err == nil, Digest: digestOf(p.from.manifest.States), States: len(p.from.manifest.States)}
+	code := 0
+	if err != nil {
+		report.Error, code = err.Error(), 1
+		if len(report.Error) > 2048 {
+			report.Error = report.Error[:2048]
+		}
+	}
+	if json.NewEncoder(p.from.report).Encode(report) != nil {
+		code = 1
+	}
+	os.Exit(code)
+}

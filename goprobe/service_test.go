@@ -1,0 +1,256 @@
+package goprobe
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The test binary is the service, too: an image that counts orders and hands the count over. The variable says what is
+// wrong with it.
+const serviceVariable = "GOPROBE_TEST_SERVICE"
+
+func TestMain(m *testing.M) {
+	if fault := os.Getenv(serviceVariable); fault != "" {
+		if err := runService(fault); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+type orderBook struct {
+	mu     sync.Mutex
+	Orders int64
+}
+
+func runService(fault string) error {
+	if fault == "crash" {
+		return errors.New("this image cannot start")
+	}
+	if fault == "hang" {
+		select {}
+	}
+	p, err := Start(context.Background(), Options{HeartbeatInterval: time.Second, HeartbeatWindow: 300 * time.Millisecond})
+	if err != nil {
+		return err
+	}
+	book := &orderBook{}
+	err = p.RegisterState("orders", 1, JSON(
+		func() (int64, error) { book.mu.Lock(); defer book.mu.Unlock(); return book.Orders, nil },
+		func(n int64) error {
+			if fault == "bad state" && n > 0 {
+				return errors.New("these orders cannot be")
+			}
+			book.mu.Lock()
+			defer book.mu.Unlock()
+			book.Orders = n
+			return nil
+		}))
+	if err != nil {
+		return err
+	}
+	if fault == "other state" {
+		return p.Ready()
+	}
+	address := os.Getenv("GOPROBE_TEST_LISTEN")
+	listener, err := p.ListenNamed("http", "tcp", address)
+	if err != nil {
+		return err
+	}
+	if fault == "never ready" {
+		return http.Serve(listener, nil)
+	}
+	if fault == "crash after trial" && !p.Trial() {
+		return errors.New("fine in the trial")
+	}
+	if err := p.Ready(); err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/debug/", p.Handler())
+	mux.HandleFunc("/orders", func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		book.mu.Lock()
+		book.Orders++
+		n := book.Orders
+		book.mu.Unlock()
+		fmt.Fprintf(w, "%d %d\n", n, p.Image().Generation)
+	})
+	mux.HandleFunc("/slow", func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(1500 * time.Millisecond)
+		fmt.Fprintf(w, "%d\n", p.Image().Generation)
+	})
+	p.OnReload(syscall.SIGUSR2, func() {
+		o := UpgradeOptions{
+			Path: os.Getenv("GOPROBE_TEST_PATH"), TrialTimeout: 5 * time.Second,
+			Env: append(os.Environ(), serviceVariable+"="+or(os.Getenv("GOPROBE_TEST_NEXT"), "none")),
+		}
+		fmt.Println("upgrade:", strings.ReplaceAll(p.Upgrade(context.Background(), o).Error(), "\n", " | "))
+	})
+	fmt.Printf("ready %s %d\n", listener.Addr(), p.Image().Generation)
+	return p.Serve(listener, &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second})
+}
+
+func or(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a
+}
+
+// service is a running one.
+type service struct {
+	t       *testing.T
+	command *exec.Cmd
+	lines   chan string
+	address string
+}
+
+func startService(t *testing.T, settings ...string) *service {
+	t.Helper()
+	own, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &service{t: t, command: exec.Command(own), lines: make(chan string, 100)}
+	s.command.Env = append(os.Environ(), serviceVariable+"=none", "GOPROBE_TEST_LISTEN=127.0.0.1:0")
+	s.command.Env = append(s.command.Env, settings...)
+	s.begin()
+	s.address = s.ready(1)
+	return s
+}
+
+func (s *service) begin() {
+	s.t.Helper()
+	s.command.Stderr = os.Stderr
+	out, err := s.command.StdoutPipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := s.command.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = s.command.Process.Kill(); _ = s.command.Wait() })
+	go func() {
+		for scanner := bufio.NewScanner(out); scanner.Scan(); {
+			s.lines <- scanner.Text()
+		}
+		close(s.lines)
+	}()
+}
+
+// line waits for one that begins so.
+func (s *service) line(start string) string {
+	s.t.Helper()
+	for {
+		select {
+		case line, ok := <-s.lines:
+			if !ok {
+				s.t.Fatalf("the service ended before it said %q", start)
+			}
+			if rest, ok := strings.CutPrefix(line, start); ok {
+				return strings.TrimSpace(rest)
+			}
+			s.t.Fatalf("the service said %q, not %q", line, start)
+		case <-time.After(20 * time.Second):
+			s.t.Fatalf("the service never said %q", start)
+		}
+	}
+}
+
+func (s *service) ready(generation int) string {
+	s.t.Helper()
+	var address string
+	var got int
+	if _, err := fmt.Sscan(s.line("ready"), &address, &got); err != nil || got != generation {
+		s.t.Fatalf("generation %d, want %d (%v)", got, generation, err)
+	}
+	return address
+}
+
+func (s *service) upgrade() {
+	s.t.Helper()
+	if err := s.command.Process.Signal(syscall.SIGUSR2); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *service) url(path string) string { return "http://" + s.address + path }
+
+func (s *service) status() Status {
+	s.t.Helper()
+	var status Status
+	get(s.t, s.url("/debug/hotgate/status"), 200, &status)
+	return status
+}
+
+func (s *service) order(client *http.Client) error {
+	response, err := client.Post(s.url("/orders"), "text/plain", strings.NewReader("an order"))
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if _, err := io.Copy(io.Discard, response.Body); err != nil {
+		return err
+	}
+	if response.StatusCode != 200 {
+		return fmt.Errorf("status %d", response.StatusCode)
+	}
+	return nil
+}
+
+// load sends orders until stop, over connections that are kept and over new ones.
+type load struct {
+	sent, failed atomic.Int64
+	quit         chan struct{}
+	all          sync.WaitGroup
+}
+
+func (s *service) load(clients int) *load {
+	l := &load{quit: make(chan struct{})}
+	for i := 0; i < clients; i++ {
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: i%2 == 1, MaxIdleConnsPerHost: 1}}
+		pause := time.Duration(i/2) * 40 * time.Millisecond // some think for a while between their requests
+		l.all.Add(1)
+		go func() {
+			defer l.all.Done()
+			defer client.CloseIdleConnections()
+			for {
+				select {
+				case <-l.quit:
+					return
+				case <-time.After(pause + time.Millisecond):
+				}
+				l.sent.Add(1)
+				if err := s.order(client); err != nil {
+					l.failed.Add(1)
+					s.t.Logf("lost: %v", err)
+				}
+			}
+		}()
+	}
+	return l
+}
+
+func (l *load) stop() (sent, failed int64) {
+	close(l.quit)
+	l.all.Wait()
+	return l.sent.Load(), l.failed.Load()
+}

@@ -1,0 +1,5 @@
+package goprobe
+
+import "syscall"
+
+func threadID() int { return syscall.Gettid() }

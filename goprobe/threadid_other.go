@@ -1,0 +1,5 @@
+//go:build !linux
+
+package goprobe
+
+func threadID() int { return -1 }

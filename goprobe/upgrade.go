@@ -1,0 +1,132 @@
+package goprobe
+
+import (
+	"context"
+	"os"
+	"time"
+)
+
+// UpgradeOptions say what to execute and how long to wait; the zero value runs the program's own path again.
+type UpgradeOptions struct {
+	Path string   // as in Exec
+	Argv []string // as in Exec
+	Env  []string // as in Exec
+
+	// TrialTimeout is how long the new image may take to get ready in a trial; 10 s unless set.
+	TrialTimeout time.Duration
+	// NoTrial leaves both trials out. An image that crashes, hangs or cannot read the state is then found out when the old
+	// one is gone.
+	NoTrial bool
+
+	Drain DrainOptions
+	// PrepareTimeout is PrepareExec's deadline; 5 s unless set.
+	PrepareTimeout time.Duration
+
+	// Pause stops work that the probe does not know of, such as consumers of a queue, after the servers were drained.
+	// Resume starts it again if the upgrade fails after that.
+	Pause  func(context.Context) error
+	Resume func()
+}
+
+// Upgrade replaces the running image without losing a request, or leaves it serving:
+//
+//  1. the new image is tried in a child process with the state as it is now;
+//  2. answers announce that their connections end; then new connections wait in the kernel's queue, and the open ones end;
+//  3. PrepareExec;
+//  4. the new image is tried again with the state that is handed over, now that nothing changes it any more;
+//  5. Exec.
+//
+// It returns only if it failed; whatever the step, the old image then serves on.
+func (p *Probe) Upgrade(ctx context.Context, o UpgradeOptions) error {
+	if p.stopped.Load() {
+		return ErrStopped
+	}
+	if p.Trial() || !p.update.claim() {
+		return ErrBusy
+	}
+	defer p.update.release()
+	program, err := findProgram(o.Path)
+	if err != nil {
+		p.update.refuse(nil)
+		return err
+	}
+	if err := p.tryState(ctx, program, o); err != nil {
+		p.failed(err)
+		return err
+	}
+	if !p.update.move(stateDraining, stateServing, stateFailed) {
+		return ErrBusy
+	}
+	defer p.servers.undrain()
+	if err := p.servers.drain(ctx, o.Drain); err != nil {
+		p.failed(err)
+		return err
+	}
+	if o.Pause != nil {
+		if o.Resume != nil {
+			defer o.Resume()
+		}
+		if err := o.Pause(ctx); err != nil {
+			p.failed(err)
+			return err
+		}
+	}
+	err = p.finish(ctx, program, o)
+	p.options.Logger.Error("upgrade failed, serving on", "path", program.path, "error", err)
+	return err
+}
+
+// finish is what happens once nothing changes the state any more.
+func (p *Probe) finish(ctx context.Context, program *program, o UpgradeOptions) error {
+	timeout := o.PrepareTimeout
+	if timeout <= 0 {
+		timeout = prepareTimeout
+	}
+	patience, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	if err := p.prepare(patience); err != nil {
+		return err
+	}
+	file, handed, err := p.writeHandover(p.listeners.handed())
+	if err == nil {
+		defer file.Close()
+		err = p.try(ctx, program, o, file, handed)
+	}
+	if err == nil {
+		if reasons := p.obstacles(ctx); len(reasons) > 0 {
+			err = &NotReadyError{reasons}
+		}
+	}
+	if err == nil {
+		err = p.replace(program, file, o.Argv, o.Env)
+	}
+	p.backOut(err)
+	return err
+}
+
+// tryState tries the new image with a snapshot of the state, while the service goes on.
+func (p *Probe) tryState(ctx context.Context, program *program, o UpgradeOptions) error {
+	if o.NoTrial {
+		return nil
+	}
+	file, handed, err := p.writeHandover(nil)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return p.try(ctx, program, o, file, handed)
+}
+
+func (p *Probe) try(ctx context.Context, program *program, o UpgradeOptions, file *os.File, handed manifest) error {
+	if o.NoTrial {
+		return nil
+	}
+	return trial{
+		program: program, argv: o.Argv, env: o.Env, timeout: o.TrialTimeout, file: file, digest: digestOf(handed.States),
+	}.run(ctx)
+}
+
+// failed records an attempt that ended before PrepareExec.
+func (p *Probe) failed(err error) {
+	p.update.refuse(reasonsOf(err))
+}

@@ -1,0 +1,28 @@
+"""The Go module's own vet and tests, in every setting that `make goprobe` runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scripts.gobuild import BuildFailed, can_build_cgo, host_arch
+from scripts.goprobe import OLDEST, rounds
+from tests.conftest import missing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize("name", [one.name for one in rounds()])
+@pytest.mark.xdist_group("goprobe")  # one at a time: they measure how long things take
+def test_round(name: str, go_toolchain: Path) -> None:
+    assert go_toolchain
+    one = next(one for one in rounds() if one.name == name)
+    if one.cgo and not can_build_cgo(host_arch()):
+        missing("no C compiler: apt-get install gcc libc6-dev")
+    try:
+        one.toolchain()
+    except BuildFailed as exc:
+        missing(f"no Go {OLDEST}: {exc}")
+    assert one.run() is None
