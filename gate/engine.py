@@ -214,7 +214,7 @@ def run_rules(bundle: Bundle, policy: Policy, *, today: date, baseline: Baseline
 
         outcomes, fixed = mark(outcomes, baseline)
     evidence = bundle.states()
-    require = required(policy, evidence, go=bundle.has_go())
+    require = required(policy, evidence, go=bundle.has_go()) if bundle.compares() else required_live(policy)
     verdict = judge(outcomes, evidence, require=require, fail_on=policy.fail_on)
     return Judgement(outcomes, evidence, verdict, require, baseline, fixed, notices)
 
@@ -245,6 +245,13 @@ def required(policy: Policy, evidence: Iterable[EvidenceState], *, go: bool = Tr
     # The loader reads these tables before anything of NEW runs: damaged ones are no ordinary gap.
     names += [state.name for state in evidence if state.name == "native" and state.status == "unreadable"]
     return tuple(dict.fromkeys(names))
+
+
+def required_live(policy: Policy) -> tuple[str, ...]:
+    """The evidence without which nothing passes when a running service alone was asked."""
+    from gate.live_evidence import KEYS
+
+    return tuple(dict.fromkeys((*(name for name in policy.require if name in KEYS), *NEEDED)))
 
 
 def _outcome(rule: Check, bundle: Bundle, policy: Policy) -> Outcome:

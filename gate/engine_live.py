@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gate.engine import moment, run_rules
@@ -19,17 +18,16 @@ if TYPE_CHECKING:
 def probe(policy: Policy, ask: Callable[[], LiveFacts]) -> Report:
     """Ask a service and judge whether it could be updated now, whatever the update is.
 
-    What the policy requires of binaries does not apply: there are none. `ask` raises ProbeError when the process is not
+    `ask` raises ProbeError when the process is not
     there or the token is wrong.
     """
     from gate.evidence import Bundle
-    from gate.live_evidence import KEYS, live_values
+    from gate.live_evidence import live_values
     from gate.report.build import build_report
 
     started = time.perf_counter()
     facts = ask()
     asked = time.perf_counter()
-    policy = replace(policy, require=tuple(name for name in policy.require if name in KEYS))
     now = moment()
     judgement = run_rules(Bundle.live_only(policy, live_values(facts)), policy, today=now.date())
     judged = time.perf_counter()

@@ -178,7 +178,7 @@ class Bundle:
         return (*self._static(), *(self._state(name, key) for name, key in self._live.items()))
 
     def _static(self) -> tuple[EvidenceState, ...]:
-        if (BinaryFacts, "new") not in self._values:
+        if not self.compares():
             return ()
         return (
             self._state("functions", (FunctionDrift, "functions")),
@@ -190,6 +190,10 @@ class Bundle:
             self._state("target", (TargetFacts, "target")),
             self._state("globals", (GlobalDrift, "globals")),
         )
+
+    def compares(self) -> bool:
+        """Whether there is a binary: without one, only a running service was asked."""
+        return (BinaryFacts, "new") in self._values
 
     def has_go(self) -> bool:
         """Whether there is Go in either side."""

@@ -9,6 +9,7 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"os/signal"
 	"syscall"
 	"time"
 
@@ -64,6 +65,9 @@ func run(address, next string, options goprobe.Options) error {
 		}
 		log.Print(probe.Upgrade(context.Background(), goprobe.UpgradeOptions{Path: next, TrialTimeout: 5 * time.Second}))
 	})
+	if fault.Deafens() {
+		signal.Ignore(syscall.SIGUSR2)
+	}
 	image := probe.Image()
 	log.Printf("pid %d generation %d listening on %s", os.Getpid(), image.Generation, listener.Addr())
 	server := &http.Server{Handler: routes(probe, book), ReadHeaderTimeout: 5 * time.Second}

@@ -6,9 +6,14 @@
 //	leak      a descriptor without FD_CLOEXEC
 //	listener  the listener is close-on-exec and nobody hands it over
 //	signal    SIGHUP is ignored
+//	table     a price table stays open in C
+//	foreign   C has a thread and a signal handler of its own
+//	deaf      the signal that asks for the update is ignored
+//	grow      goroutines become ever more
 package faults
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -16,6 +21,7 @@ import (
 	"os/signal"
 	"runtime/pprof"
 	"syscall"
+	"time"
 
 	"example.com/live/native"
 	"hotgate/goprobe"
@@ -53,11 +59,34 @@ func Begin() (Fault, error) {
 	case "leak":
 		_, err := syscall.Open(os.DevNull, syscall.O_RDONLY, 0)
 		return fault, err
+	case "table":
+		native.NewTable()
+		return fault, nil
+	case "foreign":
+		if !native.Foreign() {
+			return fault, errors.New("C could not start its thread")
+		}
+		return fault, nil
+	case "grow":
+		go grow()
+		return fault, nil
+	case "deaf":
+		return fault, nil
 	case "signal":
 		signal.Ignore(syscall.SIGHUP)
 		return fault, nil
 	default:
 		return fault, fmt.Errorf("LIVE_FAULT=%s is not a fault; see package faults for those there are", fault)
+	}
+}
+
+// Deafens tells whether this fault's service ignores its own reload signal.
+func (f Fault) Deafens() bool { return f == "deaf" }
+
+func grow() {
+	for {
+		go func() { select {} }()
+		time.Sleep(time.Millisecond)
 	}
 }
 

@@ -1,5 +1,7 @@
 #include "native.h"
 
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -32,6 +34,22 @@ void live_close(struct live_table *table) {
 void live_park(void) {
 	for (;;)
 		pause();
+}
+
+static void *sleeper(void *unused) {
+	(void)unused;
+	live_park();
+	return NULL;
+}
+
+static void on_usr1(int number) { (void)number; }
+
+int live_foreign(void) {
+	struct sigaction action = {.sa_handler = on_usr1, .sa_flags = SA_ONSTACK | SA_RESTART};
+	pthread_t thread;
+	if (sigaction(SIGUSR1, &action, NULL) != 0)
+		return 1;
+	return pthread_create(&thread, NULL, sleeper, NULL);
 }
 
 /* Weak, because cgo links each package by itself first. */

@@ -45,3 +45,6 @@ func Park() { C.live_park() }
 
 // OverwriteCanary writes where it must not: over the probe's canary in C's static storage.
 func OverwriteCanary() { C.live_overwrite() }
+
+// Foreign starts a thread and installs a signal handler that Go knows nothing of; it tells whether that went well.
+func Foreign() bool { return C.live_foreign() == 0 }

@@ -14,5 +14,6 @@ int64_t live_total(const struct live_table *table);
 void live_close(struct live_table *table);
 void live_park(void);
 void live_overwrite(void);
+int live_foreign(void);
 
 #endif
