@@ -56,6 +56,12 @@ public: setup
 sarif: setup
 	@$(PY) -m scripts.oracle_sarif
 
+hazards: setup
+	@$(PY) -m scripts.hazards
+
+proto: setup
+	@$(PY) -m grpc_tools.protoc -I probes/profile --python_out=probes/profile --pyi_out=probes/profile profile.proto
+
 bench: setup
 	@$(PY) -m scripts.bench
 

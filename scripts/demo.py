@@ -1,7 +1,7 @@
-"""Shows what hotgate does: one release that may replace a running service in place, and one that must not.
+"""Shows what hotgate does: one release that may replace a running service in place, one that must not, and a running one.
 
-Builds the orders service of `testdata/services` three times, runs `hotgate check` on both pairs, and exits 1 if a
-verdict is not the expected one.
+Builds the orders service of `testdata/services` three times, runs `hotgate check` on both pairs, then lets a running
+service be updated, and exits 1 if a verdict is not the expected one.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts import demo_live
 from scripts.gobuild import ROOT, BuildFailed, GoBuild, can_build_cgo, go_version, host_arch, require_go
 
 SERVICES = ROOT / "testdata" / "services"
@@ -116,6 +117,11 @@ def main() -> int:
                 new = folder / f"orders-1.0.1-{release.variant}"
                 build(release, goroot, new)
                 wrong += _show(release, folder / "orders-1.0.0", new)
+            if can_build_cgo(host_arch()):
+                (folder / "live").mkdir()
+                wrong += demo_live.show(goroot, folder / "live")
+            else:
+                print("\nleft out: the running service, which needs a C compiler (apt-get install gcc libc6-dev)")
     except BuildFailed as exc:
         print(f"error: {exc}", file=sys.stderr)
         return 2

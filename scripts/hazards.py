@@ -48,7 +48,9 @@ def sigprof(runs: int, goroot: Path, folder: Path) -> int:
     print(f"{'':52}{'lived':>8}{'killed by SIGPROF':>19}{'':>10}")
     wrong = 0
     for mode, words, expected in MODES:
-        codes = Counter(subprocess.run([program, mode], capture_output=True, check=False).returncode for _ in range(runs))
+        codes = Counter(
+            subprocess.run([program, mode], capture_output=True, check=False).returncode for _ in range(runs)
+        )
         lived, died = codes.pop(0, 0), codes.pop(-signal.SIGPROF, 0)
         share = f"{died / runs:.2%}" if died else f"< {STRICT / runs:.2%}"
         print(f"{words:<52}{lived:>8,}{died:>19,}{share:>10}", flush=True)
@@ -87,14 +89,18 @@ def updates(number: int, goroot: Path, folder: Path) -> int:
     for reason, count in account.reasons.most_common(5):
         print(f"  {count} x {reason}")
     print(f"\norders acknowledged {account.acknowledged:,}, there at the end {state['orders']:,}, lost {lost}")
-    print(f"generations {generation}; images that crash or hang at their start: {refused} of 2 refused, the old one served on")
+    print(
+        f"generations {generation}; images that crash or hang at their start: {refused} of 2 refused, the old one served on"
+    )
     print(f"the last hand-over's state: sha256 {digest}")
     good = not account.failed and lost <= 0 and state["total"] == state["orders"] * ORDER_TOTAL
     return int(not (good and refused == 2 and generation == number + 2))
 
 
 @contextmanager
-def running(program: Path, *options: str, env: dict[str, str] | None = None) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def running(
+    program: Path, *options: str, env: dict[str, str] | None = None
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """The service, on a free port, once it answers; it is ended when the block ends."""
     port = free_port()
     with tempfile.TemporaryFile() as said:
@@ -117,8 +123,8 @@ def free_port() -> int:
 
 
 def status(port: int) -> dict[str, Any]:
-    """goprobe's status."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/debug/hotgate/status", timeout=30) as answer:  # noqa: S310 - http, and our own
+    """The status of its goprobe."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/debug/hotgate/status", timeout=30) as answer:
         found: dict[str, Any] = json.load(answer)
         return found
 

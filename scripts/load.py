@@ -52,6 +52,11 @@ class _Refused(Exception):
     """An answer that is not the one that was due."""
 
 
+def _expect(status: int, due: int) -> None:
+    if status != due:
+        raise _Refused(f"HTTP {status}")
+
+
 def summary(port: int) -> dict[str, int]:
     """How many orders the service has, and what they are worth."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
@@ -112,8 +117,7 @@ def _kept(  # noqa: PLR0913, PLR0917 - what a client is
                 connection.request(method, "/orders", body=ORDER if method == "POST" else None)
                 answer = connection.getresponse()
                 answer.read()
-                if answer.status != (201 if method == "POST" else 200):
-                    raise _Refused(f"HTTP {answer.status}")
+                _expect(answer.status, 201 if method == "POST" else 200)
             except (OSError, http.client.HTTPException, _Refused) as exc:
                 account.add(kind, f"{type(exc).__name__}: {exc}", order=False)
                 return
@@ -136,8 +140,7 @@ def _slow(port: int, account: Account, stop: threading.Event) -> None:
                 answer = b""
                 while piece := connection.recv(4096):
                     answer += piece
-            if not answer.startswith(b"HTTP/1.1 201"):
-                raise _Refused(answer[:40].decode("latin-1"))
+            _expect(int(answer[9:12] or b"0"), 201)
         except (OSError, _Refused) as exc:
             account.add("slow requests", f"{type(exc).__name__}: {exc}", order=False)
         else:

@@ -37,7 +37,7 @@ class Unhealthy(Check):
     def run(self, health: Health, policy: Policy) -> Iterator[Finding]:
         """One finding below the threshold."""
         floor = policy.thresholds.min_health
-        if health.score is None or health.score >= floor:
+        if health.score >= floor:
             return
         worst = sorted((p for p in health.parts if p.score is not None and p.score < 100), key=lambda p: p.score or 0)
         why = f", most of it lost by {_said(worst[0])}" if worst else ""

@@ -19,8 +19,8 @@ class SamplingChanged(Check):
     title = "The sampling rate or duty changed"
     severity = Severity.WARN
     explanation = Explanation(
-        what="The heartbeat's windows of one generation have another rate in hertz, or another length, than those of the generation "
-        "before.",
+        what="The heartbeat's windows of the image that runs have another rate in hertz, or another length, than those of the image "
+        "before it.",
         why="Profiles before and after the update are compared by counts of samples. At another rate or in other windows the same "
         "load gives other counts, and rare functions come and go.",
         example="NEW calls runtime.SetCPUProfileRate(500).",
@@ -28,41 +28,41 @@ class SamplingChanged(Check):
     )
     samples = Samples(
         fires=(
-            lambda: tweaked("heartbeat", windows=(window(1), window(2), window(3, generation=2, rate_hz=500))),
+            lambda: tweaked("heartbeat", windows=(window(1), window(2), window(3, epoch="b", rate_hz=500))),
             lambda: tweaked(
                 "heartbeat",
                 windows=(
                     window(1),
-                    window(2, generation=2, end_ns=122 * SECOND),
-                    window(3, generation=2, end_ns=182 * SECOND),
+                    window(2, epoch="b", end_ns=122 * SECOND),
+                    window(3, epoch="b", end_ns=182 * SECOND),
                 ),
             ),
         ),
         quiet=(
             running,
-            lambda: tweaked("heartbeat", windows=(window(1), window(2, generation=2), window(3, state="failed"))),
+            lambda: tweaked("heartbeat", windows=(window(1), window(2, epoch="b"), window(3, state="failed"))),
         ),
     )
 
     def run(self, heartbeat: Heartbeat) -> Iterator[Finding]:
-        """One finding for the rate, one for the length of windows, of the newest generation against the one before."""
+        """One finding for the rate, one for the length of windows, of the newest image against the one before."""
         kept = [each for each in heartbeat.windows if each.state == "ok"]
-        generations = sorted({each.generation for each in kept})
-        if len(generations) < 2:
+        epochs = list(dict.fromkeys(each.epoch for each in kept))
+        if len(epochs) < 2:
             return
-        before, after = ([w for w in kept if w.generation == generation] for generation in generations[-2:])
+        before, after = ([w for w in kept if w.epoch == epoch] for epoch in epochs[-2:])
         rates = [sorted({each.rate_hz for each in side}) for side in (before, after)]
         if rates[0] != rates[1]:
             yield self.finding(
                 "rate",
-                f"The sampling rate changed with generation {generations[-1]}: {_hertz(rates[0])} → {_hertz(rates[1])}.",
+                f"The sampling rate changed with the last image: {_hertz(rates[0])} → {_hertz(rates[1])}.",
                 evidence={"before": list(rates[0]), "after": list(rates[1])},
             )
         old, new = _length(before), _length(after)
         if abs(new - old) > TOLERANCE * old:
             yield self.finding(
                 "duty",
-                f"The windows' length changed with generation {generations[-1]}: {old:.1f} s → {new:.1f} s.",
+                f"The windows' length changed with the last image: {old:.1f} s → {new:.1f} s.",
                 evidence={"before": old, "after": new},
             )
 

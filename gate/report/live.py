@@ -97,8 +97,7 @@ def _pprof(facts: t.PprofFacts) -> str:
 
 
 def _health(facts: t.HealthFacts) -> str:
-    score = "no score yet" if facts.score is None else f"{facts.score:.1f} of 100"
-    return f"{score}, {facts.coverage:.0%} of its parts known"
+    return f"{facts.score:.1f} of 100, {facts.coverage:.0%} of its parts known"
 
 
 def _heartbeat(facts: t.HeartbeatFacts) -> str:

@@ -120,8 +120,10 @@ def gc(status: wire.Status) -> t.GcFacts | None:
     return t.GcFacts(SOURCE, status.gc.marking, status.gc.cycles) if status.gc.known else None
 
 
-def health(answer: wire.HealthAnswer) -> t.HealthFacts:
-    """The score and its parts."""
+def health(answer: wire.HealthAnswer) -> t.HealthFacts | None:
+    """The score and its parts; None while no part has data."""
+    if answer.score is None:
+        return None
     parts = tuple(t.HealthMark(p.name, p.state, p.figure, p.unit, p.threshold, p.score, p.reason) for p in answer.parts)
     return t.HealthFacts(SOURCE, answer.score, answer.coverage, parts)
 

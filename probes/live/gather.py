@@ -129,7 +129,7 @@ async def _goprobe(client: Client, status: w.Status) -> LiveFacts:
         missing={
             "calls": without_c,
             "canary": without_c,
-            "health": missing.get("healthz", ""),
+            "health": missing.get("healthz", "no part of the score has data yet"),
             "heartbeat": missing.get("heartbeat", ""),
         },
     )

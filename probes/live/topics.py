@@ -227,10 +227,10 @@ class HealthMark:
 
 @dataclass(frozen=True, slots=True)
 class HealthFacts:
-    """The health score from 0 to 100, None without data, and the share of its parts that have any."""
+    """The health score from 0 to 100, and the share of its parts that have data."""
 
     source: str
-    score: float | None
+    score: float
     coverage: float
     parts: tuple[HealthMark, ...]
 

@@ -30,6 +30,13 @@ class Service:
                 env={**os.environ, "LIVE_FAULT": fault},
             )
 
+    @classmethod
+    def of(cls, process: subprocess.Popen[bytes], log: Path) -> Self:
+        """A process that is running already, and what it writes its log to."""
+        service = cls.__new__(cls)
+        service.process, service._log = process, log
+        return service
+
     def __enter__(self) -> Self:
         return self
 

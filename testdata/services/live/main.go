@@ -28,7 +28,7 @@ func main() {
 	directory := flag.String("windows", "", "directory that keeps heartbeat windows")
 	flag.Parse()
 	if err := run(*address, *next, goprobe.Options{
-		HeartbeatInterval: *interval, HeartbeatWindow: *window, HeartbeatDir: *directory,
+		Token: os.Getenv("LIVE_TOKEN"), HeartbeatInterval: *interval, HeartbeatWindow: *window, HeartbeatDir: *directory,
 	}); err != nil {
 		log.Fatal(err)
 	}

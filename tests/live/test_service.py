@@ -1,0 +1,230 @@
+"""Every live rule on a real process: the service as it should be, and with the fault that the rule is for."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from probes.live.privileges import ATTRIBUTE
+from tests.goprobe.service import Service
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Build = Callable[[str | None], Path]
+
+TOKEN = "0123456789abcdef" * 2
+QUIET = ("-interval", "1h", "-window", "100ms")
+ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can do this")
+WAITS = ("--wait", "5s")
+"""The first window of the heartbeat is open when the service starts."""
+
+
+def hotgate(*arguments: str | Path | int) -> tuple[dict[str, Any], str]:
+    """The JSON report of a command, and what it said beside it."""
+    argv = [sys.executable, "-m", "gate", *map(str, arguments), "--format", "json"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout, done.stderr
+    report = json.loads(done.stdout)
+    assert done.returncode == report["exit_code"]
+    return report, done.stderr
+
+
+def fired(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The live findings by rule; the last of each."""
+    return {f["rule"]: f for f in report["findings"] if f["rule"] >= "HG5"}
+
+
+@contextmanager
+def running(program: Path, log: Path, *options: str, fault: str = "") -> Iterator[tuple[Service, str]]:
+    """The service with one of its faults, and its URL. Descriptors and signals of whoever runs the tests stay out."""
+    with Service(program, log, *(options or QUIET), fault=fault) as service:
+        yield service, f"http://{service.address()}"
+
+
+def test_a_good_update_of_a_service_that_is_ready_passes(service_program: Build, tmp_path: Path) -> None:
+    old, new = service_program(None), service_program("better")
+    with running(old, tmp_path / "log") as (service, url):
+        report, _ = hotgate("check", old, new, "--live", url, "--pid", service.process.pid, *WAITS)
+        alone, _ = hotgate("check", "--pid", service.process.pid, new, "--live", url)
+        probed, _ = hotgate("probe", url, "--pid", service.process.pid)
+    assert (report["verdict"], alone["verdict"], probed["verdict"]) == ("pass", "pass", "pass")
+    assert set(fired(report)) <= {"HG507"}, fired(report)  # whoever runs the tests may ignore a signal
+    assert alone["old"]["path"] == f"/proc/{service.process.pid}/exe"
+    assert "old" not in probed
+    topics = {item["topic"] for item in report["live"]["topics"]}
+    assert {"profiler", "calls", "canary", "descriptors", "image", "privileges", "heartbeat"} <= topics
+    assert {state["name"] for state in report["evidence"] if state["status"] != "ok"} <= {"health"}
+
+
+FAULTS = {
+    "profile": ("HG501", "block", "A CPU profile is running"),
+    "park": ("HG502", "block", "1 thread is in C: live_park called by"),
+    "canary": ("HG503", "block", "5a5a5a5a5a5a5a5a"),
+    "table": ("HG504", "block", "price tables would be lost"),
+    "listener": ("HG505", "block", "would be closed"),
+    "leak": ("HG506", "warn", "/dev/null"),
+    "signal": ("HG507", "warn", "SIGHUP"),
+    "foreign": ("HG511", "warn", "SIGUSR1"),
+    "deaf": ("HG513", "warn", "SIGUSR2 asks for the update, and nobody handles it"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_fires_its_rule(service_program: Build, tmp_path: Path, fault: str) -> None:
+    rule, severity, said = FAULTS[fault]
+    old = service_program(None)
+    with running(old, tmp_path / "log", fault=fault) as (service, url):
+        wait = () if fault in ("profile", "park") else WAITS
+        report, _ = hotgate("check", old, old, "--live", url, "--pid", service.process.pid, *wait)
+    messages = [f["message"] for f in report["findings"] if f["rule"] == rule]
+    assert any(said in message for message in messages), (messages, sorted(fired(report)))
+    assert fired(report)[rule]["severity"] == severity
+    assert report["verdict"] == ("block" if severity == "block" else "pass"), report["findings"]
+
+
+def test_a_leak_and_ignored_signals_are_seen_from_outside_alone(service_program: Build, tmp_path: Path) -> None:
+    for fault, rule in (("leak", "HG506"), ("signal", "HG507"), ("listener", "HG505"), ("park", "HG502")):
+        with running(service_program(None), tmp_path / fault, fault=fault) as (service, _):
+            report, _ = hotgate("probe", "--pid", service.process.pid)
+        assert rule in fired(report), fault
+    assert "thread" in fired(report)["HG502"]["message"]
+
+
+def test_a_process_alone_that_is_ready_is_quiet(service_program: Build, tmp_path: Path) -> None:
+    with running(service_program(None), tmp_path / "log") as (service, url):
+        hotgate("probe", url, *WAITS)
+        report, _ = hotgate("probe", "--pid", service.process.pid)
+    assert {"HG502", "HG506"}.isdisjoint(fired(report))
+
+
+def test_another_image_runs_than_the_one_compared(service_program: Build, tmp_path: Path) -> None:
+    old, new = service_program(None), service_program("better")
+    with running(old, tmp_path / "log") as (service, url):
+        for where in (("--live", url), ("--pid", service.process.pid)):
+            report, _ = hotgate("check", new, old, *where, "--wait", "3s")
+            assert fired(report)["HG508"]["severity"] == "block"
+            assert "does not run OLD" in fired(report)["HG508"]["message"]
+
+
+def test_a_request_in_flight_blocks_until_it_is_done(service_program: Build, tmp_path: Path) -> None:
+    with running(service_program(None), tmp_path / "log") as (service, url):
+        host, port = service.address().rsplit(":", 1)
+        with socket.create_connection((host, int(port))) as client:
+            client.sendall(b"POST /orders HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n[")
+            service.eventually(lambda: service.status()["in_flight"]["over"])
+            report, said = hotgate("probe", url, "--wait", "1s")
+            assert report["verdict"] == "block"
+            assert "1 item of http requests in flight" in fired(report)["HG510"]["message"]
+            assert "waiting for http requests (1, limit 0)" in said
+            client.sendall(b"]")
+            client.recv(1000)
+        report, _ = hotgate("probe", url, "--wait", "5s")
+    assert "HG510" not in fired(report)
+    assert report["verdict"] == "pass"
+
+
+def test_health_below_its_threshold_blocks(service_program: Build, tmp_path: Path) -> None:
+    fast = ("-interval", "1s", "-window", "100ms")
+    with running(service_program(None), tmp_path / "log", *fast, fault="grow") as (service, url):
+
+        def known() -> bool:
+            answer = service.get("/debug/hotgate/healthz")
+            return any(p["name"] == "goroutine_growth" and p["state"] == "ok" for p in answer["parts"])
+
+        service.eventually(known)
+        report, _ = hotgate("probe", url)
+    assert fired(report)["HG604"]["severity"] == "block"
+    assert "goroutine_growth" in fired(report)["HG604"]["message"]
+
+
+def test_another_length_of_windows_after_an_update_is_told(service_program: Build, tmp_path: Path) -> None:
+    program, kept = service_program(None), tmp_path / "windows"
+    kept.mkdir()
+    for length in ("100ms", "400ms"):
+        options = ("-interval", "1s", "-window", length, "-windows", str(kept))
+        with running(program, tmp_path / length, *options) as (service, url):
+
+            def windows(service: Service = service) -> list[Any]:
+                own = service.status()["image"]["epoch"]
+                found = service.get("/debug/hotgate/heartbeat")["windows"]
+                return [w for w in found if w["epoch"] == own and w["state"] == "ok"]
+
+            service.eventually(windows)
+            report, _ = hotgate("probe", url)
+    assert "0.1 s → 0.4 s" in fired(report)["HG605"]["message"]
+
+
+def test_a_wrong_or_missing_token_is_an_error_of_one_line(service_program: Build, tmp_path: Path) -> None:
+    env = {**os.environ, "LIVE_TOKEN": TOKEN}
+    log = tmp_path / "log"
+    with log.open("wb") as out:
+        process = subprocess.Popen([service_program(None), "-listen", "127.0.0.1:0"], stderr=out, env=env)
+    service = Service.of(process, log)
+    with service:
+        url = f"http://{service.address()}"
+        for content, code in ((None, 2), ("wrong" * 8 + "\n", 2), (TOKEN + "\n", 0)):
+            argv = [sys.executable, "-m", "gate", "probe", url, "--wait", "8s"]
+            if content is not None:
+                (tmp_path / "token").write_text(content, encoding="ascii")
+                argv += ["--token-file", str(tmp_path / "token")]
+            done = subprocess.run(argv, capture_output=True, text=True, check=False)
+            assert done.returncode == code, done.stderr
+            assert (content or "none").strip() not in done.stderr.replace("--token-file", "")
+            if code:
+                first, hint = done.stderr.splitlines()
+                assert first.startswith("error: the token is missing or wrong")
+                assert "--token-file" in hint
+
+
+@ROOT
+def test_pid_1_of_a_container(service_program: Build, tmp_path: Path) -> None:
+    if shutil.which("unshare") is None:
+        pytest.skip("unshare is missing: apt-get install util-linux")
+    log = tmp_path / "log"
+    argv = ["unshare", "--pid", "--fork", "--kill-child", str(service_program(None)), "-listen", "127.0.0.1:0", *QUIET]
+    with log.open("wb") as out:
+        process = subprocess.Popen(argv, stderr=out)
+    with Service.of(process, log) as service:
+        url = f"http://{service.address()}"
+        inner = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0])
+        report, _ = hotgate("probe", url, "--pid", inner, *WAITS)
+        os.kill(inner, signal.SIGKILL)
+    assert fired(report)["HG509"]["severity"] == "warn"
+
+
+@ROOT
+def test_a_capability_that_the_new_file_does_not_have(service_program: Build) -> None:
+    bind = struct.pack("<5I", 0x02000001, 1 << 10, 0, 0, 0)
+    folder = Path("/tmp") / f"hotgate-capabilities-{os.getpid()}"  # noqa: S108 - other users must reach it
+    folder.mkdir()
+    try:
+        old, bare, equal = (folder / name for name in ("old", "bare", "equal"))
+        for path in (old, bare, equal):
+            shutil.copyfile(service_program(None), path)
+            path.chmod(0o755)
+        for path in (old, equal):
+            os.setxattr(path, ATTRIBUTE, bind)
+        with (folder / "log").open("wb") as out:
+            process = subprocess.Popen([old, "-listen", "127.0.0.1:0", *QUIET], stderr=out, user=65534, group=65534)
+        with Service.of(process, folder / "log") as service:
+            service.address()
+            lost, _ = hotgate("check", old, bare, "--pid", process.pid)
+            kept, _ = hotgate("check", old, equal, "--pid", process.pid)
+    except OSError as exc:
+        pytest.skip(f"this file system has no capabilities: {exc}")
+    finally:
+        shutil.rmtree(folder)
+    assert "lose CAP_NET_BIND_SERVICE" in fired(lost)["HG512"]["message"]
+    assert "HG512" not in fired(kept)
