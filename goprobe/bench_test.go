@@ -33,6 +33,6 @@ func BenchmarkCgo(b *testing.B) {
 	b.ReportAllocs()
 	b.ResetTimer()
 	for i := 0; i < b.N; i++ {
-		jsonReply(200, p.cgoFacts(context.Background()))
+		jsonReply(200, p.cgoFacts())
 	}
 }

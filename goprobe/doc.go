@@ -1,2 +1,51 @@
-// Package goprobe is what a service embeds so that hotgate can tell whether its process may be replaced in place.
+// Package goprobe is what a service embeds so that hotgate can tell whether its process may be replaced in place, and so
+// that it can replace itself without losing a request.
+//
+// # Deployment
+//
+// The process keeps its PID through an update: exec replaces the program in it. That suits systemd (Type=exec or simple),
+// and containers in which the service is PID 1. Write the new program under another name and rename it over the old one:
+// a running program cannot be written (ETXTBSY). Then send the reload signal.
+//
+//   - The new image is tried twice in a child process, with the state but without listeners. For that long the service takes
+//     its memory twice, and whatever main does before Ready happens in the child, too: ask Trial before taking locks,
+//     registering with others, or running migrations.
+//   - New connections wait in the kernel's queue from the end of the announcement until the new image accepts: about 0.3 s,
+//     the time of the second trial, and the start. The queue holds net.core.somaxconn of them; what comes beyond is tried
+//     again by TCP after 1 s.
+//   - The next image has to use this package, too. One that does not would run as a service in its trial, fail to listen, or
+//     be killed at the trial's deadline; either way the old image serves on.
+//
+// A service's main has this order:
+//
+//	p, err := goprobe.Start(ctx, goprobe.Options{})
+//	err = p.RegisterState("orders", 1, goprobe.JSON(book.Snapshot, book.Restore))
+//	l, err := p.Listen("tcp", ":8080")
+//	err = p.Ready() // restores what was handed over; in a trial it reports, and the process ends here
+//	p.OnReload(syscall.SIGUSR2, func() { log.Print(p.Upgrade(ctx, goprobe.UpgradeOptions{})) })
+//	mux.Handle("/debug/", p.Handler())
+//	err = p.Serve(l, &http.Server{Handler: mux})
+//
+// # Limits
+//
+//   - Updates need Linux: sealed memory files, and a timer that can be read back. On other systems of Unix the probe answers
+//     what it can. Windows is not supported.
+//   - A connection that had no request for as long as the announcement takes is closed. A client that sends a request on it
+//     in the same instant sees the connection end, as with every server that closes idle connections. Hijacked connections,
+//     such as WebSockets, count as work in flight until their handler returns, and are cut by exec.
+//   - Listeners are handed over under their own descriptor numbers in a variable of this package. LISTEN_FDS of
+//     sd_listen_fds(3) is understood, and set for the next image when the descriptors lie where it wants them: moving them
+//     there would overwrite descriptors that the old image needs if exec fails.
+//   - A service with a thread that never leaves C cannot pass PrepareExec.
+//   - Exec alone neither drains nor tries: a state that the next image cannot read is then lost with the old one.
+//   - Foreign threads are counted as those of the process that the runtime did not make; one that called back into Go is
+//     counted as Go's. Which ones they are is told by where they wait, and may be uncertain while C calls are running.
+//
+// # Safety
+//
+// Nothing happens on import. The endpoints answer on loopback addresses only, unless Options.Token is set. Answers are bounded
+// in size, rate and number; what looks at every goroutine gets one twentieth of a CPU. The log is silent unless a logger is
+// given. Stop may be called at any time, and again.
+//
+// Built without cgo the parts about C are absent, and the answers say so.
 package goprobe

@@ -60,8 +60,8 @@ func (p *Probe) answer(r *http.Request) reply {
 	case "status":
 		return jsonReply(http.StatusOK, p.status())
 	case "cgo":
-		facts := p.cgoFacts(ctx)
-		if ctx.Err() != nil {
+		facts, ok := p.cgo.get(ctx, p.cgoFacts)
+		if !ok {
 			return (&refusal{http.StatusGatewayTimeout, "timeout", "the facts could not be had in time", "", false}).reply()
 		}
 		return jsonReply(http.StatusOK, facts)

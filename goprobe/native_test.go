@@ -112,7 +112,7 @@ func TestACallThatCameBackIntoGoIsStillInC(t *testing.T) {
 		deep(depth, func() {
 			cfaults.Back(func() {
 				deep(depth, func() {
-					calls := findCgoCalls(context.Background())
+					calls := findCgoCalls()
 					if depth == 120 && calls.Skipped == 1 { // too deep to be told, and said so
 						return
 					}

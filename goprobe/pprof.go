@@ -46,6 +46,12 @@ func (p *Probe) pprof(r *http.Request, name string) reply {
 	if !ok1 || !ok2 {
 		return badQuery()
 	}
+	if !p.dumps.begin() {
+		return (&refusal{http.StatusTooManyRequests, "too_many_requests", "the last profile was taken just now",
+			"wait 20 times as long as it took", true}).reply()
+	}
+	begun := time.Now()
+	defer func() { p.dumps.end(time.Since(begun)) }()
 	if name == "heap" && gc > 0 {
 		runtime.GC()
 	}

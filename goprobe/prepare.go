@@ -38,7 +38,7 @@ func (p *Probe) prepare(ctx context.Context) error {
 	}
 	p.beat.pause()
 	for {
-		reasons := p.obstacles(ctx)
+		reasons := p.obstacles()
 		if len(reasons) == 0 {
 			reasons = p.holdProfiler()
 		}
@@ -67,10 +67,10 @@ func (p *Probe) CancelExec() {
 }
 
 // obstacles lists what exec would lose now, the profile apart.
-func (p *Probe) obstacles(ctx context.Context) []Reason {
+func (p *Probe) obstacles() []Reason {
 	reasons := []Reason{}
 	if cgoBuilt {
-		calls := findCgoCalls(ctx)
+		calls := findCgoCalls()
 		for _, row := range calls.Rows {
 			reasons = append(reasons, Reason{ReasonCCalls, row.Caller,
 				fmt.Sprintf("%d thread(s) in a C call: %s from %s", row.Count, orUnknown(row.CFunction), row.Caller)})

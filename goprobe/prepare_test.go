@@ -118,7 +118,7 @@ func TestPrepareExecWaitsForCCalls(t *testing.T) {
 	fd := int(reader.Fd())
 	done := make(chan struct{})
 	go func() { cfaults.Park(fd); close(done) }()
-	eventually(t, "the call shows", func() bool { return findCgoCalls(context.Background()).Count == 1 })
+	eventually(t, "the call shows", func() bool { return findCgoCalls().Count == 1 })
 	refusedFor(t, p, ReasonCCalls)
 	time.AfterFunc(50*time.Millisecond, func() { writer.Close() })
 	if err := prepare(p); err != nil {

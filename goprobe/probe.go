@@ -30,6 +30,8 @@ type Probe struct {
 
 	update updateState
 	guard  *guard
+	cgo    cgoMemory
+	dumps  duty // of pprof's profiles
 
 	own     []*http.Server // endpoints served by ServeEndpoints
 	ownMu   sync.Mutex

@@ -42,7 +42,7 @@ func runService(fault string) error {
 		return errors.New("this image cannot start")
 	}
 	if fault == "hang" {
-		select {}
+		time.Sleep(time.Hour)
 	}
 	p, err := Start(context.Background(), Options{HeartbeatInterval: time.Second, HeartbeatWindow: 300 * time.Millisecond})
 	if err != nil {
@@ -72,6 +72,7 @@ func runService(fault string) error {
 		return err
 	}
 	if fault == "never ready" {
+		go time.Sleep(time.Hour) // or else the runtime finds that nothing can happen any more
 		return http.Serve(listener, nil)
 	}
 	if fault == "crash after trial" && !p.Trial() {

@@ -93,7 +93,7 @@ func (p *Probe) finish(ctx context.Context, program *program, o UpgradeOptions) 
 		err = p.try(ctx, program, o, file, handed)
 	}
 	if err == nil {
-		if reasons := p.obstacles(ctx); len(reasons) > 0 {
+		if reasons := p.obstacles(); len(reasons) > 0 {
 			err = &NotReadyError{reasons}
 		}
 	}

@@ -1,0 +1,79 @@
+package goprobe
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// What looks at every goroutine costs the service time, however few ask for it: it gets one part in dutyShare of a CPU.
+const (
+	dutyShare = 20
+	dutyMost  = 5 * time.Second // the longest rest
+)
+
+// duty gives an expensive kind of work its share: one at a time, and a rest after each that is dutyShare times as long.
+type duty struct {
+	mu   sync.Mutex
+	busy bool
+	rest time.Time // until when
+}
+
+// begin tells whether the work may be done now; end must follow it then.
+func (d *duty) begin() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.busy || time.Now().Before(d.rest) {
+		return false
+	}
+	d.busy = true
+	return true
+}
+
+func (d *duty) end(took time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	rest := took * (dutyShare - 1)
+	if rest > dutyMost {
+		rest = dutyMost
+	}
+	d.busy, d.rest = false, time.Now().Add(rest)
+}
+
+// cgoMemory keeps the last answer of cgo for the time in which no new one may be made; its time is in it.
+type cgoMemory struct {
+	work duty
+
+	mu    sync.Mutex
+	last  Cgo
+	ready chan struct{} // of the newest answer: closed once it is there
+}
+
+// get gives a new answer when it may be made, and otherwise the last; false when ctx ended before there was one.
+func (m *cgoMemory) get(ctx context.Context, gather func() Cgo) (Cgo, bool) {
+	m.mu.Lock()
+	mine := m.work.begin()
+	if mine {
+		m.ready = make(chan struct{})
+	}
+	ready := m.ready
+	m.mu.Unlock()
+	if mine {
+		begun := time.Now()
+		answer := gather()
+		m.mu.Lock()
+		m.last = answer
+		m.work.end(time.Since(begun))
+		m.mu.Unlock()
+		close(ready)
+		return answer, true
+	}
+	select {
+	case <-ready:
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return m.last, true
+	case <-ctx.Done():
+		return Cgo{}, false
+	}
+}
