@@ -1,0 +1,164 @@
+"""goprobe's answers as `goprobe/WIRE.md` shows them, and damaged ones."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from gate.cli import cli
+from gate.engine_live import probe
+from gate.policy import Policy
+from probes.live import wire
+from probes.live.gather import Asked, gather
+from probes.live.topics import TOPICS
+from tests.live.servers import dribble, goroutine_profile, http, serve
+
+WIRE = Path("goprobe/WIRE.md").read_text("utf-8")
+ENDPOINTS = {"status": "status", "cgo": "cgo", "heartbeat": "heartbeat", "healthz": "health"}
+
+
+def example(name: str) -> dict[str, Any]:
+    match = re.search(rf"```json {name}\n(.*?)```", WIRE, re.DOTALL)
+    assert match is not None
+    found: dict[str, Any] = json.loads(match[1])
+    return found
+
+
+def answers(**changed: bytes) -> dict[str, bytes]:
+    """All endpoints of a goprobe that answers as documented, but for those that are `changed`."""
+    found = {path: json.dumps(example(name)).encode() for path, name in ENDPOINTS.items()} | changed
+    served = {f"/debug/hotgate/{path}": http(body) for path, body in found.items()}
+    profile = http(goroutine_profile(("runtime.gopark", "main.main")))
+    return served | {"/debug/hotgate/pprof/goroutine": profile, "/debug/hotgate/heartbeat/41": profile}
+
+
+def look(url: str):
+    return asyncio.run(gather(Asked(url=url, seconds=2.0)))
+
+
+def test_the_documented_answers_give_every_topic_but_privileges():
+    with serve(answers()) as url:
+        facts = look(url)
+    assert {topic for topic in TOPICS if getattr(facts, topic) is None} == {"privileges"}
+    assert facts.profiler is not None
+    assert (facts.profiler.running, facts.profiler.owner) == (True, "heartbeat")
+    assert facts.canary is not None
+    assert (facts.canary.thread_local, facts.canary.static) == ("holds", "broken")
+    assert facts.heartbeat is not None
+    assert [w.state for w in facts.heartbeat.windows] == ["ok", "yielded"]
+
+
+def test_the_documented_answers_fire_the_rules_that_they_show():
+    with serve(answers()) as url:
+        report = probe(Policy(), lambda: look(url))
+    fired = {finding.rule for finding in report.findings}
+    assert {"HG501", "HG502", "HG503", "HG504", "HG506", "HG507", "HG510", "HG511"} <= fired
+    assert report.verdict == "block"
+
+
+def test_a_timer_that_somebody_left_armed_is_a_profile():
+    status = example("status")
+    status["profiler"] = {
+        "running": False,
+        "owner": "none",
+        "itimer_prof": {"known": True, "armed": True, "interval_us": 10000, "value_us": 1},
+    }
+    with serve(answers(status=json.dumps(status).encode())) as url:
+        facts = look(url)
+    assert facts.profiler is not None
+    assert facts.profiler.running is True
+
+
+BAD = [
+    b"",
+    b"{}",
+    b"null",
+    b"<html>",
+    b'{"schema_version":"1","kind":"cgo"}',
+    b"[" * 50_000,
+    b'{"schema_version":1e400}',
+]
+
+
+@pytest.mark.parametrize("body", BAD, ids=range(len(BAD)))
+@pytest.mark.parametrize("endpoint", ["cgo", "heartbeat", "healthz"])
+def test_one_bad_answer_is_missing_evidence_and_the_rest_stays(endpoint, body):
+    topic = {"cgo": "calls", "heartbeat": "heartbeat", "healthz": "health"}[endpoint]
+    with serve(answers(**{endpoint: body})) as url:
+        facts = look(url)
+    assert getattr(facts, topic) is None
+    assert facts.missing[topic].startswith("not goprobe's answer")
+    assert facts.image is not None
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_a_damaged_answer_never_ends_in_anything_but_a_verdict(endpoint):
+    whole = example(ENDPOINTS[endpoint])
+    for path in _paths(whole)[::9]:  # one service each; the models are shown every field below
+        damaged = json.loads(json.dumps(whole))
+        _set(damaged, path, None)
+        with serve(answers(**{endpoint: json.dumps(damaged).encode()})) as url:
+            report = probe(Policy(), lambda url=url: look(url))
+        assert report.verdict in {"block", "inconclusive"}
+
+
+@pytest.mark.parametrize("name", ENDPOINTS.values())
+def test_damaged_answers_are_refused_or_read_by_the_models(name):
+    model = {
+        "status": wire.Status,
+        "cgo": wire.CgoAnswer,
+        "heartbeat": wire.HeartbeatAnswer,
+        "health": wire.HealthAnswer,
+    }
+    whole, refused = example(name), 0
+    for path in _paths(whole):
+        for value in (None, -1, "x" * 300, [], {}, True, 1e300, 1 << 80):
+            damaged = json.loads(json.dumps(whole))
+            _set(damaged, path, value)
+            try:
+                model[name].model_validate_json(json.dumps(damaged))
+            except ValidationError:
+                refused += 1
+    assert refused > 100
+
+
+def _paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [p for key, item in items for p in [(*path, key), *_paths(item, (*path, key))]]
+
+
+def _set(value: Any, path: tuple[Any, ...], new: Any) -> None:
+    for key in path[:-1]:
+        value = value[key]
+    value[path[-1]] = new
+
+
+def test_a_probe_that_dribbles_is_a_block_and_no_hang():
+    with serve(dribble(http(b"x" * 100))) as url:
+        report = probe(Policy(), lambda: asyncio.run(gather(Asked(url=url, seconds=0.5))))
+    assert report.verdict == "block"
+    assert [finding.rule for finding in report.findings] == ["HG601"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "name the service: URL, --pid PID or both"),
+        (["http://127.0.0.1:1", "--wait", "soon"], "'soon' is no time"),
+        (["http://127.0.0.1:1", "--wait", "2000m"], "longer than an hour"),
+        (["http://127.0.0.1:1", "--token-file", "/nonexistent"], "cannot read the token file"),
+        (["--pid", "0"], "--pid"),
+        (["--pid", "4194303"], "no such process: PID 4194303"),
+    ],
+)
+def test_usage_that_means_nothing_is_said_in_one_line(arguments, said, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["probe", *arguments])
+    assert caught.value.code == 2
+    assert said in capsys.readouterr().err
