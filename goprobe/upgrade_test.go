@@ -156,6 +156,21 @@ func TestABadImageLeavesTheOldOneServing(t *testing.T) {
 	}
 }
 
+// A running profile would kill about one new image in ten to a hundred; with PrepareExec none dies.
+func TestNoImageDiesOfItsPredecessorsProfile(t *testing.T) {
+	skipShort(t)
+	own, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &service{t: t, command: exec.Command(own), lines: make(chan string, 100)}
+	s.command.Env = append(os.Environ(), serviceVariable+"=relay")
+	s.begin()
+	if got := s.line("done"); got != fmt.Sprint(relayLength) {
+		t.Errorf("ended at %s", got)
+	}
+}
+
 func TestSocketActivation(t *testing.T) {
 	listener := listenTCP(t)
 	defer listener.Close()
