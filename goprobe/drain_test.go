@@ -67,7 +67,8 @@ func TestDrainLosesNothing(t *testing.T) {
 	}
 	time.Sleep(200 * time.Millisecond)
 	go func() { _ = servers[1].Serve(second) }()
-	if err := Drain(context.Background(), servers[0], quick, listener); err != nil {
+	patient := DrainOptions{Announce: 500 * time.Millisecond, Linger: 10 * time.Millisecond}
+	if err := Drain(context.Background(), servers[0], patient, listener); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-ended; !errors.Is(err, net.ErrClosed) && !errors.Is(err, http.ErrServerClosed) {

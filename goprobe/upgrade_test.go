@@ -3,8 +3,10 @@
 package goprobe
 
 import (
+	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -71,13 +73,14 @@ func orders(t *testing.T, s *service) int64 {
 	t.Helper()
 	var n int64
 	response := fetch(t, s.url("/orders"))
-	if _, err := sscan(response, &n); err != nil {
+	if _, err := fmt.Sscan(response, &n); err != nil {
 		t.Fatal(err)
 	}
 	return n
 }
 
 func TestARequestUnderWayIsAnsweredByTheOldImage(t *testing.T) {
+	skipShort(t)
 	s := startService(t)
 	var all sync.WaitGroup
 	for i := 0; i < 4; i++ {
@@ -105,20 +108,26 @@ func TestABadImageLeavesTheOldOneServing(t *testing.T) {
 		}
 		return path
 	}
-	cases := []struct{ name, next, path, says, code string }{
-		{"crash", "crash", "", "this image cannot start", ReasonTrial},
-		{"hang", "hang", "", "did not get ready within 5s and was killed", ReasonTrial},
-		{"bad state", "bad state", "", "these orders cannot be", ReasonTrial},
-		{"never ready", "never ready", "", "did not get ready", ReasonTrial},
-		{"missing", "", filepath.Join(folder, "missing"), "no such file", ""},
-		{"no program", "", write("text", "no program\n", 0o755), "exec format error", ReasonTrial},
-		{"not executable", "", write("plain", "\x7fELF", 0o644), "permission denied", ""},
-		{"folder", "", folder, "not a file", ""},
+	cases := []struct {
+		name, next, path, says, code string
+		slow                         bool
+	}{
+		{"crash", "crash", "", "this image cannot start", ReasonTrial, false},
+		{"hang", "hang", "", "did not get ready within 5s and was killed", ReasonTrial, true},
+		{"bad state", "bad state", "", "these orders cannot be", ReasonTrial, false},
+		{"never ready", "never ready", "", "did not get ready", ReasonTrial, true},
+		{"missing", "", filepath.Join(folder, "missing"), "no such file", "", false},
+		{"no program", "", write("text", "no program\n", 0o755), "exec format error", ReasonTrial, false},
+		{"not executable", "", write("plain", "\x7fELF", 0o644), "permission denied", "", false},
+		{"folder", "", folder, "not a file", "", false},
 	}
 	for _, c := range cases {
 		c := c
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
+			if c.slow {
+				skipShort(t)
+			}
 			s := startService(t, "GOPROBE_TEST_NEXT="+c.next, "GOPROBE_TEST_PATH="+c.path)
 			if err := s.order(http.DefaultClient); err != nil {
 				t.Fatal(err)
@@ -147,6 +156,21 @@ func TestABadImageLeavesTheOldOneServing(t *testing.T) {
 	}
 }
 
+// A running profile would kill about one new image in ten to a hundred; with PrepareExec none dies.
+func TestNoImageDiesOfItsPredecessorsProfile(t *testing.T) {
+	skipShort(t)
+	own, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &service{t: t, command: exec.Command(own), lines: make(chan string, 100)}
+	s.command.Env = append(os.Environ(), serviceVariable+"=relay")
+	s.begin()
+	if got := s.line("done"); got != fmt.Sprint(relayLength) {
+		t.Errorf("ended at %s", got)
+	}
+}
+
 func TestSocketActivation(t *testing.T) {
 	listener := listenTCP(t)
 	defer listener.Close()
@@ -159,7 +183,7 @@ func TestSocketActivation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &service{t: t, command: execCommand("/bin/sh", "-c", `LISTEN_PID=$$ exec "$0"`, own), lines: make(chan string, 100)}
+	s := &service{t: t, command: exec.Command("/bin/sh", "-c", `LISTEN_PID=$$ exec "$0"`, own), lines: make(chan string, 100)}
 	s.command.ExtraFiles = []*os.File{file}
 	s.command.Env = append(os.Environ(), serviceVariable+"=none", "GOPROBE_TEST_LISTEN=127.0.0.1:0", "LISTEN_FDS=1",
 		"LISTEN_FDNAMES=http")

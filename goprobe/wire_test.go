@@ -169,3 +169,14 @@ func TestTheImageIsIdentified(t *testing.T) {
 		t.Errorf("no build id: %+v", a)
 	}
 }
+
+func TestWithoutCgoThePartsOfCAreAbsent(t *testing.T) {
+	var answer Cgo
+	get(t, serve(t, start(t, quiet))+"/debug/hotgate/cgo", 200, &answer)
+	if answer.Built != cfaults.Built {
+		t.Errorf("built: %t", answer.Built)
+	}
+	if !cfaults.Built && (answer.Canaries != nil || answer.Heap != nil || answer.Walk != nil || answer.Calls.Known) {
+		t.Errorf("something of C without cgo: %+v", answer)
+	}
+}

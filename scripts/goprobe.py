@@ -49,18 +49,13 @@ class Round:
 
 
 def rounds() -> tuple[Round, ...]:
-    """All rounds; those with cgo need a C compiler."""
-    vet, test = ("vet", "./..."), ("test", "-count=1", "./...")
+    """All rounds; those with cgo need a C compiler. The first runs the slow tests, too."""
+    vet, short = ("vet", "./..."), ("test", "-count=1", "-short", "./...")
     return (
         Round("cgo", require_go, cgo=True, commands=(vet, ("test", "-count=1", "-race", "./..."))),
-        Round("nocgo", require_go, cgo=False, commands=(vet, ("test", "-count=1", "-short", "./..."))),
-        Round("oldest-cgo", lambda: goroot(OLDEST), cgo=True, commands=(vet, test)),
-        Round(
-            "oldest-nocgo",
-            lambda: goroot(OLDEST),
-            cgo=False,
-            commands=(vet, ("test", "-count=1", "-short", "./...")),
-        ),
+        Round("nocgo", require_go, cgo=False, commands=(vet, short)),
+        Round("oldest-cgo", lambda: goroot(OLDEST), cgo=True, commands=(vet, short)),
+        Round("oldest-nocgo", lambda: goroot(OLDEST), cgo=False, commands=(vet, short)),
     )
 
 
