@@ -21,9 +21,9 @@ class ListenersClosed(Check):
         why="Go opens every descriptor close-on-exec. The socket is gone with exec: clients get `connection refused` until the new "
         "image listens again, and what waited in the backlog is reset. A new socket with SO_REUSEPORT does not help: it lost 623 "
         "of 12,800 connections where an inherited descriptor lost none (measured).",
-        example="http.ListenAndServe(`:8080`, nil), and syscall.Exec on SIGUSR2.",
+        example="http.ListenAndServe(':8080', nil), and syscall.Exec on SIGUSR2.",
         remedy="Listen with goprobe's p.Listen, which hands the socket over, or pass its descriptor on by other means and say so in "
-        "the policy: [live] handed_over = [`tcp 127.0.0.1:8080`].",
+        "the policy: [live] handed_over = ['tcp 127.0.0.1:8080'].",
     )
     samples = Samples(
         fires=(

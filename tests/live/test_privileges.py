@@ -53,8 +53,9 @@ def run(  # noqa: PLR0913 - keywords, one a fact
             predicted = after_exec(before.credentials, read_file_privileges(str(new)), source="test")
             process.stdin.write("go\n")
             process.stdin.flush()
-            while (after := read_process(process.pid)).exe != str(new):
+            while read_process(process.pid).exe != str(new):
                 assert process.poll() is None
+            after = read_process(process.pid)  # the status before may have been read before the exec
         finally:
             process.kill()
     return predicted, after.credentials
