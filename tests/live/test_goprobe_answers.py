@@ -62,6 +62,25 @@ def test_the_documented_answers_fire_the_rules_that_they_show():
     assert report.verdict == "block"
 
 
+def test_an_answer_on_c_from_before_is_not_taken_for_one_of_now(monkeypatch):
+    """goprobe repeats it for a while when many ask."""
+    monkeypatch.setattr("probes.live.gather.STALE_SECONDS", 0.7)
+    old, fresh = example("cgo"), example("cgo")
+    old["taken_monotonic_ns"] -= 1
+    bodies = iter([old, old, fresh])
+    others = answers()
+
+    def answer(path, _connection):
+        body = json.dumps(next(bodies, old)).encode() if path == "/debug/hotgate/cgo" else None
+        return others[path.partition("?")[0]] if body is None else http(body)
+
+    with serve(answer) as url:
+        assert look(url).calls is not None
+        stale = look(url)
+    assert stale.calls is None
+    assert stale.missing["calls"] == "only an answer from before was given"
+
+
 def test_a_timer_that_somebody_left_armed_is_a_profile():
     status = example("status")
     status["profiler"] = {
