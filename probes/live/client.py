@@ -31,6 +31,7 @@ REQUEST_SECONDS = 10.0
 RETRY_PAUSE = 0.2
 MAX_RETRY_AFTER = 5.0
 MAX_QUOTED = 120
+TLS_HINT = "set SSL_CERT_FILE to the file of the authority that signed it"
 
 
 class Unreachable(ProbeError):
@@ -153,9 +154,9 @@ class Client:
                 "no answer in time", subject=url, hint="is the service stuck, or the network slow?"
             ) from exc
         except httpx.ConnectError as exc:
-            raise Unreachable(
-                f"cannot connect ({_reason(exc)})", subject=url, hint="does the service listen there?"
-            ) from exc
+            reason = _reason(exc)
+            hint = TLS_HINT if "certificate" in reason else "does the service listen there?"
+            raise Unreachable(f"cannot connect ({reason})", subject=url, hint=hint) from exc
         except (httpx.NetworkError, httpx.RemoteProtocolError) as exc:
             raise _Broken(f"the connection broke ({_reason(exc)})", subject=url) from exc
         except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, ValueError) as exc:
@@ -249,6 +250,10 @@ def _reason(exc: Exception) -> str:
     cause: BaseException = exc
     while cause.__cause__ is not None or cause.__context__ is not None:
         cause = cause.__cause__ or cause.__context__ or cause
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"certificate not trusted: {cause.verify_message}"
+        if isinstance(cause, ssl.SSLError):
+            return f"TLS: {(cause.reason or 'failed').lower().replace('_', ' ')}"
         if isinstance(cause, OSError) and cause.errno:
             return os.strerror(cause.errno) if cause.errno > 0 else str(cause.strerror)
     return (str(exc) or type(exc).__name__)[:MAX_QUOTED]
