@@ -49,7 +49,7 @@ func Begin() (Fault, error) {
 	case "", "listener":
 		return fault, nil
 	case "profile":
-		return fault, pprof.StartCPUProfile(io.Discard)
+		return fault, profile()
 	case "park":
 		go native.Park()
 		return fault, nil
@@ -77,6 +77,15 @@ func Begin() (Fault, error) {
 		return fault, nil
 	default:
 		return fault, fmt.Errorf("LIVE_FAULT=%s is not a fault; see package faults for those there are", fault)
+	}
+}
+
+// profile starts one as soon as the probe's first window is over.
+func profile() error {
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if err := pprof.StartCPUProfile(io.Discard); err == nil || time.Now().After(end) {
+			return err
+		}
 	}
 }
 
