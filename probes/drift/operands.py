@@ -39,7 +39,9 @@ def operands(code: bytes, address: int, arch: str, mapped: Callable[[int], bool]
         arch: `amd64` or `arm64`.
         mapped: whether a number can be an address of the image; None where absolute addresses cannot be in code.
     """
-    return _arm64(code, address) if arch == "arm64" else _amd64(code, address, mapped)
+    found = _arm64(code, address) if arch == "arm64" else _amd64(code, address, mapped)
+    # Damaged code reaches around the end of the address space: below zero, nothing is there.
+    return Operands(found.bare, tuple((kind, _signed(target, 64), width) for kind, target, width in found.targets))
 
 
 def _amd64(code: bytes, address: int, mapped: Callable[[int], bool] | None) -> Operands:

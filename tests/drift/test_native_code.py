@@ -6,10 +6,12 @@ import os
 import subprocess
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from probes.binary import load
 from probes.drift import compare
+from probes.drift.operands import operands
 from scripts.gobuild import can_build_cgo
 from tests.conftest import missing
 
@@ -105,3 +107,18 @@ def test_a_rebuild_changes_nothing(go_toolchain: Path, tmp_path: Path) -> None:
     assert drift is not None
     assert [each.name for each in drift.changed] == []
     assert [each.name for each in drift.added] == ["unused"]
+
+
+@pytest.mark.parametrize(
+    ("arch", "code"),
+    [
+        ("amd64", bytes.fromhex("488d0500000080")),  # lea rax, [rip - 0x80000000]
+        ("amd64", bytes.fromhex("e800000080")),  # call to the same distance
+        ("arm64", (0x10800000).to_bytes(4, "little")),  # adr x0, 1 MiB back
+    ],
+)
+def test_an_address_around_the_end_of_the_address_space_is_below_zero(arch, code):
+    """Found by `make fuzz`: it did not fit into 64 bits with a sign."""
+    ((_, target, _),) = operands(code, 0x1000, arch, None).targets
+    assert target < 0
+    assert np.array([target], dtype=np.int64)[0] == target
