@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from gate.model import Mode, Outcome, Severity
 from probes.errors import UnreadableFile
+from probes.live.topics import TOPICS
 from probes.records import dataclass
 
 if TYPE_CHECKING:
@@ -219,9 +220,6 @@ def run_rules(bundle: Bundle, policy: Policy, *, today: date, baseline: Baseline
     return Judgement(outcomes, evidence, verdict, require, baseline, fixed, notices)
 
 
-NEEDED = ("profiler", "calls", "image")
-"""Without these nobody can say that exec is safe right now: when a running service is asked, they are required."""
-
 ANY_LANGUAGE = {"native", "target"}
 """Evidence that a shared object in another language than Go can have."""
 
@@ -240,8 +238,8 @@ def required(policy: Policy, evidence: Iterable[EvidenceState], *, go: bool = Tr
         names.append("types")
     if go and policy.contract.globals:
         names.append("globals")
-    if any(state.name in NEEDED for state in evidence):
-        names += NEEDED
+    if any(state.name in TOPICS for state in evidence):
+        names += policy.live.needed
     # The loader reads these tables before anything of NEW runs: damaged ones are no ordinary gap.
     names += [state.name for state in evidence if state.name == "native" and state.status == "unreadable"]
     return tuple(dict.fromkeys(names))
@@ -249,9 +247,7 @@ def required(policy: Policy, evidence: Iterable[EvidenceState], *, go: bool = Tr
 
 def required_live(policy: Policy) -> tuple[str, ...]:
     """The evidence without which nothing passes when a running service alone was asked."""
-    from gate.live_evidence import KEYS
-
-    return tuple(dict.fromkeys((*(name for name in policy.require if name in KEYS), *NEEDED)))
+    return tuple(dict.fromkeys((*(name for name in policy.require if name in TOPICS), *policy.live.needed)))
 
 
 def _outcome(rule: Check, bundle: Bundle, policy: Policy) -> Outcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from probes.live.gather import Asked, gather
@@ -40,17 +41,17 @@ def ask(
     """
     deadline = time.monotonic() + wait
     told = ""
-    while True:
-        facts = asyncio.run(gather(asked, old=old, new_path=new_path))
-        restless = unquiet(facts)
-        left = deadline - time.monotonic()
-        if not restless or left <= 0:
-            return facts
+    while (left := deadline - time.monotonic()) > 0:
+        # Without a profile of its own: whoever profiles is left alone while we only wait.
+        restless = unquiet(asyncio.run(gather(replace(asked, profile=False), old=old, new_path=new_path)))
+        if not restless:
+            break
         now = ", ".join(restless)
         if now != told and say is not None:
             say(f"waiting for {now} ({left:.0f} s left)")
             told = now
-        time.sleep(min(PAUSE, left))
+        time.sleep(min(PAUSE, max(deadline - time.monotonic(), 0)))
+    return asyncio.run(gather(asked, old=old, new_path=new_path))
 
 
 def unquiet(facts: LiveFacts) -> list[str]:
@@ -61,6 +62,6 @@ def unquiet(facts: LiveFacts) -> list[str]:
     if facts.calls is not None and facts.calls.count:
         out.append(f"{facts.calls.count} threads in C calls" if facts.calls.count > 1 else "a thread in a C call")
     if facts.requests is not None:
-        over = [w for w in facts.requests.work if w.limit is not None and w.count > w.limit]
+        over = [w for w in facts.requests.work if w.limit is not None and w.count > w.limit and not w.drained]
         out += [f"{each.name} ({each.count}, limit {each.limit})" for each in over]
     return out

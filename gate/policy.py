@@ -55,6 +55,8 @@ class LivePolicy:
     in_flight: str = ""
     in_flight_limit: int = 0
     handed_over: tuple[str, ...] = ()
+    needed: tuple[str, ...] = ("profiler", "calls", "image", "descriptors")
+    """Without these nobody can say that exec is safe right now: when a running service is asked, they are required."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from gate.model import Mode, Severity
 from gate.policy import PolicyError, check_evidence_name, nearest
+from probes.live.topics import TOPICS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -128,6 +129,16 @@ def _live_handed_over(policy: Policy, text: str) -> Policy:
     return replace(policy, live=replace(policy.live, handed_over=addresses))
 
 
+def _live_needed(policy: Policy, text: str) -> Policy:
+    names = tuple(text.split())
+    for name in names:
+        if name not in TOPICS:
+            raise PolicyError(
+                f"unknown topic: {name}", hint=f"{nearest(name, TOPICS)}valid names are {', '.join(TOPICS)}"
+            )
+    return replace(policy, live=replace(policy.live, needed=names))
+
+
 LAYERS: dict[str, Callable[[Policy, str], Policy]] = {
     "HOTGATE_MODE": _mode,
     "HOTGATE_FAIL_ON": _fail_on,
@@ -138,6 +149,7 @@ LAYERS: dict[str, Callable[[Policy, str], Policy]] = {
     "HOTGATE_LIVE_IN_FLIGHT": _live_in_flight,
     "HOTGATE_LIVE_IN_FLIGHT_LIMIT": _live_in_flight_limit,
     "HOTGATE_LIVE_HANDED_OVER": _live_handed_over,
+    "HOTGATE_LIVE_NEEDED": _live_needed,
     "HOTGATE_PROTECTED_PACKAGES": _protected_packages,
     "HOTGATE_REQUIRE_SYMBOLS": _require_symbols,
 }

@@ -19,6 +19,7 @@ from gate.contract import Contract
 from gate.model import Mode, Severity
 from gate.policy import EVIDENCE_NAMES, LivePolicy, Policy, PolicyError, Suppression, Thresholds, nearest
 from gate.policy_place import Key, place, written
+from probes.live.topics import TOPICS
 
 MAX_BYTES = 1 << 20
 
@@ -32,6 +33,13 @@ def _evidence(name: str) -> str:
     return name
 
 
+def _topic(name: str) -> str:
+    if name not in TOPICS:
+        raise PydanticCustomError("topic_name", "unknown topic")
+    return name
+
+
+_TopicName = Annotated[str, AfterValidator(_topic)]
 _EvidenceName = Annotated[str, AfterValidator(_evidence)]
 
 
@@ -48,6 +56,7 @@ class _Live(_Table):
     in_flight: str = ""
     in_flight_limit: StrictInt = Field(default=0, ge=0)
     handed_over: list[str] = []
+    needed: list[_TopicName] = list(LivePolicy().needed)
 
 
 class _Suppression(_Table):
@@ -116,7 +125,12 @@ def load_policy(path: str) -> Policy:
             protected_packages=tuple(shape.contract.protected_packages),
             budget=shape.contract.budget,
         ),
-        live=LivePolicy(shape.live.in_flight, shape.live.in_flight_limit, tuple(shape.live.handed_over)),
+        live=LivePolicy(
+            shape.live.in_flight,
+            shape.live.in_flight_limit,
+            tuple(shape.live.handed_over),
+            tuple(shape.live.needed),
+        ),
     )
 
 
@@ -193,6 +207,9 @@ def _problem(path: str, prefix: str, text: str, exc: ValidationError) -> PolicyE
     if first["type"] == "evidence_name":
         hint = f"{nearest(str(first['input']), EVIDENCE_NAMES)}valid names are {', '.join(EVIDENCE_NAMES)}"
         return PolicyError(f"{where}: unknown evidence in {prefix}require: {first['input']}", hint=hint)
+    if first["type"] == "topic_name":
+        hint = f"{nearest(str(first['input']), TOPICS)}valid names are {', '.join(TOPICS)}"
+        return PolicyError(f"{where}: unknown topic in {key}: {first['input']}", hint=hint)
     if first["type"] == "missing":
         return PolicyError(f"{where}: {key} is missing")
     message = first["msg"][:1].lower() + first["msg"][1:]

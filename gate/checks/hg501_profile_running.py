@@ -7,6 +7,7 @@ from gate.live_evidence import Profiler
 from gate.model import Finding, Severity
 from gate.samples_live import running, tweaked
 from gate.words import count
+from probes.live.topics import ProfilerFacts
 
 
 class ProfileRunning(Check):
@@ -31,6 +32,7 @@ class ProfileRunning(Check):
             lambda: tweaked("profiler", running=True, owner="heartbeat"),
             lambda: tweaked("profiler", running=True, owner="unknown", timers=9, source="/proc"),
             lambda: tweaked("profiler", running=None, owner="unknown", timers=2, source="/proc"),
+            lambda: tweaked("profiler", running=None, owner="unknown", timers=0, source="/proc"),
         ),
         quiet=(running,),
     )
@@ -40,8 +42,7 @@ class ProfileRunning(Check):
         if profiler.running is None:
             yield self.unverified(
                 "CPU profile",
-                f"{count(profiler.timers or 0, 'idle thread')} of the process still {'has' if profiler.timers == 1 else 'have'} "
-                "the timer of a CPU profile: it runs, or it has ended since they last did.",
+                f"{_doubt(profiler)}.",
                 remedy="Ask the service itself: pass --live URL of its goprobe or net/http/pprof.",
                 evidence={"timers": profiler.timers, "source": profiler.source},
             )
@@ -64,3 +65,12 @@ class ProfileRunning(Check):
             evidence={"owner": profiler.owner, "timers": profiler.timers, "source": profiler.source},
             key="heartbeat" if own else "",
         )
+
+
+def _doubt(profiler: ProfilerFacts) -> str:
+    if not profiler.timers:
+        return "Whether a profile's timer is armed is unknown: C, or Go before 1.18, arms ITIMER_PROF, which /proc does not show"
+    return (
+        f"{count(profiler.timers, 'idle thread')} of the process still {'has' if profiler.timers == 1 else 'have'} "
+        "the timer of a CPU profile: it runs, or it has ended since they last did"
+    )

@@ -30,12 +30,29 @@ class NotTheRunningImage(Check):
             lambda: tweaked("image", sha256="c" * 64, go_build_id="another/build/id"),
             lambda: tweaked("image", sha256="", go_build_id="another/build/id", source="goprobe"),
             lambda: tweaked("image", sha256="", go_build_id="", gnu_build_id="c0ffee", source="net/http/pprof"),
+            lambda: tweaked("image", another="the service says that its PID is 7, and --pid names 9"),
+            lambda: tweaked("image", unsure="the process does not listen on port 8080"),
         ),
         quiet=(running, lambda: tweaked("image", sha256="", source="goprobe")),
     )
 
-    def run(self, old: OldBinary, image: Image) -> Iterator[Finding]:
+    def run(self, old: OldBinary | None, image: Image) -> Iterator[Finding]:
         """One finding when they differ; doubt when nothing tells."""
+        if image.another:
+            yield self.finding(
+                "service",
+                f"The URL and --pid are of two services: {image.another}.",
+                remedy="Pass the URL that the process itself serves.",
+                key="another",
+            )
+        elif image.unsure:
+            yield self.unverified(
+                "service",
+                f"Whether the URL is that of the process is unknown: {image.unsure}.",
+                remedy="Pass the URL that the process itself serves, or embed goprobe, which says its PID.",
+            )
+        if old is None:
+            return
         same, how = _same(old, image)
         if same is None:
             yield self.unverified(

@@ -18,7 +18,7 @@ class WorkUnfinished(Check):
     severity = Severity.BLOCK
     explanation = Explanation(
         what="A counter of work in flight (requests, queue items) is above the limit that the service, or the policy, has set for an "
-        "update; the limit is 0 unless set.",
+        "update; the limit is 0 unless set. Requests that goprobe serves are drained by its Upgrade, and are a warning.",
         why="Whatever is unfinished at exec is lost: its goroutine, its memory, and the connection that waits for the answer.",
         example="Three uploads are running, each of which a client would have to begin again.",
         remedy="Drain first: answer with `Connection: close`, stop accepting, wait for the rest (goprobe.Drain does), then exec; "
@@ -28,6 +28,7 @@ class WorkUnfinished(Check):
         fires=(
             lambda: tweaked("requests", work=(WorkInFlight("http requests", 3, 0),), over=True),
             lambda: tweaked("requests", work=(WorkInFlight("jobs", 9, 4),), over=True, source="expvar"),
+            lambda: tweaked("requests", work=(WorkInFlight("http requests", 3, 0, drained=True),), over=True),
             lambda: tweaked("requests", work=(WorkInFlight("jobs", 0, 0, known=False),)),
         ),
         quiet=(running, lambda: tweaked("requests", work=(WorkInFlight("jobs", 3, 4),))),
@@ -41,8 +42,10 @@ class WorkUnfinished(Check):
                     each.name, f"How much of {each.name} is in flight is unknown: its counter did not answer."
                 )
             elif each.limit is not None and each.count > each.limit:
+                then = "; goprobe's Upgrade waits for them before it executes NEW" if each.drained else ""
                 yield self.finding(
                     each.name,
-                    f"{count(each.count, 'item')} of {each.name} in flight, where an update may meet {each.limit:,}.",
+                    f"{count(each.count, 'item')} of {each.name} in flight, where exec may meet {each.limit:,}{then}.",
+                    severity=Severity.WARN if each.drained else None,
                     evidence={"count": each.count, "limit": each.limit, "source": requests.source},
                 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import ssl
 import time
 from types import TracebackType
@@ -196,8 +197,9 @@ def base_url(url: str) -> str:
     except (httpx.InvalidURL, TypeError, ValueError):
         good = False
     if not good:
+        shown = re.sub(r"//[^/@]*@", "//…@", url)  # a password has no place in a log
         raise BadAnswer(
-            "not an http or https URL", subject=url, hint="such as http://127.0.0.1:8080, without a password"
+            "not an http or https URL", subject=shown, hint="such as http://127.0.0.1:8080, without a password"
         )
     path = parsed.path
     for probe in ("/debug/hotgate", "/debug/pprof", "/debug/vars"):

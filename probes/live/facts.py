@@ -37,7 +37,7 @@ class Mapping:
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """One thread. `pc` is where it waits in a system call; None while it runs, or where that cannot be read."""
+    """One thread. `pc` is where it waits in a system call; None where it ran all the time, or that cannot be read."""
 
     tid: int
     name: str
@@ -68,6 +68,16 @@ class Credentials:
     no_new_privs: bool
     seccomp: int
     """0 off, 1 strict, 2 filter; None of them ends with exec."""
+    mapped_uids: tuple[tuple[int, int, int], ...] = ((0, 0, 1 << 32),)
+    """Of its user namespace, as we see them: (inside, outside, how many)."""
+
+    @property
+    def root(self) -> int | None:
+        """The user, as we see it, that is root in the process's own user namespace; None when nobody is."""
+        for inside, outside, _ in self.mapped_uids:
+            if inside == 0:
+                return outside
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +121,8 @@ class ProcessFacts:
     gaps: tuple[str, ...]
     omitted: int
     """Descriptors and threads beyond what is looked at."""
+    threads_omitted: int
+    """Those of them that are threads."""
 
     @property
     def is_init(self) -> bool:

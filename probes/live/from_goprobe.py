@@ -21,7 +21,7 @@ def calls(cgo: wire.CgoAnswer) -> t.CallFacts | None:
     """Threads in C; None where the probe could not tell."""
     if not cgo.built:
         return t.CallFacts(SOURCE, 0, (), _foreign(cgo))
-    if not cgo.calls.known:
+    if not cgo.calls.known or (cgo.calls.skipped and not cgo.calls.count):
         return None
     rows = tuple(t.Call(row.c_function, row.caller, row.count) for row in cgo.calls.rows)
     return t.CallFacts(SOURCE, cgo.calls.count, rows, _foreign(cgo))
@@ -53,11 +53,13 @@ def canary(cgo: wire.CgoAnswer) -> t.CanaryFacts | None:
 def resources(status: wire.Status, cgo: wire.CgoAnswer | None) -> t.ResourceFacts:
     """What the service counts."""
     rows = tuple(t.ResourceUse(row.name, row.count, row.handover, row.state == "ok") for row in status.resources.rows)
+    if status.resources.left_out:
+        rows += (t.ResourceUse(f"{status.resources.left_out} more kinds", 0, handed_over=False, known=False),)
     return t.ResourceFacts(SOURCE, rows, cgo.heap.in_use_bytes if cgo is not None and cgo.heap is not None else None)
 
 
 def descriptors(status: wire.Status) -> t.DescriptorFacts | None:
-    """What the service says of its descriptors: listeners it did not tell goprobe of are not among them."""
+    """What the service says of its descriptors. An older goprobe lists only the listeners that it was told of."""
     if not status.descriptors.known:
         return None
     leaking = {row.fd: row.target for row in status.descriptors.inheritable}
@@ -67,7 +69,17 @@ def descriptors(status: wire.Status) -> t.DescriptorFacts | None:
     )
     passed = {row.fd for row in status.listeners.rows if row.handover}
     left = tuple(sorted((fd, target) for fd, target in leaking.items() if fd not in passed))
-    return t.DescriptorFacts(SOURCE, listeners, left, complete=False, limit=status.descriptors.limit)
+    found = status.descriptors.listening
+    complete = found is not None and not status.descriptors.left_out_listening
+    if found is not None:
+        known = {row.inode for row in status.listeners.rows}
+        open_ = {row.inode for row in found if row.inheritable}
+        listeners += tuple(
+            t.Listening(row.fd, row.address, row.inode not in open_, row.inode in open_)
+            for row in {row.inode: row for row in found}.values()
+            if row.inode not in known
+        )
+    return t.DescriptorFacts(SOURCE, listeners, left, complete=complete, limit=status.descriptors.limit)
 
 
 def signals(status: wire.Status, cgo: wire.CgoAnswer | None) -> t.SignalFacts | None:
@@ -111,7 +123,10 @@ def process(status: wire.Status) -> t.ProcessNumbers:
 
 def requests(status: wire.Status) -> t.RequestFacts:
     """Work in flight by the service's own counters and limits."""
-    rows = tuple(t.WorkInFlight(row.name, row.count, row.limit, row.state == "ok") for row in status.in_flight.rows)
+    said = status.in_flight
+    rows = tuple(t.WorkInFlight(row.name, row.count, row.limit, row.state == "ok", row.drained) for row in said.rows)
+    if said.left_out and said.over and not any(row.count > row.limit or row.state != "ok" for row in said.rows):
+        rows += (t.WorkInFlight(f"{said.left_out} more counters", -1, None, known=False),)
     return t.RequestFacts(SOURCE, rows, status.in_flight.over)
 
 

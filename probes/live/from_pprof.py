@@ -20,39 +20,63 @@ SOURCE = "net/http/pprof"
 VARIABLES = "expvar"
 
 
-async def read(client: Client, in_flight: str, limit: int) -> t.LiveFacts:
-    """What a service without goprobe tells. A CPU profile of one second is taken, unless one is running.
+async def read(client: Client, in_flight: str, limit: int, *, profile: bool = True) -> t.LiveFacts:
+    """What a service without goprobe tells.
 
-    `in_flight` names the expvar variable that counts work, "" for none; `limit`: how much of it an update may meet.
+    Args:
+        client: to ask by.
+        in_flight: the expvar variable that counts work, "" for none.
+        limit: how much of it an update may meet.
+        profile: take a CPU profile of one second, unless one is running: nothing else tells whether one is.
     """
     answered: list[tuple[str, int]] = []
     problems: list[tuple[str, str]] = []
     missing: dict[str, str] = {}
     goroutines = await _profile(client, plain.GOROUTINES, answered, problems, missing, "calls")
-    taken = False
+    taken: bool | None = None
     cpu: Profile | None = None
-    try:
-        cpu = await read_profile(client, plain.CPU, seconds=plain.CPU_SECONDS + client.seconds)
-        answered.append((plain.CPU, len(cpu.sample)))
-    except Refused as exc:
-        taken = plain.TAKEN in exc.body
-        if not taken:
-            problems.append((plain.CPU, exc.what))
-    except ProbeError as exc:
-        problems.append((plain.CPU, exc.what))
-    if cpu is None and not taken:
-        missing["profiler"] = problems[-1][1]
-    requests, reason = await _requests(client, in_flight, limit)
-    missing["requests"] = reason
-    calls = None if goroutines is None else plain.calls_into_c(goroutines)
+    if profile:
+        cpu, taken = await _cpu(client, answered, problems, missing)
+    requests, missing["requests"] = await _requests(client, in_flight, limit)
     return t.LiveFacts(
-        profiler=None if cpu is None and not taken else t.ProfilerFacts(SOURCE, taken, "other" if taken else "none"),
-        calls=None if calls is None else t.CallFacts(SOURCE, sum(call.count for call in calls), calls),
+        profiler=None if taken is None else t.ProfilerFacts(SOURCE, taken, "other" if taken else "none"),
+        calls=_calls(goroutines, missing),
         image=_image(cpu or goroutines),
         requests=requests,
         pprof=t.PprofFacts(SOURCE, tuple(answered), tuple(problems)),
         missing=missing,
     )
+
+
+async def _cpu(
+    client: Client, answered: list[tuple[str, int]], problems: list[tuple[str, str]], missing: dict[str, str]
+) -> tuple[Profile | None, bool | None]:
+    """A CPU profile of one second, and whether another one is running; None where neither could be had."""
+    try:
+        found = await read_profile(client, plain.CPU, seconds=plain.CPU_SECONDS + client.seconds)
+    except Refused as exc:
+        if plain.TAKEN in exc.body:
+            return None, True
+        problem = exc.what
+    except ProbeError as exc:
+        problem = exc.what
+    else:
+        answered.append((plain.CPU, len(found.sample)))
+        return found, False
+    problems.append((plain.CPU, problem))
+    missing["profiler"] = problem
+    return None, None
+
+
+def _calls(goroutines: Profile | None, missing: dict[str, str]) -> t.CallFacts | None:
+    if goroutines is None:
+        return None
+    found = plain.calls_into_c(goroutines)
+    cut = plain.cut_off(goroutines)
+    if cut and not found:
+        missing["calls"] = f"{cut} goroutines have deeper stacks than their profile has"
+        return None
+    return t.CallFacts(SOURCE, sum(call.count for call in found), found)
 
 
 async def _profile(  # noqa: PLR0913, PLR0917 - where each outcome goes

@@ -7,39 +7,44 @@ import signal
 from collections.abc import Iterable
 
 from probes.live import topics as t
-from probes.live.facts import Mapping, ProcessFacts, Thread
+from probes.live.facts import Descriptor, Mapping, ProcessFacts, Thread
+from probes.live.running import SOURCE, Program
 
-SOURCE = "/proc"
 _INODE = re.compile(r"socket:\[(\d+)\]")
 _LAST_NAMED = 64
 
 
-def profiler(process: ProcessFacts) -> t.ProfilerFacts | None:
+def profiler(process: ProcessFacts, program: Program | None) -> t.ProfilerFacts | None:
     """Whether a CPU profile of Go 1.18 or newer runs, by the POSIX timer that each of its threads gets.
 
     Without timers there is none: the thread that starts it has one at once. A thread that is busy loses its timer
-    within a time slice after the end; one that is idle keeps it, and says nothing.
+    within a time slice after the end; one that is idle keeps it, and says nothing. `/proc` does not show ITIMER_PROF,
+    so that no timers say nothing either where C, or an older Go, can have armed that.
     """
     if process.profile_timers is None:
         return None
     if not process.profile_timers:
-        return t.ProfilerFacts(SOURCE, running=False, owner="none", timers=0)
+        hidden = program is None or program.hidden_timer
+        return t.ProfilerFacts(SOURCE, None if hidden else False, "unknown" if hidden else "none", timers=0)
     running = True if process.profile_timers_used else None
     return t.ProfilerFacts(SOURCE, running, "unknown", process.profile_timers)
 
 
-def calls(process: ProcessFacts, go_text: tuple[int, int] | None) -> t.CallFacts | None:
-    """Threads that wait in a system call that code outside of Go made: in a C call, or started by C.
+def calls(process: ProcessFacts, program: Program | None) -> tuple[t.CallFacts | None, str]:
+    """Threads that wait in a system call that code outside of Go made: in a C call, or kept by C for itself.
 
-    `go_text`: addresses in memory of the program's Go code; without it, only threads in shared libraries count.
-    None where the kernel does not say where threads wait.
+    None, and the reason, where that cannot be told: the kernel does not say where a thread that runs is.
     """
-    waiting = [thread for thread in process.threads if thread.pc is not None]
-    if process.code is None or not waiting:
-        return None
-    inside = [thread for thread in waiting if _in_c(thread, process, process.code, go_text)]
+    if program is not None and not program.has_c:
+        return t.CallFacts(SOURCE, 0), ""
+    if process.code is None or program is None or all(thread.pc is None for thread in process.threads):
+        return None, "the kernel does not say where its threads are"
+    inside = [thread for thread in process.threads if _in_c(thread, process, process.code, program.go_text)]
     rows = tuple(t.Call("", f"thread {thread.tid} ({thread.name})", 1) for thread in inside)
-    return t.CallFacts(SOURCE, len(inside), rows)
+    unseen = sum(thread.pc is None for thread in process.threads) + process.threads_omitted
+    if unseen and not inside:
+        return None, f"{unseen} of its threads may be computing in C: pass --live URL"
+    return t.CallFacts(SOURCE, len(inside), rows, certain=not inside), ""
 
 
 def _in_c(thread: Thread, process: ProcessFacts, code: Iterable[Mapping], go_text: tuple[int, int] | None) -> bool:
@@ -53,23 +58,31 @@ def _in_c(thread: Thread, process: ProcessFacts, code: Iterable[Mapping], go_tex
 
 
 def descriptors(process: ProcessFacts, handed_over: frozenset[int]) -> t.DescriptorFacts | None:
-    """All descriptors; `handed_over`: inodes of the sockets that the service has said it passes on."""
+    """All descriptors; `handed_over`: inodes of the sockets that the service has said it passes on.
+
+    A socket may have several descriptors, of which one that stays open is enough.
+    """
     if process.descriptors is None:
         return None
-    listeners, leaking = [], []
+    sockets: dict[str, list[Descriptor]] = {}
+    leaking = []
     for each in process.descriptors:
-        passed = _inode(each.target) in handed_over
         if each.listens:
-            listeners.append(t.Listening(each.fd, each.listens, each.close_on_exec, passed or not each.close_on_exec))
+            sockets.setdefault(each.target, []).append(each)
         elif not each.close_on_exec and not each.standard:
             leaking.append((each.fd, each.target))
+    listeners = tuple(
+        t.Listening(
+            same[0].fd,
+            same[0].listens,
+            all(each.close_on_exec for each in same),
+            _inode(target) in handed_over or not all(each.close_on_exec for each in same),
+        )
+        for target, same in sockets.items()
+    )
     limit = process.open_files_limit[0] if process.open_files_limit else ""
     return t.DescriptorFacts(
-        SOURCE,
-        tuple(listeners),
-        tuple(leaking),
-        complete=not process.omitted,
-        limit=int(limit) if limit.isdigit() else None,
+        SOURCE, listeners, tuple(leaking), complete=not process.omitted, limit=int(limit) if limit.isdigit() else None
     )
 
 

@@ -13,7 +13,7 @@ from probes.live import wire as w
 from probes.live.client import REQUEST_SECONDS, BadAnswer, Client, Refused, Unreachable
 from probes.live.facts import ProcessFacts
 from probes.live.proc import read_process
-from probes.live.running import GoText, running_image
+from probes.live.running import Program, running_image
 from probes.live.topics import TOPICS, LiveFacts, PprofFacts
 from probes.profile.wire import NotProfile
 from probes.records import dataclass
@@ -37,6 +37,7 @@ class Asked:
         in_flight: an expvar variable that counts work in flight; "" for none.
         in_flight_limit: how much of it an update may meet.
         seconds: for one request.
+        profile: whether a plain service may be asked for a CPU profile of one second, to see whether one is running.
     """
 
     url: str = ""
@@ -45,6 +46,7 @@ class Asked:
     in_flight: str = ""
     in_flight_limit: int = 0
     seconds: float = REQUEST_SECONDS
+    profile: bool = True
 
 
 async def gather(asked: Asked, *, old: BinaryFacts | None = None, new_path: str = "") -> LiveFacts:
@@ -59,26 +61,26 @@ async def gather(asked: Asked, *, old: BinaryFacts | None = None, new_path: str 
         NoProcess, Unreadable: there is no such process.
         Refused: the token is missing or wrong.
     """
-    said = await _ask(asked) if asked.url else LiveFacts()
+    said = replace(await _ask(asked), url=asked.url) if asked.url else LiveFacts()
     if asked.pid is None:
         missing = dict.fromkeys(TOPICS, "no --live URL and no --pid was given") if not asked.url else {}
-        return _with_reasons(replace(said, url=asked.url), missing | {"privileges": "needs --pid"})
+        return _with_reasons(said, missing | {"privileges": "needs --pid"})
     process = read_process(asked.pid)
-    image, text = running_image(process, old)
-    seen = _seen(process, said, text)
-    both = merge.merge(said, replace(seen, image=image))
-    both = replace(both, url=asked.url, pid=asked.pid, notes=(*both.notes, *process.gaps))
+    image, program = running_image(process, old)
+    both = merge.merge(said, replace(_seen(process, said, program), image=image))
+    both = replace(both, pid=asked.pid, notes=(*both.notes, *process.gaps))
     return _with_reasons(merge.with_privileges(both, process, new_path), {})
 
 
-def _seen(process: ProcessFacts, said: LiveFacts, text: GoText | None) -> LiveFacts:
-    passed = frozenset(said.handed_over) if said.handed_over else frozenset[int]()
+def _seen(process: ProcessFacts, said: LiveFacts, program: Program | None) -> LiveFacts:
+    calls, reason = from_proc.calls(process, program)
     return LiveFacts(
-        profiler=from_proc.profiler(process),
-        calls=from_proc.calls(process, None if text is None else (text.start, text.end)),
-        descriptors=from_proc.descriptors(process, passed),
+        profiler=from_proc.profiler(process, program),
+        calls=calls,
+        descriptors=from_proc.descriptors(process, frozenset(said.handed_over)),
         signals=from_proc.signals(process),
         process=from_proc.process(process),
+        missing={"calls": reason},
     )
 
 
@@ -91,11 +93,11 @@ async def _ask(asked: Asked) -> LiveFacts:
                 if exc.status in (401, 403):
                     raise
                 return _silent(exc, "status")
-            return await from_pprof.read(client, asked.in_flight, asked.in_flight_limit)
+            return await from_pprof.read(client, asked.in_flight, asked.in_flight_limit, profile=asked.profile)
         except Unreachable as exc:
             return _silent(exc, "status")
         except BadAnswer as exc:
-            plain = await from_pprof.read(client, asked.in_flight, asked.in_flight_limit)
+            plain = await from_pprof.read(client, asked.in_flight, asked.in_flight_limit, profile=asked.profile)
             return replace(plain, notes=(*plain.notes, str(exc)))
         return await _goprobe(client, status)
 
@@ -112,9 +114,11 @@ async def _goprobe(client: Client, status: w.Status) -> LiveFacts:
     cgo = await _fresh_cgo(client, status, missing)
     beat = await _try(client, "heartbeat", w.HeartbeatAnswer, missing)
     health = await _try(client, "healthz", w.HealthAnswer, missing)
-    without_c = (
-        "the program has no C" if cgo is not None and not cgo.built else missing.get("cgo", "goprobe could not tell")
-    )
+    without_c = missing.get("cgo", "goprobe could not tell")
+    if cgo is not None and not cgo.built:
+        without_c = "the program has no C"
+    elif cgo is not None and cgo.calls.skipped:
+        without_c = f"{cgo.calls.skipped} goroutines have deeper stacks than goprobe looks through"
     return LiveFacts(
         profiler=from_goprobe.profiler(status),
         calls=None if cgo is None else from_goprobe.calls(cgo),

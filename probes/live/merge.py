@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 from probes.errors import ProbeError
 from probes.live.facts import ProcessFacts
 from probes.live.privileges import after_exec, read_file_privileges
-from probes.live.topics import DescriptorFacts, LiveFacts, ProfilerFacts, RunningImage, SignalFacts
+from probes.live.topics import CallFacts, DescriptorFacts, LiveFacts, ProfilerFacts, RunningImage, SignalFacts
 
 
 def merge(said: LiveFacts, seen: LiveFacts) -> LiveFacts:
@@ -19,12 +20,12 @@ def merge(said: LiveFacts, seen: LiveFacts) -> LiveFacts:
     return replace(
         said,
         profiler=_profiler(said.profiler, seen.profiler),
-        calls=said.calls if said.calls is not None else seen.calls,
+        calls=_calls(said.calls, seen.calls),
         descriptors=_descriptors(said.descriptors, seen.descriptors),
         signals=_signals(said.signals, seen.signals),
-        image=_image(said.image, seen.image),
+        image=_image(said, seen),
         process=seen.process,
-        notes=(*said.notes, *_disagreement(said, seen)),
+        missing={name: said.missing.get(name) or reason for name, reason in (said.missing | seen.missing).items()},
     )
 
 
@@ -69,16 +70,46 @@ def _union(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*first, *second)))
 
 
-def _image(said: RunningImage | None, seen: RunningImage | None) -> RunningImage | None:
+def _calls(said: CallFacts | None, seen: CallFacts | None) -> CallFacts | None:
+    """Threads that are seen in C beyond the calls that the service knows of are threads that C keeps for itself."""
     if said is None or seen is None:
-        return seen or said
-    return replace(seen, source=_both(said.source, seen.source), epoch=said.epoch, generation=said.generation)
+        return said or seen
+    beyond = seen.count - said.count
+    if beyond <= 0 or said.foreign is not None:
+        return said
+    named = tuple(call.caller for call in seen.calls) if not said.count else (f"{beyond} of those seen in C",)
+    return replace(said, source=_both(said.source, seen.source), foreign=named)
 
 
-def _disagreement(said: LiveFacts, seen: LiveFacts) -> tuple[str, ...]:
-    """Whether the service that answers is not the process that was named."""
-    if said.process is None or seen.process is None or said.process.pid == seen.process.namespace_pid:
-        return ()
-    return (
-        f"the service at the URL says that its PID is {said.process.pid}, and --pid names {seen.process.namespace_pid}",
+def _image(said: LiveFacts, seen: LiveFacts) -> RunningImage | None:
+    if said.image is None or seen.image is None:
+        return replace(seen.image, unsure=_unsure(said, seen)) if seen.image is not None else said.image
+    return replace(
+        seen.image,
+        source=_both(said.image.source, seen.image.source),
+        epoch=said.image.epoch,
+        generation=said.image.generation,
+        another=_another(said, seen, said.image, seen.image),
+        unsure=_unsure(said, seen),
     )
+
+
+def _another(said: LiveFacts, seen: LiveFacts, ours: RunningImage, theirs: RunningImage) -> str:
+    """How the service that answers is not the process that was named."""
+    if said.process is not None and seen.process is not None and said.process.pid != seen.process.namespace_pid:
+        return f"the service says that its PID is {said.process.pid}, and --pid names {seen.process.namespace_pid}"
+    for name in ("gnu_build_id", "go_build_id"):
+        first, second = getattr(ours, name), getattr(theirs, name)
+        if first and second and first != second:
+            return f"the service at the URL is build {first[:16]}, and the process is build {second[:16]}"
+    return ""
+
+
+def _unsure(said: LiveFacts, seen: LiveFacts) -> str:
+    """Whether a service that does not tell its PID listens at another port than the process does."""
+    port = urlsplit(said.url).port if said.url else None
+    if said.process is not None or port is None or seen.descriptors is None:
+        return ""
+    if any(listener.address.endswith(f":{port}") for listener in seen.descriptors.listeners):
+        return ""
+    return f"the process does not listen on port {port}"

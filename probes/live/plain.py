@@ -24,6 +24,7 @@ CPU_SECONDS = 1
 CPU = f"/debug/pprof/profile?seconds={CPU_SECONDS}"
 VARIABLES = "/debug/vars"
 TAKEN = "cpu profiling already in use"
+DEPTHS = (32, 128)
 INTO_C = "runtime.cgocall"
 
 _STUB = re.compile(r".*\b_Cfunc_(\w+)")
@@ -54,6 +55,18 @@ def calls_into_c(profile: Profile) -> tuple[Call, ...]:
         if INTO_C in stack:
             found[_callee(stack[stack.index(INTO_C) + 1 :])] += sample.value[0]
     return tuple(Call(function, caller, count) for (function, caller), count in found.most_common())
+
+
+def cut_off(profile: Profile) -> int:
+    """How many goroutines of a goroutine profile have stacks that may go on beyond what was recorded.
+
+    Go records 128 frames, before 1.23 32 of them (runtime/mprof.go, `StackRecord`). A stack of just 32 counts where none is
+    longer.
+    """
+    lines = {location.id: max(len(location.line), 1) for location in profile.location}
+    depths = [(sum(lines[i] for i in sample.location_id), sample.value[0]) for sample in profile.sample]
+    longest = max((depth for depth, _ in depths), default=0)
+    return sum(number for depth, number in depths if depth >= DEPTHS[1] or depth == longest == DEPTHS[0])
 
 
 def _callee(callers: list[str]) -> tuple[str, str]:

@@ -69,7 +69,8 @@ def _decode(raw: bytes, uid: int | None, gid: int | None) -> FilePrivileges:
 def after_exec(now: Credentials, file: FilePrivileges, *, source: str) -> PrivilegeFacts:
     """The privileges before and after exec of `file`."""
     gains = not now.no_new_privs  # which ignores set-id bits and file capabilities
-    uid = file.setuid if gains and file.setuid is not None else now.uid[1]
+    setuid = file.setuid if file.setuid is not None and _is_mapped(now, file.setuid) else None
+    uid = setuid if gains and setuid is not None else now.uid[1]
     gid = file.setgid if gains and file.setgid is not None else now.gid[1]
     caps = now.capabilities
     permitted_by_file = file.permitted if gains else 0
@@ -77,11 +78,11 @@ def after_exec(now: Credentials, file: FilePrivileges, *, source: str) -> Privil
     effective_by_file = file.effective and gains
     privileged = gains and (file.has_capabilities or file.setuid is not None or file.setgid is not None)
     reason = _reason(file, gains=gains)
-    root = uid == 0 or now.uid[0] == 0
-    if root and not (file.has_capabilities and now.uid[0] != 0 and file.setuid == 0):
+    root = now.root in (uid, now.uid[0])
+    if root and not (file.has_capabilities and now.uid[0] != now.root and setuid == now.root):
         everything = (1 << 64) - 1
         permitted_by_file, inheritable_by_file = everything, everything
-        effective_by_file = uid == 0
+        effective_by_file = uid == now.root
         reason = reason or "it runs as root"
     ambient = 0 if privileged else caps.ambient
     permitted = caps.inheritable & inheritable_by_file | permitted_by_file & caps.bounding | ambient
@@ -97,6 +98,11 @@ def after_exec(now: Credentials, file: FilePrivileges, *, source: str) -> Privil
         no_new_privs=now.no_new_privs,
         reason=reason or "NEW's file has neither capabilities nor set-id bits",
     )
+
+
+def _is_mapped(now: Credentials, uid: int) -> bool:
+    """Whether the process's user namespace has that user; the kernel ignores set-id bits of others."""
+    return any(outside <= uid < outside + number for _, outside, number in now.mapped_uids)
 
 
 def _reason(file: FilePrivileges, *, gains: bool) -> str:

@@ -32,6 +32,8 @@ MAX_DESCRIPTORS = 65536
 MAX_THREADS = 4096
 O_CLOEXEC = 0o2000000
 SIGPROF = 27
+LOOKS = 4
+LOOK_PAUSE = 0.01
 LOOK_SECONDS = 0.2
 BUSY_TICKS = 3
 """Ticks of 10 ms; Go gives up a thread's goroutine after one of them, and that is when a stale timer goes."""
@@ -79,13 +81,14 @@ def read_process(pid: int, *, root: str = "/proc") -> ProcessFacts:
             code=_code(folder, gaps),
             signals_ignored=_mask(status, "SigIgn"),
             signals_caught=_mask(status, "SigCgt"),
-            credentials=_credentials(status),
+            credentials=_credentials(status, _uid_map(folder)),
             profile_timers=None if timers is None else len(timers),
             profile_timers_used=_used(folder, timers or []),
             open_files_limit=_open_files(folder),
             throttling=_throttling(folder),
             gaps=tuple(gaps),
             omitted=omitted + max(len(tids) - MAX_THREADS, 0),
+            threads_omitted=max(len(tids) - MAX_THREADS, 0),
         )
 
 
@@ -182,7 +185,16 @@ def _mask(fields: dict[str, str], name: str) -> int:
     return int(fields.get(name, "0"), 16)
 
 
-def _credentials(fields: dict[str, str]) -> Credentials:
+def _uid_map(folder: _Folder) -> tuple[tuple[int, int, int], ...]:
+    """How users of the process's user namespace are called in ours."""
+    try:
+        rows = [line.split() for line in folder.text("uid_map").splitlines()]
+        return tuple((int(inside), int(outside), int(number)) for inside, outside, number in rows)
+    except (ProbeError, ValueError):
+        return ((0, 0, 1 << 32),)
+
+
+def _credentials(fields: dict[str, str], mapped: tuple[tuple[int, int, int], ...]) -> Credentials:
     return Credentials(
         uid=_four(fields.get("Uid", "")),
         gid=_four(fields.get("Gid", "")),
@@ -191,6 +203,7 @@ def _credentials(fields: dict[str, str]) -> Credentials:
         ),
         no_new_privs=fields.get("NoNewPrivs", "0") != "0",
         seccomp=int(fields.get("Seccomp", "0")),
+        mapped_uids=mapped,
     )
 
 
@@ -205,13 +218,22 @@ def _thread(folder: _Folder, tid: int) -> Thread | None:
         status = _fields(folder.text(f"task/{tid}/status"))
     except NoProcess:
         return None
-    try:
-        # "running", or: number, six arguments, stack pointer, program counter; -1 outside of a system call.
-        parts = folder.text(f"task/{tid}/syscall").split()
-        pc = int(parts[-1], 16) if len(parts) > 2 else None
-    except (ProbeError, ValueError):
-        pc = None
-    return Thread(tid, status.get("Name", ""), status.get("State", "?")[:1], pc, _mask(status, "SigBlk"))
+    return Thread(tid, status.get("Name", ""), status.get("State", "?")[:1], _pc(folder, tid), _mask(status, "SigBlk"))
+
+
+def _pc(folder: _Folder, tid: int) -> int | None:
+    """Where a thread waits; one that is running is looked at a few times, for most only run now and then."""
+    for attempt in range(LOOKS):
+        if attempt:
+            time.sleep(LOOK_PAUSE)
+        try:
+            # "running", or: number, six arguments, stack pointer, program counter; -1 outside of a system call.
+            parts = folder.text(f"task/{tid}/syscall").split()
+            if len(parts) > 2:
+                return int(parts[-1], 16)
+        except (ProbeError, ValueError):
+            return None
+    return None
 
 
 def _descriptors(folder: _Folder, gaps: list[str]) -> tuple[tuple[Descriptor, ...] | None, int]:

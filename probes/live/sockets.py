@@ -9,7 +9,9 @@ from contextlib import suppress
 
 from probes.errors import ProbeError
 
+UDP = "udp"
 _TCP_LISTEN = "0A"
+_UDP_UNCONNECTED = "07"
 _ACCEPTS = 0x10000
 """`__SO_ACCEPTCON` of linux/net.h, in the flags of a unix socket that listens."""
 
@@ -20,7 +22,7 @@ def listening(read: Callable[[str], str]) -> dict[int, str]:
     `read` gives the text of a file of `/proc/PID`; tables that cannot be read are left out.
     """
     found: dict[int, str] = {}
-    for table, parse in (("net/tcp", _tcp), ("net/tcp6", _tcp), ("net/unix", _unix)):
+    for table, parse in TABLES:
         try:
             text = read(table)
         except ProbeError:
@@ -39,6 +41,15 @@ def _tcp(fields: list[str]) -> Iterator[tuple[int, str]]:
     yield int(fields[9]), f"tcp {_host(address)}:{int(port, 16)}"
 
 
+def _udp(fields: list[str]) -> Iterator[tuple[int, str]]:
+    """As for TCP. A socket that is bound and not connected takes datagrams from anybody, as a listener does."""
+    if len(fields) < 10 or fields[3] != _UDP_UNCONNECTED:
+        return
+    address, _, port = fields[1].partition(":")
+    if int(port, 16) and not int(fields[2].replace(":", ""), 16):
+        yield int(fields[9]), f"{UDP} {_host(address)}:{int(port, 16)}"
+
+
 def _unix(fields: list[str]) -> Iterator[tuple[int, str]]:
     """`Num RefCount Protocol Flags Type St Inode Path`."""
     if len(fields) >= 7 and int(fields[3], 16) & _ACCEPTS:
@@ -50,3 +61,12 @@ def _host(digits: str) -> str:
     words = [int(digits[at : at + 8], 16) for at in range(0, len(digits), 8)]
     address = ipaddress.ip_address(struct.pack(f"<{len(words)}I", *words))
     return f"[{address}]" if address.version == 6 else str(address)
+
+
+TABLES = (
+    ("net/tcp", _tcp),
+    ("net/tcp6", _tcp),
+    ("net/udp", _udp),
+    ("net/udp6", _udp),
+    ("net/unix", _unix),
+)

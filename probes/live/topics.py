@@ -54,12 +54,16 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class CallFacts:
-    """Threads that are in C. `foreign`: threads that Go did not start, None where not known."""
+    """Threads that are in C. `foreign`: threads that Go did not start, None where not known.
+
+    `certain`: they are known to be in calls; else some may be threads that C keeps for itself.
+    """
 
     source: str
     count: int
     calls: tuple[Call, ...] = ()
     foreign: tuple[str, ...] | None = None
+    certain: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +149,10 @@ class RunningImage:
     """The file that it runs has been removed or replaced on disk."""
     epoch: str = ""
     generation: int | None = None
+    another: str = ""
+    """How the service at the URL is seen to be another process than the one that the PID names."""
+    unsure: str = ""
+    """Why it may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,12 +168,13 @@ class ProcessNumbers:
 
 @dataclass(frozen=True, slots=True)
 class WorkInFlight:
-    """One counter of work: None as `limit` where nobody set one."""
+    """One counter of work: None as `limit` where nobody set one. `drained`: goprobe's Upgrade waits for it by itself."""
 
     name: str
     count: int
     limit: int | None
     known: bool = True
+    drained: bool = False
 
 
 @dataclass(frozen=True, slots=True)

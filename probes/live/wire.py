@@ -121,6 +121,15 @@ class Listeners(Wire):
     left_out: Count
 
 
+class Listening(Wire):
+    """A stream socket that listens, whoever opened it."""
+
+    fd: Count
+    address: str
+    inode: Count
+    inheritable: bool
+
+
 class Inheritable(Wire):
     """A descriptor that exec would leave open."""
 
@@ -137,6 +146,8 @@ class Descriptors(Wire):
     scanned: Count
     inheritable: list[Inheritable]
     left_out: Count
+    listening: list[Listening] | None = None
+    left_out_listening: Count = 0
 
 
 class Work(Wire):
@@ -146,6 +157,7 @@ class Work(Wire):
     count: int
     limit: int
     state: str
+    drained: bool = False
 
 
 class InFlight(Wire):
@@ -271,6 +283,7 @@ class Calls(Wire):
     count: Count
     rows: list[CallRow]
     left_out: Count
+    skipped: Count = 0
 
 
 class ThreadRow(Wire):

@@ -35,6 +35,7 @@ FILE = Policy(
         ("HOTGATE_LIVE_IN_FLIGHT", "jobs", "live", LivePolicy(in_flight="jobs")),
         ("HOTGATE_LIVE_IN_FLIGHT_LIMIT", "3", "live", LivePolicy(in_flight_limit=3)),
         ("HOTGATE_LIVE_HANDED_OVER", "tcp *:80, unix /s", "live", LivePolicy(handed_over=("tcp *:80", "unix /s"))),
+        ("HOTGATE_LIVE_NEEDED", "calls image", "live", LivePolicy(needed=("calls", "image"))),
         ("HOTGATE_PROTECTED_PACKAGES", "a/... b", "protected_packages", ("a/...", "b")),
         ("HOTGATE_REQUIRE_SYMBOLS", "true", "require_symbols", True),
     ],

@@ -52,6 +52,12 @@ def test_the_url_may_name_the_probe(url, base):
     assert base_url(url) == base
 
 
+def test_a_password_in_a_url_is_not_repeated():
+    with pytest.raises(BadAnswer) as caught:
+        base_url("http://user:geheim@host/")
+    assert "geheim" not in str(caught.value)
+
+
 def test_nobody_listens():
     with pytest.raises(Unreachable, match=r"cannot connect \(Connection refused\)"):
         get("http://127.0.0.1:1")

@@ -181,15 +181,21 @@ def test_addresses_of_a_table_of_sockets():
     )
     six = "   0: 00000000000000000000000001000000:0050 " + "0" * 32 + ":0000 0A 0:0 00:0 0 0 0 7 1 0 100\n"
     connected = "   1: 0100007F:1F90 0100007F:9999 01 00000000:00000000 00:00000000 00000000     0        0 51235 1 0\n"
-    tables = {"net/tcp": head + four + connected, "net/tcp6": head + six, "net/unix": "Num\n"}
-    assert listening(tables.__getitem__) == {51234: "tcp 127.0.0.1:8080", 7: "tcp [::1]:80"}
+    bound = "   0: 00000000:01BB 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 9 2 0 0\n"
+    client = "   1: 0100007F:9999 0100007F:0035 01 00000000:00000000 00:00000000 00000000     0        0 10 2 0 0\n"
+    tables = {"net/tcp": four + connected, "net/tcp6": six, "net/udp": bound + client, "net/udp6": "", "net/unix": ""}
+    assert listening(lambda name: head + tables[name]) == {
+        51234: "tcp 127.0.0.1:8080",
+        7: "tcp [::1]:80",
+        9: "udp 0.0.0.0:443",
+    }
 
 
 def test_only_a_process_and_no_url():
     with child("") as process:
         facts = asyncio.run(gather(Asked(pid=process.pid)))
     assert facts.profiler is not None
-    assert facts.profiler.running is False
+    assert facts.profiler.running is None  # no Go program: C can arm a timer that /proc does not show
     assert facts.process is not None
     assert facts.process.pid == process.pid
     assert facts.missing["pprof"] == "needs --live URL"
