@@ -81,6 +81,24 @@ def test_an_answer_on_c_from_before_is_not_taken_for_one_of_now(monkeypatch):
     assert stale.missing["calls"] == "only an answer from before was given"
 
 
+def test_lists_that_were_cut_off_are_not_taken_for_whole():
+    status, cgo = example("status"), example("cgo")
+    status["in_flight"] = {
+        "count": 82,
+        "over": True,
+        "left_out": 237,
+        "rows": [{"name": "a", "count": 0, "limit": 0, "state": "ok"}],
+    }
+    status["resources"] = {"left_out": 1, "rows": []}
+    cgo["calls"] = {"known": True, "count": 0, "rows": [], "left_out": 0, "skipped": 1}
+    with serve(answers(status=json.dumps(status).encode(), cgo=json.dumps(cgo).encode())) as url:
+        report = probe(Policy(), lambda: look(url))
+    doubts = {finding.rule for finding in report.findings if finding.evidence.get("verified") is False}
+    assert {"HG504", "HG510"} <= doubts
+    reasons = {item.name: item.reason for item in report.evidence if item.status != "ok"}
+    assert "deeper stacks" in reasons["calls"]
+
+
 def test_a_timer_that_somebody_left_armed_is_a_profile():
     status = example("status")
     status["profiler"] = {

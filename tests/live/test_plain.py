@@ -46,6 +46,19 @@ def test_calls_into_c_are_named_by_function_and_caller():
     )
 
 
+@pytest.mark.parametrize(
+    ("depth", "cut"), [(31, False), (32, True), (33, False), (127, False), (128, True), (200, True)]
+)
+def test_a_stack_that_goes_on_beyond_its_profile_may_lead_into_c(depth, cut):
+    deep = tuple(f"main.f{n}" for n in range(depth))
+    served = {**PLAIN, "/debug/pprof/goroutine": http(goroutine_profile(("main.main",), deep))}
+    with serve(served) as url:
+        facts = look(url)
+    assert (facts.calls is None) is cut
+    if cut:
+        assert facts.missing["calls"] == "1 goroutines have deeper stacks than their profile has"
+
+
 def test_the_lock_of_the_profiler_is_a_running_profile_and_no_ill_health():
     locked = http(b"Could not enable CPU profiling: cpu profiling already in use\n", status="500 Internal Server Error")
     with serve({**PLAIN, "/debug/pprof/profile": locked}) as url:

@@ -40,11 +40,21 @@ os.execv(new, [new, "60"])
 
 
 def run(  # noqa: PLR0913 - keywords, one a fact
-    new: Path, *, user: int = USER, caps: int = 0, inheritable: int = 0, ambient: int = 0, nnp: bool = False
+    new: Path,
+    *,
+    user: int = USER,
+    caps: int = 0,
+    inheritable: int = 0,
+    ambient: int = 0,
+    nnp: bool = False,
+    prefix: tuple[str, ...] = (),
 ):
     """(what was predicted, the credentials that came) of a process with such privileges that executes `new`."""
-    argv = [sys.executable, "-I", "-S", "-c", OLD, *map(str, (user, caps, inheritable, ambient, int(nnp))), str(new)]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    python = shutil.which("python3", path="/usr/bin:/bin") if prefix else sys.executable  # one that everybody may run
+    if python is None:
+        pytest.skip("no python3 in /usr/bin for another user to run")
+    argv = [python, "-I", "-S", "-c", OLD, *map(str, (user, caps, inheritable, ambient, int(nnp))), str(new)]
+    with subprocess.Popen([*prefix, *argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
@@ -77,6 +87,9 @@ def program(
     return path
 
 
+AS_NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
+OWN_NAMESPACE = (*AS_NOBODY, "unshare", "--user", "--map-root-user")
+
 CASES = {
     "plain": ({}, {}),
     "permitted-is-lost": ({}, {"caps": BIND}),
@@ -95,6 +108,8 @@ CASES = {
     "root": ({}, {"user": 0}),
     "root-with-no-new-privs": ({}, {"user": 0, "nnp": True}),
     "root-and-file": ({"permitted": BIND}, {"user": 0}),
+    "root-of-its-own-user-namespace": ({}, {"user": 0, "prefix": OWN_NAMESPACE}),
+    "setuid-of-a-user-that-its-namespace-lacks": ({"mode": 0o4755}, {"user": 0, "prefix": OWN_NAMESPACE}),
 }
 
 

@@ -86,6 +86,19 @@ def test_a_listener_that_the_service_hands_over_is_told_by_its_inode():
     assert [each.handed_over for each in found.listeners] == [True]
 
 
+def test_a_socket_with_a_descriptor_that_stays_open_is_handed_over():
+    """Socket activation: Go listens on a copy of descriptor 3, which stays open itself."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        copy = os.dup(server.fileno())
+        try:
+            os.set_inheritable(copy, True)
+            found = from_proc.descriptors(read_process(os.getpid()), frozenset())
+        finally:
+            os.close(copy)
+    assert found is not None
+    assert [(each.close_on_exec, each.handed_over) for each in found.listeners] == [(False, True)]
+
+
 def test_signals_that_are_ignored_and_blocked():
     code = """
 signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -1,8 +1,35 @@
 // Command parked serves plain net/http/pprof with two threads that stay in C, and one goroutine that C has called back.
+// With an argument, instead: `spin`, a thread computes in C; `pool`, C has a thread of its own; `timer`, C has armed
+// ITIMER_PROF; `quiet`, nothing.
 package main
 
 /*
+#include <pthread.h>
+#include <signal.h>
+#include <sys/time.h>
 #include <unistd.h>
+
+static void parked_spin(void) {
+	for (volatile unsigned long i = 0;; i++)
+		;
+}
+
+static void *parked_sleeper(void *unused) {
+	for (;;)
+		pause();
+	return unused;
+}
+
+static int parked_pool(void) {
+	pthread_t thread;
+	return pthread_create(&thread, NULL, parked_sleeper, NULL);
+}
+
+static int parked_timer(void) {
+	struct itimerval every = {{0, 10000}, {0, 10000}};
+	signal(SIGPROF, SIG_IGN);
+	return setitimer(ITIMER_PROF, &every, NULL);
+}
 
 extern void parkedCallback(void);
 
@@ -29,10 +56,23 @@ func parkedCallback() { select {} }
 func stay() { C.parked_stay() }
 
 func main() {
-	for i := 0; i < 2; i++ {
-		go stay()
+	mode := ""
+	if len(os.Args) > 1 {
+		mode = os.Args[1]
 	}
-	go C.parked_via_c()
+	switch mode {
+	case "spin":
+		go C.parked_spin()
+	case "pool":
+		C.parked_pool()
+	case "timer":
+		C.parked_timer()
+	case "":
+		for i := 0; i < 2; i++ {
+			go stay()
+		}
+		go C.parked_via_c()
+	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
