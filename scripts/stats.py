@@ -23,7 +23,7 @@ from scripts import loads
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from probes.profile.stats import F64, Bools
+    from probes.profile.stats import F64
     from probes.profile.windows import Comparison
 
 SEED = 20261121
@@ -60,7 +60,7 @@ def _flats(both: Comparison) -> tuple[F64, F64]:
 
 
 def _plain(both: Comparison) -> bool:
-    """ "+10% on a share of at least 1%"."""
+    """Ten percent more, on a share of at least 1%."""
     base, new = (side.sum(axis=1) / side.sum() for side in _flats(both))
     return bool(((new >= 1.1 * base) & (np.maximum(base, new) >= 0.01)).any())
 
