@@ -153,7 +153,14 @@ class Bundle:
 
     def with_live(self, values: dict[Key, Callable[[], object]]) -> Bundle:
         """The same evidence, and that of a running service by topic."""
-        live = {name: (kind, name) for kind, name in values}
+        return self._with_states(values)
+
+    def with_profile(self, values: dict[Key, Callable[[], object]]) -> Bundle:
+        """The same evidence, and what profiles gave."""
+        return self._with_states(values)
+
+    def _with_states(self, values: dict[Key, Callable[[], object]]) -> Bundle:
+        live = {**self._live, **{name: (kind, name) for kind, name in values}}
         return Bundle({**self._values, **values}, otherwise=self._otherwise, live=live)
 
     @classmethod

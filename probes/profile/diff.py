@@ -15,8 +15,8 @@ from probes.profile.stats import F64, Bools, Estimate, Shares, compare, detectab
 from probes.profile.windows import Comparison, Side
 from probes.records import dataclass
 
-FLAT_PART, WHOLE_PART = 0.5, 0.2
-"""Of the rate of false discoveries, for flat and for cumulative shares; the rest is kept for what Student's t makes of skew."""
+FLAT_PART, WHOLE_PART = 0.8, 0.2
+"""Of the rate of false discoveries, for flat and for cumulative shares."""
 WHOLE = 0.9
 """Of all samples: a function that holds more has nothing left to be measured against."""
 ROUNDS = 3

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from scipy import special
 
-from probes.profile.stats import F64, compare
+from probes.profile.stats import F64, FEW, compare
 from probes.records import dataclass
 
 RATE = 0.01
@@ -67,6 +67,8 @@ def _growth(angle: float, by: float) -> float:
 
 def spread_p(base: F64, new: F64) -> float:
     """Whether counts vary by another amount: Brown and Forsythe's test on square roots, two-sided, with Welch's t."""
+    if min(float(base.sum()), float(new.sum())) < FEW / 2:
+        return 1.0  # a handful of counts has no spread to speak of
     parts = []
     for side in (base, new):
         root = np.sqrt(np.maximum(side, 0) + 0.375)

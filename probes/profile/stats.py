@@ -29,12 +29,12 @@ FEW = 50.0
 FIT_SAMPLES = 10.0
 """Samples from which a function's variance tells something of the others'."""
 FIT_FUNCTIONS = 5
-CALM = 50.0
+CALM = 25.0
 """Degrees of freedom of the common variance from which all functions vary alike, as under steady load."""
-RESTLESS = 0.02
+RESTLESS = 0.01
 """Level at which a function's variance is too large for the others' to speak for it all the same."""
 BLOCKS = 5
-BLOCK_LEVEL = 0.01
+BLOCK_LEVEL = 0.02
 """Blocks of neighbouring windows, and the level at which a difference must stand out between them, too."""
 
 

@@ -11,7 +11,8 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from probes.profile.facts import I32, I64, ProfileFacts
-from probes.profile.names import UNKNOWN, Names
+from probes.profile.identity import UNKNOWN
+from probes.profile.names import Names
 from probes.records import dataclass
 
 

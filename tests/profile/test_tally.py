@@ -6,7 +6,8 @@ import random
 
 import pytest
 
-from probes.profile.names import Names, identity
+from probes.profile.identity import identity
+from probes.profile.names import Names
 from probes.profile.symbolise import OtherBuild, symbolise
 from probes.profile.tally import cumulative, flat, stacks
 from tests.profile.made import Maker, cpu
