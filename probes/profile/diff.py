@@ -232,8 +232,8 @@ def _function(  # noqa: PLR0913, PLR0917 - one row of the table
         _share(flat.counts[1], row, both.new),
         _share(whole.counts[0], row, both.base),
         _share(whole.counts[1], row, both.new),
-        _interval(shares.base, row),
-        _interval(shares.new, row),
+        _interval(_share(family.counts[0], row, both.base), shares.base, row),
+        _interval(_share(family.counts[1], row, both.new), shares.new, row),
         _odds(after) / _odds(before) - 1 if before > 0 else None,
         float(min(shares.grown[row], shares.shrunk[row])),
         reason,
@@ -248,9 +248,9 @@ def _odds(share: float) -> float:
     return share / max(1 - share, 1e-12)
 
 
-def _interval(side: Estimate, row: int) -> tuple[float, float]:
-    """With 95%, on the arcsine scale, where it is symmetric."""
-    angle = float(np.arcsin(np.sqrt(side.share[row])))
+def _interval(share: float, side: Estimate, row: int) -> tuple[float, float]:
+    """Around `share`, with 95%, on the arcsine scale, where it is symmetric."""
+    angle = float(np.arcsin(np.sqrt(share)))
     reach = float(special.stdtrit(side.freedom[row], 0.975) * np.sqrt(side.variance[row]))
     low, high = max(angle - reach, 0.0), min(angle + reach, np.pi / 2)
     return float(np.sin(low) ** 2), float(np.sin(high) ** 2)
