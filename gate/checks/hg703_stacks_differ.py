@@ -9,6 +9,9 @@ from gate.policy import Policy
 from gate.profile_evidence import Compared
 from gate.samples_profile import SAME, profiled
 
+FEWEST = 1000
+"""Samples of a side: with fewer, two profiles of the same work have few stacks in common."""
+
 
 class StacksDiffer(Check):
     """The two profiles are of different work."""
@@ -18,7 +21,7 @@ class StacksDiffer(Check):
     severity = Severity.WARN
     explanation = Explanation(
         what="The weighted Jaccard index of both sides' stacks, the sum of the lesser shares by that of the greater ones, is below "
-        "profile.overlap_percent.",
+        "profile.overlap_percent, with a thousand samples a side or more.",
         why="Functions can be compared only while the service does the same work. Where it does not, growth of one function says more "
         "of the load than of the update.",
         example="BASE was taken while the service served requests, and NEW while it rebuilt its caches.",
@@ -32,7 +35,7 @@ class StacksDiffer(Check):
     def run(self, comparison: Compared, policy: Policy) -> Iterator[Finding]:
         """One finding below the threshold."""
         floor = policy.profile.overlap_percent / 100
-        if comparison.overlap < floor and comparison.base.samples and comparison.new.samples:
+        if comparison.overlap < floor and min(comparison.base.samples, comparison.new.samples) >= FEWEST:
             yield self.finding(
                 "hot stacks",
                 f"The stacks of both sides have {comparison.overlap:.0%} in common, less than {floor:.0%}, and the hottest functions "

@@ -51,7 +51,7 @@ def page(both: Comparison, report: Report) -> str:
         "<h2>Differential flame graph</h2>",
         (
             '<p id="legend">A box is as wide as its share of NEW (or of BASE, whichever is larger); <b>+</b> and red: more than in BASE, '
-            "<b>−</b> and blue: less, white: alike. Arrow keys move, Enter zooms, Escape zooms out, / searches.</p>"
+            "<b>&minus;</b> and blue: less, white: alike. Arrow keys move, Enter zooms, Escape zooms out, / searches.</p>"
         ),
         (
             '<p><label for="search">Search</label> <input id="search" type="search" autocomplete="off" spellcheck="false"> '
