@@ -26,7 +26,7 @@ Bools = npt.NDArray[np.bool_]
 
 FEW = 50.0
 """Samples of both sides together below which the exact test is a floor."""
-FIT_SAMPLES = 10.0
+FIT_SAMPLES = 5.0
 """Samples from which a function's variance tells something of the others'."""
 FIT_FUNCTIONS = 5
 CALM = 25.0

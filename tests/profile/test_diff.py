@@ -72,6 +72,13 @@ def test_stacks_are_counted_by_window_whatever_their_order():
     assert both.new.counts[:, 0].sum() == 1
 
 
+def test_where_the_scheduler_stepped_in_is_no_function_of_the_programs():
+    both = compare_windows([cpu({"runtime.asyncPreempt;a;b": 3, "a;b": 2})], [cpu({"runtime.asyncPreempt": 1})])
+    found = {name: int(value) for name, value in zip(both.names, both.flat(both.base.counts)[:, 0], strict=True)}
+    assert found == {"runtime.asyncPreempt": 0, "a": 5, "b": 0}
+    assert both.flat(both.new.counts)[0, 0] == 1
+
+
 def test_rates_differ_and_cost_does_not():
     slow = [cpu({"a": 10, "b": 90}, period=10_000_000) for _ in range(3)]
     fast = Maker()
