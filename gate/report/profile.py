@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from gate.report import model
+from gate.report import profile_model as model
 
 if TYPE_CHECKING:
     from gate.profile_evidence import ProfileEvidence

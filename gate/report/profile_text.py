@@ -14,7 +14,8 @@ from gate.report.wrap import paragraph
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from gate.report.model import ComparisonItem, Report
+    from gate.report.model import Report
+    from gate.report.profile_model import ComparisonItem
 
 BAR = 20
 STYLES = {"▲": "red", "▼": "green", "⇄": "yellow", "↩": "yellow"}

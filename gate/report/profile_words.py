@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from gate.words import count
 
 if TYPE_CHECKING:
-    from gate.report.model import ComparisonItem, ContinuityItem, FunctionShift, ProfileSection, ProfileSideItem
+    from gate.report.profile_model import ComparisonItem, ContinuityItem, FunctionShift, ProfileSection, ProfileSideItem
 
 ROWS = 12
 WORDS = {"grown": "grew", "shrunk": "shrank", "shifted": "moved", "went-away": "went away", "same": ""}

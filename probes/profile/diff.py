@@ -9,41 +9,17 @@ from scipy import special
 
 from probes.binary.functable import package_of
 from probes.profile.diff_facts import Change, DiffSettings, FunctionDiff, ProfileDiff, SideFigures
+from probes.profile.families import FLAT_PART, Family, flat_family, pooled, whole_family
 from probes.profile.shift import Explainer, went_away
 from probes.profile.similarity import overlap, rank_shift
-from probes.profile.stats import F64, Bools, Estimate, Shares, compare, detectable, discoveries
+from probes.profile.stats import F64, Bools, Estimate, Shares, detectable
 from probes.profile.windows import Comparison, Side
-from probes.records import dataclass
 
-FLAT_PART, WHOLE_PART = 0.8, 0.2
-"""Of the rate of false discoveries, for flat and for cumulative shares."""
-WHOLE = 0.9
-"""Of all samples: a function that holds more has nothing left to be measured against."""
-FAR = 0.15
-"""By how much, on a logarithmic scale, the typical function may part from the sum of all."""
-CLEAR = 5.0
-"""Standard errors of the sums of all from which that is not by chance."""
-REFERENCE = 0.1
-"""By how much, on a logarithmic scale, a share must have changed to be no part of what others are measured against."""
-ROUNDS = 3
-"""Of finding what changed, and measuring again against the rest."""
 SHOWN = 40
 """Functions that are told of, beyond those that changed."""
 EXPLAINED = 60
 SHARES = (0.01, 0.05, 0.2)
 """For which the least detectable growth is told."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Family:
-    """Flat or cumulative counts: (F, W) of both sides, what they are shares of, and what came of it."""
-
-    counts: tuple[F64, F64]
-    of: tuple[F64, F64]
-    shares: Shares
-    tested: Bools
-    grown: Bools
-    shrunk: Bools
 
 
 def diff(both: Comparison, settings: DiffSettings | None = None) -> ProfileDiff:
@@ -66,8 +42,8 @@ def diff(both: Comparison, settings: DiffSettings | None = None) -> ProfileDiff:
     if problem:
         functions = _plain(both, flats, wholes)
         return ProfileDiff(**shared, functions=functions, tested=0, detectable=(), problem=problem)
-    changed, flat = _flat_family(both, flats, settings)
-    whole = _whole_family(both, wholes, flats, changed, settings)
+    changed, flat = flat_family(both, flats, settings)
+    whole = whole_family(both, wholes, flats, changed, settings)
     functions = _functions(both, flat, whole, changed, settings)
     tested = int(flat.tested.sum())
     level = settings.rate * FLAT_PART / max(tested, 1)
@@ -108,92 +84,8 @@ def _figures(side: Side) -> SideFigures:
     )
 
 
-def _flat_family(both: Comparison, flats: tuple[F64, F64], settings: DiffSettings) -> tuple[Bools, _Family]:
-    """Test flat shares against what did not change: a function that is gone must not make all others grow."""
-    tested = _pooled(flats, both) >= settings.min_share
-    totals = both.base.totals, both.new.totals
-    changed = np.zeros(len(both.names), dtype=np.bool_)
-    scale = _scale(flats, np.ones_like(tested))
-    of: tuple[F64, F64] = totals[0][None, :] + 0 * flats[0], (totals[1] * scale)[None, :] + 0 * flats[1]
-    for _ in range(ROUNDS):
-        shares = compare(flats[0], of[0], flats[1], of[1])
-        moved = np.minimum(shares.grown, shares.shrunk) * 2
-        changed = discoveries(moved, settings.rate, tested) & _far(shares)
-        rest = _rest(flats, changed)
-        column = changed[:, None]
-        of = np.where(column, flats[0] + rest[0], rest[0]), np.where(column, flats[1] + rest[1], rest[1])
-    shares = compare(flats[0], of[0], flats[1], of[1])
-    return changed, _family(flats, of, shares, tested, settings.rate * FLAT_PART)
-
-
-def _whole_family(
-    both: Comparison, wholes: tuple[F64, F64], flats: tuple[F64, F64], changed: Bools, settings: DiffSettings
-) -> _Family:
-    """Test cumulative shares against what is outside of them and did not change."""
-    pooled = _pooled(wholes, both)
-    tested = (pooled >= settings.min_share) & (pooled <= WHOLE)
-    tested &= (wholes[0].sum(axis=1) != flats[0].sum(axis=1)) | (wholes[1].sum(axis=1) != flats[1].sum(axis=1))
-    rows = np.flatnonzero(tested)
-    _, first = np.unique(np.hstack([wholes[0][rows], wholes[1][rows]]), axis=0, return_index=True)
-    once = np.zeros_like(tested)
-    once[rows[first]] = True  # a chain of callers is one hypothesis
-    stable = ~changed[both.leaves]
-    of = []
-    for side, whole in zip((both.base, both.new), wholes, strict=True):
-        counts = side.counts * stable[:, None]
-        outside = np.maximum(counts.sum(axis=0)[None, :] - both.cumulative(counts), 0)
-        of.append(whole + outside)
-    shares = compare(wholes[0], of[0], wholes[1], of[1])
-    return _family(wholes, (of[0], of[1]), shares, once, settings.rate * WHOLE_PART)
-
-
-def _family(counts: tuple[F64, F64], of: tuple[F64, F64], shares: Shares, tested: Bools, rate: float) -> _Family:
-    grown, shrunk = discoveries(shares.grown, rate, tested), discoveries(shares.shrunk, rate, tested)
-    return _Family(counts, of, shares, tested, grown, shrunk)
-
-
-def _pooled(counts: tuple[F64, F64], both: Comparison) -> F64:
-    """The mean of both sides' shares."""
-    one, two = (
-        side.sum(axis=1) / max(float(each.counts.sum()), 1)
-        for side, each in zip(counts, (both.base, both.new), strict=True)
-    )
-    return np.asarray((one + two) / 2)
-
-
-def _far(shares: Shares) -> Bools:
-    """Which differ by what is worth leaving them out of the reference: a function that holds nearly all must stay in it."""
-    base, new = np.maximum(shares.base.share, 1e-12), np.maximum(shares.new.share, 1e-12)
-    return np.asarray(np.abs(np.log(new / base)) > REFERENCE)
-
-
-def _rest(flats: tuple[F64, F64], changed: Bools) -> tuple[F64, F64]:
-    """What others are measured against in each window, shape (1, W): the samples of all functions but the changed ones.
-
-    Many small functions may have changed without one of them standing out. Where the sum of all parts far from what the
-    typical function does, it is brought back to that.
-    """
-    base, new = (side[~changed].sum(axis=0)[None, :] for side in flats)
-    scale = _scale(flats, ~changed)
-    chance = np.sqrt(1 / max(float(base.sum()), 1.0) + 1 / max(float(new.sum()), 1.0))
-    return base, new * scale if abs(np.log(scale)) > max(FAR, CLEAR * chance) else new
-
-
-def _scale(flats: tuple[F64, F64], which: Bools) -> float:
-    """By what the share of a typical function changed: the weighted median over `which`, of their sum."""
-    sums = [side[which].sum(axis=1) for side in flats]
-    shares = [each / max(float(each.sum()), 1.0) for each in sums]
-    both = (shares[0] > 0) & (shares[1] > 0)
-    if not both.any():
-        return 1.0
-    ratio, weight = shares[1][both] / shares[0][both], shares[0][both] + shares[1][both]
-    order = np.argsort(ratio)
-    middle = np.searchsorted(np.cumsum(weight[order]), weight.sum() / 2)
-    return float(ratio[order][min(middle, ratio.size - 1)])
-
-
 def _functions(
-    both: Comparison, flat: _Family, whole: _Family, changed: Bools, settings: DiffSettings
+    both: Comparison, flat: Family, whole: Family, changed: Bools, settings: DiffSettings
 ) -> tuple[FunctionDiff, ...]:
     out: dict[int, tuple[Change, bool, str]] = {}
     for family, is_whole in ((flat, False), (whole, True)):
@@ -211,7 +103,7 @@ def _functions(
                 out[row] = "grown", is_whole, ""
     for row in np.flatnonzero(flat.shrunk).tolist():  # what shrank cumulatively are its callers
         out.setdefault(row, ("shrunk", False, ""))
-    largest = np.argsort(-_pooled(flat.counts, both), kind="stable")[:SHOWN]
+    largest = np.argsort(-pooled(flat.counts, both), kind="stable")[:SHOWN]
     for row in largest.tolist():
         if flat.counts[0][row].any() or flat.counts[1][row].any():
             out.setdefault(row, ("same", False, ""))
@@ -239,13 +131,13 @@ def _enough(shares: Shares, settings: DiffSettings) -> Bools:
     return np.asarray((new >= base * (1 + settings.min_growth)) & (new - base >= settings.min_points))
 
 
-def _size(flat: _Family, whole: _Family, row: int) -> float:
+def _size(flat: Family, whole: Family, row: int) -> float:
     own = flat.shares.new.share[row] - flat.shares.base.share[row]
     return float(max(abs(own), flat.shares.new.share[row] * 1e-3, abs(whole.shares.new.share[row] * 1e-6)))
 
 
 def _function(  # noqa: PLR0913, PLR0917 - one row of the table
-    both: Comparison, flat: _Family, whole: _Family, row: int, change: Change, is_whole: bool, reason: str
+    both: Comparison, flat: Family, whole: Family, row: int, change: Change, is_whole: bool, reason: str
 ) -> FunctionDiff:
     family = whole if is_whole else flat
     shares = family.shares
@@ -283,7 +175,7 @@ def _interval(share: float, side: Estimate, row: int) -> tuple[float, float]:
     return float(np.sin(low) ** 2), float(np.sin(high) ** 2)
 
 
-def _typical(family: _Family, count: int) -> tuple[float, float]:
+def _typical(family: Family, count: int) -> tuple[float, float]:
     """The median error of the tested functions, and its degrees of freedom."""
     rows = np.flatnonzero(family.tested) if family.tested.any() else np.arange(count)
     return float(np.median(family.shares.error[rows])), float(np.median(family.shares.freedom[rows]))
