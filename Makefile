@@ -8,7 +8,7 @@ GO_STAMP := $(VENV)/.go-ready
 # A `go` of 1.21 or newer on PATH is used; otherwise the toolchain comes as a Python package.
 export PATH := $(abspath $(VENV)/bin):$(PATH)
 
-.PHONY: help setup demo test goprobe overhead groundtruth matrix bench fuzz lint public sarif clean
+.PHONY: help setup demo test goprobe overhead groundtruth matrix bench fuzz lint proto stats stats-live public sarif clean
 
 help:
 	@echo "make demo         build two releases of a service, check both: one passes, one is blocked"
@@ -20,8 +20,10 @@ help:
 	@echo "make matrix       build the binary fixtures again with every toolchain and compare digests"
 	@echo "make public       names and lines of public binaries against Go's own reader"
 	@echo "make sarif        SARIF reports against the official schema"
+	@echo "make stats        what the comparison of profiles can be trusted with; make stats-live: with real programs"
 	@echo "make bench        time and memory on large binaries, next to other tools"
 	@echo "make fuzz         feed damaged binaries"
+	@echo "make proto        generate probes/profile/profile_pb2.py again"
 	@echo "make clean        remove what was set up and built, downloads included"
 
 setup: $(STAMP) $(GO_STAMP)
@@ -73,8 +75,20 @@ proto: setup
 bench: setup
 	@$(PY) -m scripts.bench
 
+stats: setup
+	@$(PY) -m scripts.stats
+
+stats-live: setup
+	@$(PY) -m scripts.stats_live
+
 fuzz: setup
 	@$(PY) -m scripts.fuzz
+
+# Tools for developers only, in an environment of their own: nobody needs them to build, to test or to run.
+proto:
+	@test -x .cache/protoc/bin/python || $(PYTHON) -m venv .cache/protoc
+	@.cache/protoc/bin/python -m pip install --quiet --disable-pip-version-check 'grpcio-tools==1.85.1'
+	@.cache/protoc/bin/python -m grpc_tools.protoc -I probes/profile --python_out=probes/profile --pyi_out=probes/profile profile.proto
 
 lint: $(STAMP)
 	@$(VENV)/bin/ruff check .

@@ -8,7 +8,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from gate.model import Mode, Outcome, Severity
+from gate.model import EvidenceState, Mode, Outcome, Severity
+from gate.policy import PROFILE_TOPICS
 from probes.errors import UnreadableFile
 from probes.live.topics import TOPICS
 from probes.records import dataclass
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from gate.baseline import Baseline, Known
     from gate.check import Check
     from gate.evidence import Bundle
-    from gate.model import EvidenceState, Finding, Verdict
+    from gate.model import Finding, Verdict
     from gate.policy import Policy
     from gate.report.model import Report
     from probes.binary.facts import BinaryFacts
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from probes.drift.native_facts import AbiFacts
     from probes.host import TargetFacts
     from probes.live.topics import LiveFacts
+    from probes.profile.sources import ProfileSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,7 @@ def check(  # noqa: PLR0913 - keywords, one a fact
     baseline: Baseline | None = None,
     meanwhile: Callable[[], object] | None = None,
     live: Callable[[BinaryFacts], LiveFacts] | None = None,
+    profile: ProfileSource | None = None,
 ) -> Report:
     """Compare the binary at `new_path` with the one at `old_path` and judge under `policy`.
 
@@ -133,6 +136,7 @@ def check(  # noqa: PLR0913 - keywords, one a fact
         baseline: the findings that are known.
         meanwhile: called while the two files are read, such as to import what shows the result.
         live: given OLD, asks the running service; it is called last, because a service changes by the second.
+        profile: taken while OLD ran.
 
     Raises:
         ProbeError: one of the two cannot be read as a Go binary.
@@ -168,6 +172,15 @@ def check(  # noqa: PLR0913 - keywords, one a fact
         service = live(old)
         asked = time.perf_counter()
         bundle = bundle.with_live(live_values(service))
+    profiles = None
+    if profile is not None or (service is not None and service.heartbeat is not None):
+        from gate.profile_evidence import of_heartbeat, of_source
+
+        if profile is not None:
+            profiles = of_source(profile, policy.profile, (old, new))
+        else:
+            profiles = of_heartbeat(service.heartbeat if service is not None else None, policy.profile)
+        bundle = bundle.with_profile(profiles.values())
     judgement = run_rules(bundle, policy, today=now.date(), baseline=baseline)
     types = bundle.get((TypeEvidence, "types"))
     judged = time.perf_counter()
@@ -182,6 +195,7 @@ def check(  # noqa: PLR0913 - keywords, one a fact
         judgement,
         types=types if isinstance(types, TypeEvidence) else None,
         live=service,
+        profile=profiles,
         created_at=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         timings_ms={name: round(seconds * 1000, 1) for name, seconds in marks.items()},
     )
@@ -198,10 +212,18 @@ def _import_the_rest() -> None:
     discover()
 
 
-def run_rules(bundle: Bundle, policy: Policy, *, today: date, baseline: Baseline | None = None) -> Judgement:
+def run_rules(
+    bundle: Bundle,
+    policy: Policy,
+    *,
+    today: date,
+    baseline: Baseline | None = None,
+    require: tuple[str, ...] | None = None,
+) -> Judgement:
     """Run every rule on `bundle` and judge the outcomes under `policy`, whose suppressions expire by `today`.
 
-    Findings that `baseline` has are known and do not block.
+    Findings that `baseline` has are known and do not block. `require`: the evidence without which nothing passes, when it is
+    not to be found out from the policy.
     """
     from gate.check import discover  # it imports every rule
     from gate.suppress import suppress
@@ -215,7 +237,11 @@ def run_rules(bundle: Bundle, policy: Policy, *, today: date, baseline: Baseline
 
         outcomes, fixed = mark(outcomes, baseline)
     evidence = bundle.states()
-    require = required(policy, evidence, go=bundle.has_go()) if bundle.compares() else required_live(policy)
+    if require is None:
+        require = required(policy, evidence, go=bundle.has_go()) if bundle.compares() else required_live(policy)
+    known = {state.name for state in evidence}
+    lacking = [name for name in require if name in PROFILE_TOPICS and name not in known]
+    evidence += tuple(EvidenceState(name, "missing", "no profile was given that could tell") for name in lacking)
     verdict = judge(outcomes, evidence, require=require, fail_on=policy.fail_on)
     return Judgement(outcomes, evidence, verdict, require, baseline, fixed, notices)
 
@@ -247,7 +273,8 @@ def required(policy: Policy, evidence: Iterable[EvidenceState], *, go: bool = Tr
 
 def required_live(policy: Policy) -> tuple[str, ...]:
     """The evidence without which nothing passes when a running service alone was asked."""
-    return tuple(dict.fromkeys((*(name for name in policy.require if name in TOPICS), *policy.live.needed)))
+    known = (name for name in policy.require if name in TOPICS or name in PROFILE_TOPICS)
+    return tuple(dict.fromkeys((*known, *policy.live.needed)))
 
 
 def _outcome(rule: Check, bundle: Bundle, policy: Policy) -> Outcome:

@@ -23,13 +23,16 @@ def probe(policy: Policy, ask: Callable[[], LiveFacts]) -> Report:
     """
     from gate.evidence import Bundle
     from gate.live_evidence import live_values
+    from gate.profile_evidence import of_heartbeat
     from gate.report.build import build_report
 
     started = time.perf_counter()
     facts = ask()
     asked = time.perf_counter()
     now = moment()
-    judgement = run_rules(Bundle.live_only(policy, live_values(facts)), policy, today=now.date())
+    profile = of_heartbeat(facts.heartbeat, policy.profile)
+    bundle = Bundle.alone(policy).with_live(live_values(facts)).with_profile(profile.values())
+    judgement = run_rules(bundle, policy, today=now.date())
     judged = time.perf_counter()
     return build_report(
         policy,
@@ -38,6 +41,7 @@ def probe(policy: Policy, ask: Callable[[], LiveFacts]) -> Report:
         None,
         judgement,
         live=facts,
+        profile=profile,
         created_at=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         timings_ms={"ask": round((asked - started) * 1000, 1), "total": round((judged - started) * 1000, 1)},
     )

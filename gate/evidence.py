@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from gate.model import EvidenceState, Mode
-from gate.policy import Policy
+from gate.policy import PROFILE_TOPICS, Policy
 from gate.type_evidence import TypeEvidence, type_evidence
 from gate.words import count
 from probes.binary.facts import SHARED, BinaryFacts, BuildFacts, NativeFacts, TableHealth
@@ -70,6 +70,7 @@ Globals: TypeAlias = Annotated[GlobalDrift, Evidence("globals")]
 
 Key = tuple[type, str]
 
+NO_PROFILE = "no profile was given"
 NOT_ASKED = "no running service was asked: pass --live URL or --pid PID"
 
 PLAIN: dict[type, str] = {Policy: "policy", Mode: "mode"}
@@ -153,22 +154,29 @@ class Bundle:
 
     def with_live(self, values: dict[Key, Callable[[], object]]) -> Bundle:
         """The same evidence, and that of a running service by topic."""
-        live = {name: (kind, name) for kind, name in values}
+        return self._with_states(values)
+
+    def with_profile(self, values: dict[Key, Callable[[], object]]) -> Bundle:
+        """The same evidence, and what profiles gave."""
+        return self._with_states(values)
+
+    def _with_states(self, values: dict[Key, Callable[[], object]]) -> Bundle:
+        live = {**self._live, **{name: (kind, name) for kind, name in values}}
         return Bundle({**self._values, **values}, otherwise=self._otherwise, live=live)
 
     @classmethod
-    def live_only(cls, policy: Policy, values: dict[Key, Callable[[], object]]) -> Bundle:
-        """The evidence of a running service alone."""
+    def alone(cls, policy: Policy) -> Bundle:
+        """No evidence of binaries, for that of a running service or of profiles."""
         plain: dict[Key, Callable[[], object]] = {
             (Policy, "policy"): lambda: policy,
             (Mode, "mode"): lambda: policy.mode,
         }
-        return cls(plain, otherwise=Missing("no binaries were compared")).with_live(values)
+        return cls(plain, otherwise=Missing("no binaries were compared"))
 
     def get(self, key: Key) -> object:
         """The evidence under `key`, or `Missing`. KeyError when there is no such evidence."""
         if key not in self._values and self._otherwise is not None:
-            return self._otherwise
+            return Missing(NO_PROFILE) if key[1] in PROFILE_TOPICS else self._otherwise
         if key not in self._read:
             self._read[key] = self._values[key]()
         return self._read[key]

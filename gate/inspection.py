@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 from gate import __version__
 from gate.inspection_types import TypePart, type_part
 from gate.report.build import binary_info
-from gate.report.model import BinaryInfo, Section, Tool
+from gate.report.model import BinaryInfo, Tool
+from gate.report.shape import Section
 from probes.records import dataclass
 
 if TYPE_CHECKING:

@@ -19,8 +19,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import date
 
-EVIDENCE_NAMES = ("functions", "types", "build", "symbols", "native", "init", "target", "globals", *TOPICS)
-"""Every kind of evidence that `require` may name: of the two files, and of the running service."""
+PROFILE_TOPICS = ("continuity", "heat", "addresses", "growth", "comparison")
+"""Evidence that profiles give."""
+
+EVIDENCE_NAMES = (
+    "functions",
+    "types",
+    "build",
+    "symbols",
+    "native",
+    "init",
+    "target",
+    "globals",
+    *TOPICS,
+    *PROFILE_TOPICS,
+)
+"""Every kind of evidence that `require` may name: of the two files, of the running service, and of profiles."""
 
 REQUIRED_BY_DEFAULT = ("functions", "build")
 
@@ -60,6 +74,28 @@ class LivePolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class ProfilePolicy:
+    """What profiles are measured against. Percentages are whole numbers.
+
+    `min_continuity`: of the heartbeat's score, 0 to 100; `hand_over_seconds`: what a planned hand-over may take.
+    `growth_percent`: a function's growth is told from here on. A growth by `detect_percent` of a function that holds
+    `detect_share_percent` of the samples must be detectable, in at least `min_windows` windows a side.
+    `overlap_percent`: what the hot stacks of both sides must have in common; `heat_percent`: what changed functions may
+    hold of the CPU time before it is a warning; `leak_percent`: what goroutines or memory may grow by in an hour.
+    """
+
+    min_continuity: int = 90
+    hand_over_seconds: int = 60
+    growth_percent: int = 10
+    detect_percent: int = 50
+    detect_share_percent: int = 5
+    min_windows: int = 10
+    overlap_percent: int = 30
+    heat_percent: int = 5
+    leak_percent: int = 10
+
+
+@dataclass(frozen=True, slots=True)
 class Suppression:
     """Findings of `rule` whose subject matches `scope` (shell wildcards) do not count until after `expires`.
 
@@ -92,6 +128,7 @@ class Policy:
     source: str = ""
     contract: Contract = field(default_factory=Contract)
     live: LivePolicy = field(default_factory=LivePolicy)
+    profile: ProfilePolicy = field(default_factory=ProfilePolicy)
 
     def protects(self, package: str) -> bool:
         """Whether `package`, an import path, is one that the policy or its contract protects."""

@@ -139,6 +139,15 @@ def _live_needed(policy: Policy, text: str) -> Policy:
     return replace(policy, live=replace(policy.live, needed=names))
 
 
+def _profile(key: str, most: int, least: int = 0) -> Callable[[Policy, str], Policy]:
+    def layer(policy: Policy, text: str) -> Policy:
+        if not least <= _number(text) <= most:
+            raise PolicyError(f"not between {least} and {most}: {text}")
+        return replace(policy, profile=replace(policy.profile, **{key: _number(text)}))
+
+    return layer
+
+
 LAYERS: dict[str, Callable[[Policy, str], Policy]] = {
     "HOTGATE_MODE": _mode,
     "HOTGATE_FAIL_ON": _fail_on,
@@ -150,6 +159,15 @@ LAYERS: dict[str, Callable[[Policy, str], Policy]] = {
     "HOTGATE_LIVE_IN_FLIGHT_LIMIT": _live_in_flight_limit,
     "HOTGATE_LIVE_HANDED_OVER": _live_handed_over,
     "HOTGATE_LIVE_NEEDED": _live_needed,
+    "HOTGATE_PROFILE_MIN_CONTINUITY": _profile("min_continuity", 100),
+    "HOTGATE_PROFILE_HAND_OVER_SECONDS": _profile("hand_over_seconds", 86_400),
+    "HOTGATE_PROFILE_GROWTH_PERCENT": _profile("growth_percent", 10_000),
+    "HOTGATE_PROFILE_DETECT_PERCENT": _profile("detect_percent", 10_000, 1),
+    "HOTGATE_PROFILE_DETECT_SHARE_PERCENT": _profile("detect_share_percent", 100, 1),
+    "HOTGATE_PROFILE_MIN_WINDOWS": _profile("min_windows", 1000, 2),
+    "HOTGATE_PROFILE_OVERLAP_PERCENT": _profile("overlap_percent", 100),
+    "HOTGATE_PROFILE_HEAT_PERCENT": _profile("heat_percent", 100),
+    "HOTGATE_PROFILE_LEAK_PERCENT": _profile("leak_percent", 10_000),
     "HOTGATE_PROTECTED_PACKAGES": _protected_packages,
     "HOTGATE_REQUIRE_SYMBOLS": _require_symbols,
 }

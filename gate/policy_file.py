@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError
 from gate.check import discover
 from gate.contract import Contract
 from gate.model import Mode, Severity
-from gate.policy import EVIDENCE_NAMES, LivePolicy, Policy, PolicyError, Suppression, Thresholds, nearest
+from gate.policy import EVIDENCE_NAMES, LivePolicy, Policy, PolicyError, ProfilePolicy, Suppression, Thresholds, nearest
 from gate.policy_place import Key, place, written
 from probes.live.topics import TOPICS
 
@@ -59,6 +59,18 @@ class _Live(_Table):
     needed: list[_TopicName] = list(LivePolicy().needed)
 
 
+class _Profile(_Table):
+    min_continuity: StrictInt = Field(default=90, ge=0, le=100)
+    hand_over_seconds: StrictInt = Field(default=60, ge=0, le=86_400)
+    growth_percent: StrictInt = Field(default=10, ge=0, le=10_000)
+    detect_percent: StrictInt = Field(default=50, ge=1, le=10_000)
+    detect_share_percent: StrictInt = Field(default=5, ge=1, le=100)
+    min_windows: StrictInt = Field(default=10, ge=2, le=1000)
+    overlap_percent: StrictInt = Field(default=30, ge=0, le=100)
+    heat_percent: StrictInt = Field(default=5, ge=0, le=100)
+    leak_percent: StrictInt = Field(default=10, ge=0, le=10_000)
+
+
 class _Suppression(_Table):
     rule: str
     scope: str = Field(min_length=1)
@@ -86,6 +98,7 @@ class _PolicyFile(_Table):
     suppress: list[_Suppression] = []
     contract: _Contract = _Contract()
     live: _Live = _Live()
+    profile: _Profile = _Profile()
 
 
 TABLES: dict[str, type[_Table]] = {
@@ -93,9 +106,10 @@ TABLES: dict[str, type[_Table]] = {
     "suppress": _Suppression,
     "contract": _Contract,
     "live": _Live,
+    "profile": _Profile,
 }
 
-_SECTIONS = ("thresholds", "contract", "live")
+_SECTIONS = ("thresholds", "contract", "live", "profile")
 
 
 def load_policy(path: str) -> Policy:
@@ -131,6 +145,7 @@ def load_policy(path: str) -> Policy:
             tuple(shape.live.handed_over),
             tuple(shape.live.needed),
         ),
+        profile=ProfilePolicy(**shape.profile.model_dump()),
     )
 
 
@@ -144,6 +159,7 @@ def key_places(path: str) -> dict[str, str]:
     keys += [("severity", rule) for rule in shape.severity]
     keys += [("thresholds", name) for name in shape.thresholds.model_fields_set]
     keys += [("live", name) for name in shape.live.model_fields_set]
+    keys += [("profile", name) for name in shape.profile.model_fields_set]
     found = {written(key): place(path, text, key) for key in keys}
     return found | {f"suppress[{i}]": place(path, text, ("suppress", i, "rule")) for i in range(len(shape.suppress))}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from gate.policy_env import PREFIX
@@ -58,6 +59,7 @@ def settings(
     for key, limit in (
         ("thresholds.max_changed_functions", policy.thresholds.max_changed_functions),
         ("thresholds.min_health", policy.thresholds.min_health),
+        *((f"profile.{each.name}", getattr(policy.profile, each.name)) for each in fields(policy.profile)),
     ):
         out.append(Setting(key, limit, origin(key)))
     out.append(Setting("protected_packages", list(policy.protected_packages), origin("protected_packages")))

@@ -27,6 +27,7 @@ from probes.host import TargetFacts
 from probes.records import dataclass
 
 if TYPE_CHECKING:
+    from gate.profile_evidence import ProfileEvidence
     from probes.binary.image import Image
     from probes.live.topics import LiveFacts
 
@@ -256,6 +257,7 @@ class Case:
     native: NativeDrift | None = NO_NATIVE_DRIFT
     abi: AbiFacts | None = None
     live: LiveFacts | None = None
+    profile: ProfileEvidence | None = None
 
     def drift(self) -> Drift:
         """What differs, the build part computed from both sides."""
@@ -277,4 +279,6 @@ class Case:
             from gate.live_evidence import live_values
 
             found = found.with_live(live_values(self.live))
+        if self.profile is not None:
+            found = found.with_profile(self.profile.values())
         return found if self.types is None else found.with_value((TypeEvidence, "types"), self.types)

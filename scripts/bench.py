@@ -7,6 +7,7 @@ wall time and the largest resident set of each.
 from __future__ import annotations
 
 import argparse
+import gzip
 import os
 import shutil
 import statistics
@@ -17,9 +18,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from iced_x86 import Decoder, Mnemonic, OpKind
 
 from probes.binary import load
+from probes.profile.profile_pb2 import Profile
 from scripts.demo import build, releases
 from scripts.gobuild import CACHE, BuildFailed, require_go
 from scripts.public_binaries import NotFetched, by_name, fetch
@@ -109,6 +112,28 @@ def _patch_after(content: bytearray, table: FuncTable, first: int) -> None:
                 return
 
 
+def large_profile(seed: int, samples: int = 200_000, depth: int = 30) -> bytes:
+    """A CPU profile of as many different stacks, the hotter functions in most of them."""
+    rng = np.random.default_rng(seed)
+    functions, locations = 5_000, 20_000
+    profile = Profile()
+    profile.string_table.extend(["", "samples", "count", "cpu", "nanoseconds"])
+    profile.sample_type.add(type=1, unit=2)
+    profile.sample_type.add(type=3, unit=4)
+    profile.period_type.type, profile.period_type.unit, profile.period = 3, 4, 10_000_000
+    profile.string_table.extend(f"example.com/p{number % 97}.function{number}x" for number in range(functions))
+    for number in range(functions):
+        profile.function.add(id=number + 1, name=5 + number)
+    for number in range(locations):
+        profile.location.add(id=number + 1, address=0x400000 + 16 * number).line.add(
+            function_id=1 + number * functions // locations
+        )
+    stacks = np.minimum(rng.zipf(1.3, size=(samples, depth)), locations)
+    for stack, length in zip(stacks, rng.integers(5, depth + 1, samples).tolist(), strict=True):
+        profile.sample.add(location_id=stack[:length].tolist(), value=[1, 10_000_000])
+    return gzip.compress(profile.SerializeToString(), 1)
+
+
 def commands(scratch: Path) -> list[Command]:
     """All commands whose programs and files are here; says what is left out."""
     hotgate = str(Path(sys.executable).with_name("hotgate"))
@@ -137,6 +162,11 @@ def commands(scratch: Path) -> list[Command]:
     build(None, goroot, old)
     build(releases()[0], goroot, new)
     check("orders 1.0.0 -> 1.0.1 (9 MB)", old, new)
+    profiles = [scratch / f"samples-{number}.pb.gz" for number in (1, 2)]
+    for number, path in enumerate(profiles, 1):
+        path.write_bytes(large_profile(number))
+    argv = [hotgate, "profile", "diff", *map(str, profiles), "--format", "json"]
+    found.append(Command("hotgate profile diff, 200,000 samples a side", argv, _HOTGATE_CODES))
     return found + _peers(goroot, old, new, dockerd)
 
 

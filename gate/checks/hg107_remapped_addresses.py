@@ -1,12 +1,17 @@
 """HG107: an address recorded under OLD names another function under NEW."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from gate.check import Check, Explanation, Samples
 from gate.evidence import Functions
 from gate.model import Finding, Severity
+from gate.profile_evidence import Addresses
 from gate.samples import Case, functions
+from gate.samples_profile import ADDRESSES, profiled
 from gate.words import count
+
+WORTH_A_WARNING = 0.01
 
 
 class RemappedAddresses(Check):
@@ -17,19 +22,32 @@ class RemappedAddresses(Check):
     severity = Severity.INFO
     explanation = Explanation(
         what="How many of OLD's functions have an address range that holds another function in NEW. Nearly every "
-        "rebuild has some: it is no fault of the build.",
+        "rebuild has some: it is no fault of the build. Given a profile of OLD, also the share of its samples whose address NEW's function "
+        "table would name otherwise: a warning from 1% on where the build ids do not keep the two apart.",
         why="Raw addresses that were recorded under OLD (unsymbolised profiles, logged program counters, eBPF stacks) "
         "must be resolved against OLD. Resolved against NEW they name the wrong function without any error.",
         example="A function added in package bytes moved everything that the linker placed after it.",
         remedy="Keep OLD until everything recorded under it is symbolised, and symbolise by build id.",
     )
     samples = Samples(
-        fires=(lambda: Case(functions=functions(remapped=2400)),),
-        quiet=(Case,),
+        fires=(
+            lambda: Case(functions=functions(remapped=2400)),
+            lambda: profiled(addresses=replace(ADDRESSES, share=0.02, kept_apart=False)),
+        ),
+        quiet=(Case, profiled),
     )
 
-    def run(self, drift: Functions) -> Iterator[Finding]:
-        """At most one finding, with the share of OLD's functions."""
+    def run(self, drift: Functions, addresses: Addresses | None) -> Iterator[Finding]:
+        """One finding with the share of OLD's functions, and one with that of a profile's samples."""
+        if addresses is not None and addresses.share > 0:
+            mixed = addresses.share >= WORTH_A_WARNING and not addresses.kept_apart
+            why = "" if addresses.kept_apart else ", and the build ids do not keep the two apart"
+            yield self.finding(
+                "profile addresses",
+                f"NEW's function table would name {addresses.share:.1%} of the profile's samples otherwise than OLD's{why}.",
+                severity=Severity.WARN if mixed else Severity.INFO,
+                evidence={"share": addresses.share, "kept_apart": addresses.kept_apart, "profile": addresses.source},
+            )
         if drift.remapped and drift.old:
             share = drift.remapped / drift.old
             percent = "less than 1%" if share < 0.01 else f"{int(share * 100)}%"

@@ -78,7 +78,7 @@ def asked_for(url: str | None, token_file: str | None, pid: int | None, timeout:
 
     return Asked(
         url=url or "",
-        token=_read_token(token_file) if token_file else "",
+        token=read_token(token_file) if token_file else "",
         pid=pid,
         in_flight=policy.live.in_flight,
         in_flight_limit=policy.live.in_flight_limit,
@@ -98,7 +98,8 @@ def say(message: str) -> None:
     click.echo(clean(message), err=True)
 
 
-def _read_token(path: str) -> str:
+def read_token(path: str) -> str:
+    """The bearer token in the file at `path`. UsageError when there is none."""
     try:
         with Path(path).open("rb") as file:
             raw = file.read(MAX_TOKEN_BYTES + 1)

@@ -129,29 +129,30 @@ def print_text(text: str) -> None:
         raise Failure(f"cannot write the report ({exc.strerror}): stdout") from exc
 
 
-def write_whole(path: str, text: str) -> None:
+def write_whole(path: str, text: str | bytes) -> None:
     """Write `text` to `path` so that a reader sees the old file or the new one, never half of it.
 
     Raises:
         Failure: the file cannot be written.
     """
+    data = text if isinstance(text, bytes) else text.encode("utf-8", "backslashreplace")
     try:
         if _is_device(Path(path)):
-            Path(path).write_text(text, "utf-8", "backslashreplace")
+            Path(path).write_bytes(data)
         else:
-            _replace(Path(path).resolve(), text)
+            _replace(Path(path).resolve(), data)
     except OSError as exc:
         raise Failure(f"cannot write the report ({exc.strerror}): {path}") from exc
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, data: bytes) -> None:
     import tempfile
 
     handle, name = tempfile.mkstemp(prefix=".hotgate-", dir=path.parent)
     temporary = Path(name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())  # mkstemp gives 0600, and a report is no secret

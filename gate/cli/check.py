@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 @click.argument("new", type=click.Path(), required=False)
 @click.option("--live", "url", metavar="URL", help="Ask the running service too, by goprobe or plain net/http/pprof.")
 @live_options
+@click.option(
+    "--profile", metavar="PATH", help="A profile of OLD, or a directory of them: are the changes where the time goes?"
+)
 @policy_options
 @click.option("--baseline", metavar="FILE", envvar="HOTGATE_BASELINE", help="Findings that are known and do not block.")
 @click.option(
@@ -44,6 +47,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     pid: int | None,
     wait: float,
     timeout: float,
+    profile: str | None,
     mode: str | None,
     fail_on: str | None,
     require: tuple[str, ...],
@@ -70,7 +74,14 @@ def command(  # noqa: PLR0913 - keywords, one a fact
         raise click.UsageError("--wait and --token-file are for a running service: pass --live URL or --pid PID")
     outputs = parse_outputs(format_name, output)
     chosen = resolve_policy(policy, mode, fail_on, require)
-    inputs = {"OLD": old, "NEW": new, "the policy": chosen.source, "the target": target, "the baseline": baseline}
+    inputs = {
+        "OLD": old,
+        "NEW": new,
+        "the policy": chosen.source,
+        "the target": target,
+        "the baseline": baseline,
+        "the profile": profile,
+    }
     refuse_overwriting(outputs, inputs)
     known = host = None
     if baseline is not None:
@@ -83,6 +94,11 @@ def command(  # noqa: PLR0913 - keywords, one a fact
         host = load_target(target)
     from gate import engine
 
+    heated = None
+    if profile is not None:
+        from probes.profile.sources import read_source
+
+        heated = read_source(profile)
     asked = None
     if url is not None or pid is not None:
         asked = asked_for(url, token_file, pid, timeout, chosen)
@@ -96,6 +112,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
             baseline=known,
             meanwhile=lambda: import_renderers(outputs),
             live=None if asked is None else lambda running: ask_live(asked, running, new, wait),
+            profile=heated,
         )
     from gate.report.clean import clean
 

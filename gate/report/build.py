@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from gate import __version__
 from gate.report import model
 from gate.report.live import live_section
+from gate.report.profile import profile_section
 from gate.report.settled import settled
 from gate.type_evidence import causes_first
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from gate.lock import Lock
     from gate.model import Finding
     from gate.policy import Policy
+    from gate.profile_evidence import ProfileEvidence
     from gate.type_evidence import TypeEvidence
     from probes.binary.facts import BinaryFacts
     from probes.drift.facts import BuildDrift, Drift, FunctionDrift, GlobalDrift, InitDrift, ValueChange, VariableChange
@@ -36,6 +38,7 @@ def build_report(  # noqa: PLR0913 - keywords, one a fact
     timings_ms: Mapping[str, float],
     types: TypeEvidence | None = None,
     live: LiveFacts | None = None,
+    profile: ProfileEvidence | None = None,
 ) -> model.Report:
     """The report on one comparison, on a running service, or on both; `types` as the rules had them; `timings_ms`: the phases and their milliseconds."""
     report = model.Report(
@@ -53,6 +56,7 @@ def build_report(  # noqa: PLR0913 - keywords, one a fact
         findings=[_finding(finding) for finding in judgement.findings()],
         drift=None if drift is None else _drift(drift, types),
         live=None if live is None else live_section(live),
+        profile=None if profile is None else profile_section(profile),
         notices=list(judgement.notices),
         timings_ms=dict(timings_ms),
         baseline=None if judgement.baseline is None else _baseline(judgement.baseline, judgement.fixed),

@@ -6,22 +6,13 @@ Field order is key order. A section that does not apply is None here and absent 
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
+from gate.report.profile_model import ProfileSection  # noqa: TC001 - pydantic reads the annotations
+from gate.report.shape import Section, Shape
 from probes.records import dataclass
 
 SCHEMA_VERSION = "1"
-
-
-class Shape:
-    """What all parts have in common: a saved report may hold no other keys, and no other types."""
-
-    __slots__ = ()
-    __pydantic_config__: ClassVar = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
-
-
-class Section:
-    """Marks a field that is left out of the JSON when it is None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +280,7 @@ class LiveSection(Shape):
 
 @dataclass(frozen=True, slots=True)
 class Report(Shape):
-    """One judgement, of two binaries, of a running service, or of both. `created_at` is UTC; `exit_code` is the one that stands for the verdict; times in milliseconds.
+    """One judgement, of two binaries, of a running service, of profiles, or of several of these. `created_at` is UTC; `exit_code` is the one that stands for the verdict; times in milliseconds.
 
     `notices` are for the policy's author: suppressions that expired or that cover nothing.
     """
@@ -308,6 +299,7 @@ class Report(Shape):
     findings: list[FindingItem]
     drift: Annotated[DriftSection | None, Section] = field(default=None, kw_only=True)
     live: Annotated[LiveSection | None, Section] = field(default=None, kw_only=True)
+    profile: Annotated[ProfileSection | None, Section] = field(default=None, kw_only=True)
     notices: list[str]
     timings_ms: dict[str, float]
     baseline: Annotated[BaselineItem | None, Section] = None

@@ -35,6 +35,11 @@ GAPS = {
     "pprof": "pass --live URL of a service that serves goprobe or net/http/pprof",
     "health": "embed goprobe, and let its collector see five windows",
     "heartbeat": "embed goprobe, with its heartbeat switched on",
+    "continuity": "pass a directory of windows, or --live URL of a service with goprobe's heartbeat",
+    "heat": "pass a profile of OLD, taken while it ran",
+    "addresses": "pass a profile of OLD, as Go wrote it",
+    "growth": "pass a directory of five or more goroutine or heap profiles",
+    "comparison": "compare two directories of windows with `hotgate profile diff`",
 }
 """What to do about evidence that is missing."""
 
@@ -95,7 +100,7 @@ def headline(report: Report, parts: Parts) -> str:
         unknown = dict.fromkeys([gap.name for gap in parts.gaps] + [finding.rule for finding in parts.doubts])
         return f"nothing blocks this update, but not verified: {some(list(unknown))}"
     if report.old is None or report.new is None:
-        return "nothing blocks an update now"
+        return "nothing blocks an update now" if report.live is not None else "nothing in the profiles blocks an update"
     return "OLD and NEW are the same file" if report.old.sha256 == report.new.sha256 else "nothing blocks this update"
 
 
@@ -115,7 +120,9 @@ def subject_of(report: Report) -> str:
     if report.new is not None:
         return report.new.path
     live = report.live
-    return (live.url or f"PID {live.pid}") if live is not None else "nothing"
+    if live is None:
+        return report.profile.source if report.profile is not None else "nothing"
+    return live.url or f"PID {live.pid}"
 
 
 def service_of(live: LiveSection) -> str:

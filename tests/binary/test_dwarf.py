@@ -162,7 +162,7 @@ def test_a_name_longer_than_any_keeps_its_digest() -> None:
 
 
 def test_random_bytes_end_soon() -> None:
-    rng = random.Random(7)  # noqa: S311 - reproducible on purpose
+    rng = random.Random(7)
     sound = bytearray(INT + struct_of(b"main.T", (b"A", 0, HEADER), (b"B", 8, HEADER), size=16))
     started = time.process_time()
     for _ in range(3000):

@@ -263,7 +263,7 @@ def _swaps(rng: random.Random, whole: TypeTable, name: str) -> list[Write]:
 @pytest.mark.parametrize("make", [_flips, _swaps])
 @pytest.mark.parametrize("name", FIXTURES)
 def test_chance_damage(name: str, make: Callable[[random.Random, TypeTable, str], list[Write]], tmp_path: Path) -> None:
-    whole, rng = _whole(name), random.Random(27)  # noqa: S311 - reproducible on purpose
+    whole, rng = _whole(name), random.Random(27)
     ends = {"table": 0, "refused": 0}
     for _ in range(25):
         began = time.perf_counter()

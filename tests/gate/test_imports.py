@@ -11,7 +11,7 @@ import pytest
 from gate.report.formats import names
 
 REPO = Path(__file__).parents[2]
-SLOW = {"numpy", "elftools", "iced_x86", "capstone", "pydantic", "rich"}
+SLOW = {"numpy", "elftools", "iced_x86", "capstone", "pydantic", "rich", "scipy"}
 
 
 def imported_by(code: str) -> set[str]:

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from gate.cli import cli
 from gate.model import Mode, Severity
-from gate.policy import LivePolicy, Policy, PolicyError, Suppression, Thresholds
+from gate.policy import LivePolicy, Policy, PolicyError, ProfilePolicy, Suppression, Thresholds
 from gate.policy_env import LAYERS, apply_environment, check_environment
 from gate.samples import Case, other
 
@@ -36,6 +36,8 @@ FILE = Policy(
         ("HOTGATE_LIVE_IN_FLIGHT_LIMIT", "3", "live", LivePolicy(in_flight_limit=3)),
         ("HOTGATE_LIVE_HANDED_OVER", "tcp *:80, unix /s", "live", LivePolicy(handed_over=("tcp *:80", "unix /s"))),
         ("HOTGATE_LIVE_NEEDED", "calls image", "live", LivePolicy(needed=("calls", "image"))),
+        ("HOTGATE_PROFILE_MIN_WINDOWS", "20", "profile", ProfilePolicy(min_windows=20)),
+        ("HOTGATE_PROFILE_GROWTH_PERCENT", "25", "profile", ProfilePolicy(growth_percent=25)),
         ("HOTGATE_PROTECTED_PACKAGES", "a/... b", "protected_packages", ("a/...", "b")),
         ("HOTGATE_REQUIRE_SYMBOLS", "true", "require_symbols", True),
     ],
@@ -49,7 +51,7 @@ def test_a_variable_replaces_its_key_and_nothing_else(name, text, key, value):
 
 
 def test_every_key_but_suppressions_and_the_contract_has_a_variable():
-    tables = {"thresholds": Thresholds, "live": LivePolicy}
+    tables = {"thresholds": Thresholds, "live": LivePolicy, "profile": ProfilePolicy}
     keys = set(Policy.__dataclass_fields__) - {"source", "suppress", "contract", *tables}
     keys |= {f"{table}_{name}" for table, shape in tables.items() for name in shape.__dataclass_fields__}
     assert {name.removeprefix("HOTGATE_").lower() for name in LAYERS} == keys

@@ -47,7 +47,7 @@ def test_random_damage(worker: Worker, group: int) -> None:
     @settings(max_examples=50, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(seed=st.integers(group << 32, (group + 1 << 32) - 1))
     def one(seed: int) -> None:
-        recipe = random_recipe(random.Random(seed), BASES)  # noqa: S311 - reproducible on purpose
+        recipe = random_recipe(random.Random(seed), BASES)
         outcome = worker.run(recipe)
         assert outcome.kind in {"error", "report"}, f"{outcome.detail}\n{recipe.to_json()}"
 
@@ -93,7 +93,7 @@ def test_the_watchdog_bites(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_kept_recipe_gives_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scripts.fuzz.CORPUS", tmp_path)
     for seed in range(20):
-        recipe = random_recipe(random.Random(seed), BASES)  # noqa: S311 - reproducible on purpose
+        recipe = random_recipe(random.Random(seed), BASES)
         again = Recipe.read(keep(recipe, Outcome("failure", "why")))
         assert again.apply() == recipe.apply()
         assert (again.old, again.note) == (recipe.old, "why")

@@ -130,7 +130,7 @@ def test_random_damage_of_a_library(tmp_path) -> None:
     dynamic = next(s for s in good.image.elf.segments if s.kind == "PT_DYNAMIC")
     places += [dynamic.offset] * len(places) + [0] * 4
     data = path.read_bytes()
-    chance = random.Random(7)  # noqa: S311 - reproducible on purpose
+    chance = random.Random(7)
     seen = {"refused": 0, "compared": 0, "unreadable": 0}
     for _ in range(600):
         mutant = bytearray(data)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gate.report.clean import clean
 from gate.report.parts import GAPS, answered, drift_of, extras, gone, headline, service_of, sides, source_path, split
+from gate.report.profile_words import function_rows, profile_lines
 from gate.report.summary import (
     build_lines,
     function_totals,
@@ -82,6 +83,7 @@ def render(report: Report) -> str:
         *_folded("Known from the baseline", _articles(report, parts.known), len(parts.known)),
         *_folded("Fixed since the baseline", _list([gone(item) for item in parts.fixed]), len(parts.fixed)),
         *_live(report),
+        *_profile(report),
         *_drift(report),
         *_evidence(report),
         "</main>",
@@ -158,6 +160,22 @@ def _live(report: Report) -> list[str]:
     notes = [f"<p>{_text(note)}</p>" for note in report.live.notes]
     heading = f"Live: {_text(service_of(report.live))}"
     return _section(heading, [f"<table>{head}<tbody>", *rows, "</tbody></table>", *notes])
+
+
+def _profile(report: Report) -> list[str]:
+    if report.profile is None:
+        return []
+    inner = ["<ul>", *(f"<li>{_text(line)}</li>" for line in profile_lines(report.profile)), "</ul>"]
+    if report.profile.comparison is not None:
+        rows = function_rows(report.profile.comparison, SHOWN)
+        cells = ("".join(f"<td>{_text(cell)}</td>" for cell in row) for row in rows)
+        head = "".join(f'<th scope="col">{name}</th>' for name in ("change", "function", "base", "new", "growth"))
+        inner += [
+            f"<table><thead><tr>{head}</tr></thead><tbody>",
+            *(f"<tr>{row}</tr>" for row in cells),
+            "</tbody></table>",
+        ]
+    return _section(f"Profile: {_text(report.profile.source)}", inner)
 
 
 def _drift(report: Report) -> list[str]:

@@ -8,8 +8,8 @@ import typing
 from functools import cache
 from typing import Any
 
-from gate.report.model import Section
 from gate.report.settled import text
+from gate.report.shape import Section
 
 
 def render(report: object) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gate.report.clean import clean
 from gate.report.parts import GAPS, answered, drift_of, extras, gone, headline, service_of, sides, source_path, split
+from gate.report.profile_words import function_rows, profile_lines
 from gate.report.summary import (
     build_lines,
     function_totals,
@@ -53,6 +54,7 @@ def render(report: Report) -> str:
     fixed = [f"- {_safe(gone(item))}" for item in parts.fixed[:SHOWN]] + _more(len(parts.fixed))
     lines += _folded("Fixed since the baseline", fixed, len(parts.fixed))
     lines += _live(report)
+    lines += _profile(report)
     lines += _drift(report)
     lines += _folded("Evidence", [f"- {_safe(e.name)}: {e.status} {_safe(e.reason)}".rstrip() for e in report.evidence])
     lines += ["", f"Mode {report.mode}, exit code {report.exit_code}, hotgate {_safe(report.tool.version)}."]
@@ -74,6 +76,18 @@ def _live(report: Report) -> list[str]:
     rows = [f"| {each.topic} | {_safe(each.said)} | {_safe(each.source)} |" for each in report.live.topics]
     head = ["", f"### Live: {_code(service_of(report.live))}", "", "| topic | | told by |", "|---|---|---|"]
     return [*head, *rows, *(f"- {_safe(note)}" for note in report.live.notes)]
+
+
+def _profile(report: Report) -> list[str]:
+    if report.profile is None:
+        return []
+    lines = ["", f"### Profile: {_code(report.profile.source)}", ""]
+    lines += [f"- {_safe(line)}" for line in profile_lines(report.profile)]
+    if report.profile.comparison is not None:
+        lines += ["", "| | function | base | new | growth |", "|---|---|---|---|---|"]
+        rows = function_rows(report.profile.comparison)
+        lines += [f"| {row[0]} | {_code(row[1])} | {row[2]} | {row[3]} | {row[4]} |" for row in rows]
+    return lines
 
 
 def _findings(report: Report, heading: str, findings: Sequence[FindingItem]) -> list[str]:

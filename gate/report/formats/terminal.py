@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from gate.report import drift_text, live_text
+from gate.report import drift_text, live_text, profile_text
 from gate.report.clean import clean
 from gate.report.console import DEFAULT_WIDTH, RULE_STYLES, heading_line, make_console, text_of
 from gate.report.parts import GAPS, Parts, answered, extras, gone, headline, sides, split
@@ -54,6 +54,7 @@ def render(report: Report, *, width: int = DEFAULT_WIDTH, color: bool = False) -
                 console, Text(f"and {len(parts.fixed) - MESSAGES:,} more; --format json lists all", "dim"), hang=2
             )
     live_text.show(console, report)
+    profile_text.show(console, report)
     drift_text.show(console, report)
     _footer(console, report, parts)
     return text_of(console)
