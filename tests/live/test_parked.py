@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gate.engine_live import probe
+from gate.live import unquiet
 from gate.policy import LivePolicy, Policy
 from probes.live.gather import Asked, gather
 from probes.live.topics import Call, LiveFacts
@@ -114,6 +115,16 @@ def test_a_timer_that_c_can_arm_is_not_taken_for_none(parked: Callable[[str], Pa
     assert facts.profiler is not None
     assert facts.profiler.running is None
     assert fired(facts)["HG501"] == "unverified"
+
+
+def test_jobs_that_the_service_counts_block_above_their_limit(parked: Callable[[str], Path]) -> None:
+    with running(parked("exe"), "busy") as (pid, url):
+        over = look(url=url, pid=pid, in_flight="jobs", in_flight_limit=4)
+        within = look(url=url, pid=pid, in_flight="jobs", in_flight_limit=5)
+    assert fired(over)["HG510"] == "block"
+    assert "HG510" not in fired(within)
+    assert unquiet(over) == ["jobs (5, limit 4)"]
+    assert unquiet(within) == []
 
 
 def test_a_url_and_a_process_of_two_services(parked: Callable[[str], Path]) -> None:

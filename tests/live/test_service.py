@@ -10,6 +10,9 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
+import time
+import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,7 +68,7 @@ def test_a_good_update_of_a_service_that_is_ready_passes(service_program: Build,
     assert "old" not in probed
     topics = {item["topic"] for item in report["live"]["topics"]}
     assert {"profiler", "calls", "canary", "descriptors", "image", "privileges", "heartbeat"} <= topics
-    assert {state["name"] for state in report["evidence"] if state["status"] != "ok"} <= {"health"}
+    assert {state["name"] for state in report["evidence"] if state["status"] != "ok"} <= {"health", "continuity"}
 
 
 FAULTS = {
@@ -118,21 +121,39 @@ def test_another_image_runs_than_the_one_compared(service_program: Build, tmp_pa
             assert "does not run OLD" in fired(report)["HG508"]["message"]
 
 
-def test_a_request_in_flight_blocks_until_it_is_done(service_program: Build, tmp_path: Path) -> None:
+def test_a_request_that_goprobe_drains_by_itself_is_a_warning(service_program: Build, tmp_path: Path) -> None:
     with running(service_program(None), tmp_path / "log") as (service, url):
         host, port = service.address().rsplit(":", 1)
         with socket.create_connection((host, int(port))) as client:
             client.sendall(b"POST /orders HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n[")
             service.eventually(lambda: service.status()["in_flight"]["over"])
-            report, said = hotgate("probe", url, "--wait", "1s")
-            assert report["verdict"] == "block"
-            assert "1 item of http requests in flight" in fired(report)["HG510"]["message"]
-            assert "waiting for http requests (1, limit 0)" in said
+            report, _ = hotgate("probe", url, *WAITS)
+            assert report["verdict"] == "pass"
+            assert fired(report)["HG510"]["severity"] == "warn"
+            assert "goprobe's Upgrade waits for them" in fired(report)["HG510"]["message"]
             client.sendall(b"]")
             client.recv(1000)
-        report, _ = hotgate("probe", url, "--wait", "5s")
+        report, _ = hotgate("probe", url)
     assert "HG510" not in fired(report)
-    assert report["verdict"] == "pass"
+
+
+def test_waiting_says_for_what_and_ends_with_it(service_program: Build, tmp_path: Path) -> None:
+    with running(service_program(None), tmp_path / "log") as (_, url):
+        hotgate("probe", url, *WAITS)
+
+        def profile() -> None:
+            with urllib.request.urlopen(f"{url}/debug/pprof/profile?seconds=4", timeout=30) as answer:
+                answer.read()
+
+        taking = threading.Thread(target=profile)
+        taking.start()
+        time.sleep(0.5)
+        report, _ = hotgate("probe", url)
+        waited, said = hotgate("probe", url, "--wait", "20s")
+        taking.join()
+    assert fired(report)["HG501"]["severity"] == "block"
+    assert "waiting for the end of a CPU profile" in said
+    assert waited["verdict"] == "pass"
 
 
 def test_health_below_its_threshold_blocks(service_program: Build, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 // Command parked serves plain net/http/pprof with two threads that stay in C, and one goroutine that C has called back.
 // With an argument, instead: `spin`, a thread computes in C; `pool`, C has a thread of its own; `timer`, C has armed
-// ITIMER_PROF; `quiet`, nothing.
+// ITIMER_PROF; `busy`, five jobs are in flight; `quiet`, nothing.
 package main
 
 /*
@@ -43,6 +43,7 @@ static void parked_via_c(void) { parkedCallback(); }
 import "C"
 
 import (
+	"expvar"
 	"fmt"
 	"net"
 	"net/http"
@@ -67,6 +68,8 @@ func main() {
 		C.parked_pool()
 	case "timer":
 		C.parked_timer()
+	case "busy":
+		expvar.NewInt("jobs").Set(5)
 	case "":
 		for i := 0; i < 2; i++ {
 			go stay()
