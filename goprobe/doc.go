@@ -36,6 +36,8 @@
 //   - Listeners are handed over under their own descriptor numbers in a variable of this package. LISTEN_FDS of
 //     sd_listen_fds(3) is understood, and set for the next image when the descriptors lie where it wants them: moving them
 //     there would overwrite descriptors that the old image needs if exec fails.
+//   - Serve and ServeTLS take listeners of Listen, also wrapped, as by tls.NewListener. Upgrade refuses, with the reason
+//     "drain", while they serve another: nobody would hand its socket over.
 //   - A service with a thread that never leaves C cannot pass PrepareExec.
 //   - Exec alone neither drains nor tries: a state that the next image cannot read is then lost with the old one.
 //   - Foreign threads are counted as those of the process that the runtime did not make; one that called back into Go is
