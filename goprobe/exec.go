@@ -96,16 +96,23 @@ func setFlags(fds []int) {
 }
 
 // withVariables replaces the variables of a hand-over. Those of sd_listen_fds(3) are added when the listeners lie where it
-// expects them, which they do after socket activation as long as none was added.
+// expects them, which they do after socket activation as long as none was added. Of a variable that comes twice the last
+// one counts, as in os/exec, which runs the trial: a program of Go would take the first.
 func withVariables(env []string, variable string, handed []handedListener) []string {
 	out := make([]string, 0, len(env)+4)
+	at := map[string]int{}
 	for _, entry := range env {
 		name, _, _ := strings.Cut(entry, "=")
 		switch name {
 		case handoverVariable, trialVariable, "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES":
-		default:
-			out = append(out, entry)
+			continue
 		}
+		if i, ok := at[name]; ok {
+			out[i] = entry
+			continue
+		}
+		at[name] = len(out)
+		out = append(out, entry)
 	}
 	if variable != "" {
 		out = append(out, variable)
