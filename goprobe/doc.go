@@ -13,6 +13,9 @@
 //   - New connections wait in the kernel's queue from the end of the announcement until the new image accepts: about 0.3 s,
 //     the time of the second trial, and the start. The queue holds net.core.somaxconn of them; what comes beyond is tried
 //     again by TCP after 1 s.
+//   - Send the reload signal as often as you like: OnReload takes those that come during an Upgrade as one, and what comes
+//     while the images change is lost without harm, on amd64 and arm64. Elsewhere it could end the new image before its
+//     runtime has handlers: send one signal, and wait. The first image must have called OnReload before it gets one.
 //   - The next image has to use this package, too. One that does not would run as a service in its trial, fail to listen, or
 //     be killed at the trial's deadline; either way the old image serves on.
 //

@@ -83,7 +83,14 @@ func (p *Probe) replace(program *program, file *os.File, argv, env []string) err
 		_ = disarmProfilingTimer()
 		dropPendingSIGPROF()
 		variable := fmt.Sprintf("%s=1 pid=%d fd=%d at=%d", handoverVariable, os.Getpid(), kept[0], monotonic())
+		// Until the new program has its handlers, the signal's default action would end the process.
+		reload := p.reload.number()
+		if reload != 0 {
+			variable += fmt.Sprintf(" reload=%d", int(reload))
+		}
+		restore := ignoreSignal(reload)
 		err = &ExecError{program.path, syscall.Exec(program.path, argv, withVariables(env, variable, handed))}
+		restore()
 	}
 	setFlags(kept)
 	return err

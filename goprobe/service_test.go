@@ -46,6 +46,9 @@ func runService(fault string) error {
 	if fault == "hang" {
 		time.Sleep(time.Hour)
 	}
+	if late, err := time.ParseDuration(os.Getenv("GOPROBE_TEST_LATE")); err == nil && os.Getenv(handoverVariable) != "" {
+		time.Sleep(late)
+	}
 	p, err := Start(context.Background(), Options{HeartbeatInterval: time.Second, HeartbeatWindow: 300 * time.Millisecond})
 	if err != nil {
 		return err
@@ -103,7 +106,15 @@ func runService(fault string) error {
 		time.Sleep(1500 * time.Millisecond)
 		fmt.Fprintf(w, "%d\n", p.Image().Generation)
 	})
-	p.OnReload(syscall.SIGUSR2, func() {
+	reload := syscall.SIGUSR2
+	if os.Getenv("GOPROBE_TEST_RELOAD") == "SIGHUP" {
+		reload = syscall.SIGHUP
+	}
+	onReload := p.OnReload
+	if fault == "no reload" && !p.Trial() {
+		onReload = func(os.Signal, func()) {}
+	}
+	onReload(reload, func() {
 		o := UpgradeOptions{
 			Path: os.Getenv("GOPROBE_TEST_PATH"), TrialTimeout: 5 * time.Second,
 			Env: append(os.Environ(), serviceVariable+"="+or(os.Getenv("GOPROBE_TEST_NEXT"), "none")),
@@ -251,6 +262,9 @@ func (s *service) status() Status {
 }
 
 func (s *service) order(client *http.Client) error {
+	if client == nil {
+		client = http.DefaultClient
+	}
 	response, err := client.Post(s.url("/orders"), "text/plain", strings.NewReader("an order"))
 	if err != nil {
 		return err
