@@ -12,8 +12,9 @@ import (
 )
 
 // Exec replaces the image by the program at path and hands over the listeners, the states and the epoch. An empty path
-// is the running program's, nil argv and env are those of this process. It calls PrepareExec if nobody did. It returns
-// only if it failed; then all is as it was before PrepareExec, and the image serves on.
+// is the running program's, nil argv and env are those of this process. It calls PrepareExec if nobody did, and
+// else looks once more: work that began since then is a NotReadyError. It returns only if it failed; then all is as it
+// was before PrepareExec, and the image serves on.
 //
 // It does not drain, and does not try the new image: Upgrade does both, and then this.
 func (p *Probe) Exec(path string, argv, env []string) error {
@@ -30,8 +31,14 @@ func (p *Probe) Exec(path string, argv, env []string) error {
 	}
 	file, _, err := p.writeHandover(p.listeners.handed())
 	if err == nil {
+		defer file.Close()
+		// Since PrepareExec, work may have begun.
+		if reasons := p.obstacles(); len(reasons) > 0 {
+			err = &NotReadyError{reasons}
+		}
+	}
+	if err == nil {
 		err = p.replace(program, file, argv, env)
-		_ = file.Close()
 	}
 	p.backOut(err)
 	return err

@@ -173,6 +173,29 @@ func TestExecThatFailsIsRolledBack(t *testing.T) {
 	}
 }
 
+// What began after PrepareExec would be lost, too.
+func TestExecLooksAgain(t *testing.T) {
+	p := start(t, quiet)
+	if err := prepare(p); err != nil {
+		t.Fatal(err)
+	}
+	p.InFlight("jobs", 0, func() int64 { return 1 })
+	path := filepath.Join(t.TempDir(), "text")
+	if err := os.WriteFile(path, []byte("no program\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var refused *NotReadyError
+	if err := p.Exec(path, nil, nil); !errors.As(err, &refused) || !refused.Has(ReasonInFlight) {
+		if runtime.GOOS == "linux" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	if p.update.wire().State != stateFailed || p.profiler.current() != ownerNone || p.beat.wire().State == beatPaused {
+		t.Errorf("not taken back: %+v", p.update.wire())
+	}
+}
+
 func TestAfterStopNothingIsDone(t *testing.T) {
 	p := start(t, quiet)
 	p.Stop()
