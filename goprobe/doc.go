@@ -48,8 +48,12 @@
 //
 // # Safety
 //
-// Nothing happens on import. The endpoints answer on loopback addresses only, unless Options.Token is set. Answers are bounded
-// in size, rate and number; what looks at every goroutine gets one twentieth of a CPU. The log is silent unless a logger is
+// Nothing happens on import. The endpoints answer on loopback addresses only, unless Options.Token is set. Behind a reverse
+// proxy on the same host every request comes from loopback: those that the proxy marks (Forwarded, Via, X-Forwarded-*,
+// X-Real-Ip) are refused without a token, but not every proxy marks them. There, set a token, or leave the handler off the
+// service's mux and call ServeEndpoints with a loopback port of its own, which no proxy leads to.
+//
+// Answers are bounded in size, rate and number; what looks at every goroutine gets one twentieth of a CPU. The log is silent unless a logger is
 // given. Stop may be called at any time, and again.
 //
 // Built without cgo the parts about C are absent, and the answers say so.
