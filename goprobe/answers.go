@@ -47,19 +47,19 @@ func (s *listenerSet) wire() Listeners {
 		})
 	}
 	facts := Listeners{}
-	facts.Rows, facts.LeftOut = head(rows)
+	facts.Rows, facts.LeftOut = headOf(rows, maxListeners)
 	return facts
 }
 
 func inFlightFacts(readings []reading) InFlight {
 	facts := InFlight{}
 	rows := []InFlightRow{}
-	for _, r := range readings {
+	for _, r := range first(readings, reading.over) {
 		rows = append(rows, InFlightRow{Name: r.name, Count: r.count, Limit: r.limit, State: r.state})
 		if r.state == "ok" {
 			facts.Count += r.count
 		}
-		facts.Over = facts.Over || r.state != "ok" || r.count > r.limit
+		facts.Over = facts.Over || r.over()
 	}
 	facts.Rows, facts.LeftOut = head(rows)
 	return facts
@@ -67,7 +67,7 @@ func inFlightFacts(readings []reading) InFlight {
 
 func resourceFacts(readings []reading) Resources {
 	rows := []ResourceRow{}
-	for _, r := range readings {
+	for _, r := range first(readings, reading.lost) {
 		rows = append(rows, ResourceRow{Name: r.name, Count: r.count, Handover: r.handover, State: r.state})
 	}
 	facts := Resources{}

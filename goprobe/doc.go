@@ -13,6 +13,9 @@
 //   - New connections wait in the kernel's queue from the end of the announcement until the new image accepts: about 0.3 s,
 //     the time of the second trial, and the start. The queue holds net.core.somaxconn of them; what comes beyond is tried
 //     again by TCP after 1 s.
+//   - Send the reload signal as often as you like: OnReload takes those that come during an Upgrade as one, and what comes
+//     while the images change is lost without harm, on amd64 and arm64. Elsewhere it could end the new image before its
+//     runtime has handlers: send one signal, and wait. The first image must have called OnReload before it gets one.
 //   - The next image has to use this package, too. One that does not would run as a service in its trial, fail to listen, or
 //     be killed at the trial's deadline; either way the old image serves on.
 //
@@ -36,6 +39,8 @@
 //   - Listeners are handed over under their own descriptor numbers in a variable of this package. LISTEN_FDS of
 //     sd_listen_fds(3) is understood, and set for the next image when the descriptors lie where it wants them: moving them
 //     there would overwrite descriptors that the old image needs if exec fails.
+//   - Serve and ServeTLS take listeners of Listen, also wrapped, as by tls.NewListener. Upgrade refuses, with the reason
+//     "drain", while they serve another: nobody would hand its socket over.
 //   - A service with a thread that never leaves C cannot pass PrepareExec.
 //   - Exec alone neither drains nor tries: a state that the next image cannot read is then lost with the old one.
 //   - Foreign threads are counted as those of the process that the runtime did not make; one that called back into Go is
@@ -43,8 +48,12 @@
 //
 // # Safety
 //
-// Nothing happens on import. The endpoints answer on loopback addresses only, unless Options.Token is set. Answers are bounded
-// in size, rate and number; what looks at every goroutine gets one twentieth of a CPU. The log is silent unless a logger is
+// Nothing happens on import. The endpoints answer on loopback addresses only, unless Options.Token is set. Behind a reverse
+// proxy on the same host every request comes from loopback: those that the proxy marks (Forwarded, Via, X-Forwarded-*,
+// X-Real-Ip) are refused without a token, but not every proxy marks them. There, set a token, or leave the handler off the
+// service's mux and call ServeEndpoints with a loopback port of its own, which no proxy leads to.
+//
+// Answers are bounded in size, rate and number; what looks at every goroutine gets one twentieth of a CPU. The log is silent unless a logger is
 // given. Stop may be called at any time, and again.
 //
 // Built without cgo the parts about C are absent, and the answers say so.

@@ -121,6 +121,12 @@ func (d *drainer) closeQuiet(quiet time.Duration) int {
 	return left
 }
 
+func (d *drainer) connections() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.conns)
+}
+
 // empty waits until all connections are closed and all requests answered, closing those that stay quiet.
 func (d *drainer) empty(ctx context.Context, quiet time.Duration) error {
 	tick := time.NewTicker(5 * time.Millisecond)

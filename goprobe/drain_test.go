@@ -108,10 +108,10 @@ func TestDrainGivesUpOnARequestWithoutEnd(t *testing.T) {
 	eventually(t, "it is under way", func() bool { return p.servers.active() == 1 })
 	o := quick
 	o.Timeout = 300 * time.Millisecond
-	if err := p.servers.drain(context.Background(), o); !errors.Is(err, context.DeadlineExceeded) {
+	if err := p.drain(context.Background(), o); !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
 	}
-	p.servers.undrain()
+	p.undrain()
 	refusedFor(t, p, ReasonInFlight)
 }
 
@@ -143,7 +143,7 @@ func TestADrainCanBeTakenBack(t *testing.T) {
 		if err := ask(); err != nil {
 			t.Fatal(err)
 		}
-		if err := p.servers.drain(context.Background(), quick); err != nil {
+		if err := p.drain(context.Background(), quick); err != nil {
 			t.Fatal(err)
 		}
 		answered := make(chan error, 1)
@@ -153,7 +153,7 @@ func TestADrainCanBeTakenBack(t *testing.T) {
 			t.Fatalf("answered while paused: %v", err)
 		case <-time.After(100 * time.Millisecond):
 		}
-		p.servers.undrain()
+		p.undrain()
 		if err := <-answered; err != nil {
 			t.Error(err)
 		}

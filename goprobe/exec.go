@@ -12,8 +12,9 @@ import (
 )
 
 // Exec replaces the image by the program at path and hands over the listeners, the states and the epoch. An empty path
-// is the running program's, nil argv and env are those of this process. It calls PrepareExec if nobody did. It returns
-// only if it failed; then all is as it was before PrepareExec, and the image serves on.
+// is the running program's, nil argv and env are those of this process. It calls PrepareExec if nobody did, and
+// else looks once more: work that began since then is a NotReadyError. It returns only if it failed; then all is as it
+// was before PrepareExec, and the image serves on.
 //
 // It does not drain, and does not try the new image: Upgrade does both, and then this.
 func (p *Probe) Exec(path string, argv, env []string) error {
@@ -30,8 +31,14 @@ func (p *Probe) Exec(path string, argv, env []string) error {
 	}
 	file, _, err := p.writeHandover(p.listeners.handed())
 	if err == nil {
+		defer file.Close()
+		// Since PrepareExec, work may have begun.
+		if reasons := p.obstacles(); len(reasons) > 0 {
+			err = &NotReadyError{reasons}
+		}
+	}
+	if err == nil {
 		err = p.replace(program, file, argv, env)
-		_ = file.Close()
 	}
 	p.backOut(err)
 	return err
@@ -83,7 +90,14 @@ func (p *Probe) replace(program *program, file *os.File, argv, env []string) err
 		_ = disarmProfilingTimer()
 		dropPendingSIGPROF()
 		variable := fmt.Sprintf("%s=1 pid=%d fd=%d at=%d", handoverVariable, os.Getpid(), kept[0], monotonic())
+		// Until the new program has its handlers, the signal's default action would end the process.
+		reload := p.reload.number()
+		if reload != 0 {
+			variable += fmt.Sprintf(" reload=%d", int(reload))
+		}
+		restore := ignoreSignal(reload)
 		err = &ExecError{program.path, syscall.Exec(program.path, argv, withVariables(env, variable, handed))}
+		restore()
 	}
 	setFlags(kept)
 	return err
@@ -96,16 +110,23 @@ func setFlags(fds []int) {
 }
 
 // withVariables replaces the variables of a hand-over. Those of sd_listen_fds(3) are added when the listeners lie where it
-// expects them, which they do after socket activation as long as none was added.
+// expects them, which they do after socket activation as long as none was added. Of a variable that comes twice the last
+// one counts, as in os/exec, which runs the trial: a program of Go would take the first.
 func withVariables(env []string, variable string, handed []handedListener) []string {
 	out := make([]string, 0, len(env)+4)
+	at := map[string]int{}
 	for _, entry := range env {
 		name, _, _ := strings.Cut(entry, "=")
 		switch name {
 		case handoverVariable, trialVariable, "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES":
-		default:
-			out = append(out, entry)
+			continue
 		}
+		if i, ok := at[name]; ok {
+			out[i] = entry
+			continue
+		}
+		at[name] = len(out)
+		out = append(out, entry)
 	}
 	if variable != "" {
 		out = append(out, variable)

@@ -23,6 +23,12 @@ type reading struct {
 	state string // "ok", "timeout" or "panicked"
 }
 
+// over tells whether PrepareExec would refuse work in flight for it.
+func (r reading) over() bool { return r.state != "ok" || r.count > r.limit }
+
+// lost tells whether PrepareExec would refuse tracked resources for it.
+func (r reading) lost() bool { return r.state != "ok" || (r.count != 0 && !r.handover) }
+
 func (g *gauge) read() reading {
 	late := reading{g, -1, "timeout"}
 	select {

@@ -66,8 +66,9 @@ func (g *guard) check(r *http.Request) *refusal {
 	return nil
 }
 
-// authorise compares the token in constant time. Without one, only loopback is answered, and only under a name that says
-// so: a web page can make a browser ask this address under a name of its own.
+// authorise compares the token in constant time. Without one, only loopback is answered, from loopback, and only under a
+// name that says so: a web page can make a browser ask this address under a name of its own. A reverse proxy on this host
+// asks from loopback for others; most say so in a header.
 func (g *guard) authorise(r *http.Request) *refusal {
 	if g.token != nil {
 		given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
@@ -78,7 +79,7 @@ func (g *guard) authorise(r *http.Request) *refusal {
 		return &refusal{http.StatusUnauthorized, "unauthorized", "the token is missing or wrong",
 			"send Authorization: Bearer TOKEN", false}
 	}
-	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); !ok || !isLoopback(local) {
+	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); !ok || !isLoopback(local) || !fromLoopback(r, local) {
 		return &refusal{http.StatusForbidden, "forbidden", "without a token only loopback addresses are answered",
 			"set Options.Token", false}
 	}
@@ -86,7 +87,37 @@ func (g *guard) authorise(r *http.Request) *refusal {
 		return &refusal{http.StatusForbidden, "forbidden", "without a token the host has to be localhost or a loopback address",
 			"ask by 127.0.0.1, or set Options.Token", false}
 	}
+	if isForwarded(r.Header) {
+		return &refusal{http.StatusForbidden, "forbidden", "the request was forwarded, and without a token none of those is answered",
+			"set Options.Token, or serve the endpoints on a port of their own with ServeEndpoints", false}
+	}
 	return nil
+}
+
+// fromLoopback tells whether the client is on this host. One at a unix socket always is, and has no address.
+func fromLoopback(r *http.Request, local net.Addr) bool {
+	if _, ok := local.(*net.UnixAddr); ok {
+		return true
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return false
+	}
+	host, _, _ = strings.Cut(host, "%") // a zone
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// isForwarded tells whether a proxy says that it asks for somebody else: Forwarded of RFC 7239, Via of RFC 9110, and what
+// proxies sent before there was a standard.
+func isForwarded(header http.Header) bool {
+	for name := range header {
+		switch {
+		case name == "Forwarded", name == "Via", name == "X-Real-Ip", strings.HasPrefix(name, "X-Forwarded"):
+			return true
+		}
+	}
+	return false
 }
 
 func isLoopback(address net.Addr) bool {

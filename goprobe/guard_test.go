@@ -19,7 +19,7 @@ import (
 // ask asks the handler as if the request came in on that address.
 func ask(p *Probe, local, host, method, target string, header map[string]string, body io.Reader) (int, string) {
 	r := httptest.NewRequest(method, target, body)
-	r.Host = host
+	r.Host, r.RemoteAddr = host, "127.0.0.1:4711"
 	for name, value := range header {
 		r.Header.Set(name, value)
 	}
@@ -56,6 +56,47 @@ func TestWithoutATokenOnlyLoopbackIsAnswered(t *testing.T) {
 	p.Handler().ServeHTTP(w, r)
 	if w.Code != 403 {
 		t.Errorf("without an address: %d", w.Code)
+	}
+}
+
+// A reverse proxy on this host asks from loopback, for whoever asked it.
+func TestWithoutATokenNothingForwardedIsAnswered(t *testing.T) {
+	p, withToken := start(t, quiet), start(t, Options{NoHeartbeat: true, Token: "0123456789abcdef"})
+	for _, name := range []string{
+		"Forwarded", "Via", "X-Real-IP", "X-Forwarded-For", "x-forwarded-host", "X-Forwarded-Proto", "X-Forwarded-Anything",
+	} {
+		code, body := ask(p, "127.0.0.1", "localhost", "GET", status, map[string]string{name: "192.0.2.1"}, nil)
+		if code != 403 || !strings.Contains(body, `"forbidden"`) || !strings.Contains(body, "ServeEndpoints") {
+			t.Errorf("%s: %d %s", name, code, body)
+		}
+		header := map[string]string{name: "192.0.2.1", "Authorization": "Bearer 0123456789abcdef"}
+		if code, body := ask(withToken, "127.0.0.1", "localhost", "GET", status, header, nil); code != 200 {
+			t.Errorf("%s with the token: %d %s", name, code, body)
+		}
+	}
+}
+
+func TestWithoutATokenTheClientIsOnThisHost(t *testing.T) {
+	p := start(t, quiet)
+	for remote, want := range map[string]int{
+		"127.0.0.1:9": 200, "[::1]:9": 200, "127.9.9.9:9": 200, "192.0.2.1:9": 403, "[fe80::1%eth0]:9": 403, "": 403, "@": 403,
+	} {
+		r := httptest.NewRequest("GET", status, nil)
+		r.Host, r.RemoteAddr = "localhost", remote
+		r = r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, net.Addr(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})))
+		w := httptest.NewRecorder()
+		p.Handler().ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("from %q: %d", remote, w.Code)
+		}
+	}
+	r := httptest.NewRequest("GET", status, nil)
+	r.Host, r.RemoteAddr = "localhost", "@"
+	r = r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, net.Addr(&net.UnixAddr{Name: "/run/s", Net: "unix"})))
+	w := httptest.NewRecorder()
+	p.Handler().ServeHTTP(w, r)
+	if w.Code != 200 {
+		t.Errorf("at a unix socket: %d", w.Code)
 	}
 }
 

@@ -170,7 +170,7 @@ func (p *Probe) ServeEndpoints(address string) (net.Addr, error) {
 			return nil, &BindError{address}
 		}
 	}
-	listener, err := p.ListenNamed("hotgate endpoints", "tcp", address)
+	listener, err := p.listen("hotgate endpoints", "tcp", address, true)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // What one image hands to the next lies in a sealed memory file: a header, the serialised states, and a manifest in JSON.
@@ -23,11 +24,13 @@ const (
 	maxManifest    = 1 << 20
 )
 
-// Variables that tell the next image of the memory file. The first has the form "1 pid=P fd=N at=T report=R".
+// Variables that tell the next image of the memory file. The first has the form "1 pid=P fd=N at=T reload=S report=R".
 const (
 	handoverVariable = "HOTGATE_HANDOVER"
 	trialVariable    = "HOTGATE_PROBE_TRIAL"
 )
+
+const maxSignal = 64 // _NSIG of Linux
 
 type manifest struct {
 	Epoch      string           `json:"epoch"`
@@ -62,7 +65,8 @@ type received struct {
 	file     *os.File // the memory file, sealed
 	at       int64    // when the image before called exec, CLOCK_MONOTONIC in ns
 	trial    bool
-	report   *os.File // of a trial: where to say how it went
+	reload   syscall.Signal // that the image before declared, and ignores through exec; 0 for none
+	report   *os.File       // of a trial: where to say how it went
 }
 
 func (r *received) isTrial() bool { return r != nil && r.trial }
@@ -105,6 +109,9 @@ func receive(limit int64) (*received, error) {
 		return nil, nil // left over in the environment of a child
 	}
 	r := &received{trial: trial, at: numbers["at"]}
+	if sig := numbers["reload"]; sig <= maxSignal {
+		r.reload = syscall.Signal(sig)
+	}
 	if r.file, err = openHandover(int(numbers["fd"])); err != nil {
 		return nil, damaged(err)
 	}

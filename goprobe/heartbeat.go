@@ -2,6 +2,7 @@ package goprobe
 
 import (
 	"bytes"
+	"context"
 	"sync"
 	"time"
 )
@@ -22,6 +23,9 @@ const (
 	windowFailed  = "failed"
 )
 
+// stopPatience is how long Stop waits for the collector: profiles end within some 0.2 s, a directory may never answer.
+const stopPatience = 5 * time.Second
+
 // window is a Window with its profile, which lies in memory or in a file.
 type window struct {
 	Window
@@ -36,8 +40,9 @@ type collector struct {
 	dir     *windowDir // nil without one
 
 	mu        sync.Mutex
-	idle      *sync.Cond
 	state     string
+	recorded  chan struct{} // closed when the window that is open ends
+	saving    bool          // a window is being written to the directory
 	paused    bool
 	interrupt chan struct{} // closed to end the window that is open
 	ring      []*window
@@ -53,12 +58,11 @@ func newCollector(p *Probe, enabled bool) *collector {
 		p: p, enabled: enabled, state: beatStopped, next: 1,
 		interrupt: make(chan struct{}), quit: make(chan struct{}), finished: make(chan struct{}),
 	}
-	c.idle = sync.NewCond(&c.mu)
 	if p.from != nil && p.from.manifest.NextSeq > 0 {
 		c.next = p.from.manifest.NextSeq
 	}
 	if p.options.HeartbeatDir != "" && !p.Trial() {
-		c.dir = &windowDir{path: p.options.HeartbeatDir, keep: p.options.HeartbeatRing, logger: p.options.Logger}
+		c.dir = &windowDir{path: p.options.HeartbeatDir, keep: p.options.HeartbeatRing, logger: p.options.Logger, write: writeWhole}
 		c.ring = c.dir.load()
 	}
 	return c
@@ -75,7 +79,12 @@ func (c *collector) stop() {
 		return
 	}
 	close(c.quit)
-	<-c.finished
+	timer := time.NewTimer(stopPatience)
+	defer timer.Stop()
+	select {
+	case <-c.finished:
+	case <-timer.C: // the directory does not answer; the collector ends when it does
+	}
 	c.mu.Lock()
 	c.state = beatStopped
 	c.mu.Unlock()
@@ -113,7 +122,8 @@ func (c *collector) record() {
 		return
 	}
 	c.state = beatRecording
-	interrupt := c.interrupt
+	interrupt, recorded := c.interrupt, make(chan struct{})
+	c.recorded = recorded
 	w := &window{Window: Window{
 		Seq: c.next, Epoch: c.p.image.Epoch, Generation: c.p.image.Generation, RateHz: profileRate,
 	}}
@@ -121,12 +131,8 @@ func (c *collector) record() {
 	c.mu.Unlock()
 
 	c.take(w, interrupt)
-	if c.dir != nil {
-		c.dir.save(w)
-	}
 
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.ring = append(c.ring, w)
 	if over := len(c.ring) - c.p.options.HeartbeatRing; over > 0 {
 		c.ring = append([]*window(nil), c.ring[over:]...)
@@ -135,7 +141,40 @@ func (c *collector) record() {
 	if c.paused {
 		c.state = beatPaused
 	}
-	c.idle.Broadcast()
+	c.saving = c.dir != nil
+	close(recorded)
+	c.mu.Unlock()
+	if c.dir != nil {
+		c.save(w)
+	}
+}
+
+// save writes a window to the directory, and then forgets its profile in memory. Readers may have the window meanwhile, so
+// another one takes its place.
+func (c *collector) save(w *window) {
+	saved := *w
+	c.dir.save(&saved)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.saving = false
+	for i := range c.ring {
+		if c.ring[i] == w {
+			c.ring = append([]*window(nil), c.ring...)
+			c.ring[i] = &saved
+		}
+	}
+}
+
+// obstacle is a window on its way to the directory. Exec waits for all threads to end, and one that is stuck in a system
+// call that nothing interrupts, as with a file server that is gone, would keep it from ever returning or starting the
+// new image.
+func (c *collector) obstacle() []Reason {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.saving {
+		return nil
+	}
+	return []Reason{{ReasonCannotTell, "HeartbeatDir", "a heartbeat window is being written, and HeartbeatDir does not answer"}}
 }
 
 func (c *collector) take(w *window, interrupt <-chan struct{}) {
@@ -173,20 +212,28 @@ func (c *collector) take(w *window, interrupt <-chan struct{}) {
 	w.Samples, w.Bytes, w.profile = samples, int64(out.Len()), out.Bytes()
 }
 
-// pause closes the open window and takes none until resume.
-func (c *collector) pause() {
+// pause closes the open window and takes none until resume. It waits until the profile is stopped, or gives the context's
+// error, with the pause still on.
+func (c *collector) pause(ctx context.Context) error {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if !c.paused {
 		c.paused = true
 		close(c.interrupt)
 		c.interrupt = make(chan struct{})
 	}
-	for c.state == beatRecording {
-		c.idle.Wait()
-	}
 	if c.state == beatWaiting {
 		c.state = beatPaused
+	}
+	recording, recorded := c.state == beatRecording, c.recorded
+	c.mu.Unlock()
+	if !recording {
+		return nil
+	}
+	select {
+	case <-recorded:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

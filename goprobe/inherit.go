@@ -12,8 +12,6 @@ import (
 // listenFDsStart is the first descriptor that a service manager passes: SD_LISTEN_FDS_START of sd_listen_fds(3).
 const listenFDsStart = 3
 
-const maxListeners = 256
-
 // offeredListener is an inherited socket that no Listen asked for yet.
 type offeredListener struct {
 	name    string

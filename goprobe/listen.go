@@ -16,6 +16,7 @@ type Listener struct {
 	spare     int // a descriptor of the same socket, which stays open when the listener is closed; -1 in a trial
 	inode     uint64
 	inherited bool
+	endpoints bool // serves only the probe's own answers, which go on while the service is drained
 	owner     *listenerSet
 
 	mu     sync.Mutex
@@ -103,6 +104,39 @@ type listenerSet struct {
 	mu      sync.Mutex
 	list    []*Listener
 	offered []*offeredListener
+	paused  bool
+}
+
+// pause makes new connections wait in the kernel's queues, whatever the service wrapped around its listeners.
+func (s *listenerSet) pause() { s.setPaused(true) }
+
+func (s *listenerSet) unpause() { s.setPaused(false) }
+
+func (s *listenerSet) setPaused(paused bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.paused = paused
+	for _, l := range s.list {
+		switch {
+		case l.endpoints:
+		case paused:
+			l.pause()
+		default:
+			l.unpause()
+		}
+	}
+}
+
+// carries tells whether a listener is one of ours, or a wrapper of one. A wrapper gives the Addr of what it wraps, which
+// package net makes once for each socket.
+func (s *listenerSet) carries(listener net.Listener) bool {
+	address := listener.Addr()
+	for _, l := range s.all() {
+		if l.Addr() == address {
+			return true
+		}
+	}
+	return false
 }
 
 // Listen gives the listener of that name that was inherited from the image before or from the service manager, or else
@@ -114,6 +148,10 @@ func (p *Probe) Listen(network, address string) (*Listener, error) {
 
 // ListenNamed is Listen under a name of its own, such as a socket's FileDescriptorName in a unit of systemd.
 func (p *Probe) ListenNamed(name, network, address string) (*Listener, error) {
+	return p.listen(name, network, address, false)
+}
+
+func (p *Probe) listen(name, network, address string, endpoints bool) (*Listener, error) {
 	if p.stopped.Load() {
 		return nil, ErrStopped
 	}
@@ -148,12 +186,15 @@ func (p *Probe) ListenNamed(name, network, address string) (*Listener, error) {
 		unix.SetUnlinkOnClose(false) // the next image serves under the same path
 	}
 	l := newListener(name, inner, &p.listeners)
-	l.inherited = inherited
+	l.inherited, l.endpoints = inherited, endpoints
 	if err := l.keep(); err != nil {
 		_ = inner.Close()
 		return nil, fmt.Errorf("goprobe: listen %s %s: %w", network, address, err)
 	}
 	p.listeners.list = append(p.listeners.list, l)
+	if p.listeners.paused && !endpoints {
+		l.pause()
+	}
 	return l, nil
 }
 

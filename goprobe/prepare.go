@@ -11,7 +11,7 @@ const prepareTimeout = 5 * time.Second
 
 // PrepareExec makes the process fit for exec, or refuses with a NotReadyError. It ends the heartbeat's window and waits,
 // until the context's deadline or for 5 s, until no thread is in a C call, tracked resources are 0 or handed over, work
-// in flight is at its limits, and no CPU profile runs. On success ITIMER_PROF is disarmed, read back, and nobody can
+// in flight is at its limits, no CPU profile runs, and the last window is in HeartbeatDir. On success ITIMER_PROF is disarmed, read back, and nobody can
 // start a CPU profile until Exec or CancelExec.
 func (p *Probe) PrepareExec(ctx context.Context) error {
 	if !p.update.claim() {
@@ -36,7 +36,12 @@ func (p *Probe) prepare(ctx context.Context) error {
 		ctx, cancel = context.WithTimeout(ctx, prepareTimeout)
 		defer cancel()
 	}
-	p.beat.pause()
+	if p.beat.pause(ctx) != nil {
+		reasons := []Reason{{ReasonCannotTell, "heartbeat", "the heartbeat's profile did not stop in time"}}
+		p.update.refuse(reasons)
+		p.beat.resume()
+		return &NotReadyError{reasons}
+	}
 	for {
 		reasons := p.obstacles()
 		if len(reasons) == 0 {
@@ -68,7 +73,7 @@ func (p *Probe) CancelExec() {
 
 // obstacles lists what exec would lose now, the profile apart.
 func (p *Probe) obstacles() []Reason {
-	reasons := []Reason{}
+	reasons := p.beat.obstacle()
 	if cgoBuilt {
 		calls := findCgoCalls()
 		for _, row := range calls.Rows {

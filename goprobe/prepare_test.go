@@ -57,7 +57,7 @@ func TestOnceItIsPreparedNobodyProfiles(t *testing.T) {
 	p := start(t, Options{HeartbeatInterval: time.Second, HeartbeatWindow: time.Second})
 	eventually(t, "the heartbeat records", func() bool { return p.profiler.facts().Owner == ownerHeartbeat })
 	for i := 0; i < 2; i++ {
-		if err := prepare(p); err != nil {
+		if err := p.PrepareExec(context.Background()); err != nil { // the runtime takes up to 0.2 s to stop a profile
 			t.Fatal(err)
 		}
 	}
@@ -173,6 +173,73 @@ func TestExecThatFailsIsRolledBack(t *testing.T) {
 	}
 }
 
+// What began after PrepareExec would be lost, too.
+func TestExecLooksAgain(t *testing.T) {
+	p := start(t, quiet)
+	if err := prepare(p); err != nil {
+		t.Fatal(err)
+	}
+	p.InFlight("jobs", 0, func() int64 { return 1 })
+	path := filepath.Join(t.TempDir(), "text")
+	if err := os.WriteFile(path, []byte("no program\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var refused *NotReadyError
+	if err := p.Exec(path, nil, nil); !errors.As(err, &refused) || !refused.Has(ReasonInFlight) {
+		if runtime.GOOS == "linux" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	if p.update.wire().State != stateFailed || p.profiler.current() != ownerNone || p.beat.wire().State == beatPaused {
+		t.Errorf("not taken back: %+v", p.update.wire())
+	}
+}
+
+// A directory on a file server that is gone holds neither the deadline nor Stop.
+func TestADirectoryThatDoesNotAnswerIsRefusedInTime(t *testing.T) {
+	p := start(t, Options{NoHeartbeat: true, HeartbeatWindow: 100 * time.Millisecond})
+	answer := make(chan struct{})
+	p.beat.dir = &windowDir{
+		path: t.TempDir(), keep: 3, logger: p.options.Logger,
+		write: func(path string, data []byte) error { <-answer; return writeWhole(path, data) },
+	}
+	written := make(chan struct{})
+	go func() { p.beat.record(); close(written) }()
+	eventually(t, "the window is taken", func() bool { return len(p.beat.windows()) == 1 })
+	begun := time.Now()
+	refusedFor(t, p, ReasonCannotTell)
+	if took := time.Since(begun); took > time.Second {
+		t.Errorf("refused after %v", took)
+	}
+	if w := p.beat.windows()[0]; len(w.profile) == 0 || w.path != "" || p.beat.wire().State != beatWaiting {
+		t.Errorf("%+v", p.beat.wire())
+	}
+	close(answer)
+	<-written
+	if w := p.beat.windows()[0]; w.path == "" || len(w.profile) != 0 {
+		t.Errorf("not written: %+v", w.Window)
+	}
+	if err := prepare(p); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAProfileThatDoesNotStopIsRefusedInTime(t *testing.T) {
+	p := start(t, quiet)
+	p.beat.mu.Lock()
+	p.beat.state, p.beat.recorded = beatRecording, make(chan struct{})
+	p.beat.mu.Unlock()
+	refusedFor(t, p, ReasonCannotTell)
+	p.beat.mu.Lock()
+	close(p.beat.recorded)
+	p.beat.state = beatWaiting
+	p.beat.mu.Unlock()
+	if err := prepare(p); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestAfterStopNothingIsDone(t *testing.T) {
 	p := start(t, quiet)
 	p.Stop()
@@ -218,5 +285,13 @@ func TestOptionsThatCannotBe(t *testing.T) {
 		if _, err := Start(context.Background(), o); !errors.As(err, &bad) || bad.Option != name || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// The trial's environment, made by os/exec, has the last of a variable's values, and so has the image that follows it.
+func TestTheLastValueOfAVariableCounts(t *testing.T) {
+	got := withVariables([]string{"A=1", "LISTEN_FDS=3", "B=2", "A=3"}, "C=4", nil)
+	if strings.Join(got, " ") != "A=3 B=2 C=4" {
+		t.Errorf("%q", got)
 	}
 }

@@ -72,6 +72,9 @@ func Start(ctx context.Context, options Options) (*Probe, error) {
 		p.beat = newCollector(p, false)
 		return p, nil
 	}
+	if from != nil {
+		p.reload.hold(from.reload)
+	}
 	p.native = startNative()
 	p.beat = newCollector(p, !options.NoHeartbeat)
 	p.beat.start()
@@ -102,7 +105,7 @@ func (p *Probe) Stop() {
 		p.CancelExec()
 		p.beat.stop()
 		p.native.stop()
-		p.reload.stop()
+		p.reload.end()
 		p.listeners.release()
 		p.from.close()
 	})

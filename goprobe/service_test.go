@@ -3,9 +3,11 @@ package goprobe
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -43,6 +45,9 @@ func runService(fault string) error {
 	}
 	if fault == "hang" {
 		time.Sleep(time.Hour)
+	}
+	if late, err := time.ParseDuration(os.Getenv("GOPROBE_TEST_LATE")); err == nil && os.Getenv(handoverVariable) != "" {
+		time.Sleep(late)
 	}
 	p, err := Start(context.Background(), Options{HeartbeatInterval: time.Second, HeartbeatWindow: 300 * time.Millisecond})
 	if err != nil {
@@ -101,7 +106,15 @@ func runService(fault string) error {
 		time.Sleep(1500 * time.Millisecond)
 		fmt.Fprintf(w, "%d\n", p.Image().Generation)
 	})
-	p.OnReload(syscall.SIGUSR2, func() {
+	reload := syscall.SIGUSR2
+	if os.Getenv("GOPROBE_TEST_RELOAD") == "SIGHUP" {
+		reload = syscall.SIGHUP
+	}
+	onReload := p.OnReload
+	if fault == "no reload" && !p.Trial() {
+		onReload = func(os.Signal, func()) {}
+	}
+	onReload(reload, func() {
 		o := UpgradeOptions{
 			Path: os.Getenv("GOPROBE_TEST_PATH"), TrialTimeout: 5 * time.Second,
 			Env: append(os.Environ(), serviceVariable+"="+or(os.Getenv("GOPROBE_TEST_NEXT"), "none")),
@@ -109,7 +122,27 @@ func runService(fault string) error {
 		fmt.Println("upgrade:", strings.ReplaceAll(p.Upgrade(context.Background(), o).Error(), "\n", " | "))
 	})
 	fmt.Printf("ready %s %d\n", listener.Addr(), p.Image().Generation)
-	return p.Serve(listener, &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second})
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	switch folder := os.Getenv("GOPROBE_TEST_TLS"); os.Getenv("GOPROBE_TEST_WRAP") {
+	case "tls":
+		return p.ServeTLS(listener, server, folder+"/cert.pem", folder+"/key.pem")
+	case "tls listener":
+		pair, err := tls.LoadX509KeyPair(folder+"/cert.pem", folder+"/key.pem")
+		if err != nil {
+			return err
+		}
+		return p.Serve(tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{pair}}), server)
+	case "limit":
+		return p.Serve(limited(listener), server)
+	case "foreign":
+		_ = listener.Drop()
+		foreign, err := net.Listen("tcp", listener.Addr().String())
+		if err != nil {
+			return err
+		}
+		return p.Serve(foreign, server)
+	}
+	return p.Serve(listener, server)
 }
 
 // relayLength is how many images take over from each other.
@@ -142,6 +175,7 @@ type service struct {
 	command *exec.Cmd
 	lines   chan string
 	address string
+	secure  *tls.Config // nil for plain HTTP
 }
 
 func startService(t *testing.T, settings ...string) *service {
@@ -213,7 +247,12 @@ func (s *service) upgrade() {
 	}
 }
 
-func (s *service) url(path string) string { return "http://" + s.address + path }
+func (s *service) url(path string) string {
+	if s.secure != nil {
+		return "https://" + s.address + path
+	}
+	return "http://" + s.address + path
+}
 
 func (s *service) status() Status {
 	s.t.Helper()
@@ -223,6 +262,9 @@ func (s *service) status() Status {
 }
 
 func (s *service) order(client *http.Client) error {
+	if client == nil {
+		client = http.DefaultClient
+	}
 	response, err := client.Post(s.url("/orders"), "text/plain", strings.NewReader("an order"))
 	if err != nil {
 		return err
@@ -247,7 +289,9 @@ type load struct {
 func (s *service) load(clients int) *load {
 	l := &load{quit: make(chan struct{})}
 	for i := 0; i < clients; i++ {
-		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: i%2 == 1, MaxIdleConnsPerHost: 1}}
+		client := &http.Client{Transport: &http.Transport{
+			DisableKeepAlives: i%2 == 1, MaxIdleConnsPerHost: 1, TLSClientConfig: s.secure.Clone(), ForceAttemptHTTP2: i%4 == 0,
+		}}
 		pause := time.Duration(i/2) * 40 * time.Millisecond // some think for a while between their requests
 		l.all.Add(1)
 		go func() {

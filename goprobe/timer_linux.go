@@ -50,15 +50,27 @@ func dropPendingSIGPROF() {
 	if !actionsKnown {
 		return
 	}
-	old, ok := signalAction(int(syscall.SIGPROF))
+	ignoreSignal(syscall.SIGPROF)()
+}
+
+// ignoreSignal sets a signal's action to SIG_IGN, which survives execve(2), and gives what puts the old one back. It goes
+// past os/signal: signal.Ignore would end every Notify of the service for that signal. Without a handler nothing is done.
+func ignoreSignal(number syscall.Signal) (restore func()) {
+	old, ok := kernelAction{}, false
+	if actionsKnown && number > 0 {
+		old, ok = signalAction(int(number))
+	}
 	if !ok || old.handler <= 1 {
-		return
+		return func() {}
 	}
 	ignore := old
 	ignore.handler = 1 // SIG_IGN
-	for _, action := range []*kernelAction{&ignore, &old} {
-		_, _, _ = syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(syscall.SIGPROF), uintptr(unsafe.Pointer(action)), 0, 8, 0, 0)
-	}
+	setSignalAction(number, &ignore)
+	return func() { setSignalAction(number, &old) }
+}
+
+func setSignalAction(number syscall.Signal, action *kernelAction) {
+	_, _, _ = syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(number), uintptr(unsafe.Pointer(action)), 0, 8, 0, 0)
 }
 
 // signalAction asks sigaction(2) without changing anything.

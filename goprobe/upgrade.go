@@ -31,7 +31,8 @@ type UpgradeOptions struct {
 // Upgrade replaces the running image without losing a request, or leaves it serving:
 //
 //  1. the new image is tried in a child process with the state as it is now;
-//  2. answers announce that their connections end; then new connections wait in the kernel's queue, and the open ones end;
+//  2. answers announce that their connections end; then new connections wait in the kernel's queue, on every listener of
+//     the probe but that of ServeEndpoints, and the open ones end;
 //  3. PrepareExec;
 //  4. the new image is tried again with the state that is handed over, now that nothing changes it any more;
 //  5. Exec.
@@ -50,6 +51,10 @@ func (p *Probe) Upgrade(ctx context.Context, o UpgradeOptions) error {
 		p.update.refuse(nil)
 		return err
 	}
+	if reasons := p.strangers(); len(reasons) > 0 {
+		p.update.refuse(reasons)
+		return &NotReadyError{reasons}
+	}
 	if err := p.tryState(ctx, program, o); err != nil {
 		p.failed(err)
 		return err
@@ -57,8 +62,8 @@ func (p *Probe) Upgrade(ctx context.Context, o UpgradeOptions) error {
 	if !p.update.move(stateDraining, stateServing, stateFailed) {
 		return ErrBusy
 	}
-	defer p.servers.undrain()
-	if err := p.servers.drain(ctx, o.Drain); err != nil {
+	defer p.undrain()
+	if err := p.drain(ctx, o.Drain); err != nil {
 		p.failed(err)
 		return err
 	}

@@ -27,6 +27,7 @@ type windowDir struct {
 	path   string
 	keep   int
 	logger *slog.Logger
+	write  func(path string, data []byte) error
 }
 
 // save writes a window and forgets its profile in memory. What cannot be written stays there.
@@ -41,10 +42,10 @@ func (d *windowDir) save(w *window) {
 		err = os.MkdirAll(d.path, 0o700)
 	}
 	if err == nil && len(w.profile) > 0 {
-		err = writeWhole(base+profileSuffix, w.profile)
+		err = d.write(base+profileSuffix, w.profile)
 	}
 	if err == nil {
-		err = writeWhole(base+windowSuffix, text)
+		err = d.write(base+windowSuffix, text)
 	}
 	if err != nil {
 		d.logger.Warn("heartbeat window not written", "error", err)

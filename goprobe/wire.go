@@ -212,7 +212,7 @@ type RefusalRow struct {
 
 // Limits bound what the endpoints do.
 type Limits struct {
-	Rows            int     `json:"rows"`             // of any list
+	Rows            int     `json:"rows"`             // of any list but those of listeners
 	TextBytes       int     `json:"text_bytes"`       // of any string that the service or the system named
 	RequestsPerSec  float64 `json:"requests_per_sec"` // beyond the burst: 429
 	RequestsBurst   int     `json:"requests_burst"`

@@ -160,6 +160,50 @@ func TestListsAndTextsAreBounded(t *testing.T) {
 	}
 }
 
+// However many there are, what PrepareExec would refuse for is among the rows.
+func TestWhatIsOverComesFirst(t *testing.T) {
+	p := start(t, quiet)
+	for i := 0; i < 3*maxRows; i++ {
+		name, count := fmt.Sprint(i), int64(0)
+		if i == 3*maxRows-2 {
+			count = 7
+		}
+		ask := func() int64 { return count }
+		if i == 3*maxRows-1 {
+			ask = func() int64 { panic("no") }
+		}
+		p.Track(name, ask)
+		p.InFlight(name, 6, ask)
+		p.TrackHandedOver(name, func() int64 { return 9 })
+	}
+	answer := p.status()
+	for i, want := range []struct{ name, state string }{{fmt.Sprint(3*maxRows - 2), "ok"}, {fmt.Sprint(3*maxRows - 1), "panicked"}} {
+		if row := answer.InFlight.Rows[i]; row.Name != want.name || row.State != want.state {
+			t.Errorf("in flight %d: %+v", i, row)
+		}
+		if row := answer.Resources.Rows[i]; row.Name != want.name || row.State != want.state || row.Handover {
+			t.Errorf("resource %d: %+v", i, row)
+		}
+	}
+	if row := answer.InFlight.Rows[2]; row.Name != "http requests" || !answer.InFlight.Over {
+		t.Errorf("the rest lost its order: %+v", row)
+	}
+}
+
+func TestNoListenerIsLeftOut(t *testing.T) {
+	p := start(t, quiet)
+	for i := 0; i <= maxRows; i++ {
+		l, err := p.ListenNamed(fmt.Sprint(i), "tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+	}
+	if facts := p.listeners.wire(); len(facts.Rows) != maxRows+1 || facts.LeftOut != 0 {
+		t.Errorf("%d rows, %d left out", len(facts.Rows), facts.LeftOut)
+	}
+}
+
 func TestTheImageIsIdentified(t *testing.T) {
 	a, b := start(t, quiet).Image(), start(t, quiet).Image()
 	if a.Epoch == b.Epoch || len(a.Epoch) != 32 || a.Generation != 1 || a.Planned || a.PreviousEpoch != "" {
