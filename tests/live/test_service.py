@@ -142,7 +142,7 @@ def test_waiting_says_for_what_and_ends_with_it(service_program: Build, tmp_path
         hotgate("probe", url, *WAITS)
 
         def profile() -> None:
-            with urllib.request.urlopen(f"{url}/debug/pprof/profile?seconds=4", timeout=30) as answer:
+            with urllib.request.urlopen(f"{url}/debug/pprof/profile?seconds=4", timeout=30) as answer:  # noqa: S310 - our own
                 answer.read()
 
         taking = threading.Thread(target=profile)
