@@ -179,7 +179,8 @@ def check(  # noqa: PLR0913 - keywords, one a fact
         if profile is not None:
             profiles = of_source(profile, policy.profile, (old, new))
         else:
-            profiles = of_heartbeat(service.heartbeat if service is not None else None, policy.profile)
+            beat = service.heartbeat if service is not None else None
+            profiles = of_heartbeat(beat, policy.profile, needed="continuity" in policy.require)
         bundle = bundle.with_profile(profiles.values())
     judgement = run_rules(bundle, policy, today=now.date(), baseline=baseline)
     types = bundle.get((TypeEvidence, "types"))

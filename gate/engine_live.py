@@ -30,7 +30,7 @@ def probe(policy: Policy, ask: Callable[[], LiveFacts]) -> Report:
     facts = ask()
     asked = time.perf_counter()
     now = moment()
-    profile = of_heartbeat(facts.heartbeat, policy.profile)
+    profile = of_heartbeat(facts.heartbeat, policy.profile, needed="continuity" in policy.require)
     bundle = Bundle.alone(policy).with_live(live_values(facts)).with_profile(profile.values())
     judgement = run_rules(bundle, policy, today=now.date())
     judged = time.perf_counter()

@@ -81,13 +81,13 @@ def heartbeat_continuity(facts: HeartbeatFacts, policy: ProfilePolicy) -> Contin
     )
 
 
-def of_heartbeat(facts: HeartbeatFacts | None, policy: ProfilePolicy) -> ProfileEvidence:
-    """What a running service's heartbeat gives."""
+def of_heartbeat(facts: HeartbeatFacts | None, policy: ProfilePolicy, *, needed: bool = True) -> ProfileEvidence:
+    """What a running service's heartbeat gives; that it gives nothing yet is told where it is `needed`."""
     if facts is None:
         return ProfileEvidence("the heartbeat")
     found = heartbeat_continuity(facts, policy)
     reason = "the heartbeat is switched off" if not facts.enabled else "fewer than two windows so far"
-    return ProfileEvidence(facts.source, found, missing=() if found else (("continuity", reason),))
+    return ProfileEvidence(facts.source, found, missing=() if found or not needed else (("continuity", reason),))
 
 
 def of_source(

@@ -25,10 +25,8 @@ def decompressed(data: bytes, *, subject: str, limit: int = MAX_BYTES) -> bytes:
         NotProfile: empty, an HTML page, damaged or cut off gzip data, or larger than `limit` once decompressed.
     """
     if not data:
-        raise NotProfile("empty, not a profile", subject=subject, hint=HINT)
+        raise NotProfile("an empty answer, not a profile", subject=subject, hint=HINT)
     raw = _gunzip(data, subject, limit) if data.startswith(_GZIP) else data
-    if not raw:
-        raise NotProfile("empty, not a profile", subject=subject, hint=HINT)
     if raw[:512].lstrip()[:1] == b"<":
         raise NotProfile("an HTML page, not a profile", subject=subject, hint=HINT)
     if len(raw) > limit:

@@ -19,10 +19,9 @@ def parse(data: bytes, *, subject: str, limit: int = MAX_BYTES) -> Profile:
         NotProfile: it is something else (an HTML page, text), truncated, larger than `limit` once decompressed, or its
             parts refer to parts that are not there.
     """
-    raw = decompressed(data, subject=subject, limit=limit)
-    read(raw, subject=subject, limit=limit)
+    read(data, subject=subject, limit=limit)
     profile = Profile()
-    profile.ParseFromString(raw)
+    profile.ParseFromString(decompressed(data, subject=subject, limit=limit))
     return profile
 
 

@@ -151,7 +151,7 @@ def test_what_is_no_profile():
     good = tampered(lambda _: None)
     for data, said in (
         (b"", "empty"),
-        (gzip.compress(b""), "empty"),
+        (gzip.compress(b""), "no sample types"),
         (b"<!DOCTYPE html><p>sign in", "an HTML page"),
         (b"\n\n<html>", "an HTML page"),
         (b"not a profile at all", "not a pprof profile"),
