@@ -37,7 +37,7 @@ class Asked:
         in_flight: an expvar variable that counts work in flight; "" for none.
         in_flight_limit: how much of it an update may meet.
         seconds: for one request.
-        profile: whether a plain service may be asked for a CPU profile of one second, to see whether one is running.
+        profile: whether to ask for profiles, of a plain service a CPU profile of one second too. Not while waiting.
     """
 
     url: str = ""
@@ -99,7 +99,7 @@ async def _ask(asked: Asked) -> LiveFacts:
         except BadAnswer as exc:
             plain = await from_pprof.read(client, asked.in_flight, asked.in_flight_limit, profile=asked.profile)
             return replace(plain, notes=(*plain.notes, str(exc)))
-        return await _goprobe(client, status)
+        return await _goprobe(client, status, profiles=asked.profile)
 
 
 def _silent(exc: ProbeError, endpoint: str) -> LiveFacts:
@@ -109,7 +109,7 @@ def _silent(exc: ProbeError, endpoint: str) -> LiveFacts:
     return LiveFacts(pprof=PprofFacts("the service", (), ((endpoint, reason),)), missing=missing)
 
 
-async def _goprobe(client: Client, status: w.Status) -> LiveFacts:
+async def _goprobe(client: Client, status: w.Status, *, profiles: bool) -> LiveFacts:
     missing: dict[str, str] = {}
     cgo = await _fresh_cgo(client, status, missing)
     beat = await _try(client, "heartbeat", w.HeartbeatAnswer, missing)
@@ -130,7 +130,7 @@ async def _goprobe(client: Client, status: w.Status) -> LiveFacts:
         process=from_goprobe.process(status),
         requests=from_goprobe.requests(status),
         gc=from_goprobe.gc(status),
-        pprof=await _profiles(client, beat),
+        pprof=await _profiles(client, beat) if profiles else None,
         health=None if health is None else from_goprobe.health(health),
         heartbeat=None if beat is None else from_goprobe.heartbeat(beat),
         handed_over=tuple(row.inode for row in status.listeners.rows if row.handover),

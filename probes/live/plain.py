@@ -36,7 +36,8 @@ async def read_profile(client: Client, path: str, *, seconds: float | None = Non
     Raises:
         Unreachable, Refused, BadAnswer, NotProfile: no answer, an error, or one that is no profile.
     """
-    response = await client.get(path, limit=MAX_PROFILE, seconds=seconds, retry=False)
+    # A CPU profile is not asked for twice; a dump that a busy goprobe puts off is.
+    response = await client.get(path, limit=MAX_PROFILE, seconds=seconds, retry=seconds is None)
     if response.status != 200:
         raise refused(response)
     return parse(response.body, subject=response.url)
