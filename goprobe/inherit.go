@@ -30,35 +30,58 @@ func (s *listenerSet) offer(from *received) {
 	taken := map[int]bool{}
 	if from != nil {
 		for i, l := range from.manifest.Listeners {
-			if i < maxListeners && !taken[l.FD] && s.take(l.Name, l.FD, l.Inode) {
+			if i < maxListeners && !taken[l.FD] && s.take(l.Name, l.FD, l.Inode, false) {
 				taken[l.FD] = true
 			}
 		}
 	}
 	count, names := activation()
+	shared := false
+	for fd := listenFDsStart; fd < listenFDsStart+count; fd++ {
+		shared = shared || (!taken[fd] && !isListening(fd, 0))
+	}
 	for i := 0; i < count; i++ {
 		if fd := listenFDsStart + i; !taken[fd] {
 			name := ""
 			if i < len(names) {
 				name = names[i]
 			}
-			s.take(name, fd, 0)
+			s.take(name, fd, 0, shared)
+		}
+	}
+	if count > 0 && !shared {
+		for _, name := range activationVariables {
+			_ = os.Unsetenv(name)
 		}
 	}
 }
 
-// take makes a listener of a descriptor, if it is a listening stream socket, and that very one.
-func (s *listenerSet) take(name string, fd int, inode uint64) bool {
+// isListening tells whether a descriptor is a listening socket, and that very one where an inode is given.
+func isListening(fd int, inode uint64) bool {
 	var info syscall.Stat_t
 	if fd <= 2 || syscall.Fstat(fd, &info) != nil || info.Mode&syscall.S_IFMT != syscall.S_IFSOCK ||
 		(inode != 0 && info.Ino != inode) {
 		return false
 	}
-	if listening, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_ACCEPTCONN); err != nil || listening == 0 {
+	listening, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_ACCEPTCONN)
+	return err == nil && listening != 0
+}
+
+// take makes a listener of a descriptor, if it is a listening stream socket, and that very one. The descriptor is closed,
+// unless it is shared with somebody who counts on its number.
+func (s *listenerSet) take(name string, fd int, inode uint64, shared bool) bool {
+	if !isListening(fd, inode) {
 		return false
 	}
 	syscall.CloseOnExec(fd)
-	file := os.NewFile(uintptr(fd), "listener")
+	own := fd
+	if shared {
+		var err error
+		if own, err = duplicate(uintptr(fd)); err != nil {
+			return false
+		}
+	}
+	file := os.NewFile(uintptr(own), "listener")
 	defer file.Close() // FileListener works on a duplicate
 	socket, err := net.FileListener(file)
 	if err != nil {
@@ -72,14 +95,13 @@ func (s *listenerSet) take(name string, fd int, inode uint64) bool {
 	return true
 }
 
-// activation reads the variables of sd_listen_fds(3) and takes them out of the environment, as it asks for.
+var activationVariables = []string{"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}
+
+// activation reads the variables of sd_listen_fds(3).
 func activation() (count int, names []string) {
 	pid, number, list := os.Getenv("LISTEN_PID"), os.Getenv("LISTEN_FDS"), os.Getenv("LISTEN_FDNAMES")
 	if pid != strconv.Itoa(os.Getpid()) {
 		return 0, nil
-	}
-	for _, name := range []string{"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"} {
-		_ = os.Unsetenv(name)
 	}
 	count, err := strconv.Atoi(number)
 	if err != nil || count < 0 || count > maxListeners {
