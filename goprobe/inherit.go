@@ -2,6 +2,7 @@ package goprobe
 
 import (
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"strconv"
@@ -113,20 +114,33 @@ func activation() (count int, names []string) {
 	return count, names
 }
 
-// claim takes an offered listener by its name, or by its address where it has none of ours.
-func (s *listenerSet) claim(name, network, address string) innerListener {
-	for pass := 0; pass < 2; pass++ {
-		for i, o := range s.offered {
-			if (pass == 0 && o.name == name) || (pass == 1 && sameAddress(o.socket.Addr(), network, address)) {
-				s.offered = append(s.offered[:i:i], s.offered[i+1:]...)
-				return o.socket.(innerListener)
-			}
+// claim takes an offered listener by its name, or by its address where it has none of ours. One that has the name and
+// listens elsewhere, because the configuration changed, is closed.
+func (s *listenerSet) claim(name, network, address string, logger *slog.Logger) innerListener {
+	for i, o := range s.offered {
+		if o.name != name {
+			continue
+		}
+		s.offered = append(s.offered[:i:i], s.offered[i+1:]...)
+		if address == "" || sameAddress(o.socket.Addr(), network, address, true) {
+			return o.socket.(innerListener)
+		}
+		o.close()
+		logger.Warn("inherited listener is closed: another address is asked for", "name", name, "inherited", o.address,
+			"address", address)
+		break
+	}
+	for i, o := range s.offered {
+		if sameAddress(o.socket.Addr(), network, address, false) {
+			s.offered = append(s.offered[:i:i], s.offered[i+1:]...)
+			return o.socket.(innerListener)
 		}
 	}
 	return nil
 }
 
-func sameAddress(have net.Addr, network, address string) bool {
+// sameAddress tells whether a socket listens where it is asked to; port 0 is any port where the caller says so.
+func sameAddress(have net.Addr, network, address string, anyPort bool) bool {
 	switch have := have.(type) {
 	case *net.UnixAddr:
 		return network == "unix" && have.Name == address
@@ -135,11 +149,15 @@ func sameAddress(have net.Addr, network, address string) bool {
 			return false
 		}
 		want, err := net.ResolveTCPAddr(network, address)
-		if err != nil || want.Port == 0 || want.Port != have.Port {
+		if err != nil || (want.Port != have.Port && !(want.Port == 0 && anyPort)) {
 			return false
 		}
+		if is4 := have.IP.To4() != nil; (network == "tcp4" && !is4) || (network == "tcp6" && is4) {
+			return false
+		}
+		// Package net listens on all addresses of both families whichever of the two wildcards "tcp" is given.
 		anyWanted := want.IP == nil || want.IP.IsUnspecified()
-		return (anyWanted && have.IP.IsUnspecified()) || want.IP.Equal(have.IP)
+		return (anyWanted && have.IP.IsUnspecified()) || (want.IP.Equal(have.IP) && want.Zone == have.Zone)
 	}
 	return false
 }
