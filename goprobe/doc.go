@@ -43,6 +43,8 @@
 //     the descriptors stay as they are for whoever wants that one, which is not handed over.
 //   - Serve and ServeTLS take listeners of Listen, also wrapped, as by tls.NewListener. Upgrade refuses, with the reason
 //     "drain", while they serve another: nobody would hand its socket over.
+//   - A program with set-id bits or file capabilities takes nothing over from its environment (AT_SECURE), so that its
+//     Upgrade is refused after the trial. Give the service its capabilities by its service manager instead.
 //   - A service with a thread that never leaves C cannot pass PrepareExec.
 //   - Exec alone neither drains nor tries: a state that the next image cannot read is then lost with the old one.
 //   - Foreign threads are counted as those of the process that the runtime did not make; one that called back into Go is

@@ -56,6 +56,10 @@ func runService(fault string) error {
 	if fault == "relay" {
 		return relay(p)
 	}
+	if fault == "start only" {
+		p.Stop()
+		return nil
+	}
 	if fault == "activated" {
 		return sayActivated(p)
 	}
