@@ -151,6 +151,8 @@ type InFlightRow struct {
 	Count int64  `json:"count"` // -1 unless state is "ok"
 	Limit int64  `json:"limit"`
 	State string `json:"state"` // "ok", "timeout" or "panicked"
+	// Drained is true for requests of servers that Serve runs: Upgrade drains those and waits for their requests itself.
+	Drained bool `json:"drained"`
 }
 
 // Resources are the C resources that the service declared with Track.
