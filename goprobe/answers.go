@@ -55,7 +55,7 @@ func inFlightFacts(readings []reading) InFlight {
 	facts := InFlight{}
 	rows := []InFlightRow{}
 	for _, r := range first(readings, reading.over) {
-		rows = append(rows, InFlightRow{Name: r.name, Count: r.count, Limit: r.limit, State: r.state})
+		rows = append(rows, InFlightRow{Name: r.name, Count: r.count, Limit: r.limit, State: r.state, Drained: r.drained})
 		if r.state == "ok" {
 			facts.Count += r.count
 		}

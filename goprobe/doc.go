@@ -38,9 +38,13 @@
 //     such as WebSockets, count as work in flight until their handler returns, and are cut by exec.
 //   - Listeners are handed over under their own descriptor numbers in a variable of this package. LISTEN_FDS of
 //     sd_listen_fds(3) is understood, and set for the next image when the descriptors lie where it wants them: moving them
-//     there would overwrite descriptors that the old image needs if exec fails.
+//     there would overwrite descriptors that the old image needs if exec fails. Start takes LISTEN_FDS out of the
+//     environment, unless one of its descriptors is no listening socket, such as one of UDP: then the variables and all of
+//     the descriptors stay as they are for whoever wants that one, which is not handed over.
 //   - Serve and ServeTLS take listeners of Listen, also wrapped, as by tls.NewListener. Upgrade refuses, with the reason
 //     "drain", while they serve another: nobody would hand its socket over.
+//   - A program with set-id bits or file capabilities takes nothing over from its environment (AT_SECURE), so that its
+//     Upgrade is refused after the trial. Give the service its capabilities by its service manager instead.
 //   - A service with a thread that never leaves C cannot pass PrepareExec.
 //   - Exec alone neither drains nor tries: a state that the next image cannot read is then lost with the old one.
 //   - Foreign threads are counted as those of the process that the runtime did not make; one that called back into Go is

@@ -105,7 +105,7 @@ func TestDrainGivesUpOnARequestWithoutEnd(t *testing.T) {
 	defer close(release)
 	go func() { _ = p.Serve(l, server) }()
 	go func() { _, _ = http.Get("http://" + l.Addr().String()) }()
-	eventually(t, "it is under way", func() bool { return p.servers.active() == 1 })
+	eventually(t, "it is under way", func() bool { return p.servers.active(true) == 1 })
 	o := quick
 	o.Timeout = 300 * time.Millisecond
 	if err := p.drain(context.Background(), o); !errors.Is(err, context.DeadlineExceeded) {

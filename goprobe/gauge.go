@@ -13,6 +13,7 @@ type gauge struct {
 	name     string
 	limit    int64
 	handover bool
+	drained  bool // Upgrade waits for it by itself
 	ask      func() int64
 	busy     chan struct{}
 }
@@ -64,7 +65,11 @@ type gaugeSet struct {
 
 // add registers a gauge and gives what takes it off again.
 func (s *gaugeSet) add(name string, limit int64, handover bool, ask func() int64) (remove func()) {
-	g := &gauge{name: cut(name), limit: limit, handover: handover, ask: ask, busy: make(chan struct{}, 1)}
+	return s.put(&gauge{name: cut(name), limit: limit, handover: handover, ask: ask})
+}
+
+func (s *gaugeSet) put(g *gauge) (remove func()) {
+	g.busy = make(chan struct{}, 1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.list = append(s.list, g)

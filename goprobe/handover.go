@@ -83,7 +83,12 @@ func (r *received) close() {
 	}
 }
 
+var errMoreTrusted = errors.New("the program has set-id bits or file capabilities (AT_SECURE): it takes nothing over, and " +
+	"cannot be updated in place")
+
 // receive takes the hand-over out of the environment; nil when there is none, or when it was meant for another process.
+// A program that may do more than whoever executed it takes nothing from there: the state would be the caller's. In a
+// trial that is an error, so that the image does not run as a service beside the one that tries it.
 func receive(limit int64) (*received, error) {
 	text, trial := os.Getenv(handoverVariable), os.Getenv(trialVariable) == "1"
 	_ = os.Unsetenv(handoverVariable)
@@ -91,6 +96,12 @@ func receive(limit int64) (*received, error) {
 	if text == "" {
 		if trial {
 			return nil, damaged(fmt.Errorf("%s is set without %s", trialVariable, handoverVariable))
+		}
+		return nil, nil
+	}
+	if moreTrusted() {
+		if trial {
+			return nil, damaged(errMoreTrusted)
 		}
 		return nil, nil
 	}

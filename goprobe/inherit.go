@@ -2,6 +2,7 @@ package goprobe
 
 import (
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"strconv"
@@ -30,35 +31,58 @@ func (s *listenerSet) offer(from *received) {
 	taken := map[int]bool{}
 	if from != nil {
 		for i, l := range from.manifest.Listeners {
-			if i < maxListeners && !taken[l.FD] && s.take(l.Name, l.FD, l.Inode) {
+			if i < maxListeners && !taken[l.FD] && s.take(l.Name, l.FD, l.Inode, false) {
 				taken[l.FD] = true
 			}
 		}
 	}
 	count, names := activation()
+	shared := false
+	for fd := listenFDsStart; fd < listenFDsStart+count; fd++ {
+		shared = shared || (!taken[fd] && !isListening(fd, 0))
+	}
 	for i := 0; i < count; i++ {
 		if fd := listenFDsStart + i; !taken[fd] {
 			name := ""
 			if i < len(names) {
 				name = names[i]
 			}
-			s.take(name, fd, 0)
+			s.take(name, fd, 0, shared)
+		}
+	}
+	if count > 0 && !shared {
+		for _, name := range activationVariables {
+			_ = os.Unsetenv(name)
 		}
 	}
 }
 
-// take makes a listener of a descriptor, if it is a listening stream socket, and that very one.
-func (s *listenerSet) take(name string, fd int, inode uint64) bool {
+// isListening tells whether a descriptor is a listening socket, and that very one where an inode is given.
+func isListening(fd int, inode uint64) bool {
 	var info syscall.Stat_t
 	if fd <= 2 || syscall.Fstat(fd, &info) != nil || info.Mode&syscall.S_IFMT != syscall.S_IFSOCK ||
 		(inode != 0 && info.Ino != inode) {
 		return false
 	}
-	if listening, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_ACCEPTCONN); err != nil || listening == 0 {
+	listening, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_ACCEPTCONN)
+	return err == nil && listening != 0
+}
+
+// take makes a listener of a descriptor, if it is a listening stream socket, and that very one. The descriptor is closed,
+// unless it is shared with somebody who counts on its number.
+func (s *listenerSet) take(name string, fd int, inode uint64, shared bool) bool {
+	if !isListening(fd, inode) {
 		return false
 	}
 	syscall.CloseOnExec(fd)
-	file := os.NewFile(uintptr(fd), "listener")
+	own := fd
+	if shared {
+		var err error
+		if own, err = duplicate(uintptr(fd)); err != nil {
+			return false
+		}
+	}
+	file := os.NewFile(uintptr(own), "listener")
 	defer file.Close() // FileListener works on a duplicate
 	socket, err := net.FileListener(file)
 	if err != nil {
@@ -72,14 +96,13 @@ func (s *listenerSet) take(name string, fd int, inode uint64) bool {
 	return true
 }
 
-// activation reads the variables of sd_listen_fds(3) and takes them out of the environment, as it asks for.
+var activationVariables = []string{"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}
+
+// activation reads the variables of sd_listen_fds(3).
 func activation() (count int, names []string) {
 	pid, number, list := os.Getenv("LISTEN_PID"), os.Getenv("LISTEN_FDS"), os.Getenv("LISTEN_FDNAMES")
 	if pid != strconv.Itoa(os.Getpid()) {
 		return 0, nil
-	}
-	for _, name := range []string{"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"} {
-		_ = os.Unsetenv(name)
 	}
 	count, err := strconv.Atoi(number)
 	if err != nil || count < 0 || count > maxListeners {
@@ -91,20 +114,33 @@ func activation() (count int, names []string) {
 	return count, names
 }
 
-// claim takes an offered listener by its name, or by its address where it has none of ours.
-func (s *listenerSet) claim(name, network, address string) innerListener {
-	for pass := 0; pass < 2; pass++ {
-		for i, o := range s.offered {
-			if (pass == 0 && o.name == name) || (pass == 1 && sameAddress(o.socket.Addr(), network, address)) {
-				s.offered = append(s.offered[:i:i], s.offered[i+1:]...)
-				return o.socket.(innerListener)
-			}
+// claim takes an offered listener by its name, or by its address where it has none of ours. One that has the name and
+// listens elsewhere, because the configuration changed, is closed.
+func (s *listenerSet) claim(name, network, address string, logger *slog.Logger) innerListener {
+	for i, o := range s.offered {
+		if o.name != name {
+			continue
+		}
+		s.offered = append(s.offered[:i:i], s.offered[i+1:]...)
+		if address == "" || sameAddress(o.socket.Addr(), network, address, true) {
+			return o.socket.(innerListener)
+		}
+		o.close()
+		logger.Warn("inherited listener is closed: another address is asked for", "name", name, "inherited", o.address,
+			"address", address)
+		break
+	}
+	for i, o := range s.offered {
+		if sameAddress(o.socket.Addr(), network, address, false) {
+			s.offered = append(s.offered[:i:i], s.offered[i+1:]...)
+			return o.socket.(innerListener)
 		}
 	}
 	return nil
 }
 
-func sameAddress(have net.Addr, network, address string) bool {
+// sameAddress tells whether a socket listens where it is asked to; port 0 is any port where the caller says so.
+func sameAddress(have net.Addr, network, address string, anyPort bool) bool {
 	switch have := have.(type) {
 	case *net.UnixAddr:
 		return network == "unix" && have.Name == address
@@ -113,11 +149,15 @@ func sameAddress(have net.Addr, network, address string) bool {
 			return false
 		}
 		want, err := net.ResolveTCPAddr(network, address)
-		if err != nil || want.Port == 0 || want.Port != have.Port {
+		if err != nil || (want.Port != have.Port && !(want.Port == 0 && anyPort)) {
 			return false
 		}
+		if is4 := have.IP.To4() != nil; (network == "tcp4" && !is4) || (network == "tcp6" && is4) {
+			return false
+		}
+		// Package net listens on all addresses of both families whichever of the two wildcards "tcp" is given.
 		anyWanted := want.IP == nil || want.IP.IsUnspecified()
-		return (anyWanted && have.IP.IsUnspecified()) || want.IP.Equal(have.IP)
+		return (anyWanted && have.IP.IsUnspecified()) || (want.IP.Equal(have.IP) && want.Zone == have.Zone)
 	}
 	return false
 }

@@ -146,7 +146,9 @@ func (p *Probe) Listen(network, address string) (*Listener, error) {
 	return p.ListenNamed(network+" "+address, network, address)
 }
 
-// ListenNamed is Listen under a name of its own, such as a socket's FileDescriptorName in a unit of systemd.
+// ListenNamed is Listen under a name of its own, such as a socket's FileDescriptorName in a unit of systemd. An inherited
+// listener of that name is only used if it listens at the address, or the address is ""; otherwise it is closed, the log
+// says so, and a new one is opened. Port 0 is whatever port it has.
 func (p *Probe) ListenNamed(name, network, address string) (*Listener, error) {
 	return p.listen(name, network, address, false)
 }
@@ -173,7 +175,7 @@ func (p *Probe) listen(name, network, address string, endpoints bool) (*Listener
 			return nil, fmt.Errorf("goprobe: a listener %q is registered already: choose another name with ListenNamed", name)
 		}
 	}
-	inner, inherited := p.listeners.claim(name, network, address), true
+	inner, inherited := p.listeners.claim(name, network, address, p.options.Logger), true
 	if inner == nil {
 		inherited = false
 		fresh, err := net.Listen(network, address)

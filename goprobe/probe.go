@@ -65,7 +65,7 @@ func Start(ctx context.Context, options Options) (*Probe, error) {
 	}
 	p.update.enter(stateServing)
 	p.listeners.offer(from)
-	p.work.add("http requests", 0, false, p.servers.active)
+	p.work.put(&gauge{name: "http requests", drained: true, ask: func() int64 { return p.servers.active(true) }})
 	p.markState = findMarkFlag()
 	if from.isTrial() {
 		p.update.enter(stateTrial)

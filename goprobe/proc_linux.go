@@ -57,9 +57,9 @@ func signalFacts(status map[string]string) Signals {
 	return facts
 }
 
-// descriptorFacts counts the open descriptors and lists those without FD_CLOEXEC that are not in handed.
+// descriptorFacts counts the open descriptors, and lists those without FD_CLOEXEC and those that listen.
 func descriptorFacts() Descriptors {
-	facts := Descriptors{Inheritable: []DescriptorRow{}, Limit: -1}
+	facts := Descriptors{Inheritable: []DescriptorRow{}, Listening: []ListeningRow{}, Limit: -1}
 	var limit syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) == nil && limit.Cur <= math.MaxInt64 {
 		facts.Limit = int64(limit.Cur)
@@ -82,6 +82,9 @@ func descriptorFacts() Descriptors {
 		}
 		facts.Scanned++
 		flags, err := fcntl(uintptr(fd), syscall.F_GETFD, 0)
+		if row, ok := listeningRow(fd, err == nil && flags&syscall.FD_CLOEXEC == 0); ok {
+			facts.Listening = append(facts.Listening, row)
+		}
 		if fd <= 2 || err != nil || flags&syscall.FD_CLOEXEC != 0 {
 			continue
 		}
@@ -95,6 +98,7 @@ func descriptorFacts() Descriptors {
 		}
 		facts.Inheritable = append(facts.Inheritable, DescriptorRow{FD: fd, Target: cut(target)})
 	}
+	facts.Listening, facts.LeftOutListening = headOf(facts.Listening, maxListeners)
 	facts.Open = facts.Scanned
 	// Past the scan's bound there may be more: since Linux 6.2 the folder's size is their number.
 	if info, err := folder.Stat(); err == nil && int(info.Size())-1 > facts.Open {

@@ -9,8 +9,9 @@ import (
 )
 
 type serverSet struct {
-	mu   sync.Mutex
-	list []*served
+	mu      sync.Mutex
+	list    []*served
+	handled bool // Handle was called
 }
 
 type served struct {
@@ -42,6 +43,13 @@ func (p *Probe) serve(listener net.Listener, server *http.Server, run func() err
 func (p *Probe) Handle(next http.Handler) http.Handler {
 	d := newDrainer(next)
 	p.servers.add(&served{d, nil})
+	p.servers.mu.Lock()
+	already := p.servers.handled
+	p.servers.handled = true
+	p.servers.mu.Unlock()
+	if !already {
+		p.work.add("http requests of other servers", 0, false, func() int64 { return p.servers.active(false) })
+	}
 	return d
 }
 
@@ -68,10 +76,13 @@ func (s *serverSet) all() []*served {
 	return append([]*served(nil), s.list...)
 }
 
-func (s *serverSet) active() int64 {
+// active counts the requests under way, of the servers that Serve runs or of those that others run.
+func (s *serverSet) active(ours bool) int64 {
 	total := int64(0)
 	for _, one := range s.all() {
-		total += one.active.Load()
+		if (one.listener != nil) == ours {
+			total += one.active.Load()
+		}
 	}
 	return total
 }

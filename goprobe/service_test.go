@@ -56,6 +56,13 @@ func runService(fault string) error {
 	if fault == "relay" {
 		return relay(p)
 	}
+	if fault == "start only" {
+		p.Stop()
+		return nil
+	}
+	if fault == "activated" {
+		return sayActivated(p)
+	}
 	book := &orderBook{}
 	err = p.RegisterState("orders", 1, JSON(
 		func() (int64, error) { book.mu.Lock(); defer book.mu.Unlock(); return book.Orders, nil },
@@ -143,6 +150,26 @@ func runService(fault string) error {
 		return p.Serve(foreign, server)
 	}
 	return p.Serve(listener, server)
+}
+
+// sayActivated says what Start left of LISTEN_FDS, what it took, and what another finds behind the descriptor that it left.
+func sayActivated(p *Probe) error {
+	said := []string{or(os.Getenv("LISTEN_FDS"), `""`)}
+	for _, o := range p.listeners.offered {
+		said = append(said, o.address)
+	}
+	if os.Getenv("LISTEN_FDS") == "2" {
+		if _, err := net.FileListener(os.NewFile(3, "stream")); err != nil {
+			return err
+		}
+		packets, err := net.FilePacketConn(os.NewFile(4, "packets"))
+		if err != nil {
+			return err
+		}
+		said = append(said, packets.LocalAddr().String())
+	}
+	fmt.Println("activated", strings.Join(said, " "))
+	return nil
 }
 
 // relayLength is how many images take over from each other.

@@ -4,6 +4,7 @@ package goprobe
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -168,6 +169,46 @@ func TestNoImageDiesOfItsPredecessorsProfile(t *testing.T) {
 	s.begin()
 	if got := s.line("done"); got != fmt.Sprint(relayLength) {
 		t.Errorf("ended at %s", got)
+	}
+}
+
+// A UDP socket of the service manager's is not ours: whoever wants it finds the variables and the descriptors in place.
+func TestSocketActivationLeavesOthersTheirSockets(t *testing.T) {
+	listener := listenTCP(t)
+	defer listener.Close()
+	stream, err := listener.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Close()
+	udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer udp.Close()
+	packets, err := udp.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer packets.Close()
+	own, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		files []*os.File
+		says  string
+	}{
+		{[]*os.File{stream, packets}, "2 " + listener.Addr().String() + " " + udp.LocalAddr().String()},
+		{[]*os.File{stream}, `"" ` + listener.Addr().String()},
+	} {
+		s := &service{t: t, command: exec.Command("/bin/sh", "-c", `LISTEN_PID=$$ exec "$0"`, own), lines: make(chan string, 100)}
+		s.command.ExtraFiles = c.files
+		s.command.Env = append(os.Environ(), serviceVariable+"=activated", fmt.Sprintf("LISTEN_FDS=%d", len(c.files)))
+		s.begin()
+		if got := s.line("activated"); got != c.says {
+			t.Errorf("%q, want %q", got, c.says)
+		}
 	}
 }
 

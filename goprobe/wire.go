@@ -129,6 +129,17 @@ type Descriptors struct {
 	Scanned     int             `json:"scanned"` // how many were asked for their flag
 	Inheritable []DescriptorRow `json:"inheritable"`
 	LeftOut     int             `json:"left_out"`
+	// Listening are all listening stream sockets among those scanned, whether the service told the probe of them or not.
+	Listening        []ListeningRow `json:"listening"`
+	LeftOutListening int            `json:"left_out_listening"`
+}
+
+// ListeningRow is a descriptor of a listening socket. Several may belong to one socket, which its inode tells.
+type ListeningRow struct {
+	FD          int    `json:"fd"`
+	Address     string `json:"address"`     // "127.0.0.1:8080", the path of a unix socket, "@name" for an abstract one; "" if unknown
+	Inode       uint64 `json:"inode"`       // as in /proc/PID/fd and /proc/net
+	Inheritable bool   `json:"inheritable"` // it has no FD_CLOEXEC: exec leaves it open
 }
 
 // DescriptorRow is one descriptor without FD_CLOEXEC.
@@ -151,6 +162,8 @@ type InFlightRow struct {
 	Count int64  `json:"count"` // -1 unless state is "ok"
 	Limit int64  `json:"limit"`
 	State string `json:"state"` // "ok", "timeout" or "panicked"
+	// Drained is true for requests of servers that Serve runs: Upgrade drains those and waits for their requests itself.
+	Drained bool `json:"drained"`
 }
 
 // Resources are the C resources that the service declared with Track.
