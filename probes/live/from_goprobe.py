@@ -70,16 +70,22 @@ def descriptors(status: wire.Status) -> t.DescriptorFacts | None:
     passed = {row.fd for row in status.listeners.rows if row.handover}
     left = tuple(sorted((fd, target) for fd, target in leaking.items() if fd not in passed))
     found = status.descriptors.listening
-    complete = found is not None and not status.descriptors.left_out_listening
+    own = status.descriptors
+    complete = found is not None and not own.left_out_listening and own.scanned >= own.open
     if found is not None:
         known = {row.inode for row in status.listeners.rows}
         open_ = {row.inode for row in found if row.inheritable}
         listeners += tuple(
-            t.Listening(row.fd, row.address, row.inode not in open_, row.inode in open_)
+            t.Listening(row.fd, _named(row.address), row.inode not in open_, row.inode in open_)
             for row in {row.inode: row for row in found}.values()
             if row.inode not in known
         )
     return t.DescriptorFacts(SOURCE, listeners, left, complete=complete, limit=status.descriptors.limit)
+
+
+def _named(address: str) -> str:
+    """An address with its network, as `/proc` has it."""
+    return f"{'unix' if address.startswith(('/', '@')) or not address else 'tcp'} {address or '(unnamed)'}"
 
 
 def signals(status: wire.Status, cgo: wire.CgoAnswer | None) -> t.SignalFacts | None:
