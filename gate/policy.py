@@ -90,6 +90,10 @@ class Policy:
     source: str = ""
     contract: Contract = field(default_factory=Contract)
     live: LivePolicy = field(default_factory=LivePolicy)
+    audit: bool = False
+    """Every verdict goes into the audit log before it is given."""
+    store: str = ""
+    """Where that log and the sidecar's samples are: a path or an SQLAlchemy URL; "" for the default place."""
 
     def protects(self, package: str) -> bool:
         """Whether `package`, an import path, is one that the policy or its contract protects."""

@@ -9,7 +9,7 @@ import re
 import tomllib
 from datetime import date  # noqa: TC003 - pydantic evaluates the annotation
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError
 from pydantic_core import PydanticCustomError
@@ -77,6 +77,9 @@ class _PolicyFile(_Table):
     suppress: list[_Suppression] = []
     contract: _Contract = _Contract()
     live: _Live = _Live()
+    audit: StrictBool = False
+    store: str = ""
+    sidecar: dict[str, Any] = {}  # read by gate.sidecar.config, which knows its keys
 
 
 TABLES: dict[str, type[_Table]] = {
@@ -117,6 +120,8 @@ def load_policy(path: str) -> Policy:
             budget=shape.contract.budget,
         ),
         live=LivePolicy(shape.live.in_flight, shape.live.in_flight_limit, tuple(shape.live.handed_over)),
+        audit=shape.audit,
+        store=shape.store,
     )
 
 
@@ -124,7 +129,7 @@ def key_places(path: str) -> dict[str, str]:
     """Where the file at `path` sets a key: `thresholds.max_changed_functions` -> `hotgate.toml:7`. Errors as above."""
     text = _read(path)
     shape = _parse(path, text)
-    keys: list[Key] = [(name,) for name in shape.model_fields_set - {"severity", "suppress", *_SECTIONS}]
+    keys: list[Key] = [(name,) for name in shape.model_fields_set - {"severity", "suppress", "sidecar", *_SECTIONS}]
     keys += [("contract", name) for name in shape.contract.model_fields_set - {"state"}]
     keys += [("contract", "state", name) for name in shape.contract.state]
     keys += [("severity", rule) for rule in shape.severity]

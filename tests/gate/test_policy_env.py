@@ -37,6 +37,8 @@ FILE = Policy(
         ("HOTGATE_LIVE_HANDED_OVER", "tcp *:80, unix /s", "live", LivePolicy(handed_over=("tcp *:80", "unix /s"))),
         ("HOTGATE_PROTECTED_PACKAGES", "a/... b", "protected_packages", ("a/...", "b")),
         ("HOTGATE_REQUIRE_SYMBOLS", "true", "require_symbols", True),
+        ("HOTGATE_AUDIT", "true", "audit", True),
+        ("HOTGATE_STORE", "a.db", "store", "a.db"),
     ],
 )
 def test_a_variable_replaces_its_key_and_nothing_else(name, text, key, value):
@@ -81,7 +83,7 @@ def test_errors_name_the_variable(name, text, message, hint):
         ("HOTGATE_FAILON", "did you mean HOTGATE_FAIL_ON?"),
         ("HOTGATE_MAX_CHANGED_FUNCTIONS", "did you mean HOTGATE_THRESHOLDS_MAX_CHANGED_FUNCTIONS?"),
         ("HOTGATE_polcy", "did you mean HOTGATE_POLICY?"),
-        ("HOTGATE_ZZZ", "valid names are HOTGATE_BASELINE, HOTGATE_DEBUG"),
+        ("HOTGATE_ZZZ", "valid names are HOTGATE_AUDIT, HOTGATE_BASELINE, HOTGATE_DEBUG"),
         ("HOTGATE_SUPPRESS", "a suppression needs a reason"),
     ],
 )
