@@ -15,6 +15,7 @@ help:
 	@echo "make test         run the tests"
 	@echo "make goprobe      vet and test the Go module, with and without cgo, newest and oldest Go"
 	@echo "make overhead     what the probe costs the service that embeds it"
+	@echo "make crash        kill hotgate in mid-append 300 times, and look what is left"
 	@echo "make lint         ruff, mypy and the import rules"
 	@echo "make groundtruth  recall and precision of the function comparison on known edits"
 	@echo "make matrix       build the binary fixtures again with every toolchain and compare digests"
@@ -69,6 +70,9 @@ sarif: setup
 
 hazards: setup
 	@$(PY) -m scripts.hazards
+
+crash: setup
+	@$(PY) -m scripts.crash
 
 bench: setup
 	@$(PY) -m scripts.bench

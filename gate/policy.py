@@ -129,6 +129,10 @@ class Policy:
     contract: Contract = field(default_factory=Contract)
     live: LivePolicy = field(default_factory=LivePolicy)
     profile: ProfilePolicy = field(default_factory=ProfilePolicy)
+    audit: bool = False
+    """Every verdict goes into the audit log before it is given."""
+    store: str = ""
+    """Where that log and the sidecar's samples are: a path or an SQLAlchemy URL; "" for the default place."""
 
     def protects(self, package: str) -> bool:
         """Whether `package`, an import path, is one that the policy or its contract protects."""

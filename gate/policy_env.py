@@ -28,6 +28,8 @@ def check_environment(environ: Mapping[str, str]) -> None:
             continue
         if name == "HOTGATE_SUPPRESS":
             hint = "a suppression needs a reason and an expiry date: write it into the policy file"
+        elif name.startswith("HOTGATE_SIDECAR"):
+            hint = "services are listed in the file: hotgate sidecar --config FILE"
         elif name.startswith("HOTGATE_CONTRACT"):
             hint = "a contract is reviewed with the code: write it into the policy file"
         else:
@@ -115,6 +117,14 @@ def _require_symbols(policy: Policy, text: str) -> Policy:
     return replace(policy, require_symbols=_one_of(text, ["true", "false"]) == "true")
 
 
+def _audit(policy: Policy, text: str) -> Policy:
+    return replace(policy, audit=_one_of(text, ["true", "false"]) == "true")
+
+
+def _store(policy: Policy, text: str) -> Policy:
+    return replace(policy, store=text)
+
+
 def _one_of(text: str, valid: Iterable[str]) -> str:
     choices = list(valid)
     if text not in choices:
@@ -170,6 +180,8 @@ LAYERS: dict[str, Callable[[Policy, str], Policy]] = {
     "HOTGATE_PROFILE_LEAK_PERCENT": _profile("leak_percent", 10_000),
     "HOTGATE_PROTECTED_PACKAGES": _protected_packages,
     "HOTGATE_REQUIRE_SYMBOLS": _require_symbols,
+    "HOTGATE_AUDIT": _audit,
+    "HOTGATE_STORE": _store,
 }
 """What each variable that stands for a key of the policy does to a policy."""
 

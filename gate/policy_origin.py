@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
     from gate.policy import Policy
 
 DEFAULT = "default"
+_PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/@]*(?=@)")
+
+
+def without_password(url: str) -> str:
+    """`url` with `***` where a password stands."""
+    return _PASSWORD.sub(r"\1:***", url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,8 @@ def settings(
         ("live.needed", list(policy.live.needed)),
     )
     out += [Setting(key, value, origin(key)) for key, value in live]
+    out.append(Setting("audit", policy.audit, origin("audit")))
+    out.append(Setting("store", without_password(policy.store) or None, origin("store")))
     for index, each in enumerate(policy.suppress):
         key = f"suppress[{index}]"
         until = f"expired on {each.expires}" if each.expires < today else f"until {each.expires}"

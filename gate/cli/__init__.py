@@ -19,6 +19,7 @@ from gate import __version__
 from gate.model import EXIT_BUG, EXIT_USAGE
 from gate.policy import PolicyError, nearest
 from gate.policy_env import check_environment
+from gate.store.errors import StoreError
 from probes.errors import ProbeError
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class CommandFiles(click.Group):
             result = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
             sys.stdout.flush()
             code = result if isinstance(result, int) else 0
-        except (click.ClickException, ProbeError, PolicyError) as exc:
+        except (click.ClickException, ProbeError, PolicyError, StoreError) as exc:
             code = _explain(exc)
         except (KeyboardInterrupt, click.Abort):
             code = EXIT_SIGINT
@@ -115,7 +116,7 @@ def _summary(name: str) -> str:
         return file.readline().strip().strip('"')
 
 
-def _explain(exc: click.ClickException | ProbeError | PolicyError) -> int:
+def _explain(exc: click.ClickException | ProbeError | PolicyError | StoreError) -> int:
     from gate.report.clean import clean
 
     hint = getattr(exc, "hint", "")

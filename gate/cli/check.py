@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gate.cli._audit import audit_options, keep_verdict, open_audit
 from gate.cli._live import ask_live, asked_for, live_options
 from gate.cli._output import import_renderers, parse_outputs, refuse_overwriting, write_report
 from gate.cli._policy import policy_options, resolve_policy
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     "--format", "format_name", type=click.Choice(formats.names()), help="What stdout gets (default: terminal)."
 )
 @click.option("--output", metavar="FORMAT=PATH", multiple=True, help="Write a report to a file as well; repeatable.")
+@audit_options
 @click.option("--exit-zero", is_flag=True, help="Leave with 0 whatever the verdict is; errors keep their codes.")
 def command(  # noqa: PLR0913 - keywords, one a fact
     old: str,
@@ -56,6 +58,8 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     policy: str | None,
     format_name: str | None,
     output: tuple[str, ...],
+    audit: bool | None,
+    store: str | None,
     exit_zero: bool,
 ) -> int:
     """Compare the Go binary OLD, which runs, with NEW, which is to replace it, and give the verdict.
@@ -83,6 +87,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
         "the profile": profile,
     }
     refuse_overwriting(outputs, inputs)
+    log = open_audit(chosen, audit, store)
     known = host = None
     if baseline is not None:
         from gate.baseline import load_baseline
@@ -118,6 +123,8 @@ def command(  # noqa: PLR0913 - keywords, one a fact
 
     for notice in report.notices:
         click.echo(f"warning: {clean(notice)}", err=True)
+    others = {"target": target, "baseline": baseline, "policy": chosen.source}
+    keep_verdict(log, "check", report, chosen, subject=f"{old} → {new}", inputs=others)
     write_report(report, outputs)
     return 0 if exit_zero else report.exit_code
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from gate.cli._audit import audit_options, keep_verdict, open_audit
 from gate.cli._live import asked_for, live_options, say
 from gate.cli._output import parse_outputs, refuse_overwriting, write_report
 from gate.cli._policy import policy_options, resolve_policy
@@ -21,6 +22,7 @@ from gate.report import formats
     "--format", "format_name", type=click.Choice(formats.names()), help="What stdout gets (default: terminal)."
 )
 @click.option("--output", metavar="FORMAT=PATH", multiple=True, help="Write a report to a file as well; repeatable.")
+@audit_options
 @click.option("--exit-zero", is_flag=True, help="Leave with 0 whatever the verdict is; errors keep their codes.")
 def command(  # noqa: PLR0913 - keywords, one a fact
     url: str | None,
@@ -35,6 +37,8 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     policy: str | None,
     format_name: str | None,
     output: tuple[str, ...],
+    audit: bool | None,
+    store: str | None,
     exit_zero: bool,
 ) -> int:
     """Ask the service at URL, by goprobe or plain net/http/pprof, and its process, whether it could be updated now.
@@ -47,10 +51,13 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     outputs = parse_outputs(format_name, output)
     chosen = resolve_policy(policy, mode, fail_on, require)
     refuse_overwriting(outputs, {"the policy": chosen.source, "the token": token_file})
+    log = open_audit(chosen, audit, store)
     from gate import engine_live
     from gate.live import ask
 
     asked = asked_for(url, token_file, pid, timeout, chosen)
     report = engine_live.probe(chosen, lambda: ask(asked, wait=wait, say=say))
+    subject = " ".join(([url] if url else []) + ([f"PID {pid}"] if pid is not None else []))
+    keep_verdict(log, "probe", report, chosen, subject=subject, inputs={"policy": chosen.source})
     write_report(report, outputs)
     return 0 if exit_zero else report.exit_code

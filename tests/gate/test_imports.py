@@ -12,6 +12,7 @@ from gate.report.formats import names
 
 REPO = Path(__file__).parents[2]
 SLOW = {"numpy", "elftools", "iced_x86", "capstone", "pydantic", "rich", "scipy"}
+SLOW |= {"starlette", "uvicorn", "jinja2", "prometheus_client"}
 
 
 def imported_by(code: str) -> set[str]:
@@ -29,6 +30,7 @@ def imported_by(code: str) -> set[str]:
         ("import gate.report.formats.json", set()),
         ("import gate.report.formats.terminal", {"rich"}),
         ("import gate.cli.render", set()),
+        ("import gate.cli.audit, gate.cli.store, gate.cli.probe, gate.store.errors, gate.store.chain", set()),
         *((f"import gate.report.formats.{name}", set()) for name in names() if name != "terminal"),
     ],
 )

@@ -40,6 +40,8 @@ FILE = Policy(
         ("HOTGATE_PROFILE_GROWTH_PERCENT", "25", "profile", ProfilePolicy(growth_percent=25)),
         ("HOTGATE_PROTECTED_PACKAGES", "a/... b", "protected_packages", ("a/...", "b")),
         ("HOTGATE_REQUIRE_SYMBOLS", "true", "require_symbols", True),
+        ("HOTGATE_AUDIT", "true", "audit", True),
+        ("HOTGATE_STORE", "a.db", "store", "a.db"),
     ],
 )
 def test_a_variable_replaces_its_key_and_nothing_else(name, text, key, value):
@@ -84,7 +86,7 @@ def test_errors_name_the_variable(name, text, message, hint):
         ("HOTGATE_FAILON", "did you mean HOTGATE_FAIL_ON?"),
         ("HOTGATE_MAX_CHANGED_FUNCTIONS", "did you mean HOTGATE_THRESHOLDS_MAX_CHANGED_FUNCTIONS?"),
         ("HOTGATE_polcy", "did you mean HOTGATE_POLICY?"),
-        ("HOTGATE_ZZZ", "valid names are HOTGATE_BASELINE, HOTGATE_DEBUG"),
+        ("HOTGATE_ZZZ", "valid names are HOTGATE_AUDIT, HOTGATE_BASELINE, HOTGATE_DEBUG"),
         ("HOTGATE_SUPPRESS", "a suppression needs a reason"),
     ],
 )

@@ -1,0 +1,146 @@
+"""Kills hotgate with SIGKILL in the middle of its work, again and again, and looks whether anything acknowledged is lost.
+
+`python -m scripts.crash --rounds 300` does it to programs that append to the audit log, to `hotgate check --audit` and to
+the sidecar. `--store` names a PostgreSQL database; without it, an SQLite file is made for each kind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gate.store import audit, chain
+from gate.store.database import Database
+from gate.store.retention import integrity
+from scripts.gobuild import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+ACKNOWLEDGED = re.compile(rb"^(?:audit: )?(\d+:[0-9a-f]{64})$", re.MULTILINE)
+PATIENCE = 30.0
+
+APPENDER = """
+import sys
+from gate.store import audit, chain
+from gate.store.database import Database
+from gate.store.chain import Head
+with Database.open(sys.argv[1]) as database:
+    for n in range(1 << 30):
+        record = audit.append(database, chain.canonical({"n": n, "pad": "x" * (n * 97 % 5000)}))
+        sys.stdout.write(f"{Head(record.seq, record.hash)}\\n")
+        sys.stdout.flush()
+"""
+
+
+def appender(store: str) -> list[str]:
+    """A program that appends record after record, and says so when one is acknowledged."""
+    return [sys.executable, "-c", APPENDER, store]
+
+
+def checker(store: str, binary: Path) -> list[str]:
+    """`hotgate check --audit`, which tells the head on stderr."""
+    return [sys.executable, "-m", "gate", "check", str(binary), str(binary), "--audit", "--store", store]
+
+
+def kill_once(argv: Sequence[str], delay: float) -> list[chain.Head]:
+    """Start `argv`, kill it after `delay` seconds, and give the heads that it acknowledged."""
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(argv, stdout=said, stderr=said, cwd=ROOT)
+        try:
+            process.wait(delay)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait(PATIENCE)
+        said.seek(0)
+        found = (chain.parse_head(each.decode()) for each in ACKNOWLEDGED.findall(said.read()))
+        return [head for head in found if head is not None]
+
+
+def look(store: str, acknowledged: Sequence[chain.Head]) -> list[str]:
+    """What is wrong with the store: what its log lacks or has otherwise, and damage."""
+    with Database.open(store) as database:
+        with database.read() as connection:
+            log = chain.verify(audit.records(connection), audit.stored_head(connection), acknowledged)
+            found = [each.what for each in log]
+        return found + integrity(database)
+
+
+def rounds(
+    number: int, argv: Sequence[str], store: str, longest: float, chance: random.Random
+) -> tuple[int, int, list[str]]:
+    """Kill `number` times after up to `longest` seconds: rounds that acknowledged something, records, and problems."""
+    heads: list[chain.Head] = []
+    busy, problems = 0, []
+    for n in range(number):
+        found = kill_once(argv, chance.uniform(0.05, longest))
+        busy += bool(found)
+        longest *= 0.97 if found else 1.2  # so that a slow machine, too, is hit before, in and after its appends
+        heads += found
+        # The store is opened after every crash; the whole log is read every tenth time and at the end.
+        wrong = look(store, heads) if n % 10 == 9 or n == number - 1 else look_briefly(store, found)
+        if wrong:
+            problems += [f"round {n + 1}: {each}" for each in wrong]
+            break
+    return busy, len(heads), problems
+
+
+def look_briefly(store: str, heads: Sequence[chain.Head]) -> list[str]:
+    """Whether the store opens, and has what was just acknowledged."""
+    with Database.open(store) as database, database.read() as connection:
+        kept = ((head, audit.find(connection, head.seq)) for head in heads)
+        return [f"record {head.seq} is lost" for head, row in kept if row is None or row.hash != head.hash]
+
+
+def main() -> int:
+    """Kill, look, and say what was seen."""
+    parser = argparse.ArgumentParser(description="kill hotgate in mid-append and look what is left")
+    parser.add_argument("--rounds", type=int, default=300, metavar="N", help="kills of each kind")
+    parser.add_argument(
+        "--kind", choices=("append", "check", "sidecar"), action="append", help="only this kind; repeatable"
+    )
+    parser.add_argument("--store", metavar="URL", help="of an empty PostgreSQL database, instead of SQLite files")
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    kinds = arguments.kind or ["append", "check", "sidecar"]
+    failed = False
+    with tempfile.TemporaryDirectory(prefix="hotgate-crash-") as folder:
+        for kind in kinds:
+            store = arguments.store or str(Path(folder, f"{kind}.db"))
+            with Database.connect(store) as database:
+                database.upgrade()
+            begun = time.monotonic()
+            busy, records, problems = KINDS[kind](arguments.rounds, store, random.Random(arguments.seed))  # noqa: S311 - no secret
+            took = time.monotonic() - begun
+            print(
+                f"{kind:<8} {arguments.rounds} kills, {busy} after something was acknowledged: {records} records,",
+                end=" ",
+            )
+            print(f"{len(problems)} problems, {took:.0f} s", *problems, sep="\n" if problems else " ", flush=True)
+            failed |= bool(problems) or not records
+    return 1 if failed else 0
+
+
+def _append(number: int, store: str, chance: random.Random) -> tuple[int, int, list[str]]:
+    return rounds(number, appender(store), store, 1.2, chance)
+
+
+def _check(number: int, store: str, chance: random.Random) -> tuple[int, int, list[str]]:
+    from tests import matrix  # noqa: PLC0415 - the fixtures
+
+    return rounds(number, checker(store, matrix.unpack("go1.27-amd64-exe")), store, 1.6, chance)
+
+
+KINDS: dict[str, Callable[[int, str, random.Random], tuple[int, int, list[str]]]] = {"append": _append, "check": _check}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
