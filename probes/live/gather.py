@@ -111,7 +111,7 @@ def _silent(exc: ProbeError, endpoint: str) -> LiveFacts:
 
 async def _goprobe(client: Client, status: w.Status, *, profiles: bool) -> LiveFacts:
     missing: dict[str, str] = {}
-    cgo = await _fresh_cgo(client, status, missing)
+    cgo = await _settled_cgo(client, status, missing)
     beat = await _try(client, "heartbeat", w.HeartbeatAnswer, missing)
     health = await _try(client, "healthz", w.HealthAnswer, missing)
     without_c = missing.get("cgo", "goprobe could not tell")
@@ -143,12 +143,29 @@ async def _goprobe(client: Client, status: w.Status, *, profiles: bool) -> LiveF
     )
 
 
-async def _fresh_cgo(client: Client, status: w.Status, missing: dict[str, str]) -> w.CgoAnswer | None:
-    """The answer on C, taken after `status`: under load goprobe repeats one for up to five seconds."""
+async def _settled_cgo(client: Client, status: w.Status, missing: dict[str, str]) -> w.CgoAnswer | None:
+    """The answer on C, with the foreign threads that two looks in a row show.
+
+    A thread that the runtime is starting is not yet in its books: it looks foreign for a moment.
+    """
+    first = await _fresh_cgo(client, status.taken_monotonic_ns, missing)
+    if first is None or not first.threads.rows:
+        return first
+    await asyncio.sleep(STALE_PAUSE)
+    again = await _fresh_cgo(client, first.taken_monotonic_ns + 1, {})
+    if again is None:
+        return first
+    seen = {row.tid for row in first.threads.rows}
+    rows = [row for row in again.threads.rows if row.tid in seen]
+    return again.model_copy(update={"threads": again.threads.model_copy(update={"rows": rows})})
+
+
+async def _fresh_cgo(client: Client, since_ns: int, missing: dict[str, str]) -> w.CgoAnswer | None:
+    """The answer on C, taken at `since_ns` or later: under load goprobe repeats one for up to five seconds."""
     deadline = time.monotonic() + STALE_SECONDS
     while True:
         cgo: w.CgoAnswer | None = await _try(client, "cgo", w.CgoAnswer, missing)
-        if cgo is None or cgo.taken_monotonic_ns >= status.taken_monotonic_ns:
+        if cgo is None or cgo.taken_monotonic_ns >= since_ns:
             return cgo
         if time.monotonic() >= deadline:
             missing["cgo"] = "only an answer from before was given"

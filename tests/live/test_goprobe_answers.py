@@ -81,6 +81,34 @@ def test_an_answer_on_c_from_before_is_not_taken_for_one_of_now(monkeypatch):
     assert stale.missing["calls"] == "only an answer from before was given"
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    """The servers here give the same answer for ever."""
+    monkeypatch.setattr("probes.live.gather.STALE_SECONDS", 0.1)
+    monkeypatch.setattr("probes.live.gather.STALE_PAUSE", 0.05)
+
+
+@pytest.mark.parametrize(("again", "fires"), [([], False), ([4251], True), ([9999], False)])
+def test_a_thread_counts_as_foreign_when_two_looks_show_it(again, fires):
+    """One that the runtime is just starting is in its books by the second."""
+    first, second = example("cgo"), example("cgo")
+    second["taken_monotonic_ns"] += 1_000_000_000
+    row = second["threads"]["rows"][0]
+    second["threads"]["rows"] = [{**row, "tid": tid} for tid in again]
+    first["signal_handlers"]["rows"] = second["signal_handlers"]["rows"] = []
+    bodies = iter([first, second])
+    others = answers()
+
+    def answer(path, _connection):
+        if path == "/debug/hotgate/cgo":
+            return http(json.dumps(next(bodies, second)).encode())
+        return others[path.partition("?")[0]]
+
+    with serve(answer) as url:
+        report = probe(Policy(), lambda: look(url))
+    assert ("HG511" in {finding.rule for finding in report.findings}) is fires
+
+
 def test_lists_that_were_cut_off_are_not_taken_for_whole():
     status, cgo = example("status"), example("cgo")
     status["in_flight"] = {
