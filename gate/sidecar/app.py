@@ -1,0 +1,167 @@
+"""The sidecar as one object: what polls, what keeps, what judges, what is served; and its way from start to end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import time
+from typing import TYPE_CHECKING
+
+from gate.policy import PolicyError
+from gate.sidecar.board import Board
+from gate.sidecar.judge import Judge
+from gate.sidecar.metrics import Metrics
+from gate.sidecar.notify import Notifier
+from gate.sidecar.poll import GOPROBE
+from gate.sidecar.poller import Polling
+from gate.sidecar.recorder import Recorder
+from gate.sidecar.server import serve
+from gate.sidecar.watching import Watching
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Coroutine
+    from typing import Any
+
+    from gate.policy import Policy
+    from gate.sidecar.board import Entry
+    from gate.sidecar.config import SidecarConfig
+    from gate.store.database import Database
+
+LOG = logging.getLogger("hotgate.sidecar")
+
+DRAIN_SECONDS = 10.0
+
+
+class Sidecar:
+    """All parts. `load` reads the configuration again; what it raises leaves everything as it is."""
+
+    def __init__(
+        self,
+        config: SidecarConfig,
+        policy: Policy,
+        database: Database,
+        load: Callable[[], tuple[SidecarConfig, Policy]],
+    ) -> None:
+        self.config = config
+        self.policy = policy
+        self.database = database
+        self._load = load
+        self.board = Board()
+        self.recorder = Recorder(database, lambda: self.config.retention)
+        self.metrics = Metrics(self.board, self.recorder)
+        self.judge = Judge(database, lambda: self.config, lambda: self.policy)
+        self.watching = Watching(self.board, database)
+        self._polling = Polling(self.board, self.recorder, config.concurrency, self._after)
+        self._notifier = Notifier()
+        self._side: set[asyncio.Task[None]] = set()
+        self._judging: set[str] = set()
+        self._reloading = asyncio.Lock()
+
+    async def run(self, sock: socket.socket, show: Callable[[str], None] | None) -> int:
+        """Serve until SIGTERM or SIGINT; how many polls never reached the store. `show` gets the status line."""
+        loop = asyncio.get_running_loop()
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self.reload()))
+        recording = asyncio.create_task(self.recorder.run())
+        watching = asyncio.create_task(self.watching.run())
+        await self._polling.change(self.config.services)
+        async with serve(self, sock):
+            self._notifier.ready(self.status())
+            LOG.info("polling %d services, serving %s", len(self.config.services), self.address(sock))
+            showing = asyncio.create_task(self._show(show))
+            await stop.wait()
+            self._notifier.stopping()
+            LOG.info("stopping: polls under way are finished, %d wait for the store", self.recorder.waiting)
+            await self._polling.stop()
+            for task in (showing, watching, *self._side):
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+        recording.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await recording
+        lost = await self.recorder.close(DRAIN_SECONDS)
+        self.judge.close()
+        return lost
+
+    @staticmethod
+    def address(sock: socket.socket) -> str:
+        """Where it is served."""
+        host, port = sock.getsockname()[:2]
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+    async def reload(self) -> None:
+        """Read the configuration again. Polls go on meanwhile; an unreadable one changes nothing."""
+        async with self._reloading:
+            self._notifier.reloading()
+            try:
+                config, policy = await asyncio.to_thread(self._load)
+            except (PolicyError, OSError, ValueError) as exc:
+                LOG.error("the configuration stays as it was: %s", exc)  # noqa: TRY400
+            else:
+                if (config.host, config.port, config.concurrency) != (
+                    self.config.host,
+                    self.config.port,
+                    self.config.concurrency,
+                ):
+                    LOG.warning("listen and concurrency change with a restart only")
+                self.config, self.policy = config, policy
+                await self._polling.change(config.services)
+                LOG.info("reloaded: polling %d services", len(config.services))
+            self._notifier.ready(self.status())
+
+    def status(self) -> str:
+        """The state of everything in one line."""
+        counts = self.board.counts()
+        parts = [f"{len(self.board.entries)} services"]
+        parts += [f"{counts[state]} {state}" for state in sorted(counts)]
+        parts.append(f"{self.recorder.written:,} polls kept")
+        if self.recorder.waiting > 2 * max(len(self.board.entries), 1) or self.recorder.problem:
+            parts.append(f"{self.recorder.waiting:,} waiting")
+        if self.recorder.problem:
+            parts.append(self.recorder.problem)
+        return ", ".join(parts)
+
+    def _after(self, entry: Entry, replaced: bool) -> None:
+        """A poll was made: look at the whole service now and then, and right after an update."""
+        due = replaced or time.time() - entry.standing_at >= self.config.verdict_interval
+        name = entry.config.name
+        plain = entry.good is not None and entry.good.source != GOPROBE
+        # Without goprobe, a verdict takes a CPU profile: only where the configuration allows it.
+        allowed = entry.good is not None and (not plain or entry.config.profile)
+        if due and allowed and not entry.failures and name not in self._judging:
+            self._judging.add(name)
+            entry.standing_at = time.time()
+            self._spawn(self._judge(entry))
+
+    async def _judge(self, entry: Entry) -> None:
+        name = entry.config.name
+        try:
+            entry.standing = await self.judge.standing(entry.config)
+            entry.standing_at = time.time()
+        finally:
+            self._judging.discard(name)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._side.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._side.discard(task)
+        if not task.cancelled() and (exc := task.exception()) is not None:
+            LOG.error("bug in hotgate: %s: %s", type(exc).__name__, exc)
+
+    async def _show(self, show: Callable[[str], None] | None) -> None:
+        pause = min(1.0, self._notifier.watchdog or 1.0)
+        while True:
+            await asyncio.sleep(pause)
+            if self._notifier.watchdog is not None:
+                self._notifier.alive(self.status())
+            if show is not None:
+                show(self.status())

@@ -1,0 +1,77 @@
+"""What is known right now of every service: for the status line, the metrics, the API and the page."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gate.report.model import Report
+    from gate.sidecar.config import ServiceConfig
+    from gate.sidecar.sample import Sample
+
+STRIP = 60
+"""Polls that a continuity strip shows."""
+
+STALE = 3.0
+"""Intervals without a poll that worked after which what is known is old."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """One service. Times in seconds since 1970."""
+
+    config: ServiceConfig
+    last: Sample | None = None
+    good: Sample | None = None
+    """The last poll that gave an answer."""
+    failures: int = 0
+    """In a row."""
+    polls: dict[str, int] = field(default_factory=dict)
+    """How many polls ended in each state."""
+    strip: deque[str] = field(default_factory=lambda: deque(maxlen=STRIP))
+    standing: Report | None = None
+    """The verdict of the last look that nobody asked for. It is shown, and never given as an answer."""
+    standing_at: float = 0.0
+    updated_at: float = 0.0
+    """When the service was last seen to have gone over to another image."""
+
+    def add(self, sample: Sample) -> bool:
+        """Note a poll; whether it shows another image than the one before."""
+        answered = sample.state in ("ok", "partial")
+        known = answered and self.good is not None and self.good.epoch and sample.epoch
+        replaced = bool(known and self.good is not None and sample.epoch != self.good.epoch)
+        self.last = sample
+        self.failures = 0 if answered else self.failures + 1
+        self.polls[sample.state] = self.polls.get(sample.state, 0) + 1
+        self.strip.append("updated" if replaced else sample.state)
+        if replaced:
+            self.updated_at = sample.due_ms / 1000
+        if answered:
+            self.good = sample
+        return replaced
+
+    def is_stale(self, now: float | None = None) -> bool:
+        """Whether what is known is too old to be taken for the present."""
+        seen = 0.0 if self.good is None else self.good.due_ms / 1000
+        return (time.time() if now is None else now) - seen > STALE * max(self.config.interval, 1.0)
+
+
+@dataclass(slots=True)
+class Board:
+    """All services by name."""
+
+    entries: dict[str, Entry] = field(default_factory=dict)
+    started_at: float = field(default_factory=time.time)
+    late: deque[int] = field(default_factory=lambda: deque(maxlen=20_000))
+    """How much after its time each of the last polls was begun, in milliseconds."""
+
+    def counts(self) -> dict[str, int]:
+        """How many services answered the last time, in which state."""
+        found: dict[str, int] = {}
+        for entry in self.entries.values():
+            state = "waiting" if entry.last is None else entry.last.state
+            found[state] = found.get(state, 0) + 1
+        return found

@@ -1,0 +1,99 @@
+"""Metrics for Prometheus, read off the board when they are asked for."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
+
+from gate.model import EXIT_CODES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prometheus_client.metrics_core import Metric
+
+    from gate.sidecar.board import Board, Entry
+    from gate.sidecar.recorder import Recorder
+
+STATES = ("ok", "partial", "unreachable", "refused", "garbage")
+LATE_BUCKETS = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0)
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Metrics(Collector):
+    """What is known of the services and of the sidecar itself."""
+
+    def __init__(self, board: Board, recorder: Recorder) -> None:
+        self._board = board
+        self._recorder = recorder
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(self)
+
+    def text(self) -> bytes:
+        """The exposition format, version 0.0.4."""
+        return generate_latest(self._registry)
+
+    def collect(self) -> Iterator[Metric]:
+        """Every metric."""
+        entries = list(self._board.entries.items())
+        yield from _services(entries)
+        polls = CounterMetricFamily("hotgate_polls", "Polls by what became of them", labels=("service", "state"))
+        for name, entry in entries:
+            for state in STATES:
+                polls.add_metric((name, state), entry.polls.get(state, 0))
+        yield polls
+        yield _late(list(self._board.late))
+        own = self._recorder
+        yield CounterMetricFamily("hotgate_samples_written", "Polls that the store has", value=own.written)
+        yield CounterMetricFamily("hotgate_samples_lost", "Polls that the store never got", value=own.lost)
+        yield CounterMetricFamily("hotgate_store_failures", "Batches that could not be written", value=own.failures)
+        yield GaugeMetricFamily("hotgate_samples_waiting", "Polls that the store does not have yet", value=own.waiting)
+        yield GaugeMetricFamily("hotgate_store_up", "Whether the last batch could be written", value=not own.problem)
+        yield GaugeMetricFamily("hotgate_started_seconds", "When the sidecar was started", value=self._board.started_at)
+
+
+def _services(entries: list[tuple[str, Entry]]) -> Iterator[Metric]:
+    now = time.time()
+    one = ("service",)
+    up = GaugeMetricFamily("hotgate_service_up", "Whether the service answered the last poll", labels=one)
+    stale = GaugeMetricFamily("hotgate_service_stale", "Whether what is known of it is old", labels=one)
+    health = GaugeMetricFamily("hotgate_service_health", "goprobe's health score, 0 to 100", labels=one)
+    coverage = GaugeMetricFamily("hotgate_service_health_coverage", "Share of the score with data", labels=one)
+    generation = GaugeMetricFamily("hotgate_service_generation", "Updates in place since it was started", labels=one)
+    goroutines = GaugeMetricFamily("hotgate_service_goroutines", "Goroutines", labels=one)
+    in_flight = GaugeMetricFamily("hotgate_service_in_flight", "Work in flight by its own counters", labels=one)
+    verdict = GaugeMetricFamily(
+        "hotgate_service_verdict", "1 for the standing verdict: could it be updated now?", labels=("service", "verdict")
+    )
+    for name, entry in entries:
+        key = (name,)
+        up.add_metric(key, entry.last is not None and not entry.failures)
+        stale.add_metric(key, entry.is_stale(now))
+        good = entry.good
+        if good is not None:
+            for family, value in (
+                (health, good.health),
+                (coverage, good.coverage),
+                (generation, good.generation),
+                (goroutines, good.goroutines),
+                (in_flight, good.in_flight),
+            ):
+                if value is not None:
+                    family.add_metric(key, value)
+        if entry.standing is not None:
+            for each in EXIT_CODES:
+                verdict.add_metric((name, each), entry.standing.verdict == each)
+    yield from (up, stale, health, coverage, generation, goroutines, in_flight, verdict)
+
+
+def _late(late: list[int]) -> Metric:
+    """How much after its time the last polls were begun."""
+    buckets = [(str(limit), float(sum(ms <= limit * 1000 for ms in late))) for limit in LATE_BUCKETS]
+    buckets.append(("+Inf", float(len(late))))
+    family = HistogramMetricFamily("hotgate_poll_late_seconds", "How late the last 20,000 polls were begun")
+    family.add_metric([], buckets, sum_value=sum(late) / 1000)
+    return family

@@ -1,0 +1,130 @@
+"""Keeps what was polled until the store has it: one thread writes, in batches; nothing is dropped in silence."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from gate.store import samples
+from gate.store.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from gate.sidecar.sample import Polled
+    from gate.store.database import Database
+    from gate.store.retention import Retention
+
+LOG = logging.getLogger("hotgate.store")
+
+EVERY = 1.0
+"""Seconds between two batches."""
+
+BATCH = 2000
+MAX_WAITING = 100_000
+"""Polls that wait for a store that cannot be written; the oldest beyond it are lost, counted and logged."""
+
+MAX_PAUSE = 30.0
+TRIM_EVERY = 600.0
+
+
+class Recorder:
+    """Between the polls and the store."""
+
+    def __init__(self, database: Database, retention: Callable[[], Retention]) -> None:
+        self._database = database
+        self._retention = retention
+        self._waiting: deque[Polled] = deque()
+        self._urls: dict[str, str] = {}
+        self._ids: dict[str, int] = {}
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._wake = asyncio.Event()
+        self.written = 0
+        self.lost = 0
+        self.failures = 0
+        self.problem = ""
+        """Why the store cannot be written right now, "" when it can."""
+
+    @property
+    def waiting(self) -> int:
+        """Polls that the store does not have yet."""
+        return len(self._waiting)
+
+    def know(self, services: Sequence[tuple[str, str]]) -> None:
+        """The names and URLs of the services from now on; the store gets those that are new with their first sample."""
+        self._urls = dict(services) | {each.sample.service: self._urls[each.sample.service] for each in self._waiting}
+
+    def put(self, polled: Polled) -> None:
+        """Keep a poll; it will be written within a second or so."""
+        self._waiting.append(polled)
+        if len(self._waiting) > MAX_WAITING:
+            self._waiting.popleft()
+            self.lost += 1
+            if self.lost % 1000 == 1:
+                LOG.error("polls are lost: the store has not been writable for too long (%d so far)", self.lost)
+
+    async def flush(self) -> bool:
+        """Write what waits; whether all of it is on the disk."""
+        while self._waiting:
+            batch = list(islice(self._waiting, BATCH))
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._thread, self._write, batch)
+            except StoreError as exc:
+                self.failures += 1
+                if str(exc) != self.problem:
+                    LOG.error("%s; %d polls wait", exc, len(self._waiting))  # noqa: TRY400 - one line, no traceback
+                self.problem = str(exc)
+                return False
+            for each in batch:  # the oldest may have been lost meanwhile
+                if self._waiting and self._waiting[0] is each:
+                    self._waiting.popleft()
+            self.written += len(batch)
+            if self.problem:
+                LOG.info("the store can be written again")
+            self.problem = ""
+        return True
+
+    def _write(self, batch: Sequence[Polled]) -> None:
+        names = {each.sample.service for each in batch}
+        if not names <= self._ids.keys():
+            self._ids |= samples.service_ids(self._database, [(name, self._urls.get(name, "")) for name in names])
+        samples.write(self._database, batch, self._ids)
+
+    async def run(self) -> None:
+        """Write for ever, and forget what is old; cancelled at the end, after which `close` writes the rest."""
+        pause, next_trim = EVERY, 0.0
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(pause)
+            pause = EVERY if await self.flush() else min(pause * 2, MAX_PAUSE)
+            if loop.time() >= next_trim:
+                next_trim = loop.time() + TRIM_EVERY
+                await self._trim()
+
+    async def _trim(self) -> None:
+        from gate.store.retention import trim
+
+        try:
+            gone = await asyncio.get_running_loop().run_in_executor(
+                self._thread, trim, self._database, self._retention()
+            )
+        except StoreError as exc:
+            LOG.error("cannot forget what is old: %s", exc)  # noqa: TRY400
+        else:
+            if gone:
+                LOG.info("forgot %d rows that are older or more than is kept", gone)
+
+    async def close(self, seconds: float) -> int:
+        """Write the rest, for at most `seconds`; how many polls could not be written."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not await self.flush():  # noqa: ASYNC110 - nothing tells when the store is back
+                    await asyncio.sleep(0.2)
+        except TimeoutError:
+            pass
+        self._thread.shutdown(wait=False)
+        return len(self._waiting) + self.lost

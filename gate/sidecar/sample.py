@@ -1,0 +1,86 @@
+"""One poll of a service, as it is kept."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Literal
+
+from probes.records import dataclass
+
+if TYPE_CHECKING:
+    from probes.live import wire
+    from probes.live.topics import HeartbeatWindow
+
+State = Literal["ok", "partial", "unreachable", "refused", "garbage"]
+"""`partial`: it answers, and not everything could be read. `garbage`: what it answers is not what was asked for."""
+
+MAX_TEXT = 300
+MAX_PARTS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What one poll gave. Times in milliseconds, `due_ms` since 1970; None where the service does not tell.
+
+    `profiler` is whose CPU profile runs, "" where nobody could tell. `health` and `coverage` are goprobe's: 0 to 100, and
+    the share of its parts that have data; `health_parts` and `counters` are JSON texts.
+    """
+
+    service: str
+    due_ms: int
+    late_ms: int
+    took_ms: int
+    state: State
+    error: str = ""
+    source: str = ""
+    epoch: str = ""
+    generation: int | None = None
+    goroutines: int | None = None
+    threads: int | None = None
+    heap_bytes: int | None = None
+    in_flight: int | None = None
+    profiler: str = ""
+    health: float | None = None
+    coverage: float | None = None
+    health_parts: str = "[]"
+    counters: str = "{}"
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """A sample, and the windows of the heartbeat that came with it."""
+
+    sample: Sample
+    windows: tuple[HeartbeatWindow, ...] = ()
+
+
+def short(text: str) -> str:
+    """`text` from a service, cut to what is kept of it; NUL, which PostgreSQL cannot hold, as U+FFFD."""
+    return text.replace("\0", "�").encode("utf-8", "replace").decode("utf-8")[:MAX_TEXT]
+
+
+def parts_json(health: wire.HealthAnswer) -> str:
+    """The parts of the health score."""
+    rows: list[dict[str, object]] = [
+        {
+            "name": short(part.name)[:64],
+            "state": part.state,
+            "figure": part.figure,
+            "unit": short(part.unit)[:64],
+            "threshold": part.threshold,
+            "score": part.score,
+            "reason": short(part.reason),
+        }
+        for part in health.parts[:MAX_PARTS]
+    ]
+    return json.dumps(_finite(rows), ensure_ascii=True, allow_nan=False)
+
+
+def _finite(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Without infinities, which JSON has not."""
+    limit = 1e300
+
+    def plain(value: object) -> object:
+        return value if not isinstance(value, float) or -limit < value < limit else None
+
+    return [{key: plain(value) for key, value in row.items()} for row in rows]

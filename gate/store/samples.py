@@ -1,0 +1,103 @@
+"""Samples and windows: written in batches, once each, and read back for pages and watches."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gate.store.tables import SAMPLES, SERVICES, WINDOWS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    from sqlalchemy import Connection, Row, Table
+
+    from gate.sidecar.sample import Polled
+    from gate.store.database import Database
+    from probes.live.topics import HeartbeatWindow
+
+NS_PER_MS = 1_000_000
+MAX_BIGINT = (1 << 63) - 1
+
+
+def service_ids(database: Database, services: Iterable[tuple[str, str]]) -> dict[str, int]:
+    """The keys of services by name; `services` are names and URLs. Those that are new are added.
+
+    Raises:
+        StoreError: the store failed.
+    """
+    wanted = dict(services)
+    now = int(time.time() * 1000)
+    with database.write() as connection:
+        if wanted:
+            rows = [{"name": name, "url": url, "first_seen_ms": now} for name, url in sorted(wanted.items())]
+            _insert_new(connection, SERVICES, rows)
+        found = connection.execute(select(SERVICES.c.name, SERVICES.c.id)).all()
+    return {name: key for name, key in found if name in wanted}
+
+
+def write(database: Database, polled: Sequence[Polled], ids: dict[str, int]) -> None:
+    """Keep `polled`, whose services `ids` has. What is there already stays as it is, so that writing again is no harm.
+
+    Raises:
+        StoreError: nothing of it was kept.
+    """
+    samples = []
+    windows: dict[tuple[int, str, int], dict[str, Any]] = {}
+    for each in polled:
+        row = dataclasses.asdict(each.sample)
+        key = ids[row.pop("service")]
+        samples.append(row | {"service_id": key})
+        for window in each.windows:
+            windows[key, window.epoch, window.seq] = _window(key, window)
+    with database.write() as connection:
+        # One order for all who write: two batches that lock the same keys cannot wait for each other.
+        _insert_new(connection, SAMPLES, sorted(samples, key=lambda row: (row["service_id"], row["due_ms"])))
+        _insert_new(connection, WINDOWS, [windows[key] for key in sorted(windows)])
+
+
+def _window(key: int, window: HeartbeatWindow) -> dict[str, Any]:
+    return {
+        "service_id": key,
+        "epoch": window.epoch.replace("\0", "")[:64],
+        "seq": min(window.seq, MAX_BIGINT),
+        "generation": min(window.generation, MAX_BIGINT),
+        "wall_ms": int(window.wall * 1000),
+        "start_ns": window.start_ns,
+        "end_ns": window.end_ns,
+        "rate_hz": min(window.rate_hz, (1 << 31) - 1),
+        "samples": min(window.samples, MAX_BIGINT),
+        "cpu_seconds": window.cpu_seconds,
+        "state": window.state[:16],
+        "reason": window.reason.replace("\0", "")[:300],
+    }
+
+
+def _insert_new(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        return
+    make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    connection.execute(make(table).on_conflict_do_nothing(), rows)
+
+
+def service_id(connection: Connection, name: str) -> int | None:
+    """The key of a service; None when the store does not know it."""
+    return connection.execute(select(SERVICES.c.id).where(SERVICES.c.name == name)).scalar()
+
+
+def samples_since(connection: Connection, key: int, since_ms: int, limit: int = 10_000) -> list[Row[Any]]:
+    """The samples of a service from `since_ms` on, oldest first; the newest `limit` of them."""
+    wanted = select(SAMPLES).where(SAMPLES.c.service_id == key, SAMPLES.c.due_ms >= since_ms)
+    return list(reversed(connection.execute(wanted.order_by(SAMPLES.c.due_ms.desc()).limit(limit)).all()))
+
+
+def newest_windows(connection: Connection, key: int, limit: int) -> list[Row[Any]]:
+    """The newest windows of a service, oldest first."""
+    wanted = select(WINDOWS).where(WINDOWS.c.service_id == key)
+    found = connection.execute(wanted.order_by(WINDOWS.c.wall_ms.desc(), WINDOWS.c.seq.desc()).limit(limit)).all()
+    return list(reversed(found))

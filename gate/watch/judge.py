@@ -1,0 +1,84 @@
+"""Rules on measurements -> what the watch says. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from gate.watch.exact import excess
+from probes.records import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gate.sidecar.config import WatchRule
+
+ALPHA = 1e-4
+"""How often a rule may fire by chance. A watch looks some sixty times, and at the same counts, mostly."""
+
+State = Literal["idle", "watching", "rollback", "clear", "inconclusive"]
+"""`idle`: no update was seen. `watching`: nothing yet. `clear`: time is up and every rule had data; else `inconclusive`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a rule is judged by, before and after; None where there is no data. `problem` says why."""
+
+    bad: tuple[float | None, float | None] = (None, None)
+    total: tuple[float | None, float | None] = (None, None)
+    value: tuple[float | None, float | None] = (None, None)
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What one rule says. `fires` is None where nobody can tell; `chance` is the probability of the count by chance."""
+
+    rule: str
+    fires: bool | None
+    said: str
+    chance: float | None = None
+
+
+def rule(own: WatchRule, measured: Measured) -> Ruling:
+    """Whether `own` fires."""
+    if measured.problem:
+        return Ruling(own.name, None, measured.problem)
+    return _ratio(own, measured) if own.kind == "ratio" else _level(own, measured)
+
+
+def _ratio(own: WatchRule, measured: Measured) -> Ruling:
+    (bad0, bad1), (total0, total1) = measured.bad, measured.total
+    if not total0 or bad0 is None or total0 < 0:
+        return Ruling(own.name, None, "no requests before the update to compare with")
+    if not total1 or bad1 is None or total1 < 0:
+        return Ruling(own.name, None, "no requests since the update")
+    before, after = max(0, round(bad0)), max(0, round(bad1))
+    chance = excess(after, total1, before, total0)
+    higher = after * total0 > own.times * before * total1
+    fires = after >= own.min_count and higher and chance < ALPHA
+    said = f"{after} of {total1:,.0f} ({after / total1:.3%}), before: {before} of {total0:,.0f} ({before / total0:.3%})"
+    if higher and not fires:
+        few = f"fewer than {own.min_count}" if after < own.min_count else f"chance would do it, p = {chance:.2g}"
+        said += f"; {few}"
+    return Ruling(own.name, fires, said, chance)
+
+
+def _level(own: WatchRule, measured: Measured) -> Ruling:
+    before, after = measured.value
+    if before is None or before <= 0:
+        return Ruling(own.name, None, "no level before the update to compare with")
+    if after is None:
+        return Ruling(own.name, None, "no level since the update")
+    return Ruling(
+        own.name, after > own.times * before, f"{after:.4g}, before: {before:.4g} ({after / before:.2f} times)"
+    )
+
+
+def joined(rulings: Sequence[Ruling], join: Literal["any", "all"], *, over: bool) -> State:
+    """What the watch says; `over`: its time is up."""
+    fired = [each.fires is True for each in rulings]
+    if any(fired) if join == "any" else all(fired):
+        return "rollback"
+    if not over:
+        return "watching"
+    return "inconclusive" if any(each.fires is None for each in rulings) else "clear"
