@@ -16,6 +16,7 @@ help:
 	@echo "make goprobe      vet and test the Go module, with and without cgo, newest and oldest Go"
 	@echo "make overhead     what the probe costs the service that embeds it"
 	@echo "make crash        kill hotgate in mid-append 300 times, and look what is left"
+	@echo "make soak         poll 500 simulated services for ten minutes, and measure"
 	@echo "make lint         ruff, mypy and the import rules"
 	@echo "make groundtruth  recall and precision of the function comparison on known edits"
 	@echo "make matrix       build the binary fixtures again with every toolchain and compare digests"
@@ -70,6 +71,9 @@ sarif: setup
 
 hazards: setup
 	@$(PY) -m scripts.hazards
+
+soak: setup
+	@$(PY) -m scripts.soak
 
 crash: setup
 	@$(PY) -m scripts.crash

@@ -9,7 +9,7 @@ import re
 import tomllib
 from datetime import date  # noqa: TC003 - pydantic evaluates the annotation
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError
 from pydantic_core import PydanticCustomError
@@ -98,6 +98,7 @@ class _PolicyFile(_Table):
     suppress: list[_Suppression] = []
     contract: _Contract = _Contract()
     live: _Live = _Live()
+    sidecar: dict[str, Any] = {}  # read by gate.sidecar.config, which knows its keys
     profile: _Profile = _Profile()
     audit: StrictBool = False
     store: str = ""
@@ -157,7 +158,7 @@ def key_places(path: str) -> dict[str, str]:
     """Where the file at `path` sets a key: `thresholds.max_changed_functions` -> `hotgate.toml:7`. Errors as above."""
     text = _read(path)
     shape = _parse(path, text)
-    keys: list[Key] = [(name,) for name in shape.model_fields_set - {"severity", "suppress", *_SECTIONS}]
+    keys: list[Key] = [(name,) for name in shape.model_fields_set - {"severity", "suppress", "sidecar", *_SECTIONS}]
     keys += [("contract", name) for name in shape.contract.model_fields_set - {"state"}]
     keys += [("contract", "state", name) for name in shape.contract.state]
     keys += [("severity", rule) for rule in shape.severity]

@@ -8,8 +8,7 @@ import click
 
 from gate.cli import Failure
 from gate.cli._audit import store_option
-
-EXIT_LOST = 2
+from gate.model import EXIT_BUG
 
 
 @click.command(
@@ -60,11 +59,14 @@ def command(*, path: str | None, store: str | None) -> int:
             raise Failure(f"cannot listen on {config.host}:{config.port} ({exc.strerror})") from exc
         show = configure()
 
-        async def run() -> int:
-            return await Sidecar(config, policy, database, load).run(sock, show)
+        async def run() -> tuple[int, bool]:
+            sidecar = Sidecar(config, policy, database, load)
+            return await sidecar.run(sock, show), sidecar.broken
 
         with sock:
-            lost = asyncio.run(run())
+            lost, broken = asyncio.run(run())
+    if broken:
+        return EXIT_BUG
     if lost:
         raise Failure(f"{lost} polls never reached the store", hint="its log says why; what was answered is kept")
     return 0

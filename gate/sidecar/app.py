@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import signal
 import time
@@ -59,6 +58,8 @@ class Sidecar:
         self._side: set[asyncio.Task[None]] = set()
         self._judging: set[str] = set()
         self._reloading = asyncio.Lock()
+        self.broken = False
+        """A part of it has failed, which is a bug."""
 
     async def run(self, sock: socket.socket, show: Callable[[str], None] | None) -> int:
         """Serve until SIGTERM or SIGINT; how many polls never reached the store. `show` gets the status line."""
@@ -67,8 +68,8 @@ class Sidecar:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self.reload()))
-        recording = asyncio.create_task(self.recorder.run())
-        watching = asyncio.create_task(self.watching.run())
+        recording = self._for_ever(self.recorder.run(), stop)
+        watching = self._for_ever(self.watching.run(), stop)
         await self._polling.change(self.config.services)
         async with serve(self, sock):
             self._notifier.ready(self.status())
@@ -78,13 +79,8 @@ class Sidecar:
             self._notifier.stopping()
             LOG.info("stopping: polls under way are finished, %d wait for the store", self.recorder.waiting)
             await self._polling.stop()
-            for task in (showing, watching, *self._side):
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
-        recording.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await recording
+            await _end(showing, watching, *self._side)
+        await _end(recording)
         lost = await self.recorder.close(DRAIN_SECONDS)
         self.judge.close()
         return lost
@@ -147,6 +143,19 @@ class Sidecar:
         finally:
             self._judging.discard(name)
 
+    def _for_ever(self, work: Coroutine[Any, Any, None], stop: asyncio.Event) -> asyncio.Task[None]:
+        """A task without which there is nothing to run for: when it fails, the sidecar ends, and says so."""
+
+        def ended(task: asyncio.Task[None]) -> None:
+            if not task.cancelled():
+                self._ended(task)
+                self.broken = True
+                stop.set()
+
+        task = asyncio.create_task(work)
+        task.add_done_callback(ended)
+        return task
+
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._side.add(task)
@@ -165,3 +174,10 @@ class Sidecar:
                 self._notifier.alive(self.status())
             if show is not None:
                 show(self.status())
+
+
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    """Cancel `tasks`, and wait for them; what they failed with has been logged."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

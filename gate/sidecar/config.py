@@ -69,7 +69,7 @@ Variable = Annotated[str, _checked(_variable)]
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
 class _Rule(_Table):
@@ -116,15 +116,13 @@ class _Sidecar(_Table):
     verdict_interval: Annotated[str, _seconds(5, 86400)] = "60s"
     concurrency: StrictInt = Field(default=64, ge=1, le=1024)
     releases: list[str] = []
-    retention: _Retention = _Retention()
+    retention: _Retention = Field(default_factory=_Retention)
     service: list[_Service] = Field(default=[], max_length=MAX_SERVICES)
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
 class _File(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-    sidecar: _Sidecar = _Sidecar()
+    model_config = ConfigDict(extra="ignore", validate_default=True)
+    sidecar: _Sidecar = Field(default_factory=_Sidecar)
 
 
 _SHAPES: dict[str, type[BaseModel]] = {"service": _Service, "retention": _Retention, "watch": _Watch, "rule": _Rule}

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gate.sidecar.board import Entry
 
 HISTORY_MS = 3_600_000
+SHORTEST_MS = 600_000
 WINDOWS = 200
 REFRESH = 15
 ORDER = {"block": 0, "inconclusive": 1, None: 2, "pass": 3}
@@ -86,6 +87,8 @@ class _Pages:
             rows = [] if key is None else samples.samples_since(connection, key, int(start), 7200)
             windows = [] if key is None else samples.newest_windows(connection, key, WINDOWS)
             kept = None if key is None else verdicts.latest(connection, key)
+        if rows:
+            start = max(start, min(rows[0].due_ms, end - SHORTEST_MS))
         changed = shapes.updates(rows)
         gap = (
             3.5

@@ -35,7 +35,7 @@ class Polling:
         self._after = after
         # Services that did not answer the last time have a lane of their own: they cannot keep the others waiting.
         self._good = asyncio.Semaphore(concurrency)
-        self._suspect = asyncio.Semaphore(max(4, concurrency // 4))
+        self._suspect = asyncio.Semaphore(concurrency)
         self._running: dict[str, tuple[asyncio.Task[None], asyncio.Event]] = {}
 
     async def change(self, services: Iterable[ServiceConfig]) -> None:
