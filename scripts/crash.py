@@ -7,13 +7,17 @@ the sidecar. `--store` names a PostgreSQL database; without it, an SQLite file i
 from __future__ import annotations
 
 import argparse
+import http.client
+import json
 import random
 import re
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +25,7 @@ from gate.store import audit, chain
 from gate.store.database import Database
 from gate.store.retention import integrity
 from scripts.gobuild import ROOT
+from scripts.soak import config, simulated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -139,7 +144,57 @@ def _check(number: int, store: str, chance: random.Random) -> tuple[int, int, li
     return rounds(number, checker(store, matrix.unpack("go1.27-amd64-exe")), store, 1.6, chance)
 
 
-KINDS: dict[str, Callable[[int, str, random.Random], tuple[int, int, list[str]]]] = {"append": _append, "check": _check}
+def _sidecar(number: int, store: str, chance: random.Random) -> tuple[int, int, list[str]]:
+    """Verdicts asked of a sidecar that polls three services twice a second, until it is killed."""
+    heads: list[chain.Head] = []
+    busy, problems, longest = 0, [], 2.5
+    with simulated({"good": 2, "garbage": 1}) as ports, tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "hotgate.toml")
+        path.write_text(config(ports, "500ms", store), "utf-8")
+        for n in range(number):
+            with Path(folder, "log").open("wb") as log:
+                argv = [sys.executable, "-m", "gate", "sidecar", "--config", str(path), "--store", store]
+                process = subprocess.Popen(argv, stderr=log, cwd=ROOT)
+            end = time.monotonic() + chance.uniform(0.5, longest)
+            killer = threading.Timer(max(0.0, end - time.monotonic()), process.kill)
+            killer.start()
+            found = _ask(Path(folder, "log"), process)
+            killer.join()
+            process.wait(PATIENCE)
+            busy += bool(found)
+            longest *= 0.97 if found else 1.2
+            heads += found
+            problems += look(store, heads) if n % 10 == 9 or n == number - 1 else look_briefly(store, found)
+            if problems:
+                break
+    return busy, len(heads), problems
+
+
+def _ask(log: Path, process: subprocess.Popen[bytes]) -> list[chain.Head]:
+    """The heads that a sidecar answers verdicts with, until it is gone."""
+    heads: list[chain.Head] = []
+    address = ""
+    while process.poll() is None:
+        if not address:
+            served = re.search(r"serving (http://[0-9.:]+)", log.read_text("utf-8", "replace"))
+            address = served[1] if served else ""
+            time.sleep(0.02)
+            continue
+        try:
+            with urllib.request.urlopen(f"{address}/v1/verdict?service=good-0", timeout=PATIENCE) as answer:  # noqa: S310 - our own
+                head = chain.parse_head(json.load(answer)["audit"])
+        except (OSError, ValueError, http.client.HTTPException):
+            continue
+        if head is not None:
+            heads.append(head)
+    return heads
+
+
+KINDS: dict[str, Callable[[int, str, random.Random], tuple[int, int, list[str]]]] = {
+    "append": _append,
+    "check": _check,
+    "sidecar": _sidecar,
+}
 
 
 if __name__ == "__main__":

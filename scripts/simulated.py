@@ -16,7 +16,7 @@ import re
 import socket
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from probes.profile.profile_pb2 import Profile
@@ -84,10 +84,14 @@ class Good:
 
     def _windows(self, example: dict[str, Any]) -> list[dict[str, Any]]:
         newest = int((time.monotonic() - self._started) / 60) + 1
-        return [
-            example | {"seq": seq, "epoch": self._epoch, "start_monotonic_ns": seq * 60 * 10**9}
-            for seq in range(max(1, newest - 29), newest + 1)
-        ]
+        out = []
+        for seq in range(max(1, newest - 29), newest + 1):
+            begun = datetime.now(UTC) - timedelta(minutes=newest - seq)
+            times = {"started_at": begun.isoformat(), "ended_at": (begun + timedelta(seconds=6)).isoformat()}
+            start = seq * 60 * 10**9
+            times |= {"start_monotonic_ns": start, "end_monotonic_ns": start + 6 * 10**9}
+            out.append(example | times | {"seq": seq, "epoch": self._epoch})
+        return out
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer requests on one connection until it ends."""

@@ -46,12 +46,12 @@ def value_of(body: Any, subject: str) -> float | None:
             if len(result) > 1:
                 hint = "aggregate it, such as with sum(…)"
                 raise BadAnswer(f"the query gives {len(result)} series, not one number", subject=subject, hint=hint)
-            pair = result[0]["value"] if result else None
+            pair = result[0]["value"] if result else (0, "nan")
         else:
-            pair = result if kind == "scalar" else None
+            pair = result
         if kind not in ("vector", "scalar"):
             raise BadAnswer(f"the query gives a {str(kind)[:20]}, not one number", subject=subject)
-        value = math.nan if pair is None else float(pair[1])
+        value = float(pair[1])
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as exc:
         raise BadAnswer("not the answer to an instant query of one number", subject=subject) from exc
     return value if math.isfinite(value) else None

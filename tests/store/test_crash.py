@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ROUNDS = 8
 
 
-@pytest.mark.parametrize("kind", ["append", "check"])
+@pytest.mark.parametrize("kind", ["append", "check", "sidecar"])
 def test_nothing_acknowledged_is_lost(new_store: Callable[[], str], kind: str) -> None:
     store = new_store()
     busy, records, problems = crash.KINDS[kind](ROUNDS, store, random.Random(7))

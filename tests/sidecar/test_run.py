@@ -1,0 +1,227 @@
+"""The sidecar as a process: bad services, reloads, drains, stores that fail, and systemd."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import time
+from contextlib import closing
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import select
+
+from gate.store.database import Database
+from gate.store.tables import SAMPLES, SERVICES, WINDOWS
+from tests.sidecar.conftest import Running, configuration
+from tests.store.conftest import postgresql  # noqa: F401 - a fixture
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.postgres import Server
+
+
+def due(store: str, name: str) -> list[int]:
+    """When the samples of a service were due, in milliseconds."""
+    with Database.open(store) as database, database.read() as connection:
+        wanted = select(SAMPLES.c.due_ms).join(SERVICES).where(SERVICES.c.name == name).order_by(SAMPLES.c.due_ms)
+        return list(connection.execute(wanted).scalars())
+
+
+def gaps(moments: list[int], interval: int = 500) -> list[int]:
+    """Steps between neighbours that are not one interval."""
+    return [b - a for a, b in pairwise(moments) if abs(b - a - interval) > 1]
+
+
+def test_good_services_are_polled_on_time_beside_bad_ones(sidecar: Running) -> None:
+    time.sleep(4)
+    states = {each["name"]: each["state"] for each in sidecar.get("/v1/services")["services"]}
+    assert {name: state for name, state in states.items() if name.startswith("good")} == dict.fromkeys(
+        ("good-0", "good-1", "good-2"), "ok"
+    )
+    assert states["dribble-0"] == "unreachable"
+    assert states["garbage-0"] in ("garbage", "unreachable")
+    assert {states["dead-0"], states["dead-1"]} == {"unreachable"}
+    assert sidecar.end() == 0
+    for n in range(3):
+        moments = due(str(sidecar.store), f"good-{n}")
+        assert len(moments) >= 8
+        assert gaps(moments) == []
+    with Database.open(str(sidecar.store)) as database, database.read() as connection:
+        assert connection.execute(select(WINDOWS.c.seq)).first() is not None
+    dead = len(due(str(sidecar.store), "dead-1"))
+    assert dead < len(due(str(sidecar.store), "good-0")), "who does not answer is asked less often"
+
+
+def test_every_line_of_the_log_is_json_off_a_terminal(sidecar: Running) -> None:
+    sidecar.end()
+    lines = [json.loads(line) for line in sidecar.log.splitlines()]
+    assert {"ts", "level", "logger", "message"} == set(lines[0])
+    assert any(line["message"].startswith("stopping") for line in lines)
+
+
+def test_a_reload_adds_and_removes_services_and_loses_no_sample(sidecar: Running, ports: dict[str, list[int]]) -> None:
+    time.sleep(1)
+    fewer = {"good": ports["good"][:2], "dead": []}
+    extra = f'[[sidecar.service]]\nname = "added"\nurl = "http://127.0.0.1:{ports["good"][2]}"\n'
+    for n in range(4):
+        sidecar.config.write_text(configuration(fewer, extra=extra if n % 2 == 0 else ""), "utf-8")
+        sidecar.process.send_signal(signal.SIGHUP)
+        sidecar.eventually(lambda n=n: sidecar.log.count("reloaded") == n + 1)
+        names = {each["name"] for each in sidecar.get("/v1/services")["services"]}
+        assert names == {"good-0", "good-1"} | ({"added"} if n % 2 == 0 else set())
+        time.sleep(0.7)
+    assert sidecar.end() == 0
+    for name in ("good-0", "good-1"):
+        assert gaps(due(str(sidecar.store), name)) == [], name
+
+
+def test_an_unreadable_configuration_changes_nothing(sidecar: Running) -> None:
+    before = sidecar.get("/v1/services")["services"]
+    sidecar.config.write_text("[sidecar]\nintervall = '1s'\n", "utf-8")
+    sidecar.process.send_signal(signal.SIGHUP)
+    sidecar.eventually(lambda: "the configuration stays as it was" in sidecar.log)
+    assert "unknown key sidecar.intervall" in sidecar.log
+    assert [s["name"] for s in sidecar.get("/v1/services")["services"]] == [s["name"] for s in before]
+    assert sidecar.end() == 0
+
+
+def test_systemd_is_told(ports: dict[str, list[int]], tmp_path: Path) -> None:
+    path = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(path))
+        manager.settimeout(20)
+        env = {"NOTIFY_SOCKET": str(path), "WATCHDOG_USEC": "600000"}
+        with Running(tmp_path, configuration(ports), **env) as running:
+            assert manager.recv(4096).startswith(b"READY=1\nSTATUS=")
+            assert manager.recv(4096).startswith(b"WATCHDOG=1\n")
+            running.process.send_signal(signal.SIGHUP)
+            seen = []
+            while not seen or not seen[-1].startswith(b"READY=1"):
+                seen.append(manager.recv(4096))
+            reloading = next(each for each in seen if each.startswith(b"RELOADING=1\nMONOTONIC_USEC="))
+            assert abs(int(reloading.rpartition(b"=")[2]) / 1e6 - time.monotonic()) < 20
+            running.process.send_signal(signal.SIGTERM)
+            while manager.recv(4096) != b"STOPPING=1":
+                pass
+            assert running.process.wait(30) == 0
+
+
+def test_a_store_that_is_locked_for_a_while_loses_nothing(sidecar: Running) -> None:
+    with closing(sqlite3.connect(sidecar.store)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        sidecar.eventually(lambda: "the store is locked" in sidecar.log)
+        status, _, body = sidecar.ask("/healthz")
+        assert (status, json.loads(body)["status"]) == (503, "store")
+        status, _, body = sidecar.ask("/")
+        assert "Nothing can be kept right now" in body
+        other.rollback()
+    sidecar.eventually(lambda: sidecar.ask("/healthz")[0] == 200)
+    assert sidecar.end() == 0
+    assert gaps(due(str(sidecar.store), "good-0")) == []
+
+
+def test_what_never_reached_the_store_is_said_at_the_end(sidecar: Running) -> None:
+    with closing(sqlite3.connect(sidecar.store)) as other:
+        other.execute("CREATE TRIGGER no BEFORE INSERT ON samples BEGIN SELECT RAISE(ABORT, 'no room'); END")
+    sidecar.eventually(lambda: "no room" in sidecar.log)
+    assert sidecar.end() == 2
+    assert "polls never reached the store" in sidecar.log
+
+
+def test_no_verdict_is_answered_that_could_not_be_kept(sidecar: Running) -> None:
+    with closing(sqlite3.connect(sidecar.store)) as other:
+        other.execute("CREATE TRIGGER no BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no room'); END")
+    status, _, body = sidecar.ask("/v1/verdict?service=good-0")
+    assert (status, json.loads(body)["error"]["code"]) == (503, "store")
+
+
+def test_two_sidecars_on_one_postgresql_neither_double_nor_lose(
+    postgresql: Server,  # noqa: F811
+    ports: dict[str, list[int]],
+    tmp_path: Path,
+) -> None:
+    place = postgresql.new_database()
+    with Database.connect(place) as database:
+        database.upgrade()
+    text = f'store = "{place}"\n' + configuration({"good": ports["good"]})
+    folders = [tmp_path / name for name in "ab"]
+    for folder in folders:
+        folder.mkdir()
+    with Running(folders[0], text) as first, Running(folders[1], text) as second:
+        first.polled()
+        second.polled()
+        time.sleep(3)
+        heads = [side.get(f"/v1/verdict?service=good-{n}")["audit"] for n in range(3) for side in (first, second)]
+        first.process.kill()
+        first.process.wait(10)
+        time.sleep(2)
+        assert second.end() == 0
+    assert len(set(heads)) == 6
+    for n in range(3):
+        moments = due(place, f"good-{n}")
+        assert len(moments) >= 10
+        assert len(set(moments)) == len(moments)
+        assert gaps(moments) == [], "the other one goes on without a gap"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[sidecar]\nlisten = "0.0.0.0:1"\n', "without a token only loopback is served"),
+        ('[sidecar]\nlisten = "nowhere"\n', "not an address"),
+        ('[sidecar]\ninterval = "fast"\n', "sidecar.interval: not a time"),
+        ('[sidecar]\ninterval = "1ms"\n', "is not between"),
+        ("[sidecar]\nservices = []\n", "unknown key sidecar.services"),
+        ('[[sidecar.service]]\nname = "a"\n', "sidecar.service[0].url is missing"),
+        ('[[sidecar.service]]\nname = "a b"\nurl = "http://h"\n', "a name has letters"),
+        ('[[sidecar.service]]\nname = "a"\nurl = "ftp://h"\n', "not an http or https URL"),
+        ('[[sidecar.service]]\nname = "a"\nurl = "http://h"\n' * 2, "two services with the name a"),
+        ('[sidecar]\ntoken_file = "nowhere"\n', "cannot read the token file"),
+        (
+            (
+                '[[sidecar.service]]\nname = "a"\nurl = "http://h"\n[[sidecar.service.watch.rule]]\n'
+                'name = "r"\nkind = "ratio"\nbad = "x"\ntimes = 3\n'
+            ),
+            "a ratio needs total",
+        ),
+    ],
+)
+def test_a_configuration_that_means_nothing_is_one_line(tmp_path: Path, text: str, message: str) -> None:
+    with Running(tmp_path, text) as running:
+        assert running.process.wait(30) == 2
+        assert message in running.log.splitlines()[0]
+        assert running.log.startswith("error: ")
+
+
+def test_an_address_that_is_taken_is_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        text = f'[sidecar]\nlisten = "127.0.0.1:{taken.getsockname()[1]}"\n'
+        with Running(tmp_path, text) as running:
+            assert running.process.wait(30) == 2
+            assert running.log.startswith("error: cannot listen on 127.0.0.1")
+
+
+def test_in_a_terminal_the_last_line_says_where_it_stands(ports: dict[str, list[int]], tmp_path: Path) -> None:
+    import pty  # noqa: PLC0415
+    import subprocess  # noqa: PLC0415
+    import sys  # noqa: PLC0415
+
+    (tmp_path / "hotgate.toml").write_text(configuration(ports), "utf-8")
+    master, slave = pty.openpty()
+    argv = [sys.executable, "-m", "gate", "sidecar", "--store", str(tmp_path / "a.db")]
+    process = subprocess.Popen(argv, stderr=slave, cwd=tmp_path)
+    os.close(slave)
+    said = b""
+    deadline = time.monotonic() + 20
+    while b"polls kept" not in said and time.monotonic() < deadline:
+        said += os.read(master, 65536)
+    process.terminate()
+    process.wait(30)
+    os.close(master)
+    assert b"\r\x1b[2K7 services" in said
