@@ -59,7 +59,7 @@ def test_a_plain_times_three_rule_raises_false_alarms_at_small_counts(mean: floa
 
 @pytest.mark.parametrize("mean", [0.3, 3.0, 30.0])
 def test_without_a_change_it_hardly_ever_fires(mean: float) -> None:
-    chance = random.Random(5)  # noqa: S311
+    chance = random.Random(5)
     fired = naive = 0
     for _ in range(3000):
         before, after = poisson(chance, mean * 6), poisson(chance, mean)
@@ -71,7 +71,7 @@ def test_without_a_change_it_hardly_ever_fires(mean: float) -> None:
 
 
 def test_a_real_change_is_found() -> None:
-    chance = random.Random(6)  # noqa: S311
+    chance = random.Random(6)
     found = sum(
         rule(RATIO, Measured((poisson(chance, 60), poisson(chance, 60)), (6000, 1000))).fires is True
         for _ in range(200)
