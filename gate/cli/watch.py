@@ -1,0 +1,70 @@
+"""After an update: wait whether a service gets worse, and leave with 10 if it is to be rolled back."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+import click
+
+from gate.cli import Failure
+from gate.cli._audit import audit_options
+from gate.cli._live import say
+from gate.cli._output import print_text
+from gate.policy import Policy, find_policy_file
+from gate.policy_env import apply_environment
+
+EVERY = 5.0
+
+
+@click.command(
+    "watch",
+    epilog="Exit codes: 0 clear, 10 roll back, 11 inconclusive, 2 usage, 1 a bug in hotgate. `--once` leaves with 11 while "
+    "it is too early to tell.",
+)
+@click.argument("service")
+@click.option("--config", "path", metavar="FILE", envvar="HOTGATE_POLICY", help="The sidecar's configuration.")
+@click.option("--since", type=float, metavar="SECONDS", help="When it was updated, in seconds since 1970 (default: now).")
+@click.option("--once", is_flag=True, help="Look once instead of waiting for the end.")
+@audit_options
+def command(  # noqa: PLR0913 - keywords, one a fact
+    service: str, *, path: str | None, since: float | None, once: bool, audit: bool | None, store: str | None
+) -> int:
+    """Hold the rules of SERVICE's [sidecar.service.watch] against what is measured, until one fires or the time is up.
+
+    With rules on expvar counters, a sidecar has to poll the service into the same store meanwhile.
+    """
+    import asyncio
+
+    from gate.policy_file import load_policy
+    from gate.sidecar.config import load_sidecar
+    from gate.sidecar.watching import keep, look, shape
+    from gate.store.database import Database
+    from gate.watch.judge import State, joined
+
+    path = path or find_policy_file()
+    if path is None:
+        raise Failure("no configuration", hint="pass --config FILE")
+    policy: Policy = apply_environment(load_policy(path), os.environ)
+    found = next((each for each in load_sidecar(path).services if each.name == service), None)
+    if found is None:
+        raise Failure(f"no such service: {service}", hint=f"services are the [[sidecar.service]] of {path}")
+    config = found.watch
+    if config is None:
+        raise Failure(f"no rules for {service}", hint="write them as [[sidecar.service.watch.rule]]")
+    begun = time.time() if since is None else since
+    with Database.open(store or policy.store) as database:
+        while True:
+            now = min(max(time.time(), begun), begun + config.within)
+            rulings = asyncio.run(look(config, database, service, begun, now))
+            state: State = joined(rulings, config.join, over=now >= begun + config.within)
+            if state != "watching" or once:
+                break
+            say("; ".join(f"{each.rule}: {each.said}" for each in rulings))
+            time.sleep(min(EVERY, max(0.1, begun + config.within - now)))
+        shown = shape(service, state, rulings, since=begun, join=config.join)
+        if state != "watching" and (policy.audit if audit is None else audit):
+            keep(database, service, shown)
+    print_text(json.dumps(shown, indent=2) + "\n")
+    return int(shown["exit_code"])

@@ -1,0 +1,235 @@
+"""Schedules, units, the recorder and plain services, one by one."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gate.policy import PolicyError
+from gate.sidecar import recorder, schedule
+from gate.sidecar.board import Entry
+from gate.sidecar.config import ServiceConfig, load_sidecar
+from gate.sidecar.guard import _is_local
+from gate.sidecar.poll import Poller
+from gate.sidecar.sample import Polled, Sample
+from gate.sidecar.units import parse_seconds, parse_size
+from gate.store.database import Database
+from gate.store.retention import Retention
+from gate.store.samples import newest_windows, samples_since, service_id, write
+from probes.live.client import Client
+from tests.live.servers import PLAIN, dribble, http, serve
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize("interval", [0.5, 1.0, 10.0, 60.0])
+def test_everybody_finds_the_same_times(interval: float) -> None:
+    now = 1_790_000_000.0
+    for name in ("a", "orders", "x" * 128):
+        first = schedule.next_due(name, interval, now)
+        assert now < first <= now + interval + 1e-6
+        assert schedule.next_due(name, interval, first - interval / 3) == pytest.approx(first, abs=1e-6)
+        following = schedule.next_due(name, interval, first)
+        assert following == pytest.approx(first + interval, abs=1e-5)
+        assert round(following * 1000) - round(first * 1000) == pytest.approx(interval * 1000, abs=1)
+
+
+def test_times_are_spread_over_the_interval() -> None:
+    tenths = [0] * 10
+    for n in range(1000):
+        tenths[int(schedule.phase(f"service-{n}", 10.0))] += 1
+    assert min(tenths) > 60
+    assert max(tenths) < 140
+
+
+def test_patience_grows_and_ends() -> None:
+    assert [schedule.skipped(n, 10.0) for n in range(9)] == [0, 0, 0, 1, 3, 7, 15, 29, 29]
+    assert schedule.skipped(1000, 10.0) == 29
+    assert schedule.skipped(1000, 3600.0) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("500ms", 0.5), ("10s", 10), ("1.5m", 90), ("12h", 43200), ("30d", 2592000)]
+)
+def test_times(text: str, seconds: float) -> None:
+    assert parse_seconds(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "10", "s", "-1s", "1 s", "1e3s", "٣s", "1y", "9999999999s"])
+def test_no_times(text: str) -> None:
+    with pytest.raises(PolicyError):
+        parse_seconds(text)
+
+
+def test_sizes() -> None:
+    assert (parse_size("500MB"), parse_size("1GiB"), parse_size("1.5kB")) == (500_000_000, 1 << 30, 1500)
+    for text in ("1", "1B", "MB", "-1MB", "1 MB"):
+        with pytest.raises(PolicyError):
+            parse_size(text)
+
+
+@pytest.mark.parametrize(
+    ("host", "local"), [(b"", True), (b"[::1]", True), (b"[::1", False), (b"\xff", False), (b":80", False)]
+)
+def test_local_names(host: bytes, local: bool) -> None:
+    assert _is_local(host) is local
+
+
+def sample(due: int, **more: object) -> Polled:
+    return Polled(Sample("orders", due, 0, 1, "ok", **more))  # type: ignore[arg-type]
+
+
+def test_writing_again_is_no_harm(tmp_path: Path) -> None:
+    with Database.open(str(tmp_path / "a.db")) as database:
+        from gate.store.samples import service_ids  # noqa: PLC0415
+
+        ids = service_ids(database, [("orders", "http://h")])
+        assert service_ids(database, [("orders", "http://h")]) == ids
+        for _ in range(2):
+            write(database, [sample(1), sample(2, epoch="e"), sample(2, epoch="other")], ids)
+        with database.read() as connection:
+            key = service_id(connection, "orders")
+            assert key is not None
+            assert [(row.due_ms, row.epoch) for row in samples_since(connection, key, 0)] == [(1, ""), (2, "e")]
+            assert [row.due_ms for row in samples_since(connection, key, 0, limit=1)] == [2]
+            assert service_id(connection, "nobody") is None
+
+
+def test_polls_that_wait_too_long_are_lost_counted_and_said(tmp_path: Path, monkeypatch, caplog) -> None:
+    monkeypatch.setattr(recorder, "MAX_WAITING", 10)
+
+    async def run() -> recorder.Recorder:
+        with Database.open(str(tmp_path / "a.db")) as database:
+            own = recorder.Recorder(database, Retention)
+            own.know([("orders", "http://h")])
+            for n in range(25):
+                own.put(sample(n))
+            assert (own.waiting, own.lost) == (10, 15)
+            assert await own.flush()
+            assert await own.close(1.0) == 15
+            with database.read() as connection:
+                key = service_id(connection, "orders")
+                assert key is not None
+                assert [row.due_ms for row in samples_since(connection, key, 0)] == list(range(15, 25))
+            return own
+
+    assert asyncio.run(run()).written == 10
+    assert "polls are lost" in caplog.text
+
+
+def test_a_services_removal_does_not_lose_what_waits(tmp_path: Path) -> None:
+    async def run() -> None:
+        with Database.open(str(tmp_path / "a.db")) as database:
+            own = recorder.Recorder(database, Retention)
+            own.know([("orders", "http://h")])
+            own.put(sample(1))
+            own.know([])
+            assert await own.close(1.0) == 0
+            with database.read() as connection:
+                assert service_id(connection, "orders") is not None
+
+    asyncio.run(run())
+
+
+def poll(answer: object, **options: object) -> Polled:
+    async def run(url: str) -> Polled:
+        config = ServiceConfig("orders", url, "", 1.0, 1.0, **options)  # type: ignore[arg-type]
+        async with Client(url, seconds=1.0) as client:
+            return await Poller(config, client).poll(1000.0, 1000.1)
+
+    with serve(answer) as url:  # type: ignore[arg-type]
+        return asyncio.run(run(url))
+
+
+def test_a_plain_service_is_not_profiled_unless_it_is_said() -> None:
+    asked: list[str] = []
+
+    def answer(path: str, _: object) -> bytes:
+        asked.append(path)
+        return PLAIN.get(path.partition("?")[0], http(b"404", status="404 Not Found"))
+
+    found = poll(answer)
+    assert (found.sample.state, found.sample.source, found.sample.goroutines) == ("ok", "net/http/pprof", 1)
+    assert (found.sample.late_ms, found.sample.due_ms) == (100, 1_000_000)
+    assert not any("profile" in path for path in asked)
+    assert found.windows == ()
+    found = poll(answer, profile=True)
+    assert any("profile" in path for path in asked)
+    assert (found.windows[0].state, found.sample.profiler) == ("ok", "none")
+
+
+def test_who_profiles_is_left_alone() -> None:
+    taken = http(b"Could not enable CPU profiling: cpu profiling already in use\n", status="500 Internal Server Error")
+    found = poll(PLAIN | {"/debug/pprof/profile": taken}, profile=True)
+    assert (found.sample.state, found.sample.profiler) == ("ok", "other")
+    assert (found.windows[0].state, found.windows[0].reason) == ("yielded", "the CPU profiler was in use")
+
+
+def test_counters_that_are_none_are_said() -> None:
+    variables = {"/debug/vars": http(b'{"served": 12, "name": "x", "big": 1e999, "flag": true}')}
+    found = poll(PLAIN | variables, counters=("served", "name", "big", "flag", "gone"))
+    assert found.sample.counters == '{"served": 12}'
+    assert found.sample.state == "partial"
+    assert "expvar: gone is no number" in found.sample.error
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [
+        ({"/debug/hotgate/status": http(b"<html>hello</html>")}, "garbage"),
+        ({"/debug/hotgate/status": http(b"no\0", status="401 Unauthorized")}, "refused"),
+        (dribble(b"HTTP/1.1 200 OK\r\n"), "unreachable"),
+        ({"/debug/hotgate/status": b"\x00\xff\x00"}, "garbage"),
+        ({}, "refused"),
+    ],
+)
+def test_bad_answers_are_samples_too(answer: object, state: str) -> None:
+    found = poll(answer).sample
+    assert found.state in (state, "unreachable")
+    assert found.error
+    assert "\0" not in found.error
+    assert len(found.error) <= 300
+
+
+def test_another_image_is_noticed_and_silence_is_none() -> None:
+    entry = Entry(ServiceConfig("orders", "http://h", "", 1.0, 1.0))
+
+    def seen(epoch: str, state: str = "ok") -> bool:
+        return entry.add(Sample("orders", 5000, 0, 1, state, epoch=epoch))  # type: ignore[arg-type]
+
+    assert not seen("a")
+    assert not seen("", "unreachable")
+    assert not seen("a")
+    assert not seen("")
+    assert entry.failures == 0
+    assert seen("b") is False, "what was before is not known any more"
+    assert seen("c")
+    assert entry.updated_at == 5.0
+    assert list(entry.strip)[-1] == "updated"
+    assert entry.is_stale(10.0)
+    assert not entry.is_stale(6.0)
+
+
+def test_a_window_beyond_what_a_database_holds_is_kept_within_it(tmp_path: Path) -> None:
+    from gate.store.samples import service_ids  # noqa: PLC0415
+    from probes.live.topics import HeartbeatWindow  # noqa: PLC0415
+
+    huge = HeartbeatWindow(
+        1 << 62, "e\0" * 50, 1 << 62, -(1 << 62), 1 << 62, 1.0, 1 << 62, 1 << 62, 1e18, "ok" * 20, "\0"
+    )
+    with Database.open(str(tmp_path / "a.db")) as database:
+        ids = service_ids(database, [("orders", "http://h")])
+        write(database, [Polled(sample(1).sample, (huge,))], ids)
+        with database.read() as connection:
+            assert len(newest_windows(connection, ids["orders"], 5)) == 1
+
+
+def test_the_defaults_of_a_configuration(tmp_path: Path) -> None:
+    path = tmp_path / "hotgate.toml"
+    path.write_text('[[sidecar.service]]\nname = "a"\nurl = "http://h:1/debug/hotgate/"\n', "utf-8")
+    found = load_sidecar(str(path))
+    assert (found.host, found.port, found.retention) == ("127.0.0.1", 9847, Retention(30 * 86400.0, 10**9))
+    assert found.services == (ServiceConfig("a", "http://h:1", "", 10.0, 5.0),)
