@@ -25,7 +25,9 @@ EVERY = 5.0
 )
 @click.argument("service")
 @click.option("--config", "path", metavar="FILE", envvar="HOTGATE_POLICY", help="The sidecar's configuration.")
-@click.option("--since", type=float, metavar="SECONDS", help="When it was updated, in seconds since 1970 (default: now).")
+@click.option(
+    "--since", type=float, metavar="SECONDS", help="When it was updated, in seconds since 1970 (default: now)."
+)
 @click.option("--once", is_flag=True, help="Look once instead of waiting for the end.")
 @audit_options
 def command(  # noqa: PLR0913 - keywords, one a fact

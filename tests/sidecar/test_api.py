@@ -285,4 +285,5 @@ def test_schemathesis_finds_nothing(guarded: Running, open_one: Running) -> None
         argv += ["--phases", "examples,coverage,fuzzing", "--request-timeout", "20", "--suppress-health-check", "all"]
         done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=running.folder, timeout=400)
         assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
+        assert "generated," in done.stdout, "it did send requests"
         assert running.ask("/healthz")[0] == 200

@@ -1,0 +1,22 @@
+#!/bin/bash
+# The step of action.yml: annotations on stdout, the summary, SARIF and JSON in files, the verdict as an output.
+set -euo pipefail
+reports=${INPUT_REPORTS:-hotgate-reports}
+mkdir -p "$reports"
+options=(--format github --output "json=$reports/hotgate.json" --output "sarif=$reports/hotgate.sarif")
+[[ -z ${INPUT_POLICY:-} ]] || options+=(--policy "$INPUT_POLICY")
+[[ -z ${INPUT_TARGET:-} ]] || options+=(--target "$INPUT_TARGET")
+[[ -z ${GITHUB_STEP_SUMMARY:-} ]] || options+=(--output "markdown=$reports/summary.md")
+code=0
+bash "$(dirname "$0")/check.sh" "${INPUT_OLD:-}" "${INPUT_NEW:-}" "${options[@]}" || code=$?
+case $code in
+0) verdict=pass ;;
+10) verdict=block ;;
+*) verdict=inconclusive ;;
+esac
+[[ ! -s $reports/summary.md || -z ${GITHUB_STEP_SUMMARY:-} ]] || cat "$reports/summary.md" >>"$GITHUB_STEP_SUMMARY"
+if [[ -n ${GITHUB_OUTPUT:-} ]]; then
+	echo "verdict=$verdict" >>"$GITHUB_OUTPUT"
+	[[ ! -s $reports/hotgate.sarif ]] || echo "sarif=$reports/hotgate.sarif" >>"$GITHUB_OUTPUT"
+fi
+exit "$code"

@@ -1,0 +1,36 @@
+# nomad job run docs/examples/nomad.hcl && nomad job dispatch -meta release=/srv/releases/orders-1.4.0 update-orders
+# The batch job ends with hotgate's exit code; the service is replaced only after 0, and watched for five minutes.
+job "update-orders" {
+  type = "batch"
+
+  parameterized {
+    meta_required = ["release"]
+  }
+
+  group "update" {
+    restart {
+      attempts = 0
+      mode     = "fail"
+    }
+
+    task "hotgate" {
+      driver = "raw_exec"
+
+      config {
+        command = "/bin/sh"
+        args    = ["-eu", "local/update.sh"]
+      }
+
+      template {
+        destination = "local/update.sh"
+        data        = <<-SCRIPT
+          pid=$(cat /run/orders.pid)
+          hotgate check --pid "$pid" "$NOMAD_META_release" --live http://127.0.0.1:8080 --audit --wait 30s
+          since=$(date +%s)
+          kill -USR2 "$pid"
+          hotgate watch orders --config /etc/hotgate/hotgate.toml --since "$since"
+        SCRIPT
+      }
+    }
+  }
+}

@@ -1,0 +1,170 @@
+"""The files for pipelines, each run as its runner would: pre-commit itself, and the shells that the others start."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+REPO = Path(__file__).parents[2]
+VENV = Path(sys.executable).parent
+
+
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    """What a runner gives, with this tree's hotgate on PATH."""
+    bin_folder = folder / "bin"
+    bin_folder.mkdir(exist_ok=True)
+    program = bin_folder / "hotgate"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m gate "$@"\n', "utf-8")
+    program.chmod(0o755)
+    base = {name: value for name, value in os.environ.items() if not name.startswith(("HOTGATE_", "GIT_"))}
+    return {**base, "PATH": f"{bin_folder}:{base['PATH']}", "PYTHONPATH": str(REPO), **more}
+
+
+@pytest.fixture
+def job(tmp_path: Path, binary: Callable[[str], Path]) -> Path:
+    """A workspace with OLD, a NEW that passes and one that is blocked."""
+    folder = tmp_path / "work"
+    (folder / "build").mkdir(parents=True)
+    shutil.copy(binary("go1.27-amd64-exe"), folder / "build" / "running")
+    shutil.copy(binary("go1.27-amd64-exe"), folder / "build" / "new")
+    shutil.copy(binary("go1.27-arm64-exe"), folder / "build" / "blocked")
+    return folder
+
+
+CASES = [
+    ("build/running", "build/new", 0),
+    ("build/running", "build/blocked", 10),
+    ("build/forgotten", "build/new", 11),
+]
+
+
+def github(job: Path, old: str, new: str) -> tuple[subprocess.CompletedProcess[str], dict[str, str], str]:
+    """Run the steps of action.yml as the runner does: `bash --noprofile --norc -eo pipefail` (docs.github.com)."""
+    action = yaml.safe_load((REPO / "action.yml").read_text("utf-8"))
+    given = {"old": old, "new": new}
+    inputs = {name: given.get(name, str(spec.get("default", ""))) for name, spec in action["inputs"].items()}
+    steps = action["runs"]["steps"]
+    assert action["runs"]["using"] == "composite"
+    assert "pip install" in steps[0]["run"]
+    summary, output = job / "summary", job / "output"
+
+    def filled(text: str) -> str:
+        return re.sub(
+            r"\$\{\{ (\w+)\.(\w+) \}\}",
+            lambda m: inputs[m[2]] if m[1] == "inputs" else {"action_path": str(REPO)}[m[2]],
+            text,
+        )
+
+    assert "${{" not in "".join(step["run"] for step in steps), "values come as variables"
+    step = steps[1]
+    env = {name: filled(value) for name, value in step["env"].items()}
+    env |= {"GITHUB_STEP_SUMMARY": str(summary), "GITHUB_OUTPUT": str(output)}
+    script = job / "step.sh"
+    script.write_text(step["run"], "utf-8")
+    done = subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", script],
+        cwd=job,
+        env=environment(job, **env),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    outputs = dict(line.split("=", 1) for line in output.read_text().splitlines()) if output.exists() else {}
+    return done, outputs, summary.read_text("utf-8") if summary.exists() else ""
+
+
+@pytest.mark.parametrize(("old", "new", "code"), CASES)
+def test_the_github_action(job: Path, old: str, new: str, code: int) -> None:
+    done, outputs, summary = github(job, old, new)
+    assert done.returncode == code, done.stderr
+    assert outputs["verdict"] == {0: "pass", 10: "block", 11: "inconclusive"}[code]
+    if code == 11:
+        assert "inconclusive: no such file: build/forgotten" in done.stderr
+        assert "sarif" not in outputs
+        return
+    assert done.stdout.startswith("::")
+    assert summary.strip()
+    sarif = json.loads((job / outputs["sarif"]).read_text("utf-8"))
+    assert sarif["version"] == "2.1.0"
+
+
+def test_a_hostile_name_of_a_branch_stays_a_name(job: Path) -> None:
+    done, outputs, _ = github(job, "build/running", "build/$(touch owned);new")
+    assert (done.returncode, outputs["verdict"]) == (11, "inconclusive")
+    assert not (job / "owned").exists()
+
+
+@pytest.mark.parametrize(("old", "new", "code"), CASES)
+def test_the_gitlab_job(job: Path, old: str, new: str, code: int) -> None:
+    """GitLab's shell executor runs the lines one after the other and stops at the first that fails (`set -eo pipefail`)."""
+    own = yaml.safe_load((REPO / "ci" / "gitlab.yml").read_text("utf-8"))["hotgate"]
+    variables = {**own["variables"], "OLD_BINARY": old, "NEW_BINARY": new}
+    done = subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", "\n".join(own["script"])],
+        cwd=job,
+        env=environment(job, **variables),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    wanted = [*own["artifacts"]["paths"], *own["artifacts"]["reports"].values()]
+    assert [name for name in wanted if (job / name).exists()] == ([] if code == 11 else wanted)
+    assert own["artifacts"]["when"] == "always"
+
+
+@pytest.mark.parametrize(("old", "new", "code"), CASES)
+def test_the_jenkins_stage(job: Path, old: str, new: str, code: int) -> None:
+    """Jenkins' `sh` step runs the text with `sh -xe` (durable-task plugin); the code decides on failed or unstable."""
+    text = (REPO / "ci" / "Jenkinsfile").read_text("utf-8")
+    script = re.search(r"script: '''(.*?)'''", text, re.DOTALL)
+    assert script is not None
+    (job / "ci").mkdir()
+    shutil.copy(REPO / "ci" / "check.sh", job / "ci" / "check.sh")
+    body = script[1].replace("\\\\\n", "\\\n").replace("build/running", old).replace("build/new", new)
+    argv = ["sh", "-xe", "-c", body]
+    done = subprocess.run(argv, cwd=job, env=environment(job), capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    assert (job / "hotgate.xml").exists() == (code != 11)
+    assert "code == 11" in text
+    assert "unstable(" in text
+
+
+@pytest.mark.parametrize(("old", "new", "code"), CASES)
+def test_the_pre_commit_hook(job: Path, tmp_path: Path, old: str, new: str, code: int) -> None:
+    """pre-commit itself, with the hook's file as a repository of its own; the environment is the one at hand."""
+
+    def git(*arguments: str, cwd: Path) -> None:
+        identity = ["-c", "user.name=t", "-c", "user.email=t@example.com"]
+        subprocess.run(["git", *identity, *arguments], cwd=cwd, check=True, capture_output=True, env=environment(job))
+
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    shutil.copy(REPO / ".pre-commit-hooks.yaml", hooks)
+    for folder in (hooks, job):
+        git("init", "-q", cwd=folder)
+    git("add", ".", cwd=hooks)
+    git("commit", "-qm", "hooks", cwd=hooks)
+    git("tag", "v1", cwd=hooks)
+    hook: dict[str, Any] = {"id": "hotgate", "language": "system", "args": [old, new]}
+    config = {"repos": [{"repo": str(hooks), "rev": "v1", "hooks": [hook]}]}
+    (job / ".pre-commit-config.yaml").write_text(yaml.safe_dump(config), "utf-8")
+    git("add", ".pre-commit-config.yaml", cwd=job)
+    env = environment(job, PRE_COMMIT_HOME=str(tmp_path / "cache"))
+    argv = [VENV / "pre-commit", "run", "--hook-stage", "pre-push", "--all-files", "--color", "never"]
+    done = subprocess.run(argv, cwd=job, env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) == (code == 0), done.stdout + done.stderr
+    if code:
+        assert f"exit code: {10 if code == 10 else 2}" in done.stdout, done.stdout

@@ -1,0 +1,132 @@
+"""The watch of a sidecar on a service that goes over to another image and gets worse: told by API, webhook and log."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from scripts.simulated import examples
+from tests.live.servers import http, serve
+from tests.sidecar.conftest import REPO, Running
+
+if TYPE_CHECKING:
+    import socket
+    from pathlib import Path
+
+WATCH = """
+[sidecar]
+listen = "127.0.0.1:0"
+interval = "500ms"
+
+[[sidecar.service]]
+name = "orders"
+url = "{url}"
+counters = ["served", "failed"]
+
+[sidecar.service.watch]
+within = "{within}"
+baseline = "1m"
+
+[[sidecar.service.watch.rule]]
+name = "error rate"
+kind = "ratio"
+source = "expvar"
+bad = "failed"
+total = "served"
+times = 3
+"""
+
+
+class Worse:
+    """A service that serves 200 requests between two polls, a few of them in vain; after its update, more."""
+
+    def __init__(self, share: float) -> None:
+        self._answers = examples()
+        self._share = share
+        self._lock = threading.Lock()
+        self.served = self.failed = 0
+        self.updated = False
+
+    def update(self) -> None:
+        with self._lock:
+            self.updated = True
+            self.served = self.failed = 0  # a new image counts from 0
+            self._answers["status"]["image"]["epoch"] = "b" * 32
+
+    def __call__(self, path: str, _: socket.socket) -> bytes:
+        name = path.removeprefix("/debug/hotgate/")
+        if path == "/debug/vars":
+            with self._lock:
+                self.served += 200
+                self.failed += round(200 * (self._share if self.updated else 0.005))
+                return http(json.dumps({"served": self.served, "failed": self.failed}).encode())
+        shape = self._answers.get(name)
+        return http(json.dumps(shape).encode()) if shape is not None else http(b"404", status="404 Not Found")
+
+
+def environment(folder: Path) -> dict[str, str]:
+    return {"PATH": os.defpath, "PYTHONPATH": str(REPO), "HOME": str(folder)}
+
+
+def test_a_service_that_gets_worse_is_to_be_rolled_back(tmp_path: Path) -> None:
+    service = Worse(0.2)
+    with serve(service) as url, Running(tmp_path, WATCH.format(url=url, within="30s")) as running:
+        assert running.eventually(lambda: running.get("/v1/services/orders/watch"))["state"] == "idle"
+        assert running.ask("/v1/rollback", {"name": "orders"})[0] == 409
+        time.sleep(4)
+        service.update()
+        found = running.eventually(
+            lambda: (w := running.get("/v1/services/orders/watch"))["state"] == "rollback" and w, 15
+        )
+        assert found["exit_code"] == 10
+        assert found["rules"][0]["fires"]
+        assert found["rules"][0]["chance"] < 1e-4
+        assert running.ask("/v1/rollback", {"name": "x", "metadata": {"service": "orders"}})[0] == 200
+        assert "rollback" in running.ask("/services/orders")[2]
+        again = running.get("/v1/services/orders/watch")
+        assert again == found, "it stands until the next update"
+        assert running.end() == 0
+    listed = subprocess.run(
+        [sys.executable, "-m", "gate", "audit", "list", "--store", str(running.store), "--format", "json"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+        env=environment(tmp_path),
+    )
+    bodies = [each["body"] for each in json.loads(listed.stdout)]
+    assert [(body["kind"], body["verdict"]) for body in bodies] == [("watch", "rollback")]
+
+
+def test_a_service_that_stays_as_it_was_is_clear_at_the_end(tmp_path: Path) -> None:
+    service = Worse(0.005)
+    with serve(service) as url, Running(tmp_path, WATCH.format(url=url, within="6s")) as running:
+        running.eventually(lambda: running.get("/v1/services/orders")["service"]["epoch"])
+        time.sleep(4)
+        service.update()
+        state = running.eventually(
+            lambda: (w := running.get("/v1/services/orders/watch"))["state"] not in ("idle", "watching") and w, 20
+        )
+        assert (state["state"], state["exit_code"]) == ("clear", 0)
+
+
+def test_without_a_time_before_it_is_inconclusive(tmp_path: Path) -> None:
+    """`hotgate watch` of a service that no sidecar has polled."""
+    (tmp_path / "hotgate.toml").write_text(WATCH.format(url="http://127.0.0.1:9", within="5s"), "utf-8")
+    argv = [sys.executable, "-m", "gate", "watch", "orders", "--store", str(tmp_path / "a.db"), "--audit"]
+    env = environment(tmp_path)
+    begun = time.monotonic()
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=tmp_path, env=env)
+    assert 4 < time.monotonic() - begun < 20
+    assert done.returncode == 11, done.stderr
+    assert json.loads(done.stdout)["state"] == "inconclusive"
+    for arguments, message in ((["nobody"], "no such service"), (["orders", "--config", "nowhere"], "cannot read")):
+        done = subprocess.run(
+            [*argv[:4], *arguments], capture_output=True, text=True, check=False, cwd=tmp_path, env=env
+        )
+        assert (done.returncode, message in done.stderr.splitlines()[0]) == (2, True)
