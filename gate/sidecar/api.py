@@ -160,6 +160,7 @@ def service_shape(name: str, entry: Entry, now: float) -> dict[str, Any]:
         "generation": None if good is None else good.generation,
         "health": None if good is None else good.health,
         "coverage": None if good is None else good.coverage,
+        "continuity": None if good is None else good.continuity,
         "goroutines": None if good is None else good.goroutines,
         "in_flight": None if good is None else good.in_flight,
         "standing_verdict": None if entry.standing is None else entry.standing.verdict,

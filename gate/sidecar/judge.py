@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter, ValidationError
 
 from gate.engine_live import probe
-from gate.model import EXIT_CODES
 from gate.report.model import Report
+from gate.report.parts import split
 from gate.store import samples, verdicts
 from gate.store.entry import of_report
 from probes.errors import ProbeError
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from gate.policy import Policy
+    from gate.report.model import EvidenceItem, FindingItem
     from gate.sidecar.config import ServiceConfig, SidecarConfig
     from gate.store.chain import Record
     from gate.store.database import Database
@@ -216,11 +217,14 @@ def release(new: str, folders: tuple[str, ...]) -> str:
 
 def reasons(report: Report, limit: int = 10) -> list[str]:
     """What decided the verdict, in words."""
-    heavy = [f for f in report.findings if f.severity == "block" and not (f.suppressed or f.known)]
-    found = [f"{each.rule}: {each.message}" for each in heavy]
-    if report.exit_code == EXIT_CODES["inconclusive"]:
-        doubts = [f for f in report.findings if f.evidence.get("verified") is False]
-        found += [f"{each.rule}: {each.message}" for each in doubts]
-        required = set(report.policy.require)
-        found += [f"{e.name}: {e.reason}" for e in report.evidence if e.name in required and e.status != "ok"]
+    findings, gaps = decisive(report)
+    found = [f"{each.rule}: {each.message}" for each in findings] + [f"{each.name}: {each.reason}" for each in gaps]
     return found[:limit]
+
+
+def decisive(report: Report) -> tuple[list[FindingItem], list[EvidenceItem]]:
+    """The findings, and the evidence that is missing, by which the verdict is what it is."""
+    parts = split(report)
+    if report.verdict == "inconclusive":
+        return parts.doubts, parts.gaps
+    return parts.blocking, []

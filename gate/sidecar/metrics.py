@@ -63,6 +63,7 @@ def _services(entries: list[tuple[str, Entry]]) -> Iterator[Metric]:
     stale = GaugeMetricFamily("hotgate_service_stale", "Whether what is known of it is old", labels=one)
     health = GaugeMetricFamily("hotgate_service_health", "goprobe's health score, 0 to 100", labels=one)
     coverage = GaugeMetricFamily("hotgate_service_health_coverage", "Share of the score with data", labels=one)
+    continuity = GaugeMetricFamily("hotgate_service_continuity", "How whole its heartbeat is, 0 to 100", labels=one)
     generation = GaugeMetricFamily("hotgate_service_generation", "Updates in place since it was started", labels=one)
     goroutines = GaugeMetricFamily("hotgate_service_goroutines", "Goroutines", labels=one)
     in_flight = GaugeMetricFamily("hotgate_service_in_flight", "Work in flight by its own counters", labels=one)
@@ -78,6 +79,7 @@ def _services(entries: list[tuple[str, Entry]]) -> Iterator[Metric]:
             for family, value in (
                 (health, good.health),
                 (coverage, good.coverage),
+                (continuity, good.continuity),
                 (generation, good.generation),
                 (goroutines, good.goroutines),
                 (in_flight, good.in_flight),
@@ -87,7 +89,7 @@ def _services(entries: list[tuple[str, Entry]]) -> Iterator[Metric]:
         if entry.standing is not None:
             for each in EXIT_CODES:
                 verdict.add_metric((name, each), entry.standing.verdict == each)
-    yield from (up, stale, health, coverage, generation, goroutines, in_flight, verdict)
+    yield from (up, stale, health, coverage, continuity, generation, goroutines, in_flight, verdict)
 
 
 def _late(late: list[int]) -> Metric:

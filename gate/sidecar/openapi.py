@@ -38,6 +38,7 @@ SCHEMAS: dict[str, Any] = {
         generation=_MAYBE_INT,
         health=_MAYBE_NUMBER,
         coverage=_MAYBE_NUMBER,
+        continuity=_MAYBE_NUMBER,
         goroutines=_MAYBE_INT,
         in_flight=_MAYBE_INT,
         standing_verdict={"type": ["string", "null"], "enum": ["pass", "block", "inconclusive", None]},

@@ -17,19 +17,26 @@ from gate.report.formats.json import to_dict
 from gate.sidecar import shapes
 from gate.sidecar.api import service_shape
 from gate.sidecar.board import STRIP
+from gate.sidecar.flames import Flames
+from gate.sidecar.judge import decisive
 from gate.store import samples, verdicts
 from gate.words import count
+from probes.live.topics import HeartbeatWindow
+from probes.profile.continuity import continuity
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from gate.report.model import Report
     from gate.sidecar.app import Sidecar
     from gate.sidecar.board import Entry
+    from probes.profile.continuity import ContinuityFacts
 
 HISTORY_MS = 3_600_000
 SHORTEST_MS = 600_000
 WINDOWS = 200
 REFRESH = 15
+_WINDOW = ("seq", "epoch", "generation", "start_ns", "end_ns", "rate_hz", "samples", "cpu_seconds", "state", "reason")
 ORDER = {"block": 0, "inconclusive": 1, None: 2, "pass": 3}
 
 
@@ -45,6 +52,7 @@ def routes(sidecar: Sidecar) -> list[Route]:
 class _Pages:
     def __init__(self, sidecar: Sidecar) -> None:
         self._sidecar = sidecar
+        self._flames = Flames()
         # `finalize` cleans every text that a template shows: names come from services, and escaping alone leaves them
         # bidirectional overrides and the like.
         self._templates = Environment(
@@ -64,7 +72,14 @@ class _Pages:
         rows = [_row(name, entry, now) for name, entry in self._sidecar.board.entries.items()]
         rows.sort(key=lambda row: (ORDER.get(row["standing_verdict"], 2), row["state"] == "ok", row["name"]))
         said = self._sidecar.status()
-        return self._answer("overview.html", rows=rows, now=now, said=said, problem=self._sidecar.recorder.problem)
+        return self._answer(
+            "overview.html",
+            rows=rows,
+            now=now,
+            said=said,
+            heights=shapes.HEIGHTS,
+            problem=self._sidecar.recorder.problem,
+        )
 
     async def service(self, request: Request) -> Response:
         name = request.path_params["name"]
@@ -72,10 +87,19 @@ class _Pages:
         if entry is None:
             return self._answer("missing.html", 404, wanted=name[:200], now=time.time())
         history = await asyncio.to_thread(self._history, name)
+        windows = history.pop("windows")
+        seen = await self._flames.of(entry.config, windows) if windows and entry.last and not entry.failures else None
         watch = await self._sidecar.watching.state(entry)
         now = time.time()
         return self._answer(
-            "service.html", now=now, watch=watch, row=_row(name, entry, now), **_detail(entry), **history
+            "service.html",
+            now=now,
+            watch=watch,
+            seen=seen,
+            heights=shapes.WINDOW_HEIGHTS,
+            row=_row(name, entry, now),
+            **_detail(entry),
+            **history,
         )
 
     def _history(self, name: str) -> dict[str, Any]:
@@ -99,6 +123,7 @@ class _Pages:
             (title, shapes.line([(row.due_ms, getattr(row, column)) for row in rows], start, end, gap), unit)
             for title, column, unit in (
                 ("Health", "health", ""),
+                ("Continuity", "continuity", ""),
                 ("Goroutines", "goroutines", ""),
                 ("Heap", "heap_bytes", "bytes"),
                 ("In flight", "in_flight", ""),
@@ -107,6 +132,8 @@ class _Pages:
         return {
             "start": start / 1000,
             "end": end / 1000,
+            "windows": windows,
+            "beats": _continuity(windows),
             "bars": shapes.timeline(windows, start, end),
             "marks": shapes.marks([at for at, _ in changed], start, end),
             "updates": [(at / 1000, generation) for at, generation in reversed(changed)],
@@ -124,8 +151,16 @@ def _row(name: str, entry: Entry, now: float) -> dict[str, Any]:
     answered = sum(state in ("ok", "partial", "updated") for state in entry.strip)
     shape["answered"] = f"{answered} of the last {count(len(entry.strip), 'poll')} answered"
     shape["updated"] = entry.updated_at
+    shape["why"] = "" if entry.standing is None else _why(entry.standing)
     shape["seen"] = 0.0 if entry.good is None else entry.good.due_ms / 1000
     return shape
+
+
+def _why(report: Report) -> str:
+    """What decides the verdict, in a few words; "" when nothing is in the way."""
+    findings, gaps = decisive(report)
+    found = [f"{each.rule} {each.title}" for each in findings] + [f"not known: {each.name}" for each in gaps]
+    return found[0] + (f", and {len(found) - 1} more" if len(found) > 1 else "") if found else ""
 
 
 def _detail(entry: Entry) -> dict[str, Any]:
@@ -137,6 +172,13 @@ def _detail(entry: Entry) -> dict[str, Any]:
         "parts_rows": parts,
         "good": entry.good,
     }
+
+
+def _continuity(windows: list[Any]) -> ContinuityFacts | None:
+    """How whole the heartbeat was, over all windows that the page shows."""
+    return continuity(
+        [HeartbeatWindow(**{each: getattr(row, each) for each in _WINDOW}, wall=row.wall_ms / 1000) for row in windows]
+    )
 
 
 def _ago(moment: float, now: float) -> str:

@@ -14,6 +14,7 @@ from probes.live.client import BadAnswer, Refused, Unreachable
 from probes.live.gather import NOT_FOUND
 from probes.live.plain import read_profile
 from probes.live.topics import HeartbeatWindow
+from probes.profile.continuity import continuity
 from probes.profile.wire import NotProfile, build_id
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Poller:
         self._beat_due = 0.0
         self._window_due = 0.0
         self._newest: tuple[str, int] = ("", -1)
+        self._continuity: float | None = None
 
     async def poll(self, due: float, begun: float) -> Polled:
         """Ask the service, which was `due` then and is asked from `begun` on (seconds since 1970). Never raises for what it answers."""
@@ -80,6 +82,7 @@ class Poller:
                 windows = await self._heartbeat()
             except ProbeError as exc:
                 problems.append(f"heartbeat: {exc.what}")
+        found["continuity"] = self._continuity
         found |= await self._counters(problems)
         if problems:
             found |= {"state": "partial", "error": "; ".join(problems)}
@@ -89,7 +92,10 @@ class Poller:
         """The windows that are new since the last time. It is asked twice in each of its intervals."""
         beat = await self._client.ask("heartbeat", w.HeartbeatAnswer)
         self._beat_due = time.monotonic() + min(max(beat.settings.interval_ns / 2e9, self._config.interval), 600.0)
-        windows = from_goprobe.heartbeat(beat).windows
+        facts = from_goprobe.heartbeat(beat)
+        windows = facts.windows
+        score = continuity(windows, interval_ns=facts.interval_ns, window_ns=facts.window_ns) if facts.enabled else None
+        self._continuity = None if score is None else score.score
         keys = [(each.epoch, each.seq) for each in windows]
         fresh = windows[keys.index(self._newest) + 1 :] if self._newest in keys else windows
         if keys:

@@ -23,7 +23,7 @@ class Sample:
     """What one poll gave. Times in milliseconds, `due_ms` since 1970; None where the service does not tell.
 
     `profiler` is whose CPU profile runs, "" where nobody could tell. `health` and `coverage` are goprobe's: 0 to 100, and
-    the share of its parts that have data; `health_parts` and `counters` are JSON texts.
+    the share of its parts that have data; `health_parts` and `counters` are JSON texts. `continuity`: of the heartbeat, 0 to 100.
     """
 
     service: str
@@ -44,6 +44,7 @@ class Sample:
     coverage: float | None = None
     health_parts: str = "[]"
     counters: str = "{}"
+    continuity: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

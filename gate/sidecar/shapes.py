@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 720.0, 64.0
 
 # No meaning is in a colour alone: each state has a height of its own as well.
-HEIGHTS = {"ok": 1.0, "updated": 1.0, "partial": 0.7, "refused": 0.45, "garbage": 0.45, "unreachable": 0.25}
+HEIGHTS = {"ok": 0.75, "updated": 1.0, "partial": 0.5, "refused": 0.35, "garbage": 0.35, "unreachable": 0.2}
 WINDOW_HEIGHTS = {"ok": 1.0, "short": 0.6, "yielded": 0.4, "failed": 0.2}
 
 
@@ -45,7 +45,7 @@ def strip(states: Sequence[str], places: int, *, step: float = 4.0, height: floa
     first = places - len(states)
     bars = []
     for index, state in enumerate(states):
-        tall = HEIGHTS.get(state, 0.25) * height
+        tall = HEIGHTS.get(state, 0.2) * height
         x = (first + index) * step
         bars.append(Bar(x, height - tall, step - 1, tall, state, state))
     return bars

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gate.sidecar import shapes
-from tests import browser
+from scripts import browser
 from tests.conftest import missing
 from tests.sidecar.conftest import Running, configuration
 
@@ -95,6 +95,10 @@ def test_a_service_shows_heartbeat_health_and_findings(page, served) -> None:
     assert page.evaluate("document.querySelectorAll('svg.wide rect').length") >= 1
     assert page.evaluate("document.querySelectorAll('polyline.plot').length") >= 3
     assert page.evaluate("[...document.querySelectorAll('meter')].map(m => m.value)")
+    assert page.evaluate("[...document.querySelectorAll('svg.flame title')].map(t => t.textContent)") == [
+        "main.main: 100.0%"
+    ]
+    assert page.evaluate("document.querySelector('svg.flame rect').getBoundingClientRect().width > 800")
 
 
 HOSTILE = "<script>document.title='owned'</script>\u202e\x1b[2J\"'><img src=x onerror=document.title='owned'>"
@@ -105,7 +109,7 @@ def test_texts_of_a_hostile_service_stay_text(page, tmp_path) -> None:
     import json  # noqa: PLC0415
 
     from scripts.simulated import examples  # noqa: PLC0415
-    from tests.live.servers import http, serve  # noqa: PLC0415
+    from tests.live.servers import goroutine_profile, http, serve  # noqa: PLC0415
 
     answers = examples()
     answers["status"]["image"]["epoch"] = HOSTILE
@@ -115,7 +119,9 @@ def test_texts_of_a_hostile_service_stay_text(page, tmp_path) -> None:
         window | {"reason": HOSTILE, "started_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
         for window in answers["heartbeat"]["windows"]
     ]
-    paths = {f"/debug/hotgate/{name}": http(json.dumps(body).encode()) for name, body in answers.items()}
+    stack = http(goroutine_profile((HOSTILE, "main.main")))
+    windows = {f"/debug/hotgate/heartbeat/{window['seq']}": stack for window in answers["heartbeat"]["windows"]}
+    paths = windows | {f"/debug/hotgate/{name}": http(json.dumps(body).encode()) for name, body in answers.items()}
     with serve(paths) as url:
         port = int(url.rpartition(":")[2])
         with Running(tmp_path, configuration({"good": [port]})) as running:
@@ -130,6 +136,7 @@ def test_texts_of_a_hostile_service_stay_text(page, tmp_path) -> None:
                 html = page.evaluate("document.documentElement.outerHTML")
                 assert not re.search("[\u202e\x1b]", html)
             assert "onerror" in html, "it is shown, as text"
+            assert "onerror" in page.evaluate("document.querySelector('svg.flame').textContent")
 
 
 def test_strips_and_lines_keep_in_their_box() -> None:

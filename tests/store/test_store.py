@@ -69,6 +69,22 @@ def test_upgrading_twice_changes_nothing_and_keeps_everything(new_store: Callabl
         assert count(database, AUDIT) == 1
 
 
+def test_history_of_the_version_before_is_kept(new_store: Callable[[], str]) -> None:
+    place = new_store()
+    with Database.open(place) as database:
+        fill(database, hours=1)
+        with database.write() as connection:
+            connection.execute(text("ALTER TABLE samples DROP COLUMN continuity"))
+            connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    with pytest.raises(StoreError, match="it has 0001"):
+        Database.open(place)
+    with Database.connect(place) as database:
+        database.upgrade()
+    with Database.open(place) as database, database.read() as connection:
+        assert count(database, SAMPLES) == 60
+        assert connection.execute(select(func.count(SAMPLES.c.continuity))).scalar() == 0
+
+
 def test_who_comes_second_to_an_upgrade_finds_it_done(store: str) -> None:
     failures: list[Exception] = []
 

@@ -57,6 +57,7 @@ class Page:
             self.call(f"{domain}.enable")
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
+        """Send a command, and wait for what it gives."""
         self._number += 1
         message: dict[str, Any] = {"id": self._number, "method": method, "params": params}
         if self._session:
@@ -84,10 +85,12 @@ class Page:
         message: dict[str, Any] = json.loads(line)
         return message
 
-    def look(self, *, width: int, scheme: Literal["light", "dark"] = "light", scripts: bool = True) -> None:
+    def look(
+        self, *, width: int, height: int = 900, scheme: Literal["light", "dark"] = "light", scripts: bool = True
+    ) -> None:
         """The size and colours that the page is seen in from now on."""
         phone = width < 600
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=phone)
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=phone)
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
         self.call("Emulation.setScriptExecutionDisabled", value=not scripts)
 
@@ -107,6 +110,7 @@ class Page:
         return int(statuses[-1]) if statuses else 0
 
     def evaluate(self, expression: str) -> Any:
+        """The value of a JavaScript expression in the page."""
         result = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
         if "exceptionDetails" in result:
             raise RuntimeError(str(result["exceptionDetails"]))
