@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"example.com/live/boot"
+	"example.com/live/counts"
 	"example.com/live/faults"
 	"example.com/live/native"
 	"example.com/live/orders"
@@ -92,7 +93,7 @@ func routes(probe *goprobe.Probe, book *orders.Book) http.Handler {
 			answer(w, http.StatusMethodNotAllowed, map[string]string{"error": "GET or POST"})
 		}
 	})
-	return mux
+	return counts.Handle(mux)
 }
 
 // price sums up the lines in C.
