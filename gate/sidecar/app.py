@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from gate.policy import PolicyError
 from gate.sidecar.board import Board
+from gate.sidecar.config import is_loopback
 from gate.sidecar.judge import Judge
 from gate.sidecar.metrics import Metrics
 from gate.sidecar.notify import Notifier
@@ -48,6 +49,7 @@ class Sidecar:
         self.policy = policy
         self.database = database
         self._load = load
+        self._listening = (config.host, config.port, config.concurrency)
         self.board = Board()
         self.recorder = Recorder(database, lambda: self.config.retention)
         self.metrics = Metrics(self.board, self.recorder)
@@ -97,14 +99,13 @@ class Sidecar:
             self._notifier.reloading()
             try:
                 config, policy = await asyncio.to_thread(self._load)
+                if not config.token and not is_loopback(self._listening[0]):
+                    # The new `listen` is not in effect: what is served is still the old one.
+                    raise PolicyError(f"without a token only loopback is served, not {self._listening[0]}")
             except (PolicyError, OSError, ValueError) as exc:
                 LOG.error("the configuration stays as it was: %s", exc)  # noqa: TRY400
             else:
-                if (config.host, config.port, config.concurrency) != (
-                    self.config.host,
-                    self.config.port,
-                    self.config.concurrency,
-                ):
+                if (config.host, config.port, config.concurrency) != self._listening:
                     LOG.warning("listen and concurrency change with a restart only")
                 self.config, self.policy = config, policy
                 await self._polling.change(config.services)

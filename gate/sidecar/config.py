@@ -204,7 +204,7 @@ def load_sidecar(path: str) -> SidecarConfig:
         raise _problem(path, text, exc) from exc
     host, port = _address(path, text, own.listen)
     token = _token(own.token_file) if own.token_file else ""
-    if not token and not _is_loopback(host):
+    if not token and not is_loopback(host):
         raise PolicyError(
             f"{place(path, text, ('sidecar', 'listen'))}: without a token only loopback is served, not {own.listen}",
             hint="set sidecar.token_file, or listen on 127.0.0.1",
@@ -289,7 +289,8 @@ def _address(path: str, text: str, listen: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only this host can reach what listens on `host`."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -91,6 +91,19 @@ def test_an_unreadable_configuration_changes_nothing(sidecar: Running) -> None:
     assert sidecar.end() == 0
 
 
+def test_a_reload_does_not_open_to_everybody_what_had_a_token(ports: dict[str, list[int]], tmp_path: Path) -> None:
+    """`listen` changes with a restart only: loopback in the new file does not make the old address one."""
+    (tmp_path / "token").write_text("secret", "utf-8")
+    guarded = configuration(ports, head='token_file = "token"').replace("127.0.0.1:0", "0.0.0.0:0", 1)
+    with Running(tmp_path, guarded) as running:
+        assert running.ask("/v1/services", headers={"Host": "localhost"})[0] == 401
+        running.config.write_text(configuration(ports), "utf-8")
+        running.process.send_signal(signal.SIGHUP)
+        running.eventually(lambda: "the configuration stays as it was: without a token" in running.log)
+        assert running.ask("/v1/services", headers={"Host": "localhost"})[0] == 401
+        assert running.end() == 0
+
+
 def test_systemd_is_told(ports: dict[str, list[int]], tmp_path: Path) -> None:
     path = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
