@@ -56,7 +56,9 @@ class Recorder:
 
     def know(self, services: Sequence[tuple[str, str]]) -> None:
         """The names and URLs of the services from now on; the store gets those that are new with their first sample."""
-        self._urls = dict(services) | {each.sample.service: self._urls[each.sample.service] for each in self._waiting}
+        # A poll of a removed service may end after the removal: it waits for the store without being known any more.
+        waiting = {each.sample.service for each in self._waiting}
+        self._urls = {name: self._urls.get(name, "") for name in waiting} | dict(services)
 
     def put(self, polled: Polled) -> None:
         """Keep a poll; it will be written within a second or so."""

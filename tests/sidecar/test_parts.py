@@ -134,6 +134,21 @@ def test_a_services_removal_does_not_lose_what_waits(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
+def test_a_poll_that_ends_after_its_services_removal_does_not_stop_the_next_reload(tmp_path: Path) -> None:
+    async def run() -> None:
+        with Database.open(str(tmp_path / "a.db")) as database:
+            own = recorder.Recorder(database, Retention)
+            own.know([("orders", "http://h")])
+            own.know([])
+            own.put(sample(1))
+            own.know([("billing", "http://h")])
+            assert await own.close(1.0) == 0
+            with database.read() as connection:
+                assert service_id(connection, "orders") is not None
+
+    asyncio.run(run())
+
+
 def poll(answer: object, **options: object) -> Polled:
     async def run(url: str) -> Polled:
         config = ServiceConfig("orders", url, "", 1.0, 1.0, **options)  # type: ignore[arg-type]
