@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 ALPHA = 1e-4
 """How often a rule may fire by chance. A watch looks some sixty times, and at the same counts, mostly."""
 
+MAX_EVENTS = 1e11
+"""Beyond it the test is neither exact, for lgamma's last digits, nor quick; no service has that many errors."""
+
+MAX_TOTAL = 1e18
+
 State = Literal["idle", "watching", "rollback", "clear", "inconclusive"]
 """`idle`: no update was seen. `watching`: nothing yet. `clear`: time is up and every rule had data; else `inconclusive`."""
 
@@ -52,6 +57,8 @@ def _ratio(own: WatchRule, measured: Measured) -> Ruling:
         return Ruling(own.name, None, "no requests before the update to compare with")
     if not total1 or bad1 is None or total1 < 0:
         return Ruling(own.name, None, "no requests since the update")
+    if max(bad0, bad1) > MAX_EVENTS or max(total0, total1) > MAX_TOTAL:
+        return Ruling(own.name, None, f"counts above {MAX_EVENTS:.0e} events, or {MAX_TOTAL:.0e} in all: not believed")
     before, after = max(0, round(bad0)), max(0, round(bad1))
     chance = excess(after, total1, before, total0)
     higher = after * total0 > own.times * before * total1

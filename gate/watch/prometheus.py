@@ -52,6 +52,6 @@ def value_of(body: Any, subject: str) -> float | None:
         if kind not in ("vector", "scalar"):
             raise BadAnswer(f"the query gives a {str(kind)[:20]}, not one number", subject=subject)
         value = float(pair[1])
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as exc:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as exc:
         raise BadAnswer("not the answer to an instant query of one number", subject=subject) from exc
     return value if math.isfinite(value) else None

@@ -92,6 +92,8 @@ def test_a_real_change_is_found() -> None:
         (Measured((5, 0), (100, 0)), None, "since the update"),
         (Measured((5, 5), (0, 100)), None, "before the update"),
         (Measured(problem="no answer in time"), None, "no answer in time"),
+        (Measured((1e300, 1e300), (2e300, 2e300)), None, "not believed"),
+        (Measured((1e9, 1e9), (1e300, 1e300)), None, "not believed"),
     ],
 )
 def test_ratios(measured: Measured, fires: bool | None, said: str) -> None:

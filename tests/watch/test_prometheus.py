@@ -55,6 +55,7 @@ def test_one_number(answer: object, value: float | None) -> None:
         {"status": "success", "data": {"resultType": "vector", "result": 3}},
         {"status": "success", "data": {"resultType": "scalar", "result": None}},
         vector("1", "2"),
+        {"status": "success", "data": {"resultType": "scalar", "result": [0, 10**400]}},
     ],
 )
 def test_anything_else_is_an_error(answer: object) -> None:
