@@ -97,9 +97,22 @@ def _texts(database: Database, name: str, start: float, since: float, now: float
     with database.read() as connection:
         key = samples.service_id(connection, name)
         rows = [] if key is None else samples.samples_since(connection, key, int(start * 1000), 100_000)
-    split, end = round(since * 1000), now * 1000
-    before = [row.counters for row in rows if row.due_ms < split]
-    return before, [row.counters for row in rows if split <= row.due_ms <= end]
+    before, after = sides(rows, round(since * 1000), now * 1000)
+    return [row.counters for row in before], [row.counters for row in after]
+
+
+def sides(rows: Sequence[Any], split: int, end: float) -> tuple[list[Any], list[Any]]:
+    """Samples before and after the update at `split` (milliseconds); `end` is the last moment that counts.
+
+    Who says when an update was begun says a time at which the old image still runs: what it counts until it is gone is no
+    part of the time after.
+    """
+    rows = [row for row in rows if row.due_ms <= end]
+    first = sum(row.due_ms < split for row in rows)
+    old = next((row.epoch for row in reversed(rows[:first]) if row.epoch), "")
+    while old and first < len(rows) and rows[first].epoch in (old, ""):
+        first += 1
+    return rows[:first], rows[first:]
 
 
 def shape(  # noqa: PLR0913 - keywords, one a fact

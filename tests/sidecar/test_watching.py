@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -10,6 +11,13 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
+from gate.sidecar.config import load_sidecar
+from gate.sidecar.sample import Polled, Sample
+from gate.sidecar.watching import look
+from gate.store.database import Database
+from gate.store.samples import service_ids, write
 from scripts.simulated import examples
 from tests.live.servers import http, serve
 from tests.sidecar.conftest import REPO, Running
@@ -130,3 +138,25 @@ def test_without_a_time_before_it_is_inconclusive(tmp_path: Path) -> None:
             [*argv[:4], *arguments], capture_output=True, text=True, check=False, cwd=tmp_path, env=env
         )
         assert (done.returncode, message in done.stderr.splitlines()[0]) == (2, True)
+
+
+@pytest.mark.parametrize("epochs", ["aaabb", "aa.bb", "aabbb"])
+def test_what_the_old_image_counts_after_the_signal_is_not_the_new_ones(tmp_path: Path, epochs: str) -> None:
+    """Whoever notes the time and then sends the signal notes one at which the old image still runs, for a poll or more."""
+    (tmp_path / "hotgate.toml").write_text(WATCH.format(url="http://127.0.0.1:9", within="5m"), "utf-8")
+    config = load_sidecar(str(tmp_path / "hotgate.toml")).services[0].watch
+    assert config is not None
+    old = [(1_000_000 + 1000 * n, 1000 + n) for n in range(5)]
+    new = [(1000 * n, 500 * n) for n in range(5)]
+    with Database.open(str(tmp_path / "a.db")) as database:
+        ids = service_ids(database, [("orders", "http://h")])
+        rows = []
+        for n, epoch in enumerate(epochs):
+            served, failed = (new if epoch == "b" else old)[n]
+            counters = "{}" if epoch == "." else json.dumps({"served": served, "failed": failed})
+            shape = Sample("orders", 10_000 * (n + 1), 0, 0, "ok", epoch=epoch.strip("."), counters=counters)
+            rows.append(Polled(shape))
+        write(database, rows, ids)
+        rulings = asyncio.run(look(config, database, "orders", 25.0, 60.0))
+        assert [each.fires for each in rulings] == [True], rulings
+        assert asyncio.run(look(config, database, "orders", 25.0, 29.0))[0].fires is None, "no update was seen yet"
