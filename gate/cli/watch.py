@@ -16,6 +16,8 @@ from gate.policy import Policy, find_policy_file
 from gate.policy_env import apply_environment
 
 EVERY = 5.0
+AHEAD = 60.0
+"""Seconds that the clock of whoever says when the update was may be ahead."""
 
 
 @click.command(
@@ -56,6 +58,9 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     if config is None:
         raise Failure(f"no rules for {service}", hint="write them as [[sidecar.service.watch.rule]]")
     begun = time.time() if since is None else since
+    if not 0 <= begun <= time.time() + AHEAD:
+        hint = "seconds since 1970, such as $(date +%s) from before the update"
+        raise Failure(f"--since is no time of an update: {begun:g}", hint=hint)
     with Database.open(store or policy.store) as database:
         while True:
             now = min(max(time.time(), begun), begun + config.within)

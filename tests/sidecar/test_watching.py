@@ -133,7 +133,14 @@ def test_without_a_time_before_it_is_inconclusive(tmp_path: Path) -> None:
     assert 4 < time.monotonic() - begun < 20
     assert done.returncode == 11, done.stderr
     assert json.loads(done.stdout)["state"] == "inconclusive"
-    for arguments, message in ((["nobody"], "no such service"), (["orders", "--config", "nowhere"], "cannot read")):
+    for arguments, message in (
+        (["nobody"], "no such service"),
+        (["orders", "--config", "nowhere"], "cannot read"),
+        (["orders", "--since", "nan"], "--since is no time"),
+        (["orders", "--since", "inf"], "--since is no time"),
+        (["orders", "--since", "-1e300"], "--since is no time"),
+        (["orders", "--since", "99999999999"], "--since is no time"),
+    ):
         done = subprocess.run(
             [*argv[:4], *arguments], capture_output=True, text=True, check=False, cwd=tmp_path, env=env
         )
