@@ -163,7 +163,7 @@ def service_shape(name: str, entry: Entry, now: float) -> dict[str, Any]:
         "continuity": None if good is None else good.continuity,
         "goroutines": None if good is None else good.goroutines,
         "in_flight": None if good is None else good.in_flight,
-        "standing_verdict": None if entry.standing is None else entry.standing.verdict,
+        "standing_verdict": entry.standing_verdict(now),
         "standing_at": _iso(entry.standing_at) if entry.standing is not None else None,
     }
 

@@ -58,6 +58,12 @@ class Entry:
         seen = 0.0 if self.good is None else self.good.due_ms / 1000
         return (time.time() if now is None else now) - seen > STALE * max(self.config.interval, 1.0)
 
+    def standing_verdict(self, now: float | None = None) -> str | None:
+        """What the standing report says, as long as the service is seen: of one that is gone nothing can be told."""
+        if self.standing is None:
+            return None
+        return "inconclusive" if self.is_stale(now) else self.standing.verdict
+
 
 @dataclass(slots=True)
 class Board:

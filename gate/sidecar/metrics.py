@@ -88,7 +88,7 @@ def _services(entries: list[tuple[str, Entry]]) -> Iterator[Metric]:
                     family.add_metric(key, value)
         if entry.standing is not None:
             for each in EXIT_CODES:
-                verdict.add_metric((name, each), entry.standing.verdict == each)
+                verdict.add_metric((name, each), entry.standing_verdict(now) == each)
     yield from (up, stale, health, coverage, continuity, generation, goroutines, in_flight, verdict)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from sqlalchemy import select
 
 from gate.store.database import Database
 from gate.store.tables import SAMPLES, SERVICES, WINDOWS
+from scripts.soak import simulated
 from tests.sidecar.conftest import Running, configuration
 from tests.store.conftest import postgresql  # noqa: F401 - a fixture
 
@@ -89,6 +91,26 @@ def test_an_unreadable_configuration_changes_nothing(sidecar: Running) -> None:
     assert "unknown key sidecar.intervall" in sidecar.log
     assert [s["name"] for s in sidecar.get("/v1/services")["services"]] == [s["name"] for s in before]
     assert sidecar.end() == 0
+
+
+def test_the_verdict_on_a_service_that_is_gone_does_not_stand(tmp_path: Path) -> None:
+    def verdicts(running: Running) -> dict[str, float]:
+        found = re.findall(r'service_verdict\{service="good-0",verdict="(\w+)"\} (\S+)', running.ask("/metrics")[2])
+        return {verdict: float(value) for verdict, value in found}
+
+    def shown(running: Running) -> str:
+        return str(running.get("/v1/services")["services"][0]["standing_verdict"])
+
+    with ExitStack() as alive:
+        only = alive.enter_context(simulated({"good": 1, "dead": 0, "dribble": 0, "garbage": 0}))
+        with Running(tmp_path, configuration(only)) as running:
+            running.eventually(lambda: shown(running) == "block")
+            assert verdicts(running) == {"pass": 0, "block": 1, "inconclusive": 0}
+            alive.close()
+            running.eventually(lambda: shown(running) == "inconclusive")
+            assert verdicts(running) == {"pass": 0, "block": 0, "inconclusive": 1}
+            assert "These are old" in running.ask("/services/good-0")[2]
+            assert running.end() == 0
 
 
 def test_a_reload_does_not_open_to_everybody_what_had_a_token(ports: dict[str, list[int]], tmp_path: Path) -> None:
