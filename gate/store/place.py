@@ -40,16 +40,26 @@ def parse_place(setting: str) -> URL:
 
     text = setting or default_place()
     if "://" not in text:
-        return URL.create(SQLITE, database=str(Path(text).expanduser()))
+        return _file(URL.create(SQLITE, database=str(Path(text).expanduser())))
     try:
         url = make_url(text)
         driver = DRIVERS[url.drivername]
     except (ArgumentError, ValueError, KeyError) as exc:
         scheme = text.partition("://")[0][:40]
         raise StoreError("setting", "not a store that hotgate can use", subject=f"{scheme}://…", hint=HINT) from exc
-    if driver == SQLITE and not url.database:
+    if driver != SQLITE:
+        return url.set(drivername=driver)
+    if not url.database:
         raise StoreError("setting", "the store has no path", subject=text, hint=HINT)
-    return url.set(drivername=driver)
+    if url.query:  # such as mode=memory&uri=true, and then nothing is kept
+        raise StoreError("setting", "an SQLite store takes no options", subject=text, hint=HINT)
+    return _file(url.set(drivername=driver))
+
+
+def _file(url: URL) -> URL:
+    if url.database == ":memory:":
+        raise StoreError("setting", "what is in memory only is not kept", subject=":memory:", hint=HINT)
+    return url
 
 
 def shown(url: URL) -> str:
