@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from probes.live.topics import HeartbeatWindow
 
 NS_PER_MS = 1_000_000
+MAX_INT = (1 << 31) - 1
 MAX_BIGINT = (1 << 63) - 1
 
 
@@ -52,6 +53,8 @@ def write(database: Database, polled: Sequence[Polled], ids: dict[str, int]) -> 
     for each in polled:
         row = dataclasses.asdict(each.sample)
         key = ids[row.pop("service")]
+        # A clock that was set by weeks must not make PostgreSQL refuse the batch, again and again.
+        row |= {name: max(-MAX_INT, min(row[name], MAX_INT)) for name in ("late_ms", "took_ms")}
         samples.append(row | {"service_id": key})
         for window in each.windows:
             windows[key, window.epoch, window.seq] = _window(key, window)
@@ -70,7 +73,7 @@ def _window(key: int, window: HeartbeatWindow) -> dict[str, Any]:
         "wall_ms": int(window.wall * 1000),
         "start_ns": window.start_ns,
         "end_ns": window.end_ns,
-        "rate_hz": min(window.rate_hz, (1 << 31) - 1),
+        "rate_hz": min(window.rate_hz, MAX_INT),
         "samples": min(window.samples, MAX_BIGINT),
         "cpu_seconds": window.cpu_seconds,
         "state": window.state[:16],

@@ -358,7 +358,19 @@ def test_where_a_store_is(setting: str, url: str) -> None:
     assert "p@h" not in shown(parse_place(setting))
 
 
-@pytest.mark.parametrize("setting", ["mysql://h/d", "sqlite://", "sqlite:///", "://", "postgresql+asyncpg://h/d"])
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "mysql://h/d",
+        "sqlite://",
+        "sqlite:///",
+        "://",
+        "postgresql+asyncpg://h/d",
+        ":memory:",
+        "sqlite:///:memory:",
+        "sqlite:///file:a?mode=memory&uri=true",
+    ],
+)
 def test_what_is_no_store(setting: str) -> None:
     with pytest.raises(StoreError) as caught:
         parse_place(setting)
@@ -369,3 +381,15 @@ def test_the_default_place() -> None:
     assert default_place({"STATE_DIRECTORY": "/var/lib/hotgate:/x"}) == "/var/lib/hotgate/hotgate.db"
     assert default_place({"XDG_STATE_HOME": "/s"}) == "/s/hotgate/hotgate.db"
     assert default_place({}).endswith("/.local/state/hotgate/hotgate.db")
+
+
+def test_a_clock_that_was_set_by_years_does_not_keep_the_others_out(new_store: Callable[[], str]) -> None:
+    from gate.sidecar.sample import Polled, Sample  # noqa: PLC0415
+    from gate.store.samples import samples_since, service_ids, write  # noqa: PLC0415
+
+    with Database.open(new_store()) as database:
+        ids = service_ids(database, [("orders", "http://h")])
+        years = 56 * 365 * 86_400_000
+        write(database, [Polled(Sample("orders", n, late, 0, "ok")) for n, late in enumerate((0, years, -years))], ids)
+        with database.read() as connection:
+            assert [row.late_ms for row in samples_since(connection, ids["orders"], 0)] == [0, (1 << 31) - 1, 1 - (1 << 31)]
