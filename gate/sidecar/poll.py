@@ -46,7 +46,7 @@ class Poller:
         try:
             found, windows = await self._ask()
             problem = ""
-        except (ProbeError, RecursionError) as exc:
+        except (ProbeError, RecursionError, ValueError, ArithmeticError) as exc:
             found, windows, problem = {"state": _state(exc)}, (), str(getattr(exc, "what", exc))
         took = round((time.monotonic() - start) * 1000)
         error = short(str(found.pop("error", "") or problem))
@@ -169,6 +169,6 @@ def _state(exc: Exception) -> State:
         return "unreachable"
     if isinstance(exc, Refused):
         return "refused"
-    if isinstance(exc, BadAnswer | NotProfile | RecursionError):
+    if isinstance(exc, BadAnswer | NotProfile | RecursionError | ValueError | ArithmeticError):
         return "garbage"
     return "unreachable"

@@ -6,13 +6,13 @@ ignored; lists and texts are bounded by the size of the answer.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 SCHEMA_VERSION = "1"
 
+Number = Annotated[int, Field(ge=-(1 << 62), le=1 << 62)]
 Count = Annotated[int, Field(ge=0, le=1 << 62)]
 Nanoseconds = Annotated[int, Field(ge=-(1 << 62), le=1 << 62)]
 Amount = Annotated[float, Field(ge=0, le=1e18, allow_inf_nan=False)]
@@ -28,7 +28,7 @@ class Answer(Wire):
     """The head of every answer."""
 
     schema_version: Literal["1"]
-    taken_at: datetime
+    taken_at: AwareDatetime
     taken_monotonic_ns: Nanoseconds
 
 
@@ -40,7 +40,7 @@ class Image(Wire):
     previous_epoch: str
     planned: bool
     handover_monotonic_ns: Nanoseconds
-    started_at: datetime
+    started_at: AwareDatetime
     started_monotonic_ns: Nanoseconds
     pid: Count
     go_version: str
@@ -108,7 +108,7 @@ class Listener(Wire):
     name: str
     network: str
     address: str
-    fd: int
+    fd: Number
     inode: Count
     inherited: bool
     handover: bool
@@ -154,8 +154,8 @@ class Work(Wire):
     """One counter of work in flight."""
 
     name: str
-    count: int
-    limit: int
+    count: Number
+    limit: Number
     state: str
     drained: bool = False
 
@@ -163,7 +163,7 @@ class Work(Wire):
 class InFlight(Wire):
     """All work in flight; `over`: some counter is above its limit."""
 
-    count: int
+    count: Number
     over: bool
     rows: list[Work]
     left_out: Count
@@ -173,7 +173,7 @@ class Resource(Wire):
     """Something that the service holds in C and counts."""
 
     name: str
-    count: int
+    count: Number
     handover: bool
     state: str
 
@@ -188,7 +188,7 @@ class Resources(Wire):
 class Restored(Wire):
     """What the image before handed over."""
 
-    version: int
+    version: Number
     fingerprint: str
     bytes: Count
     digest: str
@@ -198,7 +198,7 @@ class State(Wire):
     """One registered piece of state."""
 
     name: str
-    version: int
+    version: Number
     accepts: list[int]
     type: str
     fingerprint: str
@@ -356,8 +356,8 @@ class Window(Wire):
     seq: Count
     epoch: str
     generation: Count
-    started_at: datetime
-    ended_at: datetime
+    started_at: AwareDatetime
+    ended_at: AwareDatetime
     start_monotonic_ns: Nanoseconds
     end_monotonic_ns: Nanoseconds
     duration_ns: Count

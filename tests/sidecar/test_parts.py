@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from gate.store.database import Database
 from gate.store.retention import Retention
 from gate.store.samples import newest_windows, samples_since, service_id, write
 from probes.live.client import Client
+from scripts.simulated import examples
 from tests.live.servers import PLAIN, dribble, http, serve
 
 if TYPE_CHECKING:
@@ -189,6 +191,30 @@ def test_counters_that_are_none_are_said() -> None:
     assert found.sample.counters == '{"served": 12}'
     assert found.sample.state == "partial"
     assert "expvar: gone is no number" in found.sample.error
+
+
+def goprobe(**changed: object) -> dict[str, bytes]:
+    """What goprobe answers, but for some parts: `heartbeat__windows__0__seq=1`."""
+    shapes = examples()
+    for name, value in changed.items():
+        *way, last = (int(part) if part.isdecimal() else part for part in name.split("__"))
+        inner: Any = shapes
+        for part in way:
+            inner = inner[part]
+        inner[last] = value
+    return {f"/debug/hotgate/{name}": http(json.dumps(shape).encode()) for name, shape in shapes.items()}
+
+
+@pytest.mark.parametrize("name", ["status__in_flight__count", "status__goroutines", "status__image__generation"])
+def test_a_number_that_no_database_holds_is_garbage(name: str) -> None:
+    assert poll(goprobe(status__in_flight__count=-1)).sample.state == "ok"
+    assert poll(goprobe(**{name: 10**30})).sample.state == "garbage"
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00", "9999-12-31T23:59:59", "1e300"])
+def test_a_time_that_is_none_is_a_sample_too(moment: str) -> None:
+    found = poll(goprobe(heartbeat__windows__0__started_at=moment)).sample
+    assert (found.state, "started_at" in found.error) == ("partial", True)
 
 
 @pytest.mark.parametrize(
