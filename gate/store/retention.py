@@ -23,6 +23,9 @@ CHUNK_MS = 3_600_000
 SAMPLED = 500
 """Rows that the mean size of a row is taken of."""
 
+AUDIT_ROW = 220
+"""Bytes of a record of the audit log beside its body: two hashes, the time, the number, and SQLite's own."""
+
 AGING: tuple[tuple[Table, Column[int]], ...] = (
     (SAMPLES, SAMPLES.c.due_ms),
     (WINDOWS, WINDOWS.c.wall_ms),
@@ -66,14 +69,16 @@ def trim(database: Database, limits: Retention, *, now: float | None = None) -> 
 
 
 def used_bytes(database: Database) -> int:
-    """What the store's rows take, without what was freed: pages of SQLite, rows by their mean size in PostgreSQL."""
+    """What samples, windows and reports take, without what was freed: pages of SQLite, rows by their mean size in PostgreSQL."""
     with database.read() as connection:
         if database.is_sqlite:
             pages, free, size = (
                 connection.execute(text(f"PRAGMA {name}")).scalar_one()
                 for name in ("page_count", "freelist_count", "page_size")
             )
-            return int((pages - free) * size)
+            # The log of verdicts is never shortened: what it takes must not cost the samples their place.
+            log = connection.execute(select(func.sum(func.length(AUDIT.c.body) + AUDIT_ROW))).scalar() or 0
+            return max(0, int((pages - free) * size) - int(log))
         return sum(_row_bytes(connection, table) for table, _ in AGING)
 
 
