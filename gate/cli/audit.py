@@ -59,7 +59,7 @@ def list_(*, limit: int, format_name: str, store: str | None, policy: str | None
 
 
 @command.command("show")
-@click.argument("seq", type=click.IntRange(1))
+@click.argument("seq", type=click.IntRange(1, (1 << 63) - 1))
 @click.option("--report", is_flag=True, help="The report of that verdict, as `hotgate render` takes it.")
 @store_option
 @_POLICY

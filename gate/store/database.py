@@ -149,6 +149,10 @@ class Database:
             if foreign:
                 what = f"it has a table {foreign[0]} that is not hotgate's"
                 raise StoreError("other", what, subject=self.name, hint="give hotgate a database of its own")
+            if "alembic_version" in found:
+                before = str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or "")
+                if before > REVISION:
+                    raise failure("newer", self.name, f"it has {before}, not {REVISION}")
             from gate.store.upgrade import migrate
 
             migrate(connection)

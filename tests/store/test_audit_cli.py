@@ -146,6 +146,7 @@ def test_values_of_other_types_do_not_pass_for_text(tmp_path: Path, old: Path) -
         (("audit", "verify", "--head", "nowhere"), "neither a head nor a file"),
         (("audit", "verify", "--head", "/dev/null"), "no head in /dev/null"),
         (("audit", "show", "7"), "no record 7"),
+        (("audit", "show", "9" * 19), "9999999999999999999 is not in the range"),
         (("audit", "list", "--store", "oracle://x"), "not a store that hotgate can use"),
         (("audit", "list", "--store", "/proc/nowhere/a.db"), "cannot be reached"),
         (("store", "trim", "--keep", "a while"), "not a time"),

@@ -113,6 +113,9 @@ def test_a_store_of_another_version_is_an_error_with_the_way_out(new_store: Call
         with pytest.raises(StoreError) as caught:
             Database.open(place)
         assert (caught.value.kind, hint in caught.value.hint) == (kind, True)
+    with Database.connect(place) as database, pytest.raises(StoreError) as caught:
+        database.upgrade()
+    assert caught.value.kind == "newer"
 
 
 def test_an_empty_postgresql_database_is_not_filled_unasked(postgresql: Server) -> None:
@@ -157,6 +160,21 @@ def test_the_oldest_goes_first_when_there_is_too_much(new_store: Callable[[], st
             assert connection.execute(select(func.max(SAMPLES.c.due_ms))).scalar() == int(NOW * 1000)
         trim(database, Retention(size=1), now=NOW)
         assert count(database, SAMPLES) == 0
+
+
+def test_a_long_audit_log_does_not_cost_the_samples_their_place(tmp_path: Path) -> None:
+    from gate.sidecar.sample import Polled, Sample  # noqa: PLC0415
+    from gate.store.samples import samples_since, service_ids, write  # noqa: PLC0415
+
+    with Database.open(str(tmp_path / "a.db")) as database:
+        for _ in range(150):
+            audit.append(database, chain.canonical({"pad": "x" * 20_000}))
+        ids = service_ids(database, [("orders", "http://h")])
+        now = int(time.time() * 1000)
+        write(database, [Polled(Sample("orders", now - n * 10_000, 0, 0, "ok")) for n in range(100)], ids)
+        assert trim(database, Retention(None, 1_000_000)) == 0
+        with database.read() as connection:
+            assert len(samples_since(connection, ids["orders"], 0)) == 100
 
 
 def test_sqlite_gives_its_space_back(tmp_path: Path) -> None:
