@@ -99,15 +99,21 @@ class _Server(uvicorn.Server):
 
 
 class _Impatient(H11Protocol):
-    """A client that has not sent a whole head within ten seconds is cut off: it holds one of few places."""
+    """A client that has not sent a whole head within ten seconds is cut off, the first and the next: it holds one of few places."""
 
     def connection_made(self, transport: Any) -> None:
         """Start the clock."""
         super().connection_made(transport)
-        self.loop.call_later(HEADER_SECONDS, self._check)
+        self.loop.call_later(HEADER_SECONDS, self._check, None)
 
-    def _check(self) -> None:
-        if self.cycle is None and not self.transport.is_closing():
+    def on_response_complete(self) -> None:
+        """Start it again: uvicorn's own clock stops with the first byte of the next head."""
+        answered = self.cycle
+        super().on_response_complete()
+        self.loop.call_later(HEADER_SECONDS, self._check, answered)
+
+    def _check(self, before: object) -> None:
+        if self.cycle is before and not self.transport.is_closing():
             self.transport.close()
 
 
@@ -119,7 +125,8 @@ async def _not_found(request: Request, exc: Exception) -> Response:
 async def _not_allowed(request: Request, exc: Exception) -> Response:
     del exc
     response = api.error(405, "method_not_allowed", f"{request.method} is not answered here")
-    response.headers["Allow"] = "GET, HEAD, POST" if request.url.path == "/v1/verdict" else "GET, HEAD"
+    allowed = {"/v1/verdict": "GET, HEAD, POST", "/v1/rollback": "POST"}
+    response.headers["Allow"] = allowed.get(request.url.path, "GET, HEAD")
     return response
 
 

@@ -174,6 +174,13 @@ def test_without_a_token_the_name_has_to_be_local(open_one: Running, host: str, 
     assert open_one.ask("/v1/services", headers={"Host": host})[0] == status
 
 
+def test_who_asks_in_the_wrong_way_is_told_the_right_one(open_one: Running) -> None:
+    status, headers, _ = open_one.ask("/v1/rollback")
+    assert (status, headers["allow"]) == (405, "POST")
+    status, headers, _ = open_one.ask("/v1/services", {})
+    assert (status, headers["allow"]) == (405, "GET, HEAD")
+
+
 def test_metrics_are_prometheus_text(open_one: Running) -> None:
     status, headers, text = open_one.ask("/metrics")
     assert (status, headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
@@ -217,6 +224,19 @@ def test_a_head_that_never_ends_is_cut_off(open_one: Running) -> None:
     begun = time.monotonic()
     assert raw(open_one, b"GET / HTTP/1.1\r\nHost: local") == b"" or time.monotonic() - begun < 14
     assert 8 < time.monotonic() - begun < 14
+
+
+def test_a_second_head_that_never_ends_is_cut_off_too(open_one: Running) -> None:
+    host, port = open_one.url().removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+        time.sleep(0.5)
+        begun = time.monotonic()
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nX: ")
+        while connection.recv(65536):
+            pass
+        assert 4 < time.monotonic() - begun < 14
 
 
 def test_a_body_that_never_comes_is_given_up(open_one: Running) -> None:
