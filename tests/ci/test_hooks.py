@@ -100,6 +100,13 @@ def test_the_github_action(job: Path, old: str, new: str, code: int) -> None:
     assert sarif["version"] == "2.1.0"
 
 
+@pytest.mark.parametrize(("old", "new"), [("", "build/running"), ("build/running", ""), ("", "")])
+def test_an_output_of_a_step_that_was_left_out_is_inconclusive(job: Path, old: str, new: str) -> None:
+    """GitHub gives an empty text for it, and does not enforce `required`."""
+    done, outputs, _ = github(job, old, new)
+    assert (done.returncode, outputs["verdict"]) == (11, "inconclusive"), done.stderr
+
+
 def test_a_hostile_name_of_a_branch_stays_a_name(job: Path) -> None:
     done, outputs, _ = github(job, "build/running", "build/$(touch owned);new")
     assert (done.returncode, outputs["verdict"]) == (11, "inconclusive")
