@@ -17,6 +17,7 @@ from gate.sidecar.notify import Notifier
 from gate.sidecar.poll import GOPROBE
 from gate.sidecar.poller import Polling
 from gate.sidecar.recorder import Recorder
+from gate.sidecar.resume import remembered
 from gate.sidecar.server import serve
 from gate.sidecar.watching import Watching
 
@@ -72,6 +73,8 @@ class Sidecar:
         loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self.reload()))
         recording = self._for_ever(self.recorder.run(), stop)
         watching = self._for_ever(self.watching.run(), stop)
+        known = await asyncio.to_thread(remembered, self.database, self.config.services, time.time())
+        self._polling.remember(known)
         await self._polling.change(self.config.services)
         async with serve(self, sock):
             self._notifier.ready(self.status())
@@ -99,9 +102,7 @@ class Sidecar:
             self._notifier.reloading()
             try:
                 config, policy = await asyncio.to_thread(self._load)
-                if not config.token and not is_loopback(self._listening[0]):
-                    # The new `listen` is not in effect: what is served is still the old one.
-                    raise PolicyError(f"without a token only loopback is served, not {self._listening[0]}")
+                self._refuse_without_token(config)
             except (PolicyError, OSError, ValueError) as exc:
                 LOG.error("the configuration stays as it was: %s", exc)  # noqa: TRY400
             else:
@@ -111,6 +112,11 @@ class Sidecar:
                 await self._polling.change(config.services)
                 LOG.info("reloaded: polling %d services", len(config.services))
             self._notifier.ready(self.status())
+
+    def _refuse_without_token(self, config: SidecarConfig) -> None:
+        """A new `listen` is not in effect: what is served is still the old one."""
+        if not config.token and not is_loopback(self._listening[0]):
+            raise PolicyError(f"without a token only loopback is served, not {self._listening[0]}")
 
     def status(self) -> str:
         """The state of everything in one line."""

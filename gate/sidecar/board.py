@@ -35,14 +35,15 @@ class Entry:
     standing: Report | None = None
     """The verdict of the last look that nobody asked for. It is shown, and never given as an answer."""
     standing_at: float = 0.0
+    image: str = ""
+    """The epoch of the image that was seen last, perhaps by the sidecar before this one."""
     updated_at: float = 0.0
     """When the service was last seen to have gone over to another image."""
 
     def add(self, sample: Sample) -> bool:
         """Note a poll; whether it shows another image than the one before."""
         answered = sample.state in ("ok", "partial")
-        known = answered and self.good is not None and self.good.epoch and sample.epoch
-        replaced = bool(known and self.good is not None and sample.epoch != self.good.epoch)
+        replaced = bool(answered and self.image and sample.epoch and sample.epoch != self.image)
         self.last = sample
         self.failures = 0 if answered else self.failures + 1
         self.polls[sample.state] = self.polls.get(sample.state, 0) + 1
@@ -51,6 +52,7 @@ class Entry:
             self.updated_at = sample.due_ms / 1000
         if answered:
             self.good = sample
+            self.image = sample.epoch or self.image
         return replaced
 
     def is_stale(self, now: float | None = None) -> bool:

@@ -151,7 +151,7 @@ def _row(name: str, entry: Entry, now: float) -> dict[str, Any]:
     answered = sum(state in ("ok", "partial", "updated") for state in entry.strip)
     shape["answered"] = f"{answered} of the last {count(len(entry.strip), 'poll')} answered"
     shape["updated"] = entry.updated_at
-    shape["why"] = "" if entry.standing is None else _why(entry.standing)
+    shape["why"] = "" if entry.standing is None or shape["stale"] else _why(entry.standing)
     shape["seen"] = 0.0 if entry.good is None else entry.good.due_ms / 1000
     return shape
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from gate.sidecar import schedule
 from gate.sidecar.board import Entry
 from gate.sidecar.poll import Poller
+from gate.sidecar.resume import Remembered
 from probes.live.client import Client
 
 if TYPE_CHECKING:
@@ -33,10 +34,15 @@ class Polling:
         self._board = board
         self._recorder = recorder
         self._after = after
+        self._remembered: dict[str, Remembered] = {}
         # Services that did not answer the last time have a lane of their own: they cannot keep the others waiting.
         self._good = asyncio.Semaphore(concurrency)
         self._suspect = asyncio.Semaphore(concurrency)
         self._running: dict[str, tuple[asyncio.Task[None], asyncio.Event]] = {}
+
+    def remember(self, known: dict[str, Remembered]) -> None:
+        """What services that are added from now on are known by."""
+        self._remembered = known
 
     async def change(self, services: Iterable[ServiceConfig]) -> None:
         """Poll `services` from now on. Polls under way are finished and kept; unchanged services notice nothing."""
@@ -48,7 +54,8 @@ class Polling:
         for name, service in wanted.items():
             entry = entries.get(name)
             if entry is None:
-                entries[name] = Entry(service)
+                known = self._remembered.pop(name, Remembered())
+                entries[name] = Entry(service, image=known.image, updated_at=known.updated_at)
             elif entry.config != service:
                 entry.config = service
         self._recorder.know([(service.name, service.url) for service in wanted.values()])

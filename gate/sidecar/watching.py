@@ -58,7 +58,7 @@ class Watching:
         """
         name, config = entry.config.name, entry.config.watch
         if config is None or not entry.updated_at:
-            why = "no rules are configured" if config is None else "no update was seen since the sidecar was started"
+            why = "no rules are configured" if config is None else "no update was seen"
             return shape(name, "idle", (), since=None, join=None, said=why)
         async with self._looking.setdefault(name, asyncio.Lock()):
             settled = self._settled.get(name)

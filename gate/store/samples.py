@@ -99,6 +99,14 @@ def samples_since(connection: Connection, key: int, since_ms: int, limit: int = 
     return list(reversed(connection.execute(wanted.order_by(SAMPLES.c.due_ms.desc()).limit(limit)).all()))
 
 
+def images_since(connection: Connection, key: int, since_ms: int) -> list[tuple[int, str]]:
+    """(due_ms, epoch) of the samples that name an image, from `since_ms` on, and of the last one before; oldest first."""
+    named = select(SAMPLES.c.due_ms, SAMPLES.c.epoch).where(SAMPLES.c.service_id == key, SAMPLES.c.epoch != "")
+    before = named.where(SAMPLES.c.due_ms < since_ms).order_by(SAMPLES.c.due_ms.desc()).limit(1)
+    after = named.where(SAMPLES.c.due_ms >= since_ms).order_by(SAMPLES.c.due_ms)
+    return [(at, epoch) for each in (before, after) for at, epoch in connection.execute(each)]
+
+
 def newest_windows(connection: Connection, key: int, limit: int) -> list[Row[Any]]:
     """The newest windows of a service, oldest first."""
     wanted = select(WINDOWS).where(WINDOWS.c.service_id == key)

@@ -246,7 +246,7 @@ def test_another_image_is_noticed_and_silence_is_none() -> None:
     assert not seen("a")
     assert not seen("")
     assert entry.failures == 0
-    assert seen("b") is False, "what was before is not known any more"
+    assert seen("b"), "an answer that names no image changes nothing"
     assert seen("c")
     assert entry.updated_at == 5.0
     assert list(entry.strip)[-1] == "updated"

@@ -111,6 +111,29 @@ def test_a_service_that_gets_worse_is_to_be_rolled_back(tmp_path: Path) -> None:
     assert [(body["kind"], body["verdict"]) for body in bodies] == [("watch", "rollback")]
 
 
+@pytest.mark.parametrize("updated", ["before", "while nobody looked"])
+def test_a_sidecar_that_was_killed_does_not_end_the_watch(tmp_path: Path, updated: str) -> None:
+    service = Worse(0.2)
+    with serve(service) as url:
+        text = WATCH.format(url=url, within="60s")
+        with Running(tmp_path, text) as running:
+            running.eventually(lambda: running.get("/v1/services/orders")["service"]["epoch"])
+            time.sleep(4)
+            if updated == "before":
+                service.update()
+                running.eventually(lambda: running.get("/v1/services/orders/watch")["state"] == "watching")
+                time.sleep(1)
+            running.process.kill()
+            running.process.wait()
+        if updated != "before":
+            service.update()
+        with Running(tmp_path, text) as running:
+            found = running.eventually(
+                lambda: (w := running.get("/v1/services/orders/watch"))["state"] == "rollback" and w, 20
+            )
+            assert found["rules"][0]["fires"]
+
+
 def test_a_service_that_stays_as_it_was_is_clear_at_the_end(tmp_path: Path) -> None:
     service = Worse(0.005)
     with serve(service) as url, Running(tmp_path, WATCH.format(url=url, within="6s")) as running:

@@ -410,4 +410,8 @@ def test_a_clock_that_was_set_by_years_does_not_keep_the_others_out(new_store: C
         years = 56 * 365 * 86_400_000
         write(database, [Polled(Sample("orders", n, late, 0, "ok")) for n, late in enumerate((0, years, -years))], ids)
         with database.read() as connection:
-            assert [row.late_ms for row in samples_since(connection, ids["orders"], 0)] == [0, (1 << 31) - 1, 1 - (1 << 31)]
+            assert [row.late_ms for row in samples_since(connection, ids["orders"], 0)] == [
+                0,
+                (1 << 31) - 1,
+                1 - (1 << 31),
+            ]
