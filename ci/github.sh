@@ -8,7 +8,7 @@ options=(--format github --output "json=$reports/hotgate.json" --output "sarif=$
 [[ -z ${INPUT_TARGET:-} ]] || options+=(--target "$INPUT_TARGET")
 [[ -z ${GITHUB_STEP_SUMMARY:-} ]] || options+=(--output "markdown=$reports/summary.md")
 code=0
-bash "$(dirname "$0")/check.sh" "${INPUT_OLD:-}" "${INPUT_NEW:-}" "${options[@]}" || code=$?
+hotgate check --hook "${options[@]}" -- "${INPUT_OLD:-}" "${INPUT_NEW:-}" || code=$?
 case $code in
 0) verdict=pass ;;
 10) verdict=block ;;

@@ -131,7 +131,7 @@ def _explain(exc: click.ClickException | ProbeError | PolicyError | StoreError) 
     click.echo(f"error: {clean(message)}", err=True)
     if hint:
         click.echo(f"hint: {clean(hint)}", err=True)
-    return EXIT_USAGE
+    return exc.exit_code if isinstance(exc, Failure) else EXIT_USAGE
 
 
 def _bug(exc: Exception) -> int:

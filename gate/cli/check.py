@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import gc
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from gate.cli import Failure
 from gate.cli._audit import audit_options, keep_verdict, open_audit
 from gate.cli._live import ask_live, asked_for, live_options
 from gate.cli._output import import_renderers, parse_outputs, refuse_overwriting, write_report
 from gate.cli._policy import policy_options, resolve_policy
+from gate.model import EXIT_CODES
 from gate.report import formats
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+FORGOTTEN = "fetch what runs in production as OLD, and build NEW, before this step"
+
+
+class Forgotten(Failure):
+    """Something to compare is not there, which is no reason to let the update pass, and none to take it for a bug."""
+
+    exit_code = EXIT_CODES["inconclusive"]
+
+
 @click.command(
     "check",
     epilog="Exit codes: 0 pass, 10 block, 11 inconclusive, 2 usage or unreadable input, 1 a bug in hotgate.",
 )
-@click.argument("old", type=click.Path())
+@click.argument("old", type=click.Path(), required=False)
 @click.argument("new", type=click.Path(), required=False)
 @click.option("--live", "url", metavar="URL", help="Ask the running service too, by goprobe or plain net/http/pprof.")
 @live_options
@@ -39,9 +51,14 @@ if TYPE_CHECKING:
 )
 @click.option("--output", metavar="FORMAT=PATH", multiple=True, help="Write a report to a file as well; repeatable.")
 @audit_options
+@click.option(
+    "--hook",
+    is_flag=True,
+    help="For pipelines: an OLD or NEW that is not there is inconclusive (11), not an error (2).",
+)
 @click.option("--exit-zero", is_flag=True, help="Leave with 0 whatever the verdict is; errors keep their codes.")
 def command(  # noqa: PLR0913 - keywords, one a fact
-    old: str,
+    old: str | None,
     new: str | None,
     *,
     url: str | None,
@@ -60,6 +77,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     output: tuple[str, ...],
     audit: bool | None,
     store: str | None,
+    hook: bool,
     exit_zero: bool,
 ) -> int:
     """Compare the Go binary OLD, which runs, with NEW, which is to replace it, and give the verdict.
@@ -67,13 +85,9 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     With --pid, OLD may be left out: it is then what the process runs. The first line says pass, block or inconclusive;
     then come the reasons and what to do about them.
     """
-    if new is None:
-        if pid is None:
-            raise click.UsageError("missing argument 'NEW'")
-        from probes.live.proc import exe_path, read_process
-
-        read_process(pid)  # a process that is not there is said as such, not as a file that is not there
-        old, new = exe_path(pid), old
+    if hook and not exit_zero:
+        _refuse_missing(old, new, pid)
+    old, new = _two_sides(old, new, pid)
     if (wait or token_file) and url is None and pid is None:
         raise click.UsageError("--wait and --token-file are for a running service: pass --live URL or --pid PID")
     outputs = parse_outputs(format_name, output)
@@ -127,6 +141,34 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     keep_verdict(log, "check", report, chosen, subject=f"{old} → {new}", inputs=others)
     write_report(report, outputs)
     return 0 if exit_zero else report.exit_code
+
+
+def _two_sides(old: str | None, new: str | None, pid: int | None) -> tuple[str, str]:
+    """The paths of OLD and NEW; what the process runs is OLD when one path is given."""
+    if old is None:
+        raise click.UsageError("missing argument 'OLD'")
+    if new is not None:
+        return old, new
+    if pid is None:
+        raise click.UsageError("missing argument 'NEW'")
+    from probes.live.proc import exe_path, read_process
+
+    read_process(pid)  # a process that is not there is said as such, not as a file that is not there
+    return exe_path(pid), old
+
+
+def _refuse_missing(old: str | None, new: str | None, pid: int | None) -> None:
+    """End with 11 when a pipeline forgot to fetch OLD or to build NEW, or left the name of one empty.
+
+    Raises:
+        Forgotten: it did.
+    """
+    named = [old] if new is None and pid is not None else [old, new]
+    for name, path in zip(("OLD", "NEW")[-len(named) :], named, strict=True):
+        if not path:
+            raise Forgotten(f"inconclusive: no {name} was named", hint=FORGOTTEN)
+        if not Path(path).exists():
+            raise Forgotten(f"inconclusive: no such file: {path}", hint=FORGOTTEN)
 
 
 def _one_arena() -> None:

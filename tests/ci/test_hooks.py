@@ -138,8 +138,6 @@ def test_the_jenkins_stage(job: Path, old: str, new: str, code: int) -> None:
     text = (REPO / "ci" / "Jenkinsfile").read_text("utf-8")
     script = re.search(r"script: '''(.*?)'''", text, re.DOTALL)
     assert script is not None
-    (job / "ci").mkdir()
-    shutil.copy(REPO / "ci" / "check.sh", job / "ci" / "check.sh")
     body = script[1].replace("\\\\\n", "\\\n").replace("build/running", old).replace("build/new", new)
     argv = ["sh", "-xe", "-c", body]
     done = subprocess.run(argv, cwd=job, env=environment(job), capture_output=True, text=True, check=False)
@@ -174,4 +172,4 @@ def test_the_pre_commit_hook(job: Path, tmp_path: Path, old: str, new: str, code
     done = subprocess.run(argv, cwd=job, env=env, capture_output=True, text=True, check=False)
     assert (done.returncode == 0) == (code == 0), done.stdout + done.stderr
     if code:
-        assert f"exit code: {10 if code == 10 else 2}" in done.stdout, done.stdout
+        assert f"exit code: {code}" in done.stdout, done.stdout
