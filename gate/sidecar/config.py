@@ -6,6 +6,7 @@ Everything outside of that table is the policy that verdicts are given by.
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -270,10 +271,11 @@ def _watch(path: str, service: str, own: _Watch) -> WatchConfig:
 
 def _token(path: str) -> str:
     try:
-        with Path(path).open("rb") as file:
-            raw = file.read(MAX_TOKEN_BYTES + 1)
-    except OSError as exc:
-        raise PolicyError(f"cannot read the token file ({exc.strerror}): {path}") from exc
+        # Without O_NONBLOCK, a FIFO would hold up the start, or a reload, for ever.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            raw = file.read(MAX_TOKEN_BYTES + 1) or b""
+    except (OSError, ValueError) as exc:
+        raise PolicyError(f"cannot read the token file ({getattr(exc, 'strerror', exc)}): {path}") from exc
     text = raw.decode("ascii", "replace").strip()
     if not text or len(raw) > MAX_TOKEN_BYTES or not all(" " < char <= "~" for char in text):
         raise PolicyError(f"the token file must hold one line of visible ASCII characters: {path}")
@@ -283,7 +285,7 @@ def _token(path: str) -> str:
 def _address(path: str, text: str, listen: str) -> tuple[str, int]:
     host, _, port = listen.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
-    if not host or not (port.isascii() and port.isdecimal()) or int(port) > 65535:
+    if not host or "\0" in host or not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65535:
         where = place(path, text, ("sidecar", "listen"))
         raise PolicyError(f"{where}: not an address: {listen}", hint="write it like 127.0.0.1:9847")
     return host, int(port)

@@ -8,7 +8,6 @@ import stat
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
@@ -181,8 +180,10 @@ def _old(service: ServiceConfig) -> list[str]:
     process: list[str] = []
     if service.pid_file:
         try:
-            text = Path(service.pid_file).read_text("ascii")[:32].strip()
-        except (OSError, UnicodeDecodeError) as exc:
+            # Whoever the service is may put a FIFO, or a file without end, in its place.
+            with os.fdopen(os.open(service.pid_file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+                text = (file.read(32) or b"").decode("ascii").strip()
+        except (OSError, ValueError) as exc:
             raise Unanswerable(422, "no_process", f"cannot read the PID file of {service.name}") from exc
         if not text.isdecimal():
             raise Unanswerable(422, "no_process", f"the PID file of {service.name} holds no number")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +15,8 @@ from gate.sidecar import recorder, schedule
 from gate.sidecar.board import Entry
 from gate.sidecar.config import ServiceConfig, load_sidecar
 from gate.sidecar.guard import _is_local
+from gate.sidecar.judge import Unanswerable
+from gate.sidecar.judge import _old as named
 from gate.sidecar.poll import Poller
 from gate.sidecar.sample import Polled, Sample
 from gate.sidecar.units import parse_seconds, parse_size
@@ -266,6 +270,33 @@ def test_a_window_beyond_what_a_database_holds_is_kept_within_it(tmp_path: Path)
         write(database, [Polled(sample(1).sample, (huge,))], ids)
         with database.read() as connection:
             assert len(newest_windows(connection, ids["orders"], 5)) == 1
+
+
+def test_a_pid_file_that_is_a_pipe_or_without_end_holds_nobody_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "pid").write_text("71\n", "ascii")
+    config = ServiceConfig("orders", "http://h", "", 1.0, 1.0)
+    assert named(replace(config, pid_file=str(tmp_path / "pid"))) == ["--pid", "71"]
+    for path in (str(tmp_path / "pipe"), "/dev/zero", "/dev/null", "a\0b", str(tmp_path)):
+        with pytest.raises(Unanswerable) as caught:
+            named(replace(config, pid_file=path))
+        assert caught.value.status == 422
+
+
+def test_a_token_file_that_is_a_pipe_holds_nobody_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    config = tmp_path / "hotgate.toml"
+    for path in (json.dumps(str(tmp_path / "pipe")), '"a\\u0000b"'):
+        config.write_text(f"[sidecar]\ntoken_file = {path}\n", "utf-8")
+        with pytest.raises(PolicyError):
+            load_sidecar(str(config))
+
+
+@pytest.mark.parametrize("listen", ["a\\u0000b:1", "127.0.0.1:" + "9" * 5000, "127.0.0.1:", ":1"])
+def test_what_is_no_address(tmp_path: Path, listen: str) -> None:
+    (tmp_path / "hotgate.toml").write_text(f'[sidecar]\nlisten = "{listen}"\n', "utf-8")
+    with pytest.raises(PolicyError, match="not an address"):
+        load_sidecar(str(tmp_path / "hotgate.toml"))
 
 
 def test_the_defaults_of_a_configuration(tmp_path: Path) -> None:
