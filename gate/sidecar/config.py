@@ -5,6 +5,7 @@ Everything outside of that table is the policy that verdicts are given by.
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import os
 import re
@@ -176,7 +177,7 @@ class ServiceConfig:
 
 @dataclass(frozen=True, slots=True)
 class SidecarConfig:
-    """All of it. Times in seconds; `releases` are the folders that NEW may be in."""
+    """All of it. Times in seconds; `releases` are the folders that NEW may be in; `sha256` is the file's when it was read."""
 
     source: str
     host: str
@@ -187,6 +188,7 @@ class SidecarConfig:
     releases: tuple[str, ...]
     retention: Retention
     services: tuple[ServiceConfig, ...]
+    sha256: str
 
 
 def load_sidecar(path: str) -> SidecarConfig:
@@ -195,7 +197,8 @@ def load_sidecar(path: str) -> SidecarConfig:
     Raises:
         PolicyError: a key or a value means nothing, or a token file cannot be read.
     """
-    text = Path(path).read_text("utf-8").replace("\r\n", "\n")
+    raw = Path(path).read_bytes()
+    text = raw.decode("utf-8").replace("\r\n", "\n")
     table: dict[str, Any] = tomllib.loads(text)
     if Path(path).name == "pyproject.toml":
         table = table.get("tool", {}).get("hotgate", {})
@@ -228,6 +231,7 @@ def load_sidecar(path: str) -> SidecarConfig:
         releases=tuple(own.releases),
         retention=Retention(kept.keep, kept.size),
         services=tuple(_service(path, each, interval, timeout) for each in own.service),
+        sha256=hashlib.sha256(raw).hexdigest(),
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import stat
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
@@ -89,7 +91,9 @@ class Judge:
             if new:
                 path = release(new, self._config().releases)
                 async with self._comparing:
+                    self._as_loaded()
                     report = await self._compare(service, path)
+                    self._as_loaded()
             else:
                 report = await asyncio.to_thread(probe, policy, _given(await self._ask(service)))
             record = await asyncio.get_running_loop().run_in_executor(
@@ -107,6 +111,17 @@ class Judge:
                 yield
         finally:
             self._asked -= 1
+
+    def _as_loaded(self) -> None:
+        """The comparison reads the file again: what it judges by must be what the audit log will say, the policy in effect."""
+        config = self._config()
+        try:
+            same = hashlib.sha256(Path(config.source).read_bytes()).hexdigest() == config.sha256
+        except OSError:
+            same = False
+        if not same:
+            hint = "send SIGHUP, and look whether its log says that the configuration stays as it was"
+            raise Unanswerable(503, "not_loaded", "the configuration was changed and is not in effect", hint=hint)
 
     def _keep(self, service: ServiceConfig, report: Report, policy: Policy, compared: bool) -> Record:
         inputs = {"policy": policy.source}

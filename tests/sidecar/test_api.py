@@ -287,6 +287,13 @@ def test_a_comparison_with_a_release(
         assert (status, json.loads(text)["error"]["code"]) == (422, "unreadable")
         status, _, text = running.ask(f"/v1/verdict?service=good-0&new={releases}/new")
         assert (status, json.loads(text)["error"]["code"]) == (422, "no_old")
+        before = running.config.read_text("utf-8")
+        for edited in (f'fail_on = "info"\n{before}', f"nonsense = 1\n{before}"):
+            running.config.write_text(edited, "utf-8")
+            status, _, text = running.ask(f"/v1/verdict?service=compared&new={releases}/new")
+            assert (status, json.loads(text)["error"]["code"]) == (503, "not_loaded"), "the log would name another policy"
+        running.config.write_text(before, "utf-8")
+        assert running.ask(f"/v1/verdict?service=compared&new={releases}/new")[0] == 200
 
 
 def test_schemathesis_finds_nothing(guarded: Running, open_one: Running) -> None:
