@@ -113,17 +113,19 @@ def head(*, output: str | None, store: str | None, policy: str | None) -> None:
 @store_option
 @_POLICY
 def verify(*, heads: tuple[str, ...], format_name: str, store: str | None, policy: str | None) -> int:
-    """Check every record, the chain between them and the heads that were exported; 10 when anything is not as written."""
+    """Check every record, the chain between them, the reports beside them and the heads that were exported; 10 when anything is not as written."""
+    from itertools import chain as both
     from itertools import islice
 
     from gate.report.clean import clean
     from gate.store import audit, chain
+    from gate.store.verdicts import disagreements
 
     exported = [head for text in heads for head in _heads(text)]
     with _open(store, policy) as database, database.read() as connection:
         last = audit.last_head(connection)
         found = chain.verify(audit.records(connection), audit.stored_head(connection), exported)
-        problems = list(islice(found, MAX_PROBLEMS))
+        problems = list(islice(both(found, disagreements(connection)), MAX_PROBLEMS))
         name = database.name
     if format_name == "json":
         shape = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -9,12 +10,16 @@ from typing import TYPE_CHECKING
 from sqlalchemy import insert, select
 
 from gate.store.audit import append
+from gate.store.chain import Problem
+from gate.store.entry import sha256
 from gate.store.errors import StoreError
 from gate.store.failures import HINTS
-from gate.store.tables import VERDICTS
+from gate.store.tables import AUDIT, VERDICTS
 from probes.records import dataclass
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy import Connection
 
     from gate.store.chain import Record
@@ -65,6 +70,22 @@ def latest(connection: Connection, service_id: int) -> Kept | None:
     if row is None:
         return None
     return Kept(row.audit_seq, row.at_ms, row.kind, row.verdict, row.exit_code, _unpack(row.report))
+
+
+def disagreements(connection: Connection) -> Iterator[Problem]:
+    """Verdicts and reports that are not those that the audit log has. What retention has taken is no problem."""
+    pairs = select(VERDICTS, AUDIT.c.body).outerjoin(AUDIT, AUDIT.c.seq == VERDICTS.c.audit_seq)
+    for seq in connection.execute(select(VERDICTS.c.audit_seq).order_by(VERDICTS.c.audit_seq)).scalars().all():
+        row = connection.execute(pairs.where(VERDICTS.c.audit_seq == seq)).one()  # one at a time: reports are large
+        try:
+            said = json.loads(row.body)
+            same = (row.verdict, row.exit_code, row.kind) == (said["verdict"], said["exit_code"], said["kind"])
+            digest = said.get("report_sha256")
+            same &= digest is None or sha256(_unpack(row.report).encode("ascii")) == digest
+        except (StoreError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            same = False
+        if not same:
+            yield Problem(seq, f"the verdict or the report beside record {seq} is not the one that was recorded")
 
 
 def report_of(connection: Connection, audit_seq: int) -> str | None:

@@ -110,10 +110,13 @@ def test_tampering_is_found_and_where(old: Path, tmp_path: Path) -> None:
         other.commit()
     found = hotgate("audit", "verify", "--store", store, "--format", "json")
     assert found.returncode == 10
-    assert json.loads(found.stdout)["problems"] == [{"seq": 2, "problem": "record 2 was changed"}]
+    problems = json.loads(found.stdout)["problems"]
+    assert problems[0] == {"seq": 2, "problem": "record 2 was changed"}
+    assert [each["seq"] for each in problems] == [2, 2], "and it disagrees with the verdict beside it"
     with closing(sqlite3.connect(store)) as other:
         other.execute("UPDATE audit SET body = replace(body, '\"exit_code\":10', '\"exit_code\":0') WHERE seq = 2")
         other.execute("DELETE FROM audit WHERE seq = 3")
+        other.execute("DELETE FROM verdicts WHERE audit_seq = 3")
         other.execute("UPDATE audit_head SET seq = 2, hash = (SELECT hash FROM audit WHERE seq = 2)")
         other.commit()
     alone = hotgate("audit", "verify", "--store", store)
@@ -122,6 +125,23 @@ def test_tampering_is_found_and_where(old: Path, tmp_path: Path) -> None:
     found = hotgate("audit", "verify", "--store", store, "--head", tmp_path / "head")
     assert found.returncode == 10
     assert "the log ends with record 2, and record 3 was there when its head was exported" in found.stdout
+
+
+@pytest.mark.parametrize(
+    "edit",
+    ["verdict = 'pass'", "exit_code = 0", "kind = 'probe'", "report = x'00'", "report = 7", "audit_seq = audit_seq + 1"],
+)
+def test_a_verdict_beside_the_log_that_was_edited_is_found(old: Path, tmp_path: Path, edit: str) -> None:
+    """The page and `audit show --report` read it."""
+    store = tmp_path / "a.db"
+    done = hotgate("check", old, old, "--audit", "--store", store, "--require", "image")
+    assert done.returncode == 11
+    assert hotgate("audit", "verify", "--store", store).returncode == 0
+    with closing(sqlite3.connect(store)) as other:
+        other.execute(f"UPDATE verdicts SET {edit}")  # noqa: S608 - our own
+        other.commit()
+    found = hotgate("audit", "verify", "--store", store)
+    assert (found.returncode, "is not the one that was recorded" in found.stdout) == (10, True)
 
 
 def test_values_of_other_types_do_not_pass_for_text(tmp_path: Path, old: Path) -> None:
