@@ -81,6 +81,9 @@ class Sidecar:
             LOG.info("polling %d services, serving %s", len(self.config.services), self.address(sock))
             showing = asyncio.create_task(self._show(show))
             await stop.wait()
+            # What a reload would begin now, nobody would end.
+            loop.add_signal_handler(signal.SIGHUP, LOG.info, "not reloaded: the sidecar is stopping")
+            await _end(*self._side)
             self._notifier.stopping()
             LOG.info("stopping: polls under way are finished, %d wait for the store", self.recorder.waiting)
             await self._polling.stop()
