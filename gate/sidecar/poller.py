@@ -93,7 +93,9 @@ class Polling:
                 if stop.is_set():
                     return
                 failures = await self._poll(service, poller, due)
-                now = max(time.time(), due)
+                now = time.time()
+                if 0 < due - now < service.interval:
+                    now = due  # a timer that ran early must not poll twice; a clock that was set back is another matter
                 due = schedule.next_due(service.name, service.interval, now)
                 due += schedule.skipped(failures, service.interval) * service.interval
 

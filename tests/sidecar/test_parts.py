@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from gate.policy import PolicyError
-from gate.sidecar import recorder, schedule
-from gate.sidecar.board import Entry
+from gate.sidecar import poller, recorder, schedule
+from gate.sidecar.board import Board, Entry
 from gate.sidecar.config import ServiceConfig, load_sidecar
 from gate.sidecar.guard import _is_local
 from gate.sidecar.judge import Unanswerable
@@ -305,3 +306,30 @@ def test_the_defaults_of_a_configuration(tmp_path: Path) -> None:
     found = load_sidecar(str(path))
     assert (found.host, found.port, found.retention) == ("127.0.0.1", 9847, Retention(30 * 86400.0, 10**9))
     assert found.services == (ServiceConfig("a", "http://h:1", "", 10.0, 5.0),)
+
+
+def test_polls_go_on_when_the_clock_is_set_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Clock:
+        ahead = 3600.0
+
+        def time(self) -> float:
+            return time.time() + self.ahead
+
+    clock = Clock()
+    monkeypatch.setattr(poller, "time", clock)
+
+    async def run() -> tuple[int, int]:
+        with serve(goprobe()) as url, Database.open(str(tmp_path / "a.db")) as database:
+            board, own = Board(), recorder.Recorder(database, Retention)
+            polling = poller.Polling(board, own, 4, lambda _entry, _replaced: None)
+            await polling.change([ServiceConfig("orders", url, "", 0.5, 1.0)])
+            await asyncio.sleep(1.6)
+            before = len(board.late)
+            clock.ahead = 0.0
+            await asyncio.sleep(2.6)
+            await polling.stop()
+            return before, len(board.late) - before
+
+    before, after = asyncio.run(run())
+    assert before >= 2
+    assert after >= 3, "it used to wait until the clock was there again, five minutes at a time"
