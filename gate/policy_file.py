@@ -177,6 +177,8 @@ def _parse(path: str, text: str) -> _PolicyFile:
         line = re.match(r"line (\d+)", where)
         number = line[1] if line else text.rstrip().count("\n") + 1  # "(at end of document)"
         raise PolicyError(f"{path}:{number}: not valid TOML: {problem or exc}") from exc
+    except RecursionError as exc:
+        raise PolicyError(f"{path}: nested too deeply") from exc
     prefix = ""
     if Path(path).name == "pyproject.toml":
         tool = table.get("tool")

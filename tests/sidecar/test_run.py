@@ -85,10 +85,13 @@ def test_a_reload_adds_and_removes_services_and_loses_no_sample(sidecar: Running
 
 def test_an_unreadable_configuration_changes_nothing(sidecar: Running) -> None:
     before = sidecar.get("/v1/services")["services"]
+    sidecar.config.write_text("[sidecar]\nreleases = " + "[" * 5000 + "]" * 5000 + "\n", "utf-8")
+    sidecar.process.send_signal(signal.SIGHUP)
+    sidecar.eventually(lambda: "nested too deeply" in sidecar.log)
     sidecar.config.write_text("[sidecar]\nintervall = '1s'\n", "utf-8")
     sidecar.process.send_signal(signal.SIGHUP)
-    sidecar.eventually(lambda: "the configuration stays as it was" in sidecar.log)
-    assert "unknown key sidecar.intervall" in sidecar.log
+    sidecar.eventually(lambda: "unknown key sidecar.intervall" in sidecar.log)
+    assert sidecar.log.count("the configuration stays as it was") == 2
     assert [s["name"] for s in sidecar.get("/v1/services")["services"]] == [s["name"] for s in before]
     assert sidecar.end() == 0
 
@@ -124,6 +127,20 @@ def test_a_reload_does_not_open_to_everybody_what_had_a_token(ports: dict[str, l
         running.eventually(lambda: "the configuration stays as it was: without a token" in running.log)
         assert running.ask("/v1/services", headers={"Host": "localhost"})[0] == 401
         assert running.end() == 0
+
+
+def test_a_reload_while_it_stops_begins_nothing(ports: dict[str, list[int]], tmp_path: Path) -> None:
+    silent = {"dead": ports["dead"][:1]}
+    with Running(tmp_path, configuration(silent).replace('timeout = "1s"', 'timeout = "4s"')) as running:
+        running.url()
+        time.sleep(1.5)  # its poll is under way
+        running.process.send_signal(signal.SIGTERM)
+        running.eventually(lambda: "stopping" in running.log)
+        running.config.write_text(configuration({"good": ports["good"]}), "utf-8")
+        running.process.send_signal(signal.SIGHUP)
+        running.eventually(lambda: "not reloaded" in running.log)
+        assert running.process.wait(30) == 0
+    assert "reloaded: polling" not in running.log
 
 
 def test_systemd_is_told(ports: dict[str, list[int]], tmp_path: Path) -> None:
