@@ -43,6 +43,7 @@ class Recorder:
         self._ids: dict[str, int] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._wake = asyncio.Event()
+        self._at_once = BATCH
         self.written = 0
         self.lost = 0
         self.failures = 0
@@ -72,11 +73,14 @@ class Recorder:
     async def flush(self) -> bool:
         """Write what waits; whether all of it is on the disk."""
         while self._waiting:
-            batch = list(islice(self._waiting, BATCH))
+            batch = list(islice(self._waiting, self._at_once))
             try:
                 await asyncio.get_running_loop().run_in_executor(self._thread, self._write, batch)
             except StoreError as exc:
                 self.failures += 1
+                if exc.kind == "refused":
+                    self._part(batch, exc)
+                    continue
                 if str(exc) != self.problem:
                     LOG.error("%s; %d polls wait", exc, len(self._waiting))  # noqa: TRY400 - one line, no traceback
                 self.problem = str(exc)
@@ -85,10 +89,22 @@ class Recorder:
                 if self._waiting and self._waiting[0] is each:
                     self._waiting.popleft()
             self.written += len(batch)
+            self._at_once = min(self._at_once * 2, BATCH)
             if self.problem:
                 LOG.info("the store can be written again")
             self.problem = ""
         return True
+
+    def _part(self, batch: Sequence[Polled], exc: StoreError) -> None:
+        """Halve a batch until the poll that the database does not take is alone: it must not keep out the others for ever."""
+        self._at_once = max(1, len(batch) // 2)
+        if len(batch) > 1:
+            return
+        refused = batch[0].sample
+        if self._waiting and self._waiting[0] is batch[0]:
+            self._waiting.popleft()
+            self.lost += 1
+        LOG.error("a poll of %s is lost, which the store does not take: %s", refused.service, exc)
 
     def _write(self, batch: Sequence[Polled]) -> None:
         names = {each.sample.service for each in batch}

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Literal
 
 Kind = Literal[
-    "full", "locked", "read-only", "corrupt", "unreachable", "denied", "outdated", "newer", "setting", "other"
+    "full",
+    "locked",
+    "read-only",
+    "corrupt",
+    "unreachable",
+    "denied",
+    "outdated",
+    "newer",
+    "setting",
+    "refused",
+    "other",
 ]
 
 

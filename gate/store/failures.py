@@ -34,6 +34,7 @@ SAID: dict[Kind, str] = {
     "denied": "the store does not let hotgate in",
     "outdated": "the store has no tables of this version",
     "newer": "the store is of a newer version",
+    "refused": "the store does not take a value",
     "other": "the store failed",
 }
 
@@ -54,6 +55,7 @@ SQLSTATE: dict[str, Kind] = {
     "55P03": "locked",
     "57014": "locked",
     "40": "locked",
+    "22": "refused",
     "25006": "read-only",
     "42501": "denied",
     "28": "denied",
@@ -83,6 +85,8 @@ def said_clearly(subject: str) -> Iterator[None]:
         raise failure("other", subject, _first_line(exc)) from exc
     except OSError as exc:
         raise failure("unreachable", subject, exc.strerror or str(exc)) from exc
+    except (OverflowError, UnicodeEncodeError) as exc:  # sqlite3 raises these itself, of a value that it cannot take
+        raise failure("refused", subject, _first_line(exc)) from exc
 
 
 def _kind(exc: BaseException | None) -> Kind:

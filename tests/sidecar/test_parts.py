@@ -27,8 +27,10 @@ from gate.store.samples import newest_windows, samples_since, service_id, write
 from probes.live.client import Client
 from scripts.simulated import examples
 from tests.live.servers import PLAIN, dribble, http, serve
+from tests.store.conftest import new_store, postgresql, store  # noqa: F401 - fixtures
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -154,6 +156,25 @@ def test_a_poll_that_ends_after_its_services_removal_does_not_stop_the_next_relo
                 assert service_id(connection, "orders") is not None
 
     asyncio.run(run())
+
+
+def test_one_poll_that_the_store_does_not_take_keeps_out_no_other(new_store: Callable[[], str], caplog) -> None:  # noqa: F811
+    async def run() -> None:
+        with Database.open(new_store()) as database:
+            own = recorder.Recorder(database, Retention)
+            own.know([("orders", "http://h")])
+            for n in range(1, 40):
+                each = sample(n)
+                own.put(each if n != 7 else replace(each, sample=replace(each.sample, heap_bytes=1 << 70)))
+            assert await own.close(20.0) == 1
+            assert (own.lost, own.written, own.problem) == (1, 38, "")
+            with database.read() as connection:
+                key = service_id(connection, "orders")
+                assert key is not None
+                assert len(samples_since(connection, key, 0)) == 38
+
+    asyncio.run(run())
+    assert "a poll of orders is lost, which the store does not take" in caplog.text
 
 
 def poll(answer: object, **options: object) -> Polled:
