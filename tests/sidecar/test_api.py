@@ -291,7 +291,9 @@ def test_a_comparison_with_a_release(
         for edited in (f'fail_on = "info"\n{before}', f"nonsense = 1\n{before}"):
             running.config.write_text(edited, "utf-8")
             status, _, text = running.ask(f"/v1/verdict?service=compared&new={releases}/new")
-            assert (status, json.loads(text)["error"]["code"]) == (503, "not_loaded"), "the log would name another policy"
+            assert (status, json.loads(text)["error"]["code"]) == (503, "not_loaded"), (
+                "the log would name another policy"
+            )
         running.config.write_text(before, "utf-8")
         assert running.ask(f"/v1/verdict?service=compared&new={releases}/new")[0] == 200
 

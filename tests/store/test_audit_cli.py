@@ -129,7 +129,14 @@ def test_tampering_is_found_and_where(old: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "edit",
-    ["verdict = 'pass'", "exit_code = 0", "kind = 'probe'", "report = x'00'", "report = 7", "audit_seq = audit_seq + 1"],
+    [
+        "verdict = 'pass'",
+        "exit_code = 0",
+        "kind = 'probe'",
+        "report = x'00'",
+        "report = 7",
+        "audit_seq = audit_seq + 1",
+    ],
 )
 def test_a_verdict_beside_the_log_that_was_edited_is_found(old: Path, tmp_path: Path, edit: str) -> None:
     """The page and `audit show --report` read it."""
