@@ -64,12 +64,14 @@ class Guard:
             return 414, "too_long", "the path or the query is too long"
         if scope["path"] in OPEN:
             return None
+        # A browser says so when another site's page asks, with the password that it knows: each verdict is work and a record.
+        if scope["path"].startswith("/v1/") and (b"sec-fetch-site", b"cross-site") in headers:
+            return 403, "forbidden", "a page of another site asks for nothing here"
         token = self._token()
         if token:
             given = _given([value for name, value in headers if name == b"authorization"])
-            if hmac.compare_digest(_digest(given), _digest(token.encode("ascii"))) and given:
-                return None
-            return 401, "unauthorized", "the token is missing or wrong"
+            right = hmac.compare_digest(_digest(given), _digest(token.encode("ascii"))) and bool(given)
+            return None if right else (401, "unauthorized", "the token is missing or wrong")
         # A web page can make a browser ask this address under a name of its own.
         if not all(_is_local(value) for name, value in headers if name == b"host"):
             return 403, "forbidden", "without a token the host has to be localhost or a loopback address"

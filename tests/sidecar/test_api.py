@@ -123,6 +123,14 @@ def test_what_is_refused(open_one: Running, path: str, body: object, status: int
     assert (got, shape["error"]["code"]) == (status, code)
 
 
+def test_a_picture_in_a_page_of_another_site_makes_no_record(open_one: Running, guarded: Running) -> None:
+    picture = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
+    assert open_one.ask("/v1/verdict?service=good-0", headers=picture)[0] == 403
+    assert guarded.ask("/v1/verdict?service=good-0", headers=picture | BEARER)[0] == 403
+    assert open_one.ask("/v1/services", headers={"Sec-Fetch-Site": "none"})[0] == 200
+    assert open_one.ask("/", headers=picture | {"Sec-Fetch-Mode": "navigate"})[0] == 200, "a link to the page"
+
+
 def test_a_form_of_another_site_is_no_webhook(open_one: Running) -> None:
     sent = {"Content-Type": "application/x-www-form-urlencoded"}
     assert open_one.ask("/v1/verdict", b"service=good-0", sent)[0] == 415
