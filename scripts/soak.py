@@ -66,6 +66,8 @@ class Outcome:
             found.append(f"{self.on_time:.2%} of polls within {LATE_MS} ms, fewer than {ON_TIME:.0%}")
         if self.missed > 0:
             found.append(f"{self.missed} polls of good services are not in the store")
+        if self.good_failed > self.polls * (1 - ON_TIME):
+            found.append(f"{self.good_failed} polls of good services failed")
         return found
 
 

@@ -28,6 +28,7 @@ def test_what_is_late_or_missed_would_be_noticed() -> None:
     for worse in (
         soak.Outcome(1, 60, 100, 0.98, 3, 0, 0, 0.1, 10),
         soak.Outcome(1, 60, 100, 1.0, 3, 1, 0, 0.1, 10),
+        soak.Outcome(1, 60, 100, 1.0, 3, 0, 2, 0.1, 10),
         soak.Outcome(1, 60, 100, 1.0, 3, 0, 0, 1.1, 10),
         soak.Outcome(1, 60, 100, 1.0, 3, 0, 0, 0.1, 400_000_000),
     ):
