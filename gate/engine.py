@@ -173,15 +173,14 @@ def check(  # noqa: PLR0913 - keywords, one a fact
         asked = time.perf_counter()
         bundle = bundle.with_live(live_values(service))
     profiles = None
-    if profile is not None or (service is not None and service.heartbeat is not None):
-        from gate.profile_evidence import of_heartbeat, of_source
+    if profile is not None or (service is not None and (service.heartbeat or service.cpu)):
+        from gate.profile_evidence import of_live, of_source
 
         if profile is not None:
             profiles = of_source(profile, policy.profile, (old, new))
-        else:
-            beat = service.heartbeat if service is not None else None
-            profiles = of_heartbeat(beat, policy.profile, needed="continuity" in policy.require)
-        bundle = bundle.with_profile(profiles.values())
+        elif service is not None:
+            profiles = of_live(service, policy, (old, new))
+        bundle = bundle.with_profile(profiles.values()) if profiles is not None else bundle
     judgement = run_rules(bundle, policy, today=now.date(), baseline=baseline)
     types = bundle.get((TypeEvidence, "types"))
     judged = time.perf_counter()

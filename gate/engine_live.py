@@ -23,14 +23,14 @@ def probe(policy: Policy, ask: Callable[[], LiveFacts]) -> Report:
     """
     from gate.evidence import Bundle
     from gate.live_evidence import live_values
-    from gate.profile_evidence import of_heartbeat
+    from gate.profile_evidence import of_live
     from gate.report.build import build_report
 
     started = time.perf_counter()
     facts = ask()
     asked = time.perf_counter()
     now = moment()
-    profile = of_heartbeat(facts.heartbeat, policy.profile, needed="continuity" in policy.require)
+    profile = of_live(facts, policy)
     bundle = Bundle.alone(policy).with_live(live_values(facts)).with_profile(profile.values())
     judgement = run_rules(bundle, policy, today=now.date())
     judged = time.perf_counter()

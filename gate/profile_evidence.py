@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from gate.evidence import Evidence, Missing
+from gate.words import count
 from probes.profile.continuity import ContinuityFacts, continuity
 from probes.profile.diff_facts import DiffSettings, ProfileDiff
 from probes.profile.heat_facts import GrowthFacts, HeatFacts, RenamedSamples
@@ -14,11 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gate.evidence import Key
-    from gate.policy import ProfilePolicy
+    from gate.policy import Policy, ProfilePolicy
     from probes.binary.facts import BinaryFacts
-    from probes.live.topics import HeartbeatFacts
+    from probes.live.topics import CpuProfiles, HeartbeatFacts, LiveFacts
     from probes.profile.facts import ProfileFacts
     from probes.profile.sources import ProfileSource
+
+MIN_SAMPLES = 60
+"""Of the profiles that a service gives by the way: with fewer, a function that holds 5% may not be in them at all."""
 
 Continuity: TypeAlias = Annotated[ContinuityFacts, Evidence("continuity")]
 Heat: TypeAlias = Annotated[HeatFacts, Evidence("heat")]
@@ -90,6 +95,64 @@ def of_heartbeat(facts: HeartbeatFacts | None, policy: ProfilePolicy, *, needed:
     return ProfileEvidence(facts.source, found, missing=() if found or not needed else (("continuity", reason),))
 
 
+def of_live(facts: LiveFacts, policy: Policy, sides: tuple[BinaryFacts, BinaryFacts] | None = None) -> ProfileEvidence:
+    """What a running service's heartbeat and its CPU profiles give; `sides`: the binaries that an update is about.
+
+    Without `sides` there is nothing to hold the profiles against but themselves: the hottest functions.
+    """
+    found = of_heartbeat(facts.heartbeat, policy.profile, needed="continuity" in policy.require)
+    cpu = facts.cpu
+    if cpu is None:
+        return found
+    samples = sum(int(each.values[:, 0].sum()) for each in cpu.profiles)
+    reason = cpu.missing or (_not_told(facts, sides[0]) if sides is not None else "")
+    if not reason and samples < MIN_SAMPLES:
+        reason = f"{samples} CPU samples of {_lengths(cpu)} are too few, {MIN_SAMPLES} at least: pass --profile"
+    source = f"{cpu.source}, {_lengths(cpu)}"
+    missing = list(found.missing)
+    heat = addresses = None
+    if reason:
+        missing += [(name, reason) for name in ("heat", "addresses") if sides is not None or name in policy.require]
+    elif sides is not None:
+        heat, addresses = _of_binaries(cpu.profiles, source, sides, missing)
+    else:
+        from probes.profile.heat import heat as ranked
+
+        heat = ranked(cpu.profiles, source)
+    return replace(
+        found,
+        source=cpu.source,
+        heat=heat,
+        addresses=addresses,
+        missing=tuple(missing),
+        notes=(*found.notes, *cpu.notes),
+    )
+
+
+def _lengths(cpu: CpuProfiles) -> str:
+    seconds = sum(each.duration_nanos for each in cpu.profiles) / 1e9
+    return f"{count(len(cpu.profiles), 'profile')} of {seconds:,.1f} s together"
+
+
+def _not_told(facts: LiveFacts, old: BinaryFacts) -> str:
+    """Why profiles that do not name their build themselves are not known to be of OLD; "" when they are, or name it.
+
+    Go's profiles carry the GNU build id, which programs have by default from Go 1.24 on. For others, what the service or
+    `/proc` says of the running image decides.
+    """
+    if facts.cpu is None or all(each.build_id for each in facts.cpu.profiles):
+        return ""
+    image = facts.image
+    if image is None or image.another or image.unsure:
+        return "the profile does not name its build, and nobody else could: pass --profile"
+    pairs = [(image.gnu_build_id, old.gnu_build_id or ""), (image.go_build_id, old.go_build_id or "")]
+    told = [(ours, theirs) for ours, theirs in pairs if ours and theirs]
+    if not told:
+        return "the profile does not name its build, and nobody else could: pass --profile"
+    other = next((ours for ours, theirs in told if ours != theirs), "")
+    return f"the profile is of build {other}, not of OLD" if other else ""
+
+
 def of_source(
     source: ProfileSource, policy: ProfilePolicy, sides: tuple[BinaryFacts, BinaryFacts] | None = None
 ) -> ProfileEvidence:
@@ -103,7 +166,9 @@ def of_source(
         missing.append(("continuity", "one profile is no heartbeat: pass a directory of windows"))
     heat = addresses = None
     if sides is not None:
-        heat, addresses = _of_binaries(source.profiles, source.path, sides, missing, notes)
+        if any(not each.build_id for each in source.profiles):
+            notes.append("the profile does not name its build: it is taken for OLD's")
+        heat, addresses = _of_binaries(source.profiles, source.path, sides, missing)
     return ProfileEvidence(
         source.path,
         beats,
@@ -120,7 +185,6 @@ def _of_binaries(
     path: str,
     sides: tuple[BinaryFacts, BinaryFacts],
     missing: list[tuple[str, str]],
-    notes: list[str],
 ) -> tuple[HeatFacts | None, RenamedSamples | None]:
     from probes.profile.heat import heat, renamed_samples
     from probes.profile.symbolise import OtherBuild, symbolise
@@ -132,8 +196,6 @@ def _of_binaries(
         reason = f"the profile is of build {min(others)}, not of OLD"
         missing += [("heat", reason), ("addresses", reason)]
         return None, None
-    if any(not each.build_id for each in profiles):
-        notes.append("the profile does not name its build: it is taken for OLD's")
     named = []
     for each in profiles:
         try:

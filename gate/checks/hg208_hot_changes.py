@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from gate.check import Check, Explanation, Samples
 from gate.evidence import Functions
-from gate.model import Finding, Json, Severity
+from gate.model import Confidence, Finding, Json, Severity
 from gate.policy import Policy
 from gate.profile_evidence import Heat
 from gate.samples import Case, change, functions
@@ -14,6 +14,8 @@ from gate.words import count, some
 from probes.profile.identity import identity
 
 RANKED = 20
+MANY = 1000
+"""Samples: with fewer, the standard error of a share of 5% is above 0.7 points."""
 
 
 class HotChanges(Check):
@@ -23,7 +25,8 @@ class HotChanges(Check):
     title = "Changed functions are hot"
     severity = Severity.WARN
     explanation = Explanation(
-        what="The functions whose bodies changed between OLD and NEW are looked up in a profile of OLD, and ranked by their share. Inlined "
+        what="The functions whose bodies changed between OLD and NEW are looked up in a profile of OLD, and ranked by their share: in the one of --profile, in the windows of goprobe's heartbeat, or in the second that a service without "
+        "goprobe is profiled for. Inlined "
         "copies count: a function that changed is there by its own name. A warning from profile.heat_percent on, a note below.",
         why="A change where the service spends a quarter of its time can cost as much as it is worth. One in code that no profile ever saw "
         "can hardly make it slower.",
@@ -55,10 +58,12 @@ class HotChanges(Check):
             f"The {count(len(changed), 'changed function')} hold {total:.1%} of {heat.kind or 'all'} samples by themselves and "
             f"{heat.together(changed):.1%} with what they call: {said}.",
             severity=Severity.WARN if hot else Severity.INFO,
+            confidence=Confidence.HIGH if heat.samples >= MANY else Confidence.MEDIUM,
             evidence={
                 "share": total,
                 "with_callees": heat.together(changed),
                 "functions": ranked[:RANKED],
+                "samples": heat.samples,
                 "profile": heat.source,
             },
         )

@@ -72,8 +72,10 @@ def live_options(function: F) -> F:
     return function
 
 
-def asked_for(url: str | None, token_file: str | None, pid: int | None, timeout: float, policy: Policy) -> Asked:
-    """Which service was asked for."""
+def asked_for(  # noqa: PLR0913 - what the command was given
+    url: str | None, token_file: str | None, pid: int | None, timeout: float, policy: Policy, *, cpu: bool = True
+) -> Asked:
+    """Which service was asked for; `cpu`: whether the CPU profiles that it keeps are of use."""
     from probes.live.gather import Asked
 
     return Asked(
@@ -83,6 +85,7 @@ def asked_for(url: str | None, token_file: str | None, pid: int | None, timeout:
         in_flight=policy.live.in_flight,
         in_flight_limit=policy.live.in_flight_limit,
         seconds=max(timeout, 0.1),
+        cpu=cpu,
     )
 
 

@@ -120,7 +120,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
         heated = read_source(profile)
     asked = None
     if url is not None or pid is not None:
-        asked = asked_for(url, token_file, pid, timeout, chosen)
+        asked = asked_for(url, token_file, pid, timeout, chosen, cpu=profile is None)
     _one_arena()
     with _no_collector():
         report = engine.check(

@@ -48,7 +48,7 @@ def _continuity(facts: ContinuityFacts) -> model.ContinuityItem:
 def _heat(facts: HeatFacts) -> model.HeatItem:
     names = sorted(facts.flat, key=lambda name: (-facts.flat[name], name))[:HOTTEST]
     rows = [model.HotFunction(name, facts.flat[name], facts.cumulative[name]) for name in names]
-    return model.HeatItem(facts.kind, facts.samples, facts.build_id, rows)
+    return model.HeatItem(facts.kind, facts.samples, facts.build_id, rows, facts.source)
 
 
 def _growth(facts: GrowthFacts) -> model.GrowthItem:

@@ -60,6 +60,7 @@ class HeatItem(Shape):
     samples: float
     build_id: str
     functions: list[HotFunction]
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

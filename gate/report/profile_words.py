@@ -21,7 +21,8 @@ def profile_lines(section: ProfileSection) -> list[str]:
         lines += _continuity(section.continuity)
     if section.heat is not None:
         hottest = ", ".join(f"{each.name} {each.flat:.1%}" for each in section.heat.functions[:5])
-        lines.append(f"hottest of {section.heat.samples:,.0f} {section.heat.kind} samples: {hottest}")
+        where = f" ({section.heat.source})" if section.heat.source not in {"", section.source} else ""
+        lines.append(f"hottest of {section.heat.samples:,.0f} {section.heat.kind} samples{where}: {hottest}")
     if section.growth is not None:
         lines.append(
             f"{section.growth.what}: {section.growth.first:,.0f} → {section.growth.last:,.0f} over "

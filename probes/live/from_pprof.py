@@ -9,7 +9,8 @@ from probes.live import plain
 from probes.live import topics as t
 from probes.live.client import Client, Refused
 from probes.live.plain import read_profile
-from probes.profile.wire import build_id
+from probes.profile import read as profiles
+from probes.profile.wire import build_id, parse
 
 if TYPE_CHECKING:
     from probes.profile.profile_pb2 import Profile
@@ -35,8 +36,9 @@ async def read(client: Client, in_flight: str, limit: int, *, profile: bool = Tr
     goroutines = await _profile(client, plain.GOROUTINES, answered, problems, missing, "calls")
     taken: bool | None = None
     cpu: Profile | None = None
+    kept: t.CpuProfiles | None = None
     if profile:
-        cpu, taken = await _cpu(client, answered, problems, missing)
+        cpu, taken, kept = await _cpu(client, answered, problems, missing)
     requests, missing["requests"] = await _requests(client, in_flight, limit)
     return t.LiveFacts(
         profiler=None if taken is None else t.ProfilerFacts(SOURCE, taken, "other" if taken else "none"),
@@ -44,28 +46,38 @@ async def read(client: Client, in_flight: str, limit: int, *, profile: bool = Tr
         image=_image(cpu or goroutines),
         requests=requests,
         pprof=t.PprofFacts(SOURCE, tuple(answered), tuple(problems)),
+        cpu=kept,
         missing=missing,
     )
 
 
 async def _cpu(
     client: Client, answered: list[tuple[str, int]], problems: list[tuple[str, str]], missing: dict[str, str]
-) -> tuple[Profile | None, bool | None]:
-    """A CPU profile of one second, and whether another one is running; None where neither could be had."""
+) -> tuple[Profile | None, bool | None, t.CpuProfiles]:
+    """A CPU profile of one second, whether another one is running, and the same profile as arrays.
+
+    Whether another one runs is what it is taken for; its samples come with it.
+    """
     try:
-        found = await read_profile(client, plain.CPU, seconds=plain.CPU_SECONDS + client.seconds)
+        response = await plain.fetch(client, plain.CPU, seconds=plain.CPU_SECONDS + client.seconds)
+        found = parse(response.body, subject=response.url)
+        facts = profiles.read(response.body, subject="one second of CPU profile")
     except Refused as exc:
         if plain.TAKEN in exc.body:
-            return None, True
+            return None, True, _no_samples("a CPU profile is running, which is left alone")
         problem = exc.what
     except ProbeError as exc:
         problem = exc.what
     else:
         answered.append((plain.CPU, len(found.sample)))
-        return found, False
+        return found, False, t.CpuProfiles(SOURCE, (facts,))
     problems.append((plain.CPU, problem))
     missing["profiler"] = problem
-    return None, None
+    return None, None, _no_samples(problem)
+
+
+def _no_samples(reason: str) -> t.CpuProfiles:
+    return t.CpuProfiles(SOURCE, (), f"{reason}: pass --profile")
 
 
 def _calls(goroutines: Profile | None, missing: dict[str, str]) -> t.CallFacts | None:

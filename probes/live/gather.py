@@ -8,13 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from probes.errors import ProbeError
-from probes.live import from_goprobe, from_pprof, from_proc, merge
+from probes.live import from_goprobe, from_pprof, from_proc, kept, merge
 from probes.live import wire as w
 from probes.live.client import REQUEST_SECONDS, BadAnswer, Client, Refused, Unreachable
 from probes.live.facts import ProcessFacts
 from probes.live.proc import read_process
 from probes.live.running import Program, running_image
-from probes.live.topics import TOPICS, LiveFacts, PprofFacts
+from probes.live.topics import TOPICS, CpuProfiles, LiveFacts, PprofFacts
 from probes.profile.wire import NotProfile
 from probes.records import dataclass
 
@@ -38,6 +38,7 @@ class Asked:
         in_flight_limit: how much of it an update may meet.
         seconds: for one request.
         profile: whether to ask for profiles, of a plain service a CPU profile of one second too. Not while waiting.
+        cpu: whether to give the CPU profiles that come without starting one: the heartbeat's windows, or that second.
     """
 
     url: str = ""
@@ -47,6 +48,7 @@ class Asked:
     in_flight_limit: int = 0
     seconds: float = REQUEST_SECONDS
     profile: bool = True
+    cpu: bool = False
 
 
 async def gather(asked: Asked, *, old: BinaryFacts | None = None, new_path: str = "") -> LiveFacts:
@@ -87,19 +89,39 @@ def _seen(process: ProcessFacts, said: LiveFacts, program: Program | None) -> Li
 async def _ask(asked: Asked) -> LiveFacts:
     async with Client(asked.url, token=asked.token, seconds=asked.seconds) as client:
         try:
-            status = await client.ask("status", w.Status)
+            status, cpu = await _status(client, kept_too=asked.profile and asked.cpu)
         except Refused as exc:
             if exc.status not in NOT_FOUND:
                 if exc.status in (401, 403):
                     raise
                 return _silent(exc, "status")
-            return await from_pprof.read(client, asked.in_flight, asked.in_flight_limit, profile=asked.profile)
+            return await _plain(client, asked)
         except Unreachable as exc:
             return _silent(exc, "status")
         except BadAnswer as exc:
-            plain = await from_pprof.read(client, asked.in_flight, asked.in_flight_limit, profile=asked.profile)
+            plain = await _plain(client, asked)
             return replace(plain, notes=(*plain.notes, str(exc)))
-        return await _goprobe(client, status, profiles=asked.profile)
+        return replace(await _goprobe(client, status, profiles=asked.profile), cpu=cpu)
+
+
+async def _status(client: Client, *, kept_too: bool) -> tuple[w.Status, CpuProfiles | None]:
+    """The status of goprobe, and the profiles that it keeps of that image.
+
+    They come first: fetching them takes a while, and the status has to be of the moment.
+    """
+    status = await client.ask("status", w.Status)
+    if not kept_too:
+        return status, None
+    cpu = await kept.of_heartbeat(client, status.image.epoch)
+    now = await client.ask("status", w.Status)
+    if now.image.epoch != status.image.epoch:
+        cpu = CpuProfiles(cpu.source, (), "the image was replaced while its windows were fetched: ask again")
+    return now, cpu
+
+
+async def _plain(client: Client, asked: Asked) -> LiveFacts:
+    found = await from_pprof.read(client, asked.in_flight, asked.in_flight_limit, profile=asked.profile)
+    return found if asked.cpu else replace(found, cpu=None)
 
 
 def _silent(exc: ProbeError, endpoint: str) -> LiveFacts:

@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from probes.live.client import MAX_PROFILE, BadAnswer, Client, refused
+from probes.live.client import MAX_PROFILE, BadAnswer, Client, Response, refused
 from probes.live.topics import Call
 from probes.profile.wire import parse
 
@@ -36,11 +36,21 @@ async def read_profile(client: Client, path: str, *, seconds: float | None = Non
     Raises:
         Unreachable, Refused, BadAnswer, NotProfile: no answer, an error, or one that is no profile.
     """
+    response = await fetch(client, path, seconds=seconds)
+    return parse(response.body, subject=response.url)
+
+
+async def fetch(client: Client, path: str, *, seconds: float | None = None) -> Response:
+    """The answer of `path`, not yet read as a profile; `seconds` as for `read_profile`.
+
+    Raises:
+        Unreachable, Refused, BadAnswer: no answer, or an error.
+    """
     # A CPU profile is not asked for twice; a dump that a busy goprobe puts off is.
     response = await client.get(path, limit=MAX_PROFILE, seconds=seconds, retry=seconds is None)
     if response.status != 200:
         raise refused(response)
-    return parse(response.body, subject=response.url)
+    return response
 
 
 def calls_into_c(profile: Profile) -> tuple[Call, ...]:

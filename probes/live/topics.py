@@ -6,9 +6,12 @@ A topic that nobody could tell is not there. `source` names who told, for people
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from probes.records import dataclass
+
+if TYPE_CHECKING:
+    from probes.profile.facts import ProfileFacts
 
 TOPICS = (
     "profiler",
@@ -274,6 +277,19 @@ class HeartbeatFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class CpuProfiles:
+    """CPU profiles of the running image that were there anyway, oldest first.
+
+    `missing`: why there is none, "" when there are. `notes`: what of them could not be had.
+    """
+
+    source: str
+    profiles: tuple[ProfileFacts, ...]
+    missing: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class LiveFacts:
     """Everything that could be learned about one service.
 
@@ -296,6 +312,8 @@ class LiveFacts:
     pprof: PprofFacts | None = None
     health: HealthFacts | None = None
     heartbeat: HeartbeatFacts | None = None
+    cpu: CpuProfiles | None = None
+    """None where nobody asked for them. No topic: what they say depends on the binaries that they are held against."""
     handed_over: tuple[int, ...] = ()
     """Inodes of the sockets that the service says it passes on."""
     missing: dict[str, str] = field(default_factory=dict)
