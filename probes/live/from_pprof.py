@@ -70,7 +70,8 @@ async def _cpu(
         problem = exc.what
     else:
         answered.append((plain.CPU, len(found.sample)))
-        return found, False, t.CpuProfiles(SOURCE, (facts,))
+        kept = t.CpuProfiles(SOURCE, (facts,)) if facts.kind == "cpu" else _no_samples("not a CPU profile")
+        return found, False, kept
     problems.append((plain.CPU, problem))
     missing["profiler"] = problem
     return None, None, _no_samples(problem)

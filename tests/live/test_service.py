@@ -68,7 +68,12 @@ def test_a_good_update_of_a_service_that_is_ready_passes(service_program: Build,
     assert "old" not in probed
     topics = {item["topic"] for item in report["live"]["topics"]}
     assert {"profiler", "calls", "canary", "descriptors", "image", "privileges", "heartbeat"} <= topics
-    assert {state["name"] for state in report["evidence"] if state["status"] != "ok"} <= {"health", "continuity"}
+    assert {state["name"] for state in report["evidence"] if state["status"] != "ok"} <= {
+        "health",
+        "continuity",
+        "heat",
+        "addresses",
+    }
 
 
 FAULTS = {

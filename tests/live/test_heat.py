@@ -1,0 +1,155 @@
+"""HG208 and HG107 by a running service alone: from what goprobe keeps, and from the second that a plain service is asked for."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from contextlib import contextmanager
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Any
+
+from gate.profile_evidence import MIN_SAMPLES
+from tests.live import test_parked
+from tests.live.test_service import hotgate, running
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    import pytest
+
+    from tests.goprobe.service import Service
+
+    Build = Callable[[str | None], Path]
+
+BEAT = ("-interval", "1s", "-window", "900ms")
+ORDERS = 20_000
+parked = test_parked.parked
+
+
+def evidence(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {each["name"]: each for each in report["evidence"]}
+
+
+def with_orders(service: Service) -> None:
+    """Many orders: the sum of them all, which `better` computes otherwise, takes a while then."""
+    host, port = service.address().rsplit(":", 1)
+    connection = http.client.HTTPConnection(host, int(port), timeout=10)
+    body = json.dumps([{"quantity": 1, "unit_price": 1}])
+    for _ in range(ORDERS):
+        connection.request("POST", "/orders", body)
+        connection.getresponse().read()
+    connection.close()
+
+
+@contextmanager
+def busy(url: str, path: str) -> Iterator[None]:
+    """Somebody who keeps asking for `path`."""
+    stop = Event()
+    host, port = url.removeprefix("http://").rsplit(":", 1)
+
+    def ask() -> None:
+        connection = http.client.HTTPConnection(host, int(port), timeout=10)
+        while not stop.is_set():
+            connection.request("GET", path)
+            connection.getresponse().read()
+        connection.close()
+
+    thread = Thread(target=ask, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def wait_for_samples(service: Service, count: int) -> None:
+    def there() -> bool:
+        return sum(each["samples"] for each in service.get("/debug/hotgate/heartbeat")["windows"]) >= count
+
+    service.eventually(there)
+
+
+def test_changes_are_ranked_by_the_windows_of_a_real_heartbeat(service_program: Build, tmp_path: Path) -> None:
+    old, new = service_program(None), service_program("better")
+    with running(old, tmp_path / "log", *BEAT) as (service, url), busy(url, "/orders"):
+        with_orders(service)
+        wait_for_samples(service, 4 * MIN_SAMPLES)
+        report, _ = hotgate("check", old, new, "--live", url, "--wait", "3s")
+        swapped, _ = hotgate("check", new, old, "--live", url)
+        probed, _ = hotgate("probe", url)
+        given, _ = hotgate("check", old, old, "--live", url)
+    (hot,) = [each for each in report["findings"] if each["rule"] == "HG208"]
+    ranked = {each["function"]: each for each in hot["evidence"]["functions"]}
+    assert ranked["example.com/live/orders.(*Book).Summary"]["flat"] > 0.01
+    assert hot["evidence"]["with_callees"] >= hot["evidence"]["share"] > 0.01
+    assert hot["evidence"]["samples"] >= MIN_SAMPLES
+    assert hot["evidence"]["profile"].startswith("goprobe, ")
+    assert evidence(report)["heat"]["status"] == evidence(report)["addresses"]["status"] == "ok"
+    renamed = [each for each in report["findings"] if each["subject"] == "profile addresses"]
+    assert all(each["rule"] == "HG107" and 0 < each["evidence"]["share"] <= 1 for each in renamed)
+    # What runs is `old`: as NEW's profile it would be a lie.
+    assert evidence(swapped)["heat"]["status"] == evidence(swapped)["addresses"]["status"] == "missing"
+    assert "not of OLD" in evidence(swapped)["heat"]["reason"]
+    assert "HG208" not in {each["rule"] for each in swapped["findings"]}
+    assert evidence(probed)["heat"]["status"] == "ok"
+    assert any(each["name"].endswith(".Summary") for each in probed["profile"]["heat"]["functions"])
+    # Nothing changed, nothing moved.
+    assert {"HG107", "HG208"}.isdisjoint(each["rule"] for each in given["findings"])
+    assert evidence(given)["heat"]["status"] == "ok"
+
+
+def test_a_service_without_work_has_no_heat_and_says_so(service_program: Build, tmp_path: Path) -> None:
+    old = service_program(None)
+    with running(old, tmp_path / "log", *BEAT) as (service, url):
+        service.eventually(lambda: service.get("/debug/hotgate/heartbeat")["windows"])
+        report, _ = hotgate("check", old, service_program("better"), "--live", url, "--wait", "3s")
+        required, _ = hotgate("check", old, old, "--live", url, "--require", "heat", "--wait", "3s")
+    assert evidence(report)["heat"]["status"] == "missing"
+    assert "too few" in evidence(report)["heat"]["reason"]
+    assert "--profile" in evidence(report)["heat"]["reason"]
+    assert required["verdict"] == "inconclusive"
+
+
+def test_a_profile_that_is_given_spares_the_service_the_questions(
+    service_program: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from click.testing import CliRunner  # noqa: PLC0415 - only here
+
+    from gate.cli import cli  # noqa: PLC0415 - only here
+    from probes.live import kept  # noqa: PLC0415 - only here
+
+    async def refuse(*_: object) -> None:
+        raise AssertionError("asked for windows")
+
+    old = service_program(None)
+    folder = tmp_path / "windows"
+    folder.mkdir()
+    with running(old, tmp_path / "log", *BEAT, "-windows", str(folder)) as (service, url):
+        service.eventually(lambda: len(list(folder.glob("*.json"))) > 1)
+        monkeypatch.setattr(kept, "of_heartbeat", refuse)
+        arguments = ["check", str(old), str(old), "--live", url, "--format", "json"]
+        done = CliRunner().invoke(cli, [*arguments, "--profile", str(folder)])
+        assert done.exit_code in {0, 10, 11}, done.output
+        assert CliRunner().invoke(cli, arguments).exit_code == 1  # the same without, so that it is seen to be asked
+
+
+def test_a_plain_service_gives_the_second_that_it_is_profiled_for(
+    parked: Callable[[str], Path], service_program: Build
+) -> None:
+    program = parked("exe")
+    with test_parked.running(program, "quiet") as (_, url), busy(url, "/debug/pprof/goroutine"):
+        for _ in range(5):  # one second is little on a machine that has other work
+            report, _ = hotgate("check", program, program, "--live", url)
+            if evidence(report)["heat"]["status"] == "ok":
+                break
+        other, _ = hotgate("check", service_program(None), program, "--live", url)
+    heat = report["profile"]["heat"]
+    assert heat["source"].startswith("net/http/pprof, 1 profile of 1.")
+    assert heat["samples"] >= MIN_SAMPLES
+    assert any(each["name"].startswith("compress/flate.") for each in heat["functions"])
+    assert "not of OLD" in evidence(other)["heat"]["reason"]
+    with test_parked.running(program, "quiet") as (_, url):
+        idle, _ = hotgate("check", program, program, "--live", url)
+    assert "too few" in evidence(idle)["heat"]["reason"]
