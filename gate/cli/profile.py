@@ -13,9 +13,14 @@ from gate.cli._policy import policy_options, resolve_policy
 from gate.report import formats
 
 if TYPE_CHECKING:
+    from gate.policy import ProfilePolicy
     from gate.profile_evidence import ProfileEvidence
+    from probes.profile.continuity import ContinuityFacts
     from probes.profile.facts import ProfileFacts
     from probes.profile.windows import Comparison
+
+    Sides = tuple[tuple[ProfileFacts, ...], tuple[ProfileFacts, ...]]
+    Beats = tuple[ContinuityFacts | None, ContinuityFacts | None]
 
 EPILOG = "Exit codes: 0 pass, 10 block, 11 inconclusive, 2 usage or unreadable input, 1 a bug in hotgate."
 
@@ -124,7 +129,7 @@ def diff(  # noqa: PLR0913 - keywords, one a fact
     from probes.profile.windows import compare_windows
 
     notes: list[str] = []
-    sides = _sides(base, new, windows, window, token_file, notes)
+    sides, beats = _sides(base, new, windows, window, token_file, notes, chosen.profile)
     both = compare_windows(*sides, labels=(base, new), requests=requests or (None, None), column=column)
     compared = compare(both, settings_of(chosen.profile))
     evidence = ProfileEvidence(f"{base} → {new}", comparison=compared, notes=tuple(notes))
@@ -133,7 +138,7 @@ def diff(  # noqa: PLR0913 - keywords, one a fact
     if page:
         from gate.report.flame import page as flame
 
-        write_whole(page, flame(both, report))
+        write_whole(page, flame(both, report, beats))
     write_report(report, outputs)
     return report.exit_code
 
@@ -143,8 +148,9 @@ def _is_url(source: str) -> bool:
 
 
 def _sides(  # noqa: PLR0913, PLR0917 - what the command was given
-    base: str, new: str, windows: int, window: float, token_file: str | None, notes: list[str]
-) -> tuple[tuple[ProfileFacts, ...], tuple[ProfileFacts, ...]]:
+    base: str, new: str, windows: int, window: float, token_file: str | None, notes: list[str], policy: ProfilePolicy
+) -> tuple[Sides, Beats]:
+    """The profiles of both sides, and the continuity of those that are heartbeats."""
     urls = [each for each in (base, new) if _is_url(each)]
     if len(urls) == 1:
         raise click.UsageError("a running service can be compared with another one only: pass two URLs")
@@ -155,13 +161,16 @@ def _sides(  # noqa: PLR0913, PLR0917 - what the command was given
 
         token = read_token(token_file) if token_file else ""
         found = asyncio.run(in_turns(urls, token, windows=windows, length=window, say=say))
-        return tuple(found[0]), tuple(found[1])
+        return (tuple(found[0]), tuple(found[1])), (None, None)
     from probes.profile.sources import read_source
 
     first = read_source(base)
     second = read_source(new, first.kind)
     notes += [f"{side.path}/{name}: {what}" for side in (first, second) for name, what in side.problems]
-    return first.profiles, second.profiles
+    from probes.profile.continuity import continuity
+
+    beats = [continuity(side.windows, hand_over_seconds=policy.hand_over_seconds) for side in (first, second)]
+    return (first.profiles, second.profiles), (beats[0], beats[1])
 
 
 def _exports(given: tuple[str, ...]) -> list[tuple[str, Output]]:

@@ -12,22 +12,34 @@ from typing import TYPE_CHECKING, Any
 from gate.report.clean import clean
 from gate.report.formats.html import STYLE
 from gate.report.parts import headline, split
+from gate.report.profile import continuity_item
+from gate.report.profile_model import StripItem
 from gate.report.profile_words import function_rows, profile_lines
+from gate.report.strip_svg import STYLE as STRIP_STYLE
+from gate.report.strip_svg import figure
+from gate.words import count
 
 if TYPE_CHECKING:
     from gate.report.model import Report
+    from probes.profile.continuity import ContinuityFacts
     from probes.profile.windows import Comparison, Side
+
+    Beats = tuple[ContinuityFacts | None, ContinuityFacts | None]
 
 LEAST = 0.0005
 """Of all samples: narrower boxes are left out."""
 MOST = 6000
 DEPTH = 120
+MOST_WINDOWS = 400
 
 
-def page(both: Comparison, report: Report) -> str:
-    """The page, ending in a newline. Every name is hostile: data is JSON in which no character can end a script."""
+def page(both: Comparison, report: Report, beats: Beats = (None, None)) -> str:
+    """The page, ending in a newline. `beats`: the continuity of BASE and NEW, where they are heartbeats.
+
+    Every name is hostile: data is JSON in which no character can end a script.
+    """
     script = resources.files("gate.report").joinpath("flame.js").read_text("utf-8")
-    style = STYLE + resources.files("gate.report").joinpath("flame.css").read_text("utf-8")
+    style = STYLE + STRIP_STYLE + resources.files("gate.report").joinpath("flame.css").read_text("utf-8")
     data = json.dumps(tree(both), ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
@@ -62,7 +74,7 @@ def page(both: Comparison, report: Report) -> str:
         '<noscript><p class="dim">The graph needs a script; the table below does not.</p></noscript>',
         "</section>",
         *_table(report),
-        *_strips(both),
+        *_strips(both, beats),
         "</main>",
         f'<script type="application/json" id="data">{data}</script>',
         f"<script>{script}</script>",
@@ -143,28 +155,19 @@ def _table(report: Report) -> list[str]:
     return ["<section>", "<h2>Shares</h2>", *table, "</section>"]
 
 
-def _strips(both: Comparison) -> list[str]:
-    return ["<section>", "<h2>Windows</h2>", *_strip("BASE", both.base), *_strip("NEW", both.new), "</section>"]
+def _strips(both: Comparison, beats: Beats) -> list[str]:
+    out = ["<section>", "<h2>Windows</h2>"]
+    for name, side, beat in zip(("BASE", "NEW"), (both.base, both.new), beats, strict=True):
+        strip = continuity_item(beat).strip if beat is not None else _bars(side)
+        counts = [item.samples for item in strip if item.kind == "window"]
+        label = f"{name}: {count(len(counts), 'window')}"
+        label += f" of {min(counts):,} to {max(counts):,} samples" if counts else ""
+        label += f", continuity {beat.score:.1f} of 100" if beat is not None else ""
+        out += figure(strip, label, name.lower())
+    return [*out, "</section>"]
 
 
-def _strip(name: str, side: Side) -> list[str]:
-    """A bar for each window, as high as its samples."""
-    totals = side.totals.tolist()[-400:]
-    most = max([*totals, 1.0])
-    bars = "".join(
-        f'<rect x="{6 * i}" y="{40 - 40 * value / most:.1f}" width="5" height="{max(40 * value / most, 0.5):.1f}"><title>window {i + 1}: '
-        f"{value:,.0f} samples</title></rect>"
-        for i, value in enumerate(totals)
-    )
-    label = (
-        f"{name}: samples of {len(totals)} windows, {min(totals):,.0f} to {max(totals):,.0f}"
-        if totals
-        else f"{name}: no window"
-    )
-    return [
-        f"<p>{_text(label)}</p>",
-        (
-            f'<svg class="strip" role="img" aria-label="{_text(label)}" viewBox="0 0 {max(6 * len(totals), 6)} 40" '
-            f'width="{max(6 * len(totals), 6)}" height="40">{bars}</svg>'
-        ),
-    ]
+def _bars(side: Side) -> list[StripItem]:
+    """The windows alone, of profiles that were taken for the comparison: there is no heartbeat to speak of."""
+    pairs = list(zip(side.starts.tolist(), side.totals.tolist(), strict=True))
+    return [StripItem("window", at, i, 0, round(total), "") for i, (at, total) in enumerate(pairs, 1)][-MOST_WINDOWS:]

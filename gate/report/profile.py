@@ -25,7 +25,7 @@ def profile_section(found: ProfileEvidence) -> model.ProfileSection | None:
         return None
     return model.ProfileSection(
         found.source,
-        None if found.continuity is None else _continuity(found.continuity),
+        None if found.continuity is None else continuity_item(found.continuity),
         None if found.heat is None else _heat(found.heat),
         None if found.growth is None else _growth(found.growth),
         None if found.comparison is None else _comparison(found.comparison),
@@ -33,7 +33,8 @@ def profile_section(found: ProfileEvidence) -> model.ProfileSection | None:
     )
 
 
-def _continuity(facts: ContinuityFacts) -> model.ContinuityItem:
+def continuity_item(facts: ContinuityFacts) -> model.ContinuityItem:
+    """The score, what it is made of, and its strip."""
     return model.ContinuityItem(
         facts.score,
         facts.windows,
@@ -42,6 +43,7 @@ def _continuity(facts: ContinuityFacts) -> model.ContinuityItem:
         facts.yields,
         [model.DeductionItem(d.kind, d.after, d.seconds, d.points, d.detail) for d in facts.deductions[:MOST]],
         [model.HandOverItem(h.generation, h.seconds, h.lost_samples, h.explained) for h in facts.hand_overs[:MOST]],
+        [model.StripItem(**asdict(each)) for each in facts.strip],
     )
 
 

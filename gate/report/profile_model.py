@@ -31,6 +31,23 @@ class HandOverItem(Shape):
 
 
 @dataclass(frozen=True, slots=True)
+class StripItem(Shape):
+    """One place of the heartbeat's strip: a window, or what is between two, with the windows that are `missing` there.
+
+    `wall`: seconds since 1970; `lost`: a planned hand-over over which samples were lost.
+    """
+
+    kind: Literal[
+        "window", "short", "yielded", "failed", "gap", "restart", "silence", "hand-over", "lost", "rate", "clock"
+    ]
+    wall: float
+    window: int
+    missing: int
+    samples: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class ContinuityItem(Shape):
     """How whole the heartbeat is: 100 less the points of all deductions. Seconds of profile time."""
 
@@ -41,6 +58,7 @@ class ContinuityItem(Shape):
     yields: int
     deductions: list[DeductionItem]
     hand_overs: list[HandOverItem]
+    strip: list[StripItem] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

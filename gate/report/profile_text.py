@@ -9,13 +9,14 @@ from rich.text import Text
 from gate.report.clean import clean
 from gate.report.console import heading_line
 from gate.report.profile_words import function_rows, profile_lines
+from gate.report.strip import legend, text
 from gate.report.wrap import paragraph
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from gate.report.model import Report
-    from gate.report.profile_model import ComparisonItem
+    from gate.report.profile_model import ComparisonItem, ContinuityItem
 
 BAR = 20
 STYLES = {"▲": "red", "▼": "green", "⇄": "yellow", "↩": "yellow"}
@@ -28,8 +29,18 @@ def show(console: Console, report: Report) -> None:
     heading_line(console, f"Profile: {clean(report.profile.source)}")
     for line in profile_lines(report.profile):
         paragraph(console, Text(clean(line)), indent=2, hang=2)
+    if report.profile.continuity is not None and report.profile.continuity.strip:
+        _strip(console, report.profile.continuity)
     if report.profile.comparison is not None:
         _functions(console, report.profile.comparison)
+
+
+def _strip(console: Console, item: ContinuityItem) -> None:
+    """A character for each window, and a sign where something happened: what it was is in the lines above."""
+    paragraph(console, Text(text(item.strip)), indent=2, hang=2)
+    signs = ", ".join(f"{sign} {name}" for _, sign, name in legend(item.strip))
+    if signs:
+        paragraph(console, Text(signs, "dim"), indent=2, hang=2)
 
 
 def _functions(console: Console, item: ComparisonItem) -> None:

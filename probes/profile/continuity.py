@@ -8,11 +8,13 @@ generation, in the numbers of the one before) explains one gap of at most the le
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from statistics import median
 from typing import Literal
 
 from probes.live.topics import HeartbeatWindow
+from probes.profile.strip import Mark, marks
 from probes.records import dataclass
 
 SECOND = 1_000_000_000
@@ -57,7 +59,10 @@ class HandOver:
 
 @dataclass(frozen=True, slots=True)
 class ContinuityFacts:
-    """The score, and all that it is made of. Seconds of profile time; `yields`: windows that gave way."""
+    """The score, and all that it is made of. Seconds of profile time; `yields`: windows that gave way.
+
+    `strip`: the windows, and all of this at its place among them.
+    """
 
     score: float
     windows: int
@@ -68,6 +73,7 @@ class ContinuityFacts:
     yields: int
     deductions: tuple[Deduction, ...] = ()
     hand_overs: tuple[HandOver, ...] = ()
+    strip: tuple[Mark, ...] = ()
 
     def unexplained(self) -> tuple[Deduction, ...]:
         """The gaps that no announced hand-over explains."""
@@ -107,7 +113,8 @@ def continuity(
         score.between(before, after)
     if until_wall is not None:
         score.silence(kept[-1], until_wall)
-    return score.facts(len(kept))
+    facts = score.facts(len(kept))
+    return replace(facts, strip=marks(kept, facts))
 
 
 def _distinct(windows: Iterable[HeartbeatWindow]) -> list[HeartbeatWindow]:

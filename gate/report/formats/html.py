@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from gate.report.clean import clean
 from gate.report.parts import GAPS, answered, drift_of, extras, gone, headline, service_of, sides, source_path, split
 from gate.report.profile_words import function_rows, profile_lines
+from gate.report.strip_svg import STYLE as STRIP_STYLE
+from gate.report.strip_svg import figure
 from gate.report.summary import (
     build_lines,
     function_totals,
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from gate.report.model import FindingItem, Report
     from gate.report.parts import Parts
+    from gate.report.profile_model import StripItem
 
 SHOWN = 2000
 """Findings, functions and names of one list that are written out."""
@@ -66,7 +69,7 @@ def render(report: Report) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         '<meta name="referrer" content="no-referrer">',
         f"<title>hotgate: {_text(title)}</title>",
-        f"<style>{STYLE}</style>",
+        f"<style>{STYLE}{STRIP_STYLE if _strip_of(report) else ''}</style>",
         "</head>",
         "<body>",
         "<header>",
@@ -162,10 +165,17 @@ def _live(report: Report) -> list[str]:
     return _section(heading, [f"<table>{head}<tbody>", *rows, "</tbody></table>", *notes])
 
 
+def _strip_of(report: Report) -> list[StripItem]:
+    beats = report.profile.continuity if report.profile is not None else None
+    return [] if beats is None else beats.strip
+
+
 def _profile(report: Report) -> list[str]:
     if report.profile is None:
         return []
     inner = ["<ul>", *(f"<li>{_text(line)}</li>" for line in profile_lines(report.profile)), "</ul>"]
+    if strip := _strip_of(report):
+        inner += figure(strip, f"Heartbeat of {report.profile.source}", "heartbeat")
     if report.profile.comparison is not None:
         rows = function_rows(report.profile.comparison, SHOWN)
         cells = ("".join(f"<td>{_text(cell)}</td>" for cell in row) for row in rows)
