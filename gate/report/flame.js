@@ -14,8 +14,9 @@
 
   // How much more of it there is: -1 (all gone) to 1 (twice as much, or new).
   const change = (node) => node.base ? Math.max(-1, Math.min(1, (node.next - node.base) / node.base)) : 1;
+  // Never so dark that a name in its box has less than 4.5 to 1 of contrast.
   const colour = (node) => {
-    const part = Math.round(Math.abs(change(node)) * 55);
+    const part = Math.round(Math.abs(change(node)) * 37);
     return `hsl(${change(node) > 0 ? 8 : 215} 80% ${97 - part}%)`;
   };
   const sign = (node) => Math.abs(change(node)) < 0.05 ? "" : change(node) > 0 ? "+ " : "− ";

@@ -151,7 +151,8 @@ def _table(report: Report) -> list[str]:
     rows = [
         "<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in row) + "</tr>" for row in function_rows(comparison, 200)
     ]
-    table = [f"<table><thead><tr>{head}</tr></thead><tbody>", *rows, "</tbody></table>"]
+    table = ['<div class="shares" role="region" tabindex="0" aria-label="Shares">']
+    table += [f"<table><thead><tr>{head}</tr></thead><tbody>", *rows, "</tbody></table></div>"]
     return ["<section>", "<h2>Shares</h2>", *table, "</section>"]
 
 

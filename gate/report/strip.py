@@ -47,8 +47,9 @@ def words(item: StripItem) -> str:
     """What is at this place, in a sentence."""
     if item.kind == "window":
         return f"window {item.window}: {count(item.samples, 'sample')}"
+    name = f"{SIGNS[item.kind][1]}: " if item.kind in ("gap", "silence") else ""  # the others' details name them
     more = f" ({count(item.missing, 'window')} missing)" if item.missing else ""
-    return f"{SIGNS[item.kind][1]}: {item.detail}{more}"
+    return f"{name}{item.detail}{more}"
 
 
 def legend(strip: Sequence[StripItem]) -> list[tuple[str, str, str]]:

@@ -75,7 +75,7 @@ def _window(window: HeartbeatWindow, lacking: Deduction | None) -> Mark:
 
 def _hand_over(over: HandOver, window: HeartbeatWindow, length: float) -> Mark:
     detail = f"planned hand-over to generation {over.generation} before window {window.seq}"
-    missing = max(round(over.seconds / length), 0) if over.explained else 0
+    missing = max(int(over.seconds / length), 0) if over.explained else 0  # whole ones
     if over.lost_samples < 0.5:
         return Mark("hand-over", over.wall, window.seq, missing, 0, detail)
     detail += f", about {over.lost_samples:,.0f} samples lost in {over.seconds:.1f} s without a profile"
