@@ -71,7 +71,9 @@ def wait_for_samples(service: Service, count: int) -> None:
     service.eventually(there)
 
 
-def test_changes_are_ranked_by_the_windows_of_a_real_heartbeat(service_program: Build, tmp_path: Path) -> None:
+def test_changes_are_ranked_by_the_windows_of_a_real_heartbeat(
+    service_program: Build, parked: Callable[[str], Path], tmp_path: Path
+) -> None:
     old, new = service_program(None), service_program("better")
     with running(old, tmp_path / "log", *BEAT) as (service, url), busy(url, "/orders"):
         with_orders(service)
@@ -80,6 +82,7 @@ def test_changes_are_ranked_by_the_windows_of_a_real_heartbeat(service_program: 
         swapped, _ = hotgate("check", new, old, "--live", url)
         probed, _ = hotgate("probe", url)
         given, _ = hotgate("check", old, old, "--live", url)
+        foreign, _ = hotgate("check", old, parked("exe"), "--live", url)
     (hot,) = [each for each in report["findings"] if each["rule"] == "HG208"]
     ranked = {each["function"]: each for each in hot["evidence"]["functions"]}
     assert ranked["example.com/live/orders.(*Book).Summary"]["flat"] > 0.01
@@ -87,8 +90,10 @@ def test_changes_are_ranked_by_the_windows_of_a_real_heartbeat(service_program: 
     assert hot["evidence"]["samples"] >= MIN_SAMPLES
     assert hot["evidence"]["profile"].startswith("goprobe, ")
     assert evidence(report)["heat"]["status"] == evidence(report)["addresses"]["status"] == "ok"
-    renamed = [each for each in report["findings"] if each["subject"] == "profile addresses"]
-    assert all(each["rule"] == "HG107" and 0 < each["evidence"]["share"] <= 1 for each in renamed)
+    (renamed,) = [each for each in foreign["findings"] if each["subject"] == "profile addresses"]
+    assert renamed["rule"] == "HG107"
+    assert renamed["evidence"]["share"] > 0.5
+    assert renamed["evidence"]["kept_apart"]
     # What runs is `old`: as NEW's profile it would be a lie.
     assert evidence(swapped)["heat"]["status"] == evidence(swapped)["addresses"]["status"] == "missing"
     assert "not of OLD" in evidence(swapped)["heat"]["reason"]
