@@ -1,6 +1,6 @@
 // Command parked serves plain net/http/pprof with two threads that stay in C, and one goroutine that C has called back.
 // With an argument, instead: `spin`, a thread computes in C; `pool`, C has a thread of its own; `timer`, C has armed
-// ITIMER_PROF; `busy`, five jobs are in flight; `quiet`, nothing.
+// ITIMER_PROF; `busy`, five jobs are in flight; `work`, a goroutine computes; `quiet`, nothing.
 package main
 
 /*
@@ -56,6 +56,14 @@ func parkedCallback() { select {} }
 
 func stay() { C.parked_stay() }
 
+func work() {
+	for sum := 0; ; sum++ {
+		if sum < 0 {
+			fmt.Println(sum)
+		}
+	}
+}
+
 func main() {
 	mode := ""
 	if len(os.Args) > 1 {
@@ -68,6 +76,8 @@ func main() {
 		C.parked_pool()
 	case "timer":
 		C.parked_timer()
+	case "work":
+		go work()
 	case "busy":
 		expvar.NewInt("jobs").Set(5)
 	case "":
