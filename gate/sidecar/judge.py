@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from gate.engine_live import probe
 from gate.report.model import Report
 from gate.report.parts import split
+from gate.sidecar.allowance import EVERY, Allowance
 from gate.store import samples, verdicts
 from gate.store.entry import of_report
 from probes.errors import ProbeError
@@ -71,6 +72,7 @@ class Judge:
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._comparing = asyncio.Semaphore(1)
         self._asked = 0
+        self._allowance = Allowance()
         # Appends are made one after the other anyway; a thread of their own does not wait for the polls' batches.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="audit")
 
@@ -87,6 +89,13 @@ class Judge:
             StoreError: it could not be kept.
         """
         policy = self._policy()
+        if not self._allowance.take(service.name):
+            hint = (
+                f"one in {EVERY:g} s is given; the service's page and /v1/services show the last look without a record"
+            )
+            raise Unanswerable(
+                429, "too_many_requests", f"too many verdicts on {service.name} are asked for", hint=hint
+            )
         async with self._turn():
             if new:
                 path = release(new, self._config().releases)

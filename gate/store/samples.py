@@ -6,7 +6,7 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gate.store.tables import SAMPLES, SERVICES, WINDOWS
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gate.store.database import Database
     from probes.live.topics import HeartbeatWindow
 
-NS_PER_MS = 1_000_000
+ANSWERED = ("ok", "partial")
 MAX_INT = (1 << 31) - 1
 MAX_BIGINT = (1 << 63) - 1
 
@@ -45,22 +45,26 @@ def service_ids(database: Database, services: Iterable[tuple[str, str]]) -> dict
 def write(database: Database, polled: Sequence[Polled], ids: dict[str, int]) -> None:
     """Keep `polled`, whose services `ids` has. What is there already stays as it is, so that writing again is no harm.
 
+    Only a poll that was answered takes the place of one that was not: of two sidecars, one may be cut off from a service.
+
     Raises:
         StoreError: nothing of it was kept.
     """
-    samples = []
+    samples: dict[tuple[int, int], dict[str, Any]] = {}
     windows: dict[tuple[int, str, int], dict[str, Any]] = {}
     for each in polled:
         row = dataclasses.asdict(each.sample)
         key = ids[row.pop("service")]
         # A clock that was set by weeks must not make PostgreSQL refuse the batch, again and again.
         row |= {name: max(-MAX_INT, min(row[name], MAX_INT)) for name in ("late_ms", "took_ms")}
-        samples.append(row | {"service_id": key})
+        place = key, row["due_ms"]
+        if place not in samples or (row["state"] in ANSWERED and samples[place]["state"] not in ANSWERED):
+            samples[place] = row | {"service_id": key}
         for window in each.windows:
             windows[key, window.epoch, window.seq] = _window(key, window)
     with database.write() as connection:
         # One order for all who write: two batches that lock the same keys cannot wait for each other.
-        _insert_new(connection, SAMPLES, sorted(samples, key=lambda row: (row["service_id"], row["due_ms"])))
+        _insert_answered(connection, [samples[place] for place in sorted(samples)])
         _insert_new(connection, WINDOWS, [windows[key] for key in sorted(windows)])
 
 
@@ -86,6 +90,18 @@ def _insert_new(connection: Connection, table: Table, rows: list[dict[str, Any]]
         return
     make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     connection.execute(make(table).on_conflict_do_nothing(), rows)
+
+
+def _insert_answered(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        return
+    make = (sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert)(SAMPLES)
+    new = make.excluded
+    keys = [column.name for column in SAMPLES.primary_key]
+    values = {column.name: new[column.name] for column in SAMPLES.c if column.name not in keys}
+    # Without IN, whose lists executemany does not take.
+    better = or_(*(new.state == each for each in ANSWERED)) & and_(*(SAMPLES.c.state != each for each in ANSWERED))
+    connection.execute(make.on_conflict_do_update(index_elements=keys, set_=values, where=better), rows)
 
 
 def service_id(connection: Connection, name: str) -> int | None:

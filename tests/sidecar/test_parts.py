@@ -13,6 +13,7 @@ import pytest
 
 from gate.policy import PolicyError
 from gate.sidecar import poller, recorder, schedule
+from gate.sidecar.allowance import BURST, Allowance
 from gate.sidecar.board import Board, Entry
 from gate.sidecar.config import ServiceConfig, load_sidecar
 from gate.sidecar.guard import _is_local
@@ -89,6 +90,20 @@ def test_local_names(host: bytes, local: bool) -> None:
 
 def sample(due: int, **more: object) -> Polled:
     return Polled(Sample("orders", due, 0, 1, "ok", **more))  # type: ignore[arg-type]
+
+
+def test_an_allowance_is_a_burst_and_then_one_in_a_while() -> None:
+    now = 0.0
+    own = Allowance(lambda: now)
+    assert sum(own.take("orders") for _ in range(200)) == BURST
+    assert own.take("billing"), "each service has its own"
+    now = 4.9
+    assert not own.take("orders")
+    now = 5.1
+    assert own.take("orders")
+    assert not own.take("orders")
+    now = 1e6
+    assert sum(own.take("orders") for _ in range(200)) == BURST
 
 
 def test_writing_again_is_no_harm(tmp_path: Path) -> None:

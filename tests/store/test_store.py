@@ -16,11 +16,13 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import func, insert, select, text
 
+from gate.sidecar.sample import Polled, Sample
 from gate.store import audit, chain
 from gate.store.database import Database
 from gate.store.errors import StoreError
 from gate.store.place import default_place, parse_place, shown
 from gate.store.retention import Retention, describe, integrity, trim, used_bytes
+from gate.store.samples import samples_since, service_ids, write
 from gate.store.tables import AUDIT, METADATA, REVISION, SAMPLES, SERVICES, WINDOWS
 from gate.store.upgrade import config
 
@@ -83,6 +85,21 @@ def test_history_of_the_version_before_is_kept(new_store: Callable[[], str]) -> 
     with Database.open(place) as database, database.read() as connection:
         assert count(database, SAMPLES) == 60
         assert connection.execute(select(func.count(SAMPLES.c.continuity))).scalar() == 0
+
+
+@pytest.mark.parametrize("order", [["unreachable", "ok"], ["ok", "unreachable"], ["garbage", "partial", "unreachable"]])
+def test_of_two_polls_the_one_that_was_answered_is_kept(new_store: Callable[[], str], order: list[str]) -> None:
+    def polled(state: str, epoch: str = "") -> Polled:
+        return Polled(Sample("orders", 7, 0, 1, state, epoch=epoch))  # type: ignore[arg-type]
+
+    with Database.open(new_store()) as database:
+        ids = service_ids(database, [("orders", "http://h")])
+        for state in order:
+            write(database, [polled(state)], ids)
+        write(database, [polled("unreachable"), polled("ok", "another"), polled("garbage")], ids)
+        with database.read() as connection:
+            (row,) = samples_since(connection, ids["orders"], 0)
+            assert (row.state in ("ok", "partial"), row.epoch) == (True, "")
 
 
 def test_who_comes_second_to_an_upgrade_finds_it_done(store: str) -> None:
