@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("hotgate.watch")
 EVERY = 5.0
+AT_ONCE = 8
+"""Watches that look at the same time: a Prometheus may take its whole time to give no answer, which the others do not wait for."""
+
 SCHEMA_VERSION = "1"
 
 
@@ -40,15 +43,29 @@ class Watching:
         self._looking: dict[str, asyncio.Lock] = {}
 
     async def run(self) -> None:
-        """Look at every watch that is on, for ever."""
-        while True:
-            await asyncio.sleep(EVERY)
-            for entry in list(self._board.entries.values()):
-                if entry.config.watch is not None and entry.updated_at:
-                    try:
-                        await self.state(entry)
-                    except StoreError as exc:
-                        LOG.error("%s: the watch cannot look: %s", entry.config.name, exc)  # noqa: TRY400
+        """Look at every watch that is on, for ever; a look that is not over yet is not begun again."""
+        slots = asyncio.Semaphore(AT_ONCE)
+        under_way: set[str] = set()
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    await asyncio.sleep(EVERY)
+                    for name, entry in self._board.entries.items():
+                        if entry.config.watch is not None and entry.updated_at and name not in under_way:
+                            under_way.add(name)
+                            group.create_task(self._turn(entry, slots, under_way))
+        except ExceptionGroup as bugs:
+            raise bugs.exceptions[0] from bugs  # whoever logs it wants the one that it is
+
+    async def _turn(self, entry: Entry, slots: asyncio.Semaphore, under_way: set[str]) -> None:
+        name = entry.config.name
+        try:
+            async with slots:
+                await self.state(entry)
+        except StoreError as exc:
+            LOG.error("%s: the watch cannot look: %s", name, exc)  # noqa: TRY400
+        finally:
+            under_way.discard(name)
 
     async def state(self, entry: Entry) -> dict[str, Any]:
         """What the watch of a service says, and each of its rules.

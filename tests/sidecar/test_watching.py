@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gate.sidecar.config import load_sidecar
+from gate.sidecar import watching
+from gate.sidecar.board import Board, Entry
+from gate.sidecar.config import ServiceConfig, WatchConfig, WatchRule, load_sidecar
 from gate.sidecar.sample import Polled, Sample
-from gate.sidecar.watching import look
+from gate.sidecar.watching import Watching, look
 from gate.store.database import Database
 from gate.store.samples import service_ids, write
 from scripts.simulated import examples
@@ -190,3 +192,48 @@ def test_what_the_old_image_counts_after_the_signal_is_not_the_new_ones(tmp_path
         rulings = asyncio.run(look(config, database, "orders", 25.0, 60.0))
         assert [each.fires for each in rulings] == [True], rulings
         assert asyncio.run(look(config, database, "orders", 25.0, 29.0))[0].fires is None, "no update was seen yet"
+
+
+@pytest.mark.parametrize(("stuck", "seen"), [(watching.AT_ONCE - 1, True), (watching.AT_ONCE + 4, False)])
+def test_a_prometheus_that_never_answers_holds_up_its_own_watch_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stuck: int, seen: bool
+) -> None:
+    """As long as there are fewer such than are looked at at once, of which there are never more."""
+    monkeypatch.setattr(watching, "EVERY", 0.1)
+    asked = {"stuck": 0, "quick": 0}
+
+    def never(_path: str, _connection: socket.socket) -> None:
+        asked["stuck"] += 1
+
+    def at_once(_path: str, _connection: socket.socket) -> bytes:
+        asked["quick"] += 1
+        return http(b'{"status": "success", "data": {"resultType": "vector", "result": []}}')
+
+    def entry(name: str, url: str) -> Entry:
+        rules = (WatchRule("errors", "ratio", "prometheus", "e", "r", "", 3, 10),)
+        watch = WatchConfig("any", 300, 60, url, rules)
+        return Entry(ServiceConfig(name, "http://h", "", 10.0, 5.0, watch=watch), updated_at=time.time())
+
+    async def run(slow: str, fast: str, database: Database) -> None:
+        entries = [entry(f"stuck-{n}", slow) for n in range(stuck)] + [entry("quick", fast)]
+        board = Board({each.config.name: each for each in entries})
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(Watching(board, database).run(), 2.0)
+
+    with serve(never) as slow, serve(at_once) as fast, Database.open(str(tmp_path / "a.db")) as database:
+        asyncio.run(run(slow, fast, database))
+    assert asked["stuck"] == min(stuck, watching.AT_ONCE)
+    assert (asked["quick"] > 8) is seen
+
+
+def test_a_bug_in_a_look_ends_the_watching_under_its_own_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(watching, "EVERY", 0.01)
+
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(watching, "look", broken)
+    watch = WatchConfig("any", 300, 60, "", ())
+    one = Entry(ServiceConfig("a", "http://h", "", 10.0, 5.0, watch=watch), updated_at=time.time())
+    with Database.open(str(tmp_path / "a.db")) as database, pytest.raises(ZeroDivisionError):
+        asyncio.run(Watching(Board({"a": one}), database).run())
