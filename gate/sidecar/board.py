@@ -67,14 +67,36 @@ class Entry:
         return "inconclusive" if self.is_stale(now) else self.standing.verdict
 
 
+LATE_BUCKETS = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Upper bounds in seconds."""
+
+
+@dataclass(slots=True)
+class Lateness:
+    """How much after their time polls were begun, since the start. Nothing here ever falls: Prometheus takes rates of it."""
+
+    upto: list[int] = field(default_factory=lambda: [0] * len(LATE_BUCKETS))
+    """How many were at most that late, for each of the bounds."""
+    count: int = 0
+    seconds: float = 0.0
+    """Of all of them."""
+
+    def add(self, late_ms: int) -> None:
+        """Note one poll; a clock that was set back meanwhile makes it one in time."""
+        late = max(late_ms, 0) / 1000
+        self.count += 1
+        self.seconds += late
+        for index, limit in enumerate(LATE_BUCKETS):
+            self.upto[index] += late <= limit
+
+
 @dataclass(slots=True)
 class Board:
     """All services by name."""
 
     entries: dict[str, Entry] = field(default_factory=dict)
     started_at: float = field(default_factory=time.time)
-    late: deque[int] = field(default_factory=lambda: deque(maxlen=20_000))
-    """How much after its time each of the last polls was begun, in milliseconds."""
+    late: Lateness = field(default_factory=Lateness)
 
     def counts(self) -> dict[str, int]:
         """How many services answered the last time, in which state."""

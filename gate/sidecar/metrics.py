@@ -10,17 +10,17 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from gate.model import EXIT_CODES
+from gate.sidecar.board import LATE_BUCKETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from prometheus_client.metrics_core import Metric
 
-    from gate.sidecar.board import Board, Entry
+    from gate.sidecar.board import Board, Entry, Lateness
     from gate.sidecar.recorder import Recorder
 
 STATES = ("ok", "partial", "unreachable", "refused", "garbage")
-LATE_BUCKETS = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -46,7 +46,7 @@ class Metrics(Collector):
             for state in STATES:
                 polls.add_metric((name, state), entry.polls.get(state, 0))
         yield polls
-        yield _late(list(self._board.late))
+        yield _late(self._board.late)
         own = self._recorder
         yield CounterMetricFamily("hotgate_samples_written", "Polls that the store has", value=own.written)
         yield CounterMetricFamily("hotgate_samples_lost", "Polls that the store never got", value=own.lost)
@@ -92,10 +92,9 @@ def _services(entries: list[tuple[str, Entry]]) -> Iterator[Metric]:
     yield from (up, stale, health, coverage, continuity, generation, goroutines, in_flight, verdict)
 
 
-def _late(late: list[int]) -> Metric:
-    """How much after its time the last polls were begun."""
-    buckets = [(str(limit), float(sum(ms <= limit * 1000 for ms in late))) for limit in LATE_BUCKETS]
-    buckets.append(("+Inf", float(len(late))))
-    family = HistogramMetricFamily("hotgate_poll_late_seconds", "How late the last 20,000 polls were begun")
-    family.add_metric([], buckets, sum_value=sum(late) / 1000)
+def _late(late: Lateness) -> Metric:
+    buckets = [(str(limit), float(count)) for limit, count in zip(LATE_BUCKETS, late.upto, strict=True)]
+    buckets.append(("+Inf", float(late.count)))
+    family = HistogramMetricFamily("hotgate_poll_late_seconds", "How much after their time polls were begun")
+    family.add_metric([], buckets, sum_value=late.seconds)
     return family

@@ -106,7 +106,7 @@ class Polling:
             polled = await poller.poll(due, begun)
         sample = polled.sample
         self._recorder.put(polled)
-        self._board.late.append(sample.late_ms)
+        self._board.late.add(sample.late_ms)
         failing = entry.failures
         replaced = entry.add(sample)
         if replaced:

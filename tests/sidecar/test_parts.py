@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from gate.policy import PolicyError
 from gate.sidecar import poller, recorder, schedule
@@ -19,6 +20,7 @@ from gate.sidecar.config import ServiceConfig, load_sidecar
 from gate.sidecar.guard import _is_local
 from gate.sidecar.judge import Unanswerable
 from gate.sidecar.judge import _old as named
+from gate.sidecar.metrics import Metrics
 from gate.sidecar.poll import Poller
 from gate.sidecar.sample import Polled, Sample
 from gate.sidecar.units import parse_seconds, parse_size
@@ -360,12 +362,38 @@ def test_polls_go_on_when_the_clock_is_set_back(tmp_path: Path, monkeypatch: pyt
             polling = poller.Polling(board, own, 4, lambda _entry, _replaced: None)
             await polling.change([ServiceConfig("orders", url, "", 0.5, 1.0)])
             await asyncio.sleep(1.6)
-            before = len(board.late)
+            before = board.late.count
             clock.ahead = 0.0
             await asyncio.sleep(2.6)
             await polling.stop()
-            return before, len(board.late) - before
+            return before, board.late.count - before
 
     before, after = asyncio.run(run())
     assert before >= 2
     assert after >= 3, "it used to wait until the clock was there again, five minutes at a time"
+
+
+def test_lateness_is_a_histogram_whose_rates_mean_something(tmp_path: Path) -> None:
+    """Whatever was counted stays counted: of a histogram of the last polls only, a rate is noise."""
+
+    def scraped(metrics: Metrics) -> dict[str, float]:
+        families = {family.name: family for family in text_string_to_metric_families(metrics.text().decode())}
+        samples = families["hotgate_poll_late_seconds"].samples
+        return {
+            each.labels.get("le", each.name.removeprefix("hotgate_poll_late_seconds_")): each.value for each in samples
+        }
+
+    board = Board()
+    with Database.open(str(tmp_path / "a.db")) as database:
+        metrics = Metrics(board, recorder.Recorder(database, Retention))
+        for _ in range(3):
+            board.late.add(2000)
+        first = scraped(metrics)
+        for late in [0, 100, 101, 1000, 20_000, -50] * 5000:
+            board.late.add(late)
+        second = scraped(metrics)
+    limits = ("0.1", "0.5", "1.0", "2.5", "5.0", "10.0", "+Inf")
+    assert [first[each] for each in limits] == [0, 0, 0, 3, 3, 3, 3]
+    assert [second[each] - first[each] for each in limits] == [15000, 20000, 25000, 25000, 25000, 25000, 30000]
+    assert (first["count"], second["count"]) == (3, 30003)
+    assert (first["sum"], second["sum"]) == (6.0, pytest.approx(6.0 + 5000 * (0.1 + 0.101 + 1 + 20)))
