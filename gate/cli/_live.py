@@ -45,7 +45,7 @@ class Duration(click.ParamType[float]):
 
 
 def live_options(function: F) -> F:
-    """Give a command `token_file`, `pid`, `wait` and `timeout`."""
+    """Give a command `token_file`, `pid`, `wait`, `timeout` and `no_cpu_profile`."""
     options = (
         click.option(
             "--token-file",
@@ -66,6 +66,12 @@ def live_options(function: F) -> F:
         click.option(
             "--timeout", type=Duration(), default=10.0, metavar="TIME", show_default="10s", help="Time for one request."
         ),
+        click.option(
+            "--no-cpu-profile",
+            is_flag=True,
+            help="Start no CPU profile, which of a service without goprobe takes one second: whether it is being profiled "
+            "is then told by --pid, or by nobody.",
+        ),
     )
     for option in reversed(options):
         function = option(function)
@@ -73,9 +79,19 @@ def live_options(function: F) -> F:
 
 
 def asked_for(  # noqa: PLR0913 - what the command was given
-    url: str | None, token_file: str | None, pid: int | None, timeout: float, policy: Policy, *, cpu: bool = True
+    url: str | None,
+    token_file: str | None,
+    pid: int | None,
+    timeout: float,
+    policy: Policy,
+    *,
+    start: bool,
+    cpu: bool = True,
 ) -> Asked:
-    """Which service was asked for; `cpu`: whether the CPU profiles that it keeps are of use."""
+    """Which service was asked for.
+
+    `cpu`: whether the CPU profiles that it keeps are of use; `start`: whether one may be started.
+    """
     from probes.live.gather import Asked
 
     return Asked(
@@ -86,6 +102,7 @@ def asked_for(  # noqa: PLR0913 - what the command was given
         in_flight_limit=policy.live.in_flight_limit,
         seconds=max(timeout, 0.1),
         cpu=cpu,
+        start=start,
     )
 
 

@@ -66,6 +66,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     pid: int | None,
     wait: float,
     timeout: float,
+    no_cpu_profile: bool,
     profile: str | None,
     mode: str | None,
     fail_on: str | None,
@@ -120,7 +121,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
         heated = read_source(profile)
     asked = None
     if url is not None or pid is not None:
-        asked = asked_for(url, token_file, pid, timeout, chosen, cpu=profile is None)
+        asked = asked_for(url, token_file, pid, timeout, chosen, cpu=profile is None, start=not no_cpu_profile)
     _one_arena()
     with _no_collector():
         report = engine.check(

@@ -31,6 +31,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     pid: int | None,
     wait: float,
     timeout: float,
+    no_cpu_profile: bool,
     mode: str | None,
     fail_on: str | None,
     require: tuple[str, ...],
@@ -55,7 +56,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     from gate import engine_live
     from gate.live import ask
 
-    asked = asked_for(url, token_file, pid, timeout, chosen)
+    asked = asked_for(url, token_file, pid, timeout, chosen, start=not no_cpu_profile)
     report = engine_live.probe(chosen, lambda: ask(asked, wait=wait, say=say))
     subject = " ".join(([url] if url else []) + ([f"PID {pid}"] if pid is not None else []))
     keep_verdict(log, "probe", report, chosen, subject=subject, inputs={"policy": chosen.source})

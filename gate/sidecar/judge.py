@@ -146,6 +146,7 @@ class Judge:
             in_flight=live.in_flight,
             in_flight_limit=live.in_flight_limit,
             seconds=service.timeout,
+            start=service.profile,
         )
         try:
             return await gather(asked)
@@ -158,6 +159,7 @@ class Judge:
         argv += ["--format", "json", "--no-audit", "--exit-zero", "--timeout", f"{service.timeout:.1f}s"]
         argv += ["--policy", self._policy().source] if self._policy().source else []
         argv += ["--token-file", service.token_file] if service.token_file else []
+        argv += [] if service.profile else ["--no-cpu-profile"]
         process = await asyncio.create_subprocess_exec(
             *argv, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )

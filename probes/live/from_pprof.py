@@ -19,6 +19,10 @@ __all__ = ["read", "read_profile"]
 
 SOURCE = "net/http/pprof"
 VARIABLES = "expvar"
+NOT_STARTED = (
+    "only starting a CPU profile tells whether one is running, and none may be started here: the sidecar needs "
+    "`profile = true` of the service, `check` and `probe` go without --no-cpu-profile"
+)
 
 
 async def read(client: Client, in_flight: str, limit: int, *, profile: bool = True) -> t.LiveFacts:
@@ -28,7 +32,8 @@ async def read(client: Client, in_flight: str, limit: int, *, profile: bool = Tr
         client: to ask by.
         in_flight: the expvar variable that counts work, "" for none.
         limit: how much of it an update may meet.
-        profile: take a CPU profile of one second, unless one is running: nothing else tells whether one is.
+        profile: take a CPU profile of one second, unless one is running: nothing else tells whether one is. Without it
+            that is missing.
     """
     answered: list[tuple[str, int]] = []
     problems: list[tuple[str, str]] = []
@@ -39,6 +44,9 @@ async def read(client: Client, in_flight: str, limit: int, *, profile: bool = Tr
     kept: t.CpuProfiles | None = None
     if profile:
         cpu, taken, kept = await _cpu(client, answered, problems, missing)
+    else:
+        missing["profiler"] = NOT_STARTED
+        kept = _no_samples("no CPU profile may be started")
     requests, missing["requests"] = await _requests(client, in_flight, limit)
     return t.LiveFacts(
         profiler=None if taken is None else t.ProfilerFacts(SOURCE, taken, "other" if taken else "none"),

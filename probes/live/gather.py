@@ -39,6 +39,8 @@ class Asked:
         seconds: for one request.
         profile: whether to ask for profiles, of a plain service a CPU profile of one second too. Not while waiting.
         cpu: whether to give the CPU profiles that come without starting one: the heartbeat's windows, or that second.
+        start: whether that second may be started. Without it nobody can tell whether a plain service is being profiled,
+            unless `/proc` can.
     """
 
     url: str = ""
@@ -49,6 +51,7 @@ class Asked:
     seconds: float = REQUEST_SECONDS
     profile: bool = True
     cpu: bool = False
+    start: bool = True
 
 
 async def gather(asked: Asked, *, old: BinaryFacts | None = None, new_path: str = "") -> LiveFacts:
@@ -120,7 +123,7 @@ async def _status(client: Client, *, kept_too: bool) -> tuple[w.Status, CpuProfi
 
 
 async def _plain(client: Client, asked: Asked) -> LiveFacts:
-    found = await from_pprof.read(client, asked.in_flight, asked.in_flight_limit, profile=asked.profile)
+    found = await from_pprof.read(client, asked.in_flight, asked.in_flight_limit, profile=asked.profile and asked.start)
     return found if asked.cpu else replace(found, cpu=None)
 
 

@@ -59,6 +59,25 @@ def test_a_stack_that_goes_on_beyond_its_profile_may_lead_into_c(depth, cut):
         assert facts.missing["calls"] == "1 goroutines have deeper stacks than their profile has"
 
 
+def test_no_cpu_profile_is_started_where_none_may_be():
+    asked = []
+
+    def answer(path, _):
+        asked.append(path)
+        return PLAIN.get(path.partition("?")[0], http(b"404", status="404 Not Found"))
+
+    with serve(answer) as url:
+        facts = look(url, start=False, cpu=True)
+        assert not [path for path in asked if path.startswith("/debug/pprof/profile")]
+        look(url)
+    assert len([path for path in asked if path.startswith("/debug/pprof/profile")]) == 1
+    assert facts.profiler is None
+    assert "`profile = true`" in facts.missing["profiler"]
+    assert facts.cpu is not None
+    assert facts.cpu.missing.startswith("no CPU profile may be started")
+    assert facts.calls is not None
+
+
 def test_the_lock_of_the_profiler_is_a_running_profile_and_no_ill_health():
     locked = http(b"Could not enable CPU profiling: cpu profiling already in use\n", status="500 Internal Server Error")
     with serve({**PLAIN, "/debug/pprof/profile": locked}) as url:

@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from gate.report.schema import generate
 from gate.sidecar import openapi
 from gate.store.chain import parse_head
+from tests.live.servers import PLAIN, http, serve
 from tests.sidecar.conftest import Running, configuration
 
 if TYPE_CHECKING:
@@ -304,6 +305,36 @@ def test_a_comparison_with_a_release(
             )
         running.config.write_text(before, "utf-8")
         assert running.ask(f"/v1/verdict?service=compared&new={releases}/new")[0] == 200
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_a_verdict_takes_a_cpu_profile_only_where_the_configuration_says_so(
+    tmp_path: Path, binary: Callable[[str], Path], allowed: bool
+) -> None:
+    """Of a service without goprobe: asked as it is, and compared with a release."""
+    old = binary("go1.27-amd64-exe")
+    (tmp_path / "new").write_bytes(old.read_bytes())
+    profiled: list[str] = []
+
+    def answer(path: str, _: socket.socket) -> bytes:
+        if path.startswith("/debug/pprof/profile"):
+            profiled.append(path)
+        return PLAIN.get(path.partition("?")[0], http(b"404", status="404 Not Found"))
+
+    with serve(answer) as url:
+        text = f'[sidecar]\nlisten = "127.0.0.1:0"\ninterval = "1h"\nreleases = ["{tmp_path}"]\n'
+        text += f'[[sidecar.service]]\nname = "plain"\nurl = "{url}"\nold = "{old}"\nprofile = {str(allowed).lower()}\n'
+        with Running(tmp_path, text) as running:
+            for question in ("", f"?new={tmp_path}/new"):
+                before = len(profiled)
+                report = json.loads(running.ask(f"/v1/services/plain/verdict{question}")[2])
+                assert (len(profiled) > before) is allowed
+                (profiler,) = (each for each in report["evidence"] if each["name"] == "profiler")
+                assert (profiler["status"] == "ok") is allowed, profiler
+                if not allowed:
+                    # PLAIN is another program than OLD, which blocks the comparison whatever else is known.
+                    assert report["verdict"] == ("block" if question else "inconclusive")
+                    assert "`profile = true`" in profiler["reason"]
 
 
 def test_schemathesis_finds_nothing(guarded: Running, open_one: Running) -> None:
