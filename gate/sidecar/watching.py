@@ -94,6 +94,8 @@ class Watching:
             return found
         if state == "rollback":
             LOG.warning("%s: rollback: %s", name, "; ".join(each.said for each in rulings if each.fires))
+        elif state == "inconclusive":
+            LOG.warning("%s: the watch ends: inconclusive: %s", name, found["said"])
         else:
             LOG.info("%s: the watch ends: %s", name, state)
         await asyncio.to_thread(keep, self._database, name, found)
@@ -135,7 +137,12 @@ def sides(rows: Sequence[Any], split: int, end: float) -> tuple[list[Any], list[
 def shape(  # noqa: PLR0913 - keywords, one a fact
     name: str, state: State, rulings: Sequence[Ruling], *, since: float | None, join: str | None, said: str = ""
 ) -> dict[str, Any]:
-    """What a watch says, as the API gives it. `exit_code` is the one of `hotgate watch`: 10 means: roll back."""
+    """What a watch says, as the API gives it. `exit_code` is the one of `hotgate watch`: 10 means: roll back.
+
+    `said` is why there is nothing to say: no update, or which rules nobody can tell of.
+    """
+    if state == "inconclusive":
+        said = said or "; ".join(f"{each.rule}: {each.said}" for each in rulings if each.fires is None)
     code = {"rollback": EXIT_CODES["block"], "clear": EXIT_CODES["pass"]}.get(state, EXIT_CODES["inconclusive"])
     return {
         "schema_version": SCHEMA_VERSION,

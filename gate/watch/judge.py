@@ -20,18 +20,25 @@ MAX_EVENTS = 1e11
 
 MAX_TOTAL = 1e18
 
+EXPECTED = 30.0
+"""Requests that would have come at the rate before, from which on their absence is told with that number."""
+
 State = Literal["idle", "watching", "rollback", "clear", "inconclusive"]
 """`idle`: no update was seen. `watching`: nothing yet. `clear`: time is up and every rule had data; else `inconclusive`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a rule is judged by, before and after; None where there is no data. `problem` says why."""
+    """What a rule is judged by, before and after; None where there is no data. `problem` says why.
+
+    `share` is how long the time after is, in lengths of the time before; 0 where nobody knows.
+    """
 
     bad: tuple[float | None, float | None] = (None, None)
     total: tuple[float | None, float | None] = (None, None)
     value: tuple[float | None, float | None] = (None, None)
     problem: str = ""
+    share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,7 @@ def _ratio(own: WatchRule, measured: Measured) -> Ruling:
     if not total0 or bad0 is None or total0 < 0:
         return Ruling(own.name, None, "no requests before the update to compare with")
     if not total1 or bad1 is None or total1 < 0:
-        return Ruling(own.name, None, "no requests since the update")
+        return Ruling(own.name, None, _silence(total0 * measured.share, counted=total1 == 0))
     if max(bad0, bad1) > MAX_EVENTS or max(total0, total1) > MAX_TOTAL:
         return Ruling(own.name, None, f"counts above {MAX_EVENTS:.0e} events, or {MAX_TOTAL:.0e} in all: not believed")
     before, after = max(0, round(bad0)), max(0, round(bad1))
@@ -68,6 +75,18 @@ def _ratio(own: WatchRule, measured: Measured) -> Ruling:
         few = f"fewer than {own.min_count}" if after < own.min_count else f"chance would do it, p = {chance:.2g}"
         said += f"; {few}"
     return Ruling(own.name, fires, said, chance)
+
+
+def _silence(expected: float, *, counted: bool) -> str:
+    """What is said of a service that counts no requests since the update.
+
+    Nothing to roll back for: whoever watches cannot tell a service that is dead from one that nobody asks, because it was
+    drained, or the load balancer does not have it yet. `counted`: they were counted, and are none; else nobody counts them.
+    """
+    said = "no requests since the update" if counted else "nothing counts requests since the update"
+    if EXPECTED <= expected <= MAX_TOTAL:
+        said += f", where about {expected:,.0f} would have come at the rate before it: does anything reach the service?"
+    return said
 
 
 def _level(own: WatchRule, measured: Measured) -> Ruling:

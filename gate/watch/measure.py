@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from typing import TYPE_CHECKING
 
 from gate.watch import counters, prometheus
@@ -25,6 +26,12 @@ async def measure(config: WatchConfig, since: float, now: float, texts: Texts) -
 
     `texts` are the counters of the samples of the two times, as the store has them.
     """
+    # Where there is less of the time before than was asked for, what it would make expect is too little, never too much.
+    share = max(0.0, now - since) / config.baseline
+    return [dataclasses.replace(each, share=share) for each in await _measure(config, since, now, texts)]
+
+
+async def _measure(config: WatchConfig, since: float, now: float, texts: Texts) -> list[Measured]:
     if not config.prometheus:
         return [_from_samples(each, texts) for each in config.rules]
     async with Client(config.prometheus, seconds=SECONDS) as client:

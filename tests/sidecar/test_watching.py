@@ -53,9 +53,9 @@ times = 3
 
 
 class Worse:
-    """A service that serves 200 requests between two polls, a few of them in vain; after its update, more."""
+    """A service that serves 200 requests between two polls, a few of them in vain; after its update, `share`; None serves none."""
 
-    def __init__(self, share: float) -> None:
+    def __init__(self, share: float | None) -> None:
         self._answers = examples()
         self._share = share
         self._lock = threading.Lock()
@@ -72,8 +72,10 @@ class Worse:
         name = path.removeprefix("/debug/hotgate/")
         if path == "/debug/vars":
             with self._lock:
-                self.served += 200
-                self.failed += round(200 * (self._share if self.updated else 0.005))
+                share = self._share if self.updated else 0.005
+                if share is not None:
+                    self.served += 200
+                    self.failed += round(200 * share)
                 return http(json.dumps({"served": self.served, "failed": self.failed}).encode())
         shape = self._answers.get(name)
         return http(json.dumps(shape).encode()) if shape is not None else http(b"404", status="404 Not Found")
@@ -146,6 +148,21 @@ def test_a_service_that_stays_as_it_was_is_clear_at_the_end(tmp_path: Path) -> N
             lambda: (w := running.get("/v1/services/orders/watch"))["state"] not in ("idle", "watching") and w, 20
         )
         assert (state["state"], state["exit_code"]) == ("clear", 0)
+
+
+def test_one_that_nothing_reaches_any_more_is_inconclusive_and_says_so(tmp_path: Path) -> None:
+    service = Worse(None)
+    with serve(service) as url, Running(tmp_path, WATCH.format(url=url, within="20s")) as running:
+        running.eventually(lambda: running.get("/v1/services/orders")["service"]["epoch"])
+        time.sleep(4)
+        service.update()
+        found = running.eventually(
+            lambda: (w := running.get("/v1/services/orders/watch"))["state"] not in ("idle", "watching") and w, 40
+        )
+        assert (found["state"], found["exit_code"]) == ("inconclusive", 11)
+        assert "no requests since the update, where about" in found["said"]
+        assert found["said"] == f"error rate: {found['rules'][0]['said']}"
+        assert "no requests since the update, where about" in running.log
 
 
 def test_without_a_time_before_it_is_inconclusive(tmp_path: Path) -> None:

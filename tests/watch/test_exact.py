@@ -103,6 +103,28 @@ def test_ratios(measured: Measured, fires: bool | None, said: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("before", "after", "share", "said"),
+    [
+        (6000.0, 0.0, 1 / 6, "no requests since the update, where about 1,000 would have come at the rate before it"),
+        (6000.0, None, 1 / 6, "nothing counts requests since the update, where about 1,000 would"),
+        (180.0, 0.0, 1 / 6, "about 30 would have come"),
+        (174.0, 0.0, 1 / 6, None),
+        (6000.0, 0.0, 0.0, None),
+        (1e300, 0.0, 1e300, None),
+    ],
+)
+def test_silence_where_there_were_requests_is_told_with_what_was_to_come(
+    before: float, after: float | None, share: float, said: str | None
+) -> None:
+    found = rule(RATIO, Measured((5, 0), (before, after), share=share))
+    assert found.fires is None, "a service that nobody asks is no worse one"
+    if said is None:
+        assert found.said == "no requests since the update"
+    else:
+        assert said in found.said
+
+
+@pytest.mark.parametrize(
     ("before", "after", "fires"),
     [
         (0.1, 0.2, False),
