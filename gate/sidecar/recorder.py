@@ -41,8 +41,9 @@ class Recorder:
         self._waiting: deque[Polled] = deque()
         self._urls: dict[str, str] = {}
         self._ids: dict[str, int] = {}
+        self._kept: dict[str, str] = {}
+        """The URLs that the store has."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
-        self._wake = asyncio.Event()
         self._at_once = BATCH
         self.written = 0
         self.lost = 0
@@ -56,7 +57,7 @@ class Recorder:
         return len(self._waiting)
 
     def know(self, services: Sequence[tuple[str, str]]) -> None:
-        """The names and URLs of the services from now on; the store gets those that are new with their first sample."""
+        """The names and URLs of the services from now on; the store gets what is new with the next sample."""
         # A poll of a removed service may end after the removal: it waits for the store without being known any more.
         waiting = {each.sample.service for each in self._waiting}
         self._urls = {name: self._urls.get(name, "") for name in waiting} | dict(services)
@@ -107,9 +108,10 @@ class Recorder:
         LOG.error("a poll of %s is lost, which the store does not take: %s", refused.service, exc)
 
     def _write(self, batch: Sequence[Polled]) -> None:
-        names = {each.sample.service for each in batch}
-        if not names <= self._ids.keys():
-            self._ids |= samples.service_ids(self._database, [(name, self._urls.get(name, "")) for name in names])
+        urls = {name: self._urls.get(name, "") for name in {each.sample.service for each in batch}}
+        if not urls.items() <= self._kept.items():
+            self._ids |= samples.service_ids(self._database, urls.items())
+            self._kept |= urls
         samples.write(self._database, batch, self._ids)
 
     async def run(self) -> None:

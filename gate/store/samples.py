@@ -6,7 +6,7 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gate.store.tables import SAMPLES, SERVICES, WINDOWS
@@ -29,6 +29,8 @@ MAX_BIGINT = (1 << 63) - 1
 def service_ids(database: Database, services: Iterable[tuple[str, str]]) -> dict[str, int]:
     """The keys of services by name; `services` are names and URLs. Those that are new are added.
 
+    One whose URL is another than the store's gets it; "" leaves what is there.
+
     Raises:
         StoreError: the store failed.
     """
@@ -38,8 +40,12 @@ def service_ids(database: Database, services: Iterable[tuple[str, str]]) -> dict
         if wanted:
             rows = [{"name": name, "url": url, "first_seen_ms": now} for name, url in sorted(wanted.items())]
             _insert_new(connection, SERVICES, rows)
-        found = connection.execute(select(SERVICES.c.name, SERVICES.c.id)).all()
-    return {name: key for name, key in found if name in wanted}
+        found = connection.execute(select(SERVICES.c.name, SERVICES.c.id, SERVICES.c.url)).all()
+        # By name, as all who write do: two that change the same rows cannot wait for each other.
+        for name, key, url in sorted(row for row in found if wanted.get(row[0])):
+            if url != wanted[name]:
+                connection.execute(update(SERVICES).where(SERVICES.c.id == key).values(url=wanted[name]))
+    return {name: key for name, key, _ in found if name in wanted}
 
 
 def write(database: Database, polled: Sequence[Polled], ids: dict[str, int]) -> None:

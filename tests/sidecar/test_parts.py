@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import select
 
 from gate.policy import PolicyError
 from gate.sidecar import poller, recorder, schedule
@@ -26,7 +27,8 @@ from gate.sidecar.sample import Polled, Sample
 from gate.sidecar.units import parse_seconds, parse_size
 from gate.store.database import Database
 from gate.store.retention import Retention
-from gate.store.samples import newest_windows, samples_since, service_id, write
+from gate.store.samples import newest_windows, samples_since, service_id, service_ids, write
+from gate.store.tables import SERVICES
 from probes.live.client import Client
 from scripts.simulated import examples
 from tests.live.servers import PLAIN, dribble, http, serve
@@ -158,6 +160,31 @@ def test_a_services_removal_does_not_lose_what_waits(tmp_path: Path) -> None:
                 assert service_id(connection, "orders") is not None
 
     asyncio.run(run())
+
+
+def test_the_store_gets_the_url_that_a_reload_brings(new_store: Callable[[], str]) -> None:  # noqa: F811
+    def stored(database: Database) -> dict[str, str]:
+        with database.read() as connection:
+            return {row.name: row.url for row in connection.execute(select(SERVICES.c.name, SERVICES.c.url))}
+
+    async def run(database: Database) -> None:
+        own = recorder.Recorder(database, Retention)
+        seen = []
+        for n, url in enumerate(("http://a:1", "http://a:1", "http://a:2")):
+            own.know([("a", url), ("b", "http://b")])
+            for name in ("a", "b"):
+                own.put(Polled(Sample(name, n * 1000, 0, 0, "ok")))
+            assert await own.flush()
+            seen.append(stored(database))
+        assert [each["a"] for each in seen] == ["http://a:1", "http://a:1", "http://a:2"]
+        assert {each["b"] for each in seen} == {"http://b"}
+        before = service_ids(database, [("a", "")])
+        assert stored(database)["a"] == "http://a:2", "who does not know the URL leaves it"
+        assert service_ids(database, [("a", "http://a:3")]) == before
+        assert stored(database)["a"] == "http://a:3"
+
+    with Database.open(new_store()) as database:
+        asyncio.run(run(database))
 
 
 def test_a_poll_that_ends_after_its_services_removal_does_not_stop_the_next_reload(tmp_path: Path) -> None:
