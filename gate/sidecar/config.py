@@ -65,9 +65,16 @@ def _variable(text: str) -> str:
     return text
 
 
+def _path(text: str) -> str:
+    if "\0" in text:
+        raise PolicyError("no path has a NUL in it")
+    return text
+
+
 Seconds = Annotated[str, _seconds(0.1, 86400 * 366)]
 Name = Annotated[str, _checked(_name)]
 Variable = Annotated[str, _checked(_variable)]
+FilePath = Annotated[str, _checked(_path)]
 
 
 class _Table(BaseModel):
@@ -96,10 +103,10 @@ class _Watch(_Table):
 class _Service(_Table):
     name: Name
     url: Annotated[str, _checked(base_url)]
-    token_file: str = ""
+    token_file: FilePath = ""
     interval: Annotated[str, _seconds(0.5, 3600)] | None = None
-    pid_file: str = ""
-    old: str = ""
+    pid_file: FilePath = ""
+    old: FilePath = ""
     profile: bool = False
     counters: list[Variable] = Field(default=[], max_length=50)
     watch: _Watch | None = None
@@ -112,12 +119,12 @@ class _Retention(_Table):
 
 class _Sidecar(_Table):
     listen: str = "127.0.0.1:9847"
-    token_file: str = ""
+    token_file: FilePath = ""
     interval: Annotated[str, _seconds(0.5, 3600)] = "10s"
     timeout: Annotated[str, _seconds(0.1, 60)] = "5s"
     verdict_interval: Annotated[str, _seconds(5, 86400)] = "60s"
     concurrency: StrictInt = Field(default=64, ge=1, le=1024)
-    releases: list[str] = []
+    releases: list[FilePath] = []
     retention: _Retention = Field(default_factory=_Retention)
     service: list[_Service] = Field(default=[], max_length=MAX_SERVICES)
 

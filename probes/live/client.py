@@ -32,6 +32,7 @@ REQUEST_SECONDS = 10.0
 RETRY_PAUSE = 0.2
 MAX_RETRY_AFTER = 5.0
 MAX_QUOTED = 120
+_BLANK = re.compile(r"[\s\x00-\x20\x7f]")
 TLS_HINT = "set SSL_CERT_FILE to the file of the authority that signed it"
 
 
@@ -188,20 +189,27 @@ class _Broken(Unreachable):
 def base_url(url: str) -> str:
     """The service's root in `url`, which may name its probe: scheme, host, port and whatever comes before `/debug/`.
 
+    A query or a fragment is refused, because it would not be asked for: what it was to change would stay as it is.
+
     Raises:
-        BadAnswer: it is no http or https URL.
+        BadAnswer: it is no http or https URL, or has more than those parts.
     """
     try:
         parsed = httpx.URL(url)
         good = parsed.scheme in ("http", "https") and bool(parsed.host) and not parsed.userinfo
+        good = good and (parsed.port is None or 0 < parsed.port < 65536) and not _BLANK.search(url)
     except (httpx.InvalidURL, TypeError, ValueError):
         good = False
+    # A password has no place in a log, and a token in a query neither.
+    shown = _BLANK.sub("…", re.sub(r"[?#].*", "…", re.sub(r"//[^/@]*@", "//…@", url), flags=re.DOTALL))
     if not good:
-        shown = re.sub(r"//[^/@]*@", "//…@", url)  # a password has no place in a log
         raise BadAnswer(
             "not an http or https URL", subject=shown, hint="such as http://127.0.0.1:8080, without a password"
         )
-    path = parsed.path
+    if "?" in url or "#" in url:
+        hint = "name the service only; a token goes into a file, its bearer token"
+        raise BadAnswer("the URL of a service has no query and no fragment", subject=shown, hint=hint)
+    path = parsed.raw_path.decode("ascii")  # as it is written: what comes out is a URL again, and the same one
     for probe in ("/debug/hotgate", "/debug/pprof", "/debug/vars"):
         path = path.partition(probe)[0]
     return f"{parsed.scheme}://{parsed.netloc.decode('ascii')}{path.rstrip('/')}"

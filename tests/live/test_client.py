@@ -31,7 +31,25 @@ def ask(url: str, **options):
 
 @pytest.mark.parametrize(
     "url",
-    ["", "ftp://x", "file:///etc/passwd", "http://", "127.0.0.1:80", "http://user:secret@host/", "http://[::1", "//x"],
+    [
+        "",
+        "ftp://x",
+        "file:///etc/passwd",
+        "http://",
+        "127.0.0.1:80",
+        "http://user:secret@host/",
+        "http://[::1",
+        "//x",
+        "http://h:99999",
+        "http://h:0",
+        "http://h:-1",
+        "http://h h:80",
+        "http://h:80/a b",
+        " http://h:80",
+        "http://h:80\n",
+        "http://h:80/\x00",
+        "http://h:80/\u00a0",
+    ],
 )
 def test_what_is_no_url_of_a_service_is_refused(url):
     with pytest.raises(BadAnswer, match="not an http or https URL"):
@@ -43,13 +61,32 @@ def test_what_is_no_url_of_a_service_is_refused(url):
     [
         ("http://127.0.0.1:80", "http://127.0.0.1"),
         ("http://h:8080/debug/pprof/", "http://h:8080"),
-        ("http://h:8080/debug/pprof/profile?seconds=1", "http://h:8080"),
+        ("http://h:8080/debug/pprof/profile", "http://h:8080"),
+        ("http://h:65535", "http://h:65535"),
+        ("http://h/a%20b%3Fc/debug/vars", "http://h/a%20b%3Fc"),
         ("https://h/app/debug/hotgate/status", "https://h/app"),
         ("http://[::1]:99/", "http://[::1]:99"),
     ],
 )
 def test_the_url_may_name_the_probe(url, base):
     assert base_url(url) == base
+    assert base_url(base) == base
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://h/?token=geheim",
+        "http://h?",
+        "http://h/debug/pprof/profile?seconds=1",
+        "http://h/#geheim",
+        "http://h/app#",
+    ],
+)
+def test_what_would_be_cut_off_a_url_is_refused(url):
+    with pytest.raises(BadAnswer, match="no query and no fragment") as caught:
+        base_url(url)
+    assert "geheim" not in str(caught.value)
 
 
 def test_a_password_in_a_url_is_not_repeated():

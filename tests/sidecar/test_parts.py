@@ -365,6 +365,26 @@ def test_what_is_no_address(tmp_path: Path, listen: str) -> None:
         load_sidecar(str(tmp_path / "hotgate.toml"))
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('releases = ["/srv", "/srv/a\\u0000b"]', "NUL"),
+        ('[[sidecar.service]]\nname = "a"\nurl = "http://h"\nold = "a\\u0000"', "NUL"),
+        ('[[sidecar.service]]\nname = "a"\nurl = "http://h"\npid_file = "a\\u0000"', "NUL"),
+        ('[[sidecar.service]]\nname = "a"\nurl = "http://h:80 /"', "not an http or https URL"),
+        ('[[sidecar.service]]\nname = "a"\nurl = "http://h:99999"', "not an http or https URL"),
+        ('[[sidecar.service]]\nname = "a"\nurl = "http://h/?token=geheim"', "no query"),
+    ],
+)
+def test_what_could_not_be_asked_for_is_refused_in_one_line(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "hotgate.toml").write_text(f"[sidecar]\n{text}\n", "utf-8")
+    with pytest.raises(PolicyError, match=said) as caught:
+        load_sidecar(str(tmp_path / "hotgate.toml"))
+    assert "\n" not in str(caught.value)
+    assert "geheim" not in str(caught.value)
+    assert "hotgate.toml:" in str(caught.value)
+
+
 def test_the_defaults_of_a_configuration(tmp_path: Path) -> None:
     path = tmp_path / "hotgate.toml"
     path.write_text('[[sidecar.service]]\nname = "a"\nurl = "http://h:1/debug/hotgate/"\n', "utf-8")
