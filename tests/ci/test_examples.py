@@ -131,8 +131,13 @@ def test_the_nomad_job_runs_commands_that_there_are() -> None:
 def test_the_unit_is_one() -> None:
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     parser.optionxform = str  # type: ignore[assignment,method-assign]
-    parser.read_string((EXAMPLES / "hotgate-sidecar.service").read_text("utf-8"))
+    text = (EXAMPLES / "hotgate-sidecar.service").read_text("utf-8")
+    parser.read_string(text)
     assert parser["Service"]["Type"] == "notify-reload"
+    # A user that systemd makes up may not read another's /proc/PID/exe, which `pid_file` needs.
+    assert parser["Service"]["User"] == "hotgate"
+    assert "DynamicUser" not in parser["Service"]
+    assert "#AmbientCapabilities=CAP_SYS_PTRACE" in text.splitlines()
     assert parser["Service"]["ExecStart"].split()[1:] == ["sidecar", "--config", "/etc/hotgate/hotgate.toml"]
 
 
