@@ -16,7 +16,7 @@ help:
 	@echo "make test         run the tests"
 	@echo "make goprobe      vet and test the Go module, with and without cgo, newest and oldest Go"
 	@echo "make overhead     what the probe costs the service that embeds it"
-	@echo "make crash        kill hotgate in mid-append 300 times, and look what is left"
+	@echo "make crash        kill hotgate in mid-append 300 times on SQLite and PostgreSQL, and look what is left"
 	@echo "make soak         poll 500 simulated services for ten minutes, and measure"
 	@echo "make screenshot   pictures of the sidecar's page beside real services, for docs/"
 	@echo "make lint         ruff, mypy and the import rules"
@@ -82,6 +82,7 @@ screenshot: setup
 
 crash: setup
 	@$(PY) -m scripts.crash
+	@$(PY) -m scripts.crash --postgresql
 
 bench: setup
 	@$(PY) -m scripts.bench

@@ -1,7 +1,7 @@
 """Kills hotgate with SIGKILL in the middle of its work, again and again, and looks whether anything acknowledged is lost.
 
 `python -m scripts.crash --rounds 300` does it to programs that append to the audit log, to `hotgate check --audit` and to
-the sidecar. `--store` names a PostgreSQL database; without it, an SQLite file is made for each kind.
+the sidecar. An SQLite file is made for each kind; with `--postgresql` a database of a server that is started for it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -114,12 +115,21 @@ def main() -> int:
     )
     parser.add_argument("--store", metavar="URL", help="of an empty PostgreSQL database, instead of SQLite files")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--postgresql", action="store_true", help="start a PostgreSQL server for it, which is gone afterwards"
+    )
     arguments = parser.parse_args()
     kinds = arguments.kind or ["append", "check", "sidecar"]
     failed = False
-    with tempfile.TemporaryDirectory(prefix="hotgate-crash-") as folder:
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="hotgate-crash-"))
+        server = None
+        if arguments.postgresql:
+            from tests import postgres  # noqa: PLC0415 - as the tests start one
+
+            server = stack.enter_context(postgres.running())
         for kind in kinds:
-            store = arguments.store or str(Path(folder, f"{kind}.db"))
+            store = arguments.store or (server.new_database() if server else str(Path(folder, f"{kind}.db")))
             with Database.connect(store) as database:
                 database.upgrade()
             begun = time.monotonic()

@@ -11,130 +11,19 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic import ValidationError
 
 from gate.policy import PolicyError, nearest
 from gate.policy_place import place, written
-from gate.sidecar.units import parse_seconds, parse_size
+from gate.sidecar import tables
 from gate.store.retention import Retention
 from probes.errors import ProbeError
 from probes.live.client import base_url
 from probes.records import dataclass
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-MAX_SERVICES = 5000
 MAX_TOKEN_BYTES = 4096
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.:/-]{0,127}")
-
-
-def _checked(parse: Callable[[str], Any]) -> AfterValidator:
-    def check(text: str) -> Any:
-        try:
-            return parse(text)
-        except (PolicyError, ProbeError) as exc:
-            raise PydanticCustomError("hotgate", "{said}", {"said": str(exc)}) from exc
-
-    return AfterValidator(check)
-
-
-def _seconds(low: float, high: float) -> AfterValidator:
-    def check(text: str) -> float:
-        seconds = parse_seconds(text)
-        if not low <= seconds <= high:
-            raise PolicyError(f"{text} is not between {low:g} s and {high:g} s")
-        return seconds
-
-    return _checked(check)
-
-
-def _name(text: str) -> str:
-    if not NAME.fullmatch(text):
-        raise PolicyError("a name has letters, digits, '.', '_' and '-', and at most 128 of them")
-    return text
-
-
-def _variable(text: str) -> str:
-    if not VARIABLE.fullmatch(text):
-        raise PolicyError("not the name of an expvar variable")
-    return text
-
-
-def _path(text: str) -> str:
-    if "\0" in text:
-        raise PolicyError("no path has a NUL in it")
-    return text
-
-
-Seconds = Annotated[str, _seconds(0.1, 86400 * 366)]
-Name = Annotated[str, _checked(_name)]
-Variable = Annotated[str, _checked(_variable)]
-FilePath = Annotated[str, _checked(_path)]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-
-class _Rule(_Table):
-    name: str = Field(min_length=1, max_length=100)
-    kind: Literal["ratio", "level"]
-    source: Literal["prometheus", "expvar"] = "prometheus"
-    bad: str = Field(default="", max_length=2000)
-    total: str = Field(default="", max_length=2000)
-    value: str = Field(default="", max_length=2000)
-    times: float = Field(gt=1, le=1000, allow_inf_nan=False)
-    min_count: StrictInt = Field(default=10, ge=1)
-
-
-class _Watch(_Table):
-    join: Literal["any", "all"] = "any"
-    within: Annotated[str, _seconds(5, 86400)] = "5m"
-    baseline: Annotated[str, _seconds(5, 86400 * 7)] = "30m"
-    prometheus: str = ""
-    rule: list[_Rule] = Field(min_length=1, max_length=20)
-
-
-class _Service(_Table):
-    name: Name
-    url: Annotated[str, _checked(base_url)]
-    token_file: FilePath = ""
-    interval: Annotated[str, _seconds(0.5, 3600)] | None = None
-    pid_file: FilePath = ""
-    old: FilePath = ""
-    profile: bool = False
-    counters: list[Variable] = Field(default=[], max_length=50)
-    watch: _Watch | None = None
-
-
-class _Retention(_Table):
-    keep: Seconds = "30d"
-    size: Annotated[str, _checked(parse_size)] = "1GB"
-
-
-class _Sidecar(_Table):
-    listen: str = "127.0.0.1:9847"
-    token_file: FilePath = ""
-    interval: Annotated[str, _seconds(0.5, 3600)] = "10s"
-    timeout: Annotated[str, _seconds(0.1, 60)] = "5s"
-    verdict_interval: Annotated[str, _seconds(5, 86400)] = "60s"
-    concurrency: StrictInt = Field(default=64, ge=1, le=1024)
-    releases: list[FilePath] = []
-    retention: _Retention = Field(default_factory=_Retention)
-    service: list[_Service] = Field(default=[], max_length=MAX_SERVICES)
-
-
-class _File(BaseModel):
-    model_config = ConfigDict(extra="ignore", validate_default=True)
-    sidecar: _Sidecar = Field(default_factory=_Sidecar)
-
-
-_SHAPES: dict[str, type[BaseModel]] = {"service": _Service, "retention": _Retention, "watch": _Watch, "rule": _Rule}
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +99,7 @@ def load_sidecar(path: str) -> SidecarConfig:
     if Path(path).name == "pyproject.toml":
         table = table.get("tool", {}).get("hotgate", {})
     try:
-        own = _File.model_validate(table).sidecar
+        own = tables.File.model_validate(table).sidecar
     except ValidationError as exc:
         raise _problem(path, text, exc) from exc
     host, port = _address(path, text, own.listen)
@@ -242,7 +131,7 @@ def load_sidecar(path: str) -> SidecarConfig:
     )
 
 
-def _service(path: str, own: _Service, interval: float, timeout: float) -> ServiceConfig:
+def _service(path: str, own: tables.Service, interval: float, timeout: float) -> ServiceConfig:
     every: Any = own.interval or interval
     return ServiceConfig(
         name=own.name,
@@ -259,7 +148,7 @@ def _service(path: str, own: _Service, interval: float, timeout: float) -> Servi
     )
 
 
-def _watch(path: str, service: str, own: _Watch) -> WatchConfig:
+def _watch(path: str, service: str, own: tables.Watch) -> WatchConfig:
     within: Any = own.within
     baseline: Any = own.baseline
     for rule in own.rule:
@@ -316,7 +205,7 @@ def _problem(path: str, text: str, exc: ValidationError) -> PolicyError:
     names = [part for part in loc if isinstance(part, str)]
     where, key = place(path, text, loc), written(loc)
     if first["type"] == "extra_forbidden":
-        valid = list(_SHAPES.get(names[-2], _Sidecar).model_fields)
+        valid = list(tables.SHAPES.get(names[-2], tables.Sidecar).model_fields)
         return PolicyError(
             f"{where}: unknown key {key}", hint=f"{nearest(names[-1], valid)}valid keys are {', '.join(valid)}"
         )
