@@ -120,6 +120,7 @@ def verify(*, heads: tuple[str, ...], format_name: str, store: str | None, polic
     from gate.report.clean import clean
     from gate.store import audit, chain
     from gate.store.verdicts import disagreements
+    from gate.words import count
 
     exported = [head for text in heads for head in _heads(text)]
     with _open(store, policy) as database, database.read() as connection:
@@ -139,7 +140,7 @@ def verify(*, heads: tuple[str, ...], format_name: str, store: str | None, polic
         print_text("".join(f"{clean(each.what)}\n" for each in problems))
     else:
         against = f", and has the {len(exported)} exported" if exported else ""
-        print_text(f"{clean(name)}: {last.seq} records, whole{against}; head {last}\n")
+        print_text(f"{clean(name)}: {count(last.seq, 'record')}, whole{against}; head {last}\n")
     if not exported and not problems:
         click.echo("note: without --head, a log that was cut off or written anew by its owner does not show", err=True)
     return EXIT_TAMPERED if problems else 0

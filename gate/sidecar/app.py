@@ -20,6 +20,7 @@ from gate.sidecar.recorder import Recorder
 from gate.sidecar.resume import remembered
 from gate.sidecar.server import serve
 from gate.sidecar.watching import Watching
+from gate.words import count
 
 if TYPE_CHECKING:
     import socket
@@ -78,7 +79,7 @@ class Sidecar:
         await self._polling.change(self.config.services)
         async with serve(self, sock):
             self._notifier.ready(self.status())
-            LOG.info("polling %d services, serving %s", len(self.config.services), self.address(sock))
+            LOG.info("polling %s, serving %s", count(len(self.config.services), "service"), self.address(sock))
             showing = asyncio.create_task(self._show(show))
             await stop.wait()
             # What a reload would begin now, nobody would end.
@@ -113,7 +114,7 @@ class Sidecar:
                     LOG.warning("listen and concurrency change with a restart only")
                 self.config, self.policy = config, policy
                 await self._polling.change(config.services)
-                LOG.info("reloaded: polling %d services", len(config.services))
+                LOG.info("reloaded: polling %s", count(len(config.services), "service"))
             self._notifier.ready(self.status())
 
     def _refuse_without_token(self, config: SidecarConfig) -> None:
@@ -124,9 +125,9 @@ class Sidecar:
     def status(self) -> str:
         """The state of everything in one line."""
         counts = self.board.counts()
-        parts = [f"{len(self.board.entries)} services"]
+        parts = [count(len(self.board.entries), "service")]
         parts += [f"{counts[state]} {state}" for state in sorted(counts)]
-        parts.append(f"{self.recorder.written:,} polls kept")
+        parts.append(f"{count(self.recorder.written, 'poll')} kept")
         if self.recorder.waiting > 2 * max(len(self.board.entries), 1) or self.recorder.problem:
             parts.append(f"{self.recorder.waiting:,} waiting")
         if self.recorder.problem:

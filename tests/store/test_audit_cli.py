@@ -87,7 +87,7 @@ def test_no_verdict_is_given_that_could_not_be_kept(old: Path, tmp_path: Path) -
     done = hotgate("check", old, old, "--audit", "--store", store, "--exit-zero")
     assert (done.returncode, done.stdout) == (2, "")
     assert "no room" in done.stderr
-    assert "1 records, whole" in hotgate("audit", "verify", "--store", store).stdout, "nothing of it was kept"
+    assert "1 record, whole" in hotgate("audit", "verify", "--store", store).stdout, "nothing of it was kept"
 
 
 def test_a_running_service_that_was_probed_is_in_the_log(tmp_path: Path) -> None:
