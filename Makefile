@@ -51,7 +51,7 @@ demo: setup
 	@$(PY) -m scripts.demo
 
 test: setup
-	@$(PY) -m pytest -n auto
+	@$(PY) -m pytest -n $$(($$(nproc) + 1)) # many tests wait for processes and clocks
 
 goprobe: setup
 	@$(PY) -m scripts.goprobe

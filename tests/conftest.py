@@ -28,6 +28,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("entry", matrix.entries(), ids=str)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that mostly wait: one process goes through them while the others do the work."""
+    items.sort(key=lambda item: item.get_closest_marker("patient") is None)
+
+
 def _names(mark: pytest.Mark) -> list[str]:
     names = mark.args[0] if mark.args else mark.kwargs["argnames"]
     return [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)

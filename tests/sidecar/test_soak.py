@@ -11,6 +11,8 @@ from scripts import soak
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.patient
+
 COUNTS = {"good": 420, "dead": 50, "dribble": 20, "garbage": 10}
 
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import socket
     from pathlib import Path
 
+pytestmark = pytest.mark.patient
+
 WATCH = """
 [sidecar]
 listen = "127.0.0.1:0"

@@ -13,6 +13,8 @@ from scripts import crash
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.patient
+
 ROUNDS = 8
 
 
