@@ -83,7 +83,7 @@ class GoBuild:
         """
         out.parent.mkdir(parents=True, exist_ok=True)
         GO_CACHE.mkdir(parents=True, exist_ok=True)
-        overlay = out.with_name(out.name + ".overlay.json")
+        overlay = out.with_name(f"{out.name}.{os.getpid()}.overlay.json")  # two processes may want the same program
         replaced = {str(self.source / path): str(content) for path, content in self.overlay.items()}
         overlay.write_text(json.dumps({"Replace": replaced}), encoding="utf-8")
         command = [str(self.goroot / "bin" / "go"), "build", "-buildvcs=false", f"-buildmode={self.buildmode}"]
