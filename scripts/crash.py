@@ -158,6 +158,7 @@ def _sidecar(number: int, store: str, chance: random.Random) -> tuple[int, int, 
     """Verdicts asked of a sidecar that polls three services twice a second, until it is killed."""
     heads: list[chain.Head] = []
     busy, problems, longest = 0, [], 2.5
+    first = 0.0
     with simulated({"good": 2, "garbage": 1}) as ports, tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "hotgate.toml")
         path.write_text(config(ports, "500ms", store), "utf-8")
@@ -165,14 +166,17 @@ def _sidecar(number: int, store: str, chance: random.Random) -> tuple[int, int, 
             with Path(folder, "log").open("wb") as log:
                 argv = [sys.executable, "-m", "gate", "sidecar", "--config", str(path), "--store", store]
                 process = subprocess.Popen(argv, stderr=log, cwd=ROOT)
-            end = time.monotonic() + chance.uniform(0.5, longest)
-            killer = threading.Timer(max(0.0, end - time.monotonic()), process.kill)
+            begun = time.monotonic()
+            killer = threading.Timer(chance.uniform(0.3, longest), process.kill)
             killer.start()
-            found = _ask(Path(folder, "log"), process)
+            found, answered = _ask(Path(folder, "log"), process)
             killer.join()
             process.wait(PATIENCE)
             busy += bool(found)
-            longest *= 0.97 if found else 1.2
+            # Killed before, in and after the first answers, however slow the machine is.
+            took = answered - begun if found else 1.3 * first
+            first = 0.8 * (first or took) + 0.2 * took
+            longest = max(1.7 * first, 0.5) if first else longest * 1.2
             heads += found
             problems += look(store, heads) if n % 10 == 9 or n == number - 1 else look_briefly(store, found)
             if problems:
@@ -180,8 +184,9 @@ def _sidecar(number: int, store: str, chance: random.Random) -> tuple[int, int, 
     return busy, len(heads), problems
 
 
-def _ask(log: Path, process: subprocess.Popen[bytes]) -> list[chain.Head]:
-    """The heads that a sidecar answers verdicts with, until it is gone."""
+def _ask(log: Path, process: subprocess.Popen[bytes]) -> tuple[list[chain.Head], float]:
+    """The heads that a sidecar answers verdicts with, until it is gone, and when the first came."""
+    first = 0.0
     heads: list[chain.Head] = []
     address = ""
     while process.poll() is None:
@@ -196,8 +201,9 @@ def _ask(log: Path, process: subprocess.Popen[bytes]) -> list[chain.Head]:
         except (OSError, ValueError, http.client.HTTPException):
             continue
         if head is not None:
+            first = first or time.monotonic()
             heads.append(head)
-    return heads
+    return heads, first
 
 
 KINDS: dict[str, Callable[[int, str, random.Random], tuple[int, int, list[str]]]] = {
