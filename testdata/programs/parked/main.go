@@ -1,6 +1,6 @@
 // Command parked serves plain net/http/pprof with two threads that stay in C, and one goroutine that C has called back.
 // With an argument, instead: `spin`, a thread computes in C; `pool`, C has a thread of its own; `timer`, C has armed
-// ITIMER_PROF; `busy`, five jobs are in flight; `work`, a goroutine computes; `quiet`, nothing.
+// ITIMER_PROF; `busy`, five jobs are in flight; `work`, goroutines compute; `quiet`, nothing.
 package main
 
 /*
@@ -49,6 +49,7 @@ import (
 	"net/http"
 	_ "net/http/pprof"
 	"os"
+	"runtime"
 )
 
 //export parkedCallback
@@ -77,7 +78,10 @@ func main() {
 	case "timer":
 		C.parked_timer()
 	case "work":
-		go work()
+		runtime.GOMAXPROCS(2 * runtime.NumCPU()) // a share of a machine that has other work, too
+		for i := 0; i < 2*runtime.NumCPU(); i++ {
+			go work()
+		}
 	case "busy":
 		expvar.NewInt("jobs").Set(5)
 	case "":
