@@ -71,7 +71,7 @@ def load_binary(path: str, *, examine: bool = True, foreign: bool = False) -> Bi
 
 def examine(facts: BinaryFacts) -> BinaryFacts:
     """`facts` of NEW, its function table examined in depth: would the image start?"""
-    from probes.binary.load import examined
+    from probes.binary.loading import examined
 
     return examined(facts)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from probes.binary.load import load
+    from probes.binary.loading import load
 
 __all__ = ["load"]
 
@@ -14,7 +14,7 @@ def __getattr__(attribute: str) -> object:
     """`load`, imported when it is first asked for: whoever only wants the facts' dataclasses does not pay for numpy."""
     if attribute != "load":
         raise AttributeError(f"module {__name__!r} has no attribute {attribute!r}")
-    from probes.binary.load import load  # noqa: PLC0415 - see above
+    from probes.binary.loading import load  # noqa: PLC0415 - see above
 
-    globals()["load"] = load  # over the submodule of the same name, which the import has just put there
+    globals()["load"] = load
     return load

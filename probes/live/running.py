@@ -65,7 +65,7 @@ def running_image(process: ProcessFacts, old: BinaryFacts | None) -> tuple[Runni
 
 
 def _load(path: str) -> BinaryFacts:
-    from probes.binary.load import load  # noqa: PLC0415 - only where the running file is not OLD
+    from probes.binary.loading import load  # noqa: PLC0415 - only where the running file is not OLD
     from probes.binary.source import read_source  # noqa: PLC0415
 
     return load(path, read_source(path), examine=False, foreign=False)

@@ -44,6 +44,7 @@ def test_nothing_slow_is_imported(code, allowed):
         "import probes.binary.facts, probes.drift.facts",
         "from probes.binary import layouts; from probes.drift import windows",
         "from probes.binary import load; from probes.drift import compare",
+        "import probes.binary.loading, probes.drift.comparing",
     ],
 )
 def test_the_packages_export_functions_whatever_was_imported_before(code):
@@ -53,6 +54,12 @@ def test_the_packages_export_functions_whatever_was_imported_before(code):
         "assert probes.binary.load is load and callable(load)\n"
         "assert probes.drift.compare is compare and callable(compare)"
     )
+
+
+@pytest.mark.parametrize(("package", "function"), [("probes.binary", "load"), ("probes.drift", "compare")])
+def test_no_module_has_the_name_of_an_exported_function(package, function):
+    """While another thread imports such a module, the package's attribute is the module, and a call of it fails."""
+    imported_by(f"import importlib.util\nassert importlib.util.find_spec('{package}.{function}') is None")
 
 
 @pytest.mark.parametrize("package", ["probes.binary", "probes.drift"])
