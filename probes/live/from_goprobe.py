@@ -149,23 +149,25 @@ def health(answer: wire.HealthAnswer) -> t.HealthFacts | None:
     return t.HealthFacts(SOURCE, answer.score, answer.coverage, parts)
 
 
+def heartbeat_window(w: wire.Window) -> t.HeartbeatWindow:
+    """A window as goprobe describes it, in its answers and in its directory."""
+    return t.HeartbeatWindow(
+        w.seq,
+        w.epoch,
+        w.generation,
+        w.start_monotonic_ns,
+        w.end_monotonic_ns,
+        w.started_at.timestamp(),
+        w.rate_hz,
+        w.samples,
+        w.cpu_seconds,
+        w.state,
+        w.reason,
+    )
+
+
 def heartbeat(answer: wire.HeartbeatAnswer) -> t.HeartbeatFacts:
     """The heartbeat's windows, oldest first."""
-    windows = tuple(
-        t.HeartbeatWindow(
-            w.seq,
-            w.epoch,
-            w.generation,
-            w.start_monotonic_ns,
-            w.end_monotonic_ns,
-            w.started_at.timestamp(),
-            w.rate_hz,
-            w.samples,
-            w.cpu_seconds,
-            w.state,
-            w.reason,
-        )
-        for w in answer.windows
-    )
+    windows = tuple(map(heartbeat_window, answer.windows))
     own = answer.settings
     return t.HeartbeatFacts(SOURCE, answer.enabled, own.interval_ns, own.window_ns, own.rate_hz, windows)

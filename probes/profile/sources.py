@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from probes.errors import UnreadableFile
 from probes.live import wire
+from probes.live.from_goprobe import heartbeat_window
 from probes.live.topics import HeartbeatWindow
 from probes.profile.decompress import NotProfile
 from probes.profile.facts import ProfileFacts
@@ -154,16 +155,4 @@ def _described(file: Path) -> HeartbeatWindow | None:
         w = wire.Window.model_validate_json(text[:MAX_DESCRIPTION])
     except (OSError, ValidationError):
         return None
-    return HeartbeatWindow(
-        w.seq,
-        w.epoch,
-        w.generation,
-        w.start_monotonic_ns,
-        w.end_monotonic_ns,
-        w.started_at.timestamp(),
-        w.rate_hz,
-        w.samples,
-        w.cpu_seconds,
-        w.state,
-        w.reason,
-    )
+    return heartbeat_window(w)
