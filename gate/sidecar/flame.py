@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from probes.profile.identity import PREEMPTED
 from probes.records import dataclass
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ def _stacks(profile: Profile) -> Iterator[tuple[list[str], int]]:
         value = sample.value[0] if sample.value else 0
         if value > 0 and sample.location_id:
             stack = [name or "?" for key in sample.location_id for name in frames[key]]
+            if stack[0] == PREEMPTED and len(stack) > 1:
+                del stack[0]
             yield stack[::-1], value
 
 

@@ -12,7 +12,7 @@ from probes.profile.heat_facts import HeatFacts, RenamedSamples
 from probes.profile.identity import identity
 from probes.profile.names import Names
 from probes.profile.symbolise import file_addresses
-from probes.profile.tally import stacks
+from probes.profile.tally import work
 
 MAX_STACKS = 20_000
 """Different stacks that are kept, the heaviest first: the rest has little weight."""
@@ -23,7 +23,7 @@ def heat(profiles: Sequence[ProfileFacts], source: str) -> HeatFacts:
     names = Names()
     weights: dict[bytes, float] = {}
     for profile in profiles:
-        found = stacks(profile, names)
+        found = work(profile, names)
         values = np.maximum(profile.values[:, profile.column()], 0)
         for row, value in enumerate(values.tolist()):
             key = found.frames[found.offsets[row] : found.offsets[row + 1]].tobytes()

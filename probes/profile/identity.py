@@ -11,6 +11,9 @@ import re
 from probes.drift.siblings import family
 
 UNKNOWN = "[unknown]"
+PREEMPTED = "runtime.asyncPreempt"
+"""A signal asked the goroutine to give way there (runtime/preempt.go): how busy the machine is, no work of the program's."""
+
 _CGO = re.compile(r"_cgo_[0-9a-f]{12}_")
 _ESCAPES = (("%2e", "."), ("%22", '"'), ("%25", "%"))
 

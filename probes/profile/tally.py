@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from probes.profile.facts import I32, I64, ProfileFacts
-from probes.profile.identity import UNKNOWN
+from probes.profile.identity import PREEMPTED, UNKNOWN
 from probes.profile.names import Names
 from probes.records import dataclass
 
@@ -72,6 +72,17 @@ def stacks(profile: ProfileFacts, names: Names, *, normalise: bool = True) -> St
         frames = np.insert(frames, offsets[empty], names.row(UNKNOWN))
         offsets = offsets + np.concatenate(([0], np.cumsum(np.diff(offsets) == 0)))
     return Stacks(offsets.astype(np.int64), frames.astype(np.int32))
+
+
+def work(profile: ProfileFacts, names: Names) -> Stacks:
+    """`stacks`, with the time at PREEMPTED given to the function that was asked to give way."""
+    found = stacks(profile, names)
+    drop = (found.leaves() == names.row(PREEMPTED)) & (np.diff(found.offsets) > 1)
+    if not drop.any():
+        return found
+    keep = np.ones(found.frames.size, dtype=np.bool_)
+    keep[found.offsets[:-1][drop]] = False
+    return Stacks(found.offsets - np.concatenate(([0], np.cumsum(drop))), found.frames[keep])
 
 
 def _exploded(lines: I32, per_location: I64, located: I32) -> tuple[I32, I64]:

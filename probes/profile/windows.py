@@ -10,16 +10,13 @@ from probes.errors import ProbeError
 from probes.profile.facts import I32, I64, ProfileFacts
 from probes.profile.names import Names
 from probes.profile.stats import F64, Bools
-from probes.profile.tally import Stacks, stacks
+from probes.profile.tally import Stacks, work
 from probes.records import dataclass
 
 MAX_CELLS = 24_000_000
 """Stacks times windows of one side: neighbouring windows are added up beyond it."""
 _COUNTED = {"cpu": "samples", "block": "contentions", "goroutine": "goroutine", "threadcreate": "threadcreate"}
 """Which sample type holds counts, by kind; those of heap profiles are bytes, sampled once in a period."""
-
-PREEMPTED = "runtime.asyncPreempt"
-"""A signal asked the goroutine to give way there (runtime/preempt.go): how busy the machine is, no work of the program's."""
 
 
 class Incompatible(ProbeError):
@@ -116,24 +113,13 @@ def compare_windows(
     """
     kind, unit = _kind(base, new, labels, column)
     names = Names()
-    preempted = names.row(PREEMPTED)
-    sides = [[_without_leaf(stacks(profile, names), preempted) for profile in side] for side in (base, new)]
+    sides = [[work(profile, names) for profile in side] for side in (base, new)]
     table, rows = _unique([each for side in sides for each in side], len(names))
     made = []
     for number, (profiles, label, served) in enumerate(zip((base, new), labels, requests, strict=True)):
         mine = rows[: len(profiles)] if number == 0 else rows[len(base) :]
         made.append(_side(profiles, mine, len(table), label, served, column))
     return Comparison(names.names, table, made[0], made[1], kind=kind, unit=unit)
-
-
-def _without_leaf(found: Stacks, function: int) -> Stacks:
-    """`found` without `function` where it is the innermost of several frames."""
-    drop = (found.leaves() == function) & (np.diff(found.offsets) > 1)
-    if not drop.any():
-        return found
-    keep = np.ones(found.frames.size, dtype=np.bool_)
-    keep[found.offsets[:-1][drop]] = False
-    return Stacks(found.offsets - np.concatenate(([0], np.cumsum(drop))), found.frames[keep])
 
 
 def _kind(

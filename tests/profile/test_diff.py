@@ -147,6 +147,12 @@ def test_heat_weighs_inlined_frames_and_several_functions_together():
     assert found.together(["gone"]) == 0
 
 
+def test_heat_of_who_was_asked_to_give_way_is_its_own():
+    found = heat([cpu({"runtime.asyncPreempt;a;b": 3, "a;b": 1})], "x")
+    assert found.flat == pytest.approx({"a": 1})
+    assert found.cumulative == pytest.approx({"a": 1, "b": 1})
+
+
 def goroutines(counts):
     out = []
     for hour, count in enumerate(counts):

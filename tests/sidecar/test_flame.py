@@ -63,6 +63,12 @@ def test_inlined_calls_are_below_their_callers() -> None:
     assert [(box.name, box.row) for box in graph.boxes] == [("outer", 0), ("inlined", 1)]
 
 
+def test_where_the_scheduler_stepped_in_is_the_time_of_whom_it_asked_to_give_way() -> None:
+    graph = flame([profile((["main", "runtime.asyncPreempt"], 3), (["main"], 1), (["runtime.asyncPreempt"], 1))])
+    assert graph is not None
+    assert graph.hottest == (("main", 0.8), ("runtime.asyncPreempt", 0.2))
+
+
 def test_what_is_narrow_deep_or_too_much_is_left_out_and_still_counted() -> None:
     graph = flame([profile((["wide"], 10_000), (["narrow"], 1))])
     assert graph is not None
