@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime/pprof"
-	"sort"
 	"strings"
 	"sync"
 	"testing"
@@ -176,27 +175,28 @@ func TestACrowdDoesNotDisturbTheService(t *testing.T) {
 	mux.HandleFunc("/empty", func(http.ResponseWriter, *http.Request) {})
 	server := httptest.NewServer(mux)
 	defer server.Close()
-	var plain, disturbed time.Duration
-	for try := 0; try < 6; try++ { // what else runs on the machine may fall on one of the two
-		var codes map[int]int
-		plain, _ = underCrowd(t, server.URL, []string{"/empty"})
-		disturbed, codes = underCrowd(t, server.URL, []string{
+	var plain, disturbed []float64
+	for round := 0; round < 6; round++ { // what else runs on the machine may fall on one of the two: more of both tells
+		took, _ := underCrowd(t, server.URL, []string{"/empty"})
+		plain = append(plain, took...)
+		took, codes := underCrowd(t, server.URL, []string{
 			status, "/debug/hotgate/cgo", "/debug/hotgate/heartbeat", "/debug/hotgate/healthz", "/debug/pprof/goroutine",
 			"/debug/pprof/profile?seconds=1",
 		})
-		t.Logf("median %v, without the probe %v; answers %v", disturbed, plain, codes)
+		disturbed = append(disturbed, took...)
+		t.Logf("median %.3f s, without the probe %.3f s; answers %v", median(disturbed), median(plain), codes)
 		if codes[429] == 0 || codes[200] == 0 {
 			t.Errorf("answers: %v", codes)
 		}
-		if disturbed <= 2*plain+50*time.Millisecond {
+		if median(disturbed) <= 2*median(plain)+0.05 {
 			return
 		}
 	}
-	t.Errorf("the service took %v under a crowd, and %v where the probe had no part in it", disturbed, plain)
+	t.Errorf("the service took %.3f s under a crowd, and %.3f s where the probe had no part in it", median(disturbed), median(plain))
 }
 
-// underCrowd gives the median time of the service's own requests while 1,000 clients ask for the paths.
-func underCrowd(t *testing.T, base string, paths []string) (median time.Duration, codes map[int]int) {
+// underCrowd gives the times of the service's own requests, in seconds, while 1,000 clients ask for the paths.
+func underCrowd(t *testing.T, base string, paths []string) (times []float64, codes map[int]int) {
 	t.Helper()
 	quit := make(chan struct{})
 	var crowd sync.WaitGroup
@@ -228,19 +228,17 @@ func underCrowd(t *testing.T, base string, paths []string) (median time.Duration
 			}
 		}()
 	}
-	times := []time.Duration{}
 	for i := 0; i < 25; i++ {
 		time.Sleep(20 * time.Millisecond)
 		begun := time.Now()
 		if got := fetch(t, base+"/work"); got != "done" {
 			t.Fatalf("the service said %q", got)
 		}
-		times = append(times, time.Since(begun))
+		times = append(times, time.Since(begun).Seconds())
 	}
 	close(quit)
 	crowd.Wait()
-	sort.Slice(times, func(i, j int) bool { return times[i] < times[j] })
-	return times[len(times)/2], codes
+	return times, codes
 }
 
 func TestASlowClientHoldsNeitherProfilerNorPlace(t *testing.T) {

@@ -217,7 +217,8 @@ func TestAPartWithoutDataNeverRaisesTheScore(t *testing.T) {
 
 func TestContinuityCountsWhatIsMissing(t *testing.T) {
 	p := start(t, quiet)
-	p.beat.enabled = true
+	p = &Probe{options: p.options, image: p.image} // one whose collector does not run
+	p.beat = newCollector(p, true)
 	add := func(second int64, state string) {
 		p.beat.ring = append(p.beat.ring, &window{Window: Window{Epoch: p.image.Epoch, State: state,
 			StartMonotonicNS: 1 + second*int64(time.Second)}})
