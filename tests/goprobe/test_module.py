@@ -25,4 +25,5 @@ def test_round(name: str, go_toolchain: Path) -> None:
         one.toolchain()
     except BuildFailed as exc:
         missing(f"no Go {OLDEST}: {exc}")
-    assert one.run() is None
+    problem = one.run()
+    assert problem is None, problem
