@@ -36,7 +36,7 @@ def due(store: str, name: str) -> list[int]:
 
 
 def gaps(store: str, name: str, interval: int = 500) -> list[int]:
-    """Steps between neighbours that are not one interval, where the poll before them was over in time.
+    """Steps between neighbours that are longer than one interval by more turns than the poll before them took up.
 
     On a busy machine a poll may be so late that the next turn has passed: that is no lost sample, and its figures say so.
     """
@@ -44,10 +44,11 @@ def gaps(store: str, name: str, interval: int = 500) -> list[int]:
     with Database.open(store) as database, database.read() as connection:
         wanted = select(*columns).join(SERVICES).where(SERVICES.c.name == name).order_by(SAMPLES.c.due_ms)
         rows = connection.execute(wanted).all()
+    steps = [(b.due_ms - a.due_ms, a.late_ms + a.took_ms) for a, b in pairwise(rows)]
     return [
-        b.due_ms - a.due_ms
-        for a, b in pairwise(rows)
-        if abs(b.due_ms - a.due_ms - interval) > 1 and a.late_ms + a.took_ms < 0.9 * interval
+        step
+        for step, busy in steps
+        if abs(step - interval * round(step / interval)) > 1 or not 0.99 < step / interval < 1.11 + busy / interval
     ]
 
 
