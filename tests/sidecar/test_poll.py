@@ -1,0 +1,106 @@
+"""What one poll makes of an answer, good or bad, and what the board makes of several."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from gate.sidecar.board import Entry
+from gate.sidecar.config import ServiceConfig
+from gate.sidecar.poll import Poller
+from gate.sidecar.sample import Polled, Sample
+from probes.live.client import Client
+from tests.live.servers import PLAIN, dribble, http, serve
+from tests.sidecar.answers import goprobe
+
+
+def poll(answer: object, **options: object) -> Polled:
+    async def run(url: str) -> Polled:
+        config = ServiceConfig("orders", url, "", 1.0, 1.0, **options)  # type: ignore[arg-type]
+        async with Client(url, seconds=1.0) as client:
+            return await Poller(config, client).poll(1000.0, 1000.1)
+
+    with serve(answer) as url:  # type: ignore[arg-type]
+        return asyncio.run(run(url))
+
+
+def test_a_plain_service_is_not_profiled_unless_it_is_said() -> None:
+    asked: list[str] = []
+
+    def answer(path: str, _: object) -> bytes:
+        asked.append(path)
+        return PLAIN.get(path.partition("?")[0], http(b"404", status="404 Not Found"))
+
+    found = poll(answer)
+    assert (found.sample.state, found.sample.source, found.sample.goroutines) == ("ok", "net/http/pprof", 1)
+    assert (found.sample.late_ms, found.sample.due_ms) == (100, 1_000_000)
+    assert not any("profile" in path for path in asked)
+    assert found.windows == ()
+    found = poll(answer, profile=True)
+    assert any("profile" in path for path in asked)
+    assert (found.windows[0].state, found.sample.profiler) == ("ok", "none")
+
+
+def test_who_profiles_is_left_alone() -> None:
+    taken = http(b"Could not enable CPU profiling: cpu profiling already in use\n", status="500 Internal Server Error")
+    found = poll(PLAIN | {"/debug/pprof/profile": taken}, profile=True)
+    assert (found.sample.state, found.sample.profiler) == ("ok", "other")
+    assert (found.windows[0].state, found.windows[0].reason) == ("yielded", "the CPU profiler was in use")
+
+
+def test_counters_that_are_none_are_said() -> None:
+    variables = {"/debug/vars": http(b'{"served": 12, "name": "x", "big": 1e999, "flag": true}')}
+    found = poll(PLAIN | variables, counters=("served", "name", "big", "flag", "gone"))
+    assert found.sample.counters == '{"served": 12}'
+    assert found.sample.state == "partial"
+    assert "expvar: gone is no number" in found.sample.error
+
+
+@pytest.mark.parametrize("name", ["status__in_flight__count", "status__goroutines", "status__image__generation"])
+def test_a_number_that_no_database_holds_is_garbage(name: str) -> None:
+    assert poll(goprobe(status__in_flight__count=-1)).sample.state == "ok"
+    assert poll(goprobe(**{name: 10**30})).sample.state == "garbage"
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00", "9999-12-31T23:59:59", "1e300"])
+def test_a_time_that_is_none_is_a_sample_too(moment: str) -> None:
+    found = poll(goprobe(heartbeat__windows__0__started_at=moment)).sample
+    assert (found.state, "started_at" in found.error) == ("partial", True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [
+        ({"/debug/hotgate/status": http(b"<html>hello</html>")}, "garbage"),
+        ({"/debug/hotgate/status": http(b"no\0", status="401 Unauthorized")}, "refused"),
+        (dribble(b"HTTP/1.1 200 OK\r\n"), "unreachable"),
+        ({"/debug/hotgate/status": b"\x00\xff\x00"}, "garbage"),
+        ({}, "refused"),
+    ],
+)
+def test_bad_answers_are_samples_too(answer: object, state: str) -> None:
+    found = poll(answer).sample
+    assert found.state in (state, "unreachable")
+    assert found.error
+    assert "\0" not in found.error
+    assert len(found.error) <= 300
+
+
+def test_another_image_is_noticed_and_silence_is_none() -> None:
+    entry = Entry(ServiceConfig("orders", "http://h", "", 1.0, 1.0))
+
+    def seen(epoch: str, state: str = "ok") -> bool:
+        return entry.add(Sample("orders", 5000, 0, 1, state, epoch=epoch))  # type: ignore[arg-type]
+
+    assert not seen("a")
+    assert not seen("", "unreachable")
+    assert not seen("a")
+    assert not seen("")
+    assert entry.failures == 0
+    assert seen("b"), "an answer that names no image changes nothing"
+    assert seen("c")
+    assert entry.updated_at == 5.0
+    assert list(entry.strip)[-1] == "updated"
+    assert entry.is_stale(10.0)
+    assert not entry.is_stale(6.0)
