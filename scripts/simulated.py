@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import functools
 import gzip
 import json
 import os
@@ -37,6 +38,9 @@ GARBAGE = (
     b"HTTP/1.1 999\r\n" + b"X: " + b"y" * 200_000 + b"\r\n\r\n",
 )
 
+BOMBS = (64 << 20, 3 << 20)
+"""Bytes of a goroutine profile: far more than a sidecar reads, and nearly as much as it does."""
+
 
 def examples() -> dict[str, Any]:
     """The answers that WIRE.md shows, by endpoint."""
@@ -53,6 +57,21 @@ def goroutines() -> bytes:
     profile.location.add(id=1).line.add(function_id=1)
     profile.sample.add(location_id=[1], value=[1])
     return gzip.compress(profile.SerializeToString())
+
+
+@functools.cache
+def crowd(size: int) -> bytes:
+    """A goroutine profile whose stacks are `size` bytes, and a thousandth of it compressed."""
+    profile = Profile()
+    profile.string_table.extend(["", "goroutine", "count", "main.main"])
+    profile.sample_type.add(type=1, unit=2)
+    profile.function.add(id=1, name=3)
+    for number in range(1, 60):
+        profile.location.add(id=number).line.add(function_id=1)
+    one = Profile()
+    one.sample.add(location_id=range(1, 60), value=[1])
+    stack = one.SerializeToString()
+    return gzip.compress(profile.SerializeToString() + stack * (size // len(stack)))
 
 
 class Good:
@@ -121,6 +140,20 @@ async def garbage(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     await writer.drain()
 
 
+def bomb(size: int) -> Handler:
+    """A service without goprobe, whose goroutine profile is `crowd(size)`."""
+    profile = crowd(size)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            found = b" /debug/pprof/goroutine" in head
+            status, body = (b"200 OK", profile) if found else (b"404 Not Found", b"404 page not found\n")
+            writer.write(b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body))
+            await writer.drain()
+
+    return answer
+
+
 async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Takes the connection and never says a word."""
     del writer
@@ -140,7 +173,7 @@ def _quietly(handler: Handler) -> Handler:
 
 
 async def serve(counts: dict[str, int]) -> dict[str, list[int]]:
-    """Start all; the ports by kind. Half of the dead ones refuse, the others are silent."""
+    """Start all; the ports by kind. Half of the dead refuse, the others are silent; a third of the garbage is packed."""
     ports: dict[str, list[int]] = {kind: [] for kind in counts}
     for kind, number in counts.items():
         for index in range(number):
@@ -150,6 +183,8 @@ async def serve(counts: dict[str, int]) -> dict[str, list[int]]:
                 continue
             handlers: dict[str, Handler] = {"dribble": dribble, "garbage": garbage, "dead": silent}
             handler = handlers.get(kind) or Good(index)
+            if kind == "garbage" and index % 3 == 2:
+                handler = bomb(BOMBS[index % len(BOMBS)])
             server = await asyncio.start_server(_quietly(handler), "127.0.0.1", 0)
             ports[kind].append(server.sockets[0].getsockname()[1])
     return ports

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from probes.profile.identity import PREEMPTED
@@ -10,7 +11,7 @@ from probes.records import dataclass
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from probes.profile.profile_pb2 import Profile
+    from probes.profile.facts import ProfileFacts
 
 LEAST = 0.002
 """Of all samples: narrower boxes are left out."""
@@ -20,6 +21,9 @@ MOST = 1500
 HOTTEST = 10
 MAX_NODES = 200_000
 """Of the tree before it is pruned; stacks beyond are counted, and not drawn."""
+
+MAX_FRAMES = 1_000_000
+"""Of all stacks together, as far as they are drawn; five windows of goprobe have some 100,000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +56,17 @@ class _Node:
         self.children: dict[str, _Node] = {}
 
 
-def flame(profiles: Sequence[Profile]) -> Flame | None:
+def flame(profiles: Sequence[ProfileFacts]) -> Flame | None:
     """The graph of the samples of all `profiles`, stacks merged by function name; None without a sample."""
     root = _Node()
     own: dict[str, int] = {}
-    nodes = 0
-    for stack, value in (pair for profile in profiles for pair in _stacks(profile)):
+    nodes = frames = 0
+    for stack, leaf, value in (each for profile in profiles for each in _stacks(profile)):
         root.value += value
-        own[stack[-1]] = own.get(stack[-1], 0) + value
+        own[leaf] = own.get(leaf, 0) + value
         at = root
-        for name in stack[:DEPTH]:
+        frames += len(stack)
+        for name in stack if frames <= MAX_FRAMES else ():
             if name not in at.children:
                 if nodes >= MAX_NODES:
                     break
@@ -82,22 +87,33 @@ def flame(profiles: Sequence[Profile]) -> Flame | None:
     )
 
 
-def _stacks(profile: Profile) -> Iterator[tuple[list[str], int]]:
-    """The function names of each sample, the root first, and its count."""
-    text = profile.string_table
-    names = {each.id: text[each.name] for each in profile.function}
-    # Lines of a location are the inlined calls, the innermost first (profile.proto, Location.line).
-    frames = {
-        each.id: [names.get(line.function_id, "") for line in each.line] or [f"0x{each.address:x}"]
-        for each in profile.location
-    }
-    for sample in profile.sample:
-        value = sample.value[0] if sample.value else 0
-        if value > 0 and sample.location_id:
-            stack = [name or "?" for key in sample.location_id for name in frames[key]]
-            if stack[0] == PREEMPTED and len(stack) > 1:
-                del stack[0]
-            yield stack[::-1], value
+def _stacks(profile: ProfileFacts) -> Iterator[tuple[list[str], str, int]]:
+    """Of each sample: its topmost functions, the root first, the function that it was taken in, and its count.
+
+    No stack is ever written out: a location may hold any number of inlined calls, and a stack may name it thousands of times.
+    """
+    values = profile.values[:, 0].tolist()
+    for row in (profile.values[:, 0] > 0).nonzero()[0].tolist():
+        stack = profile.stacks[profile.stack_offsets[row] : profile.stack_offsets[row + 1]]
+        if not stack.size:
+            continue
+        drawn = list(islice(_names(profile, stack[::-1].tolist(), -1), DEPTH + 1))
+        leaf = list(islice(_names(profile, stack[:2].tolist(), 1), 2))
+        if leaf[0] == PREEMPTED and len(leaf) > 1:
+            del leaf[0]
+            if len(drawn) <= DEPTH:
+                drawn.pop()
+        yield drawn[:DEPTH], leaf[0], values[row]
+
+
+def _names(profile: ProfileFacts, locations: Iterable[int], step: int) -> Iterator[str]:
+    """The functions of `locations`, one by one; of each location the inlined calls first, or last with a `step` of -1."""
+    for location in locations:
+        lines = range(int(profile.line_offsets[location]), int(profile.line_offsets[location + 1]))
+        if not lines:
+            yield f"0x{profile.addresses[location]:x}"
+        for line in lines[::step]:
+            yield profile.functions[profile.lines[line]] or "?"
 
 
 def _boxes(root: _Node) -> Iterable[Box]:

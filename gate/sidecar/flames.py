@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from gate.sidecar.flame import Flame, flame
 from probes.errors import ProbeError
-from probes.live.client import Client, refused
-from probes.profile.wire import parse
+from probes.live import plain
+from probes.live.client import Client
 from probes.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gate.sidecar.config import ServiceConfig
-    from probes.profile.profile_pb2 import Profile
+    from probes.profile.facts import ProfileFacts
 
 WINDOWS = 5
 SECONDS = 3.0
@@ -68,12 +68,12 @@ class Flames:
 
     async def _fetch(self, service: ServiceConfig, wanted: tuple[tuple[str, int], ...]) -> Seen:
         problem = ""
-        found: list[Profile] = []
+        found: list[ProfileFacts] = []
         try:
             async with (
                 asyncio.timeout(SECONDS),
                 self._slots,
-                Client(service.url, token=service.token, seconds=SECONDS) as client,
+                Client(service.url, token=service.token, seconds=SECONDS, profile_bytes=MAX_BYTES) as client,
             ):
                 for epoch, seq in reversed(wanted):
                     found.append(await _window(client, epoch, seq))
@@ -85,14 +85,11 @@ class Flames:
         return Seen(graph, problem, time.monotonic())
 
 
-async def _window(client: Client, epoch: str, seq: int) -> Profile:
+async def _window(client: Client, epoch: str, seq: int) -> ProfileFacts:
     path = f"/debug/hotgate/heartbeat/{seq}"
     # The epoch comes from the service, and is a word of hex digits when it is goprobe's.
     path += f"?epoch={epoch}" if epoch.isalnum() and epoch.isascii() else ""
-    response = await client.get(path, limit=MAX_BYTES)
-    if response.status != 200:
-        raise refused(response)
-    return await asyncio.to_thread(parse, response.body, subject=response.url, limit=MAX_BYTES)
+    return await plain.read_profile(client, path)
 
 
 def _is_over(task: asyncio.Task[Seen]) -> bool:

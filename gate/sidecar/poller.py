@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from gate.sidecar import schedule
 from gate.sidecar.board import Entry
-from gate.sidecar.poll import Poller
+from gate.sidecar.poll import PROFILE_BYTES, Poller
 from gate.sidecar.resume import Remembered
 from probes.live.client import Client
 
@@ -82,7 +82,8 @@ class Polling:
         if before is not None:
             await before
         due = schedule.next_due(service.name, service.interval, time.time())
-        async with Client(service.url, token=service.token, seconds=service.timeout) as client:
+        client = Client(service.url, token=service.token, seconds=service.timeout, profile_bytes=PROFILE_BYTES)
+        async with client:
             poller = Poller(service, client)
             while True:
                 # The wall clock decides, because others who poll the service go by it, too; it may be set meanwhile.

@@ -26,6 +26,7 @@ A = TypeVar("A", bound=wire.Answer)
 
 MAX_JSON = 8 << 20
 MAX_PROFILE = 64 << 20
+"""Of a profile, as it is sent and once decompressed. 100,000 goroutines whose stacks are all different and 128 deep have 25 MB."""
 MAX_REDIRECTS = 3
 CONNECT_SECONDS = 5.0
 REQUEST_SECONDS = 10.0
@@ -70,8 +71,12 @@ class Response:
 class Client:
     """Asks one service. Use it as an asynchronous context manager."""
 
-    def __init__(self, base: str, *, token: str = "", seconds: float = REQUEST_SECONDS) -> None:
+    def __init__(
+        self, base: str, *, token: str = "", seconds: float = REQUEST_SECONDS, profile_bytes: int = MAX_PROFILE
+    ) -> None:
         """`base` is the service's URL, with or without the path of its probe; `seconds` is the time for one request.
+
+        `profile_bytes` is how large a profile may be that is read by this client, as it is sent and once decompressed.
 
         Raises:
             BadAnswer: it is no http or https URL.
@@ -79,6 +84,7 @@ class Client:
         self.base = base_url(base)
         self._token = token
         self.seconds = seconds
+        self.profile_bytes = profile_bytes
         self._http = httpx.AsyncClient(
             verify=ssl.create_default_context() if self.base.startswith("https:") else False,
             trust_env=False,

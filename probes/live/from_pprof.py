@@ -9,11 +9,9 @@ from probes.live import plain
 from probes.live import topics as t
 from probes.live.client import Client, Refused
 from probes.live.plain import read_profile
-from probes.profile import read as profiles
-from probes.profile.wire import build_id, parse
 
 if TYPE_CHECKING:
-    from probes.profile.profile_pb2 import Profile
+    from probes.profile.facts import ProfileFacts
 
 __all__ = ["read", "read_profile"]
 
@@ -40,7 +38,7 @@ async def read(client: Client, in_flight: str, limit: int, *, profile: bool = Tr
     missing: dict[str, str] = {}
     goroutines = await _profile(client, plain.GOROUTINES, answered, problems, missing, "calls")
     taken: bool | None = None
-    cpu: Profile | None = None
+    cpu: ProfileFacts | None = None
     kept: t.CpuProfiles | None = None
     if profile:
         cpu, taken, kept = await _cpu(client, answered, problems, missing)
@@ -51,7 +49,7 @@ async def read(client: Client, in_flight: str, limit: int, *, profile: bool = Tr
     return t.LiveFacts(
         profiler=None if taken is None else t.ProfilerFacts(SOURCE, taken, "other" if taken else "none"),
         calls=_calls(goroutines, missing),
-        image=_image(cpu or goroutines),
+        image=_image(goroutines if cpu is None else cpu),
         requests=requests,
         pprof=t.PprofFacts(SOURCE, tuple(answered), tuple(problems)),
         cpu=kept,
@@ -61,15 +59,14 @@ async def read(client: Client, in_flight: str, limit: int, *, profile: bool = Tr
 
 async def _cpu(
     client: Client, answered: list[tuple[str, int]], problems: list[tuple[str, str]], missing: dict[str, str]
-) -> tuple[Profile | None, bool | None, t.CpuProfiles]:
-    """A CPU profile of one second, whether another one is running, and the same profile as arrays.
+) -> tuple[ProfileFacts | None, bool | None, t.CpuProfiles]:
+    """A CPU profile of one second, whether another one is running, and the same profile as one of samples.
 
     Whether another one runs is what it is taken for; its samples come with it.
     """
     try:
         response = await plain.fetch(client, plain.CPU, seconds=plain.CPU_SECONDS + client.seconds)
-        found = parse(response.body, subject=response.url)
-        facts = profiles.read(response.body, subject="one second of CPU profile")
+        found = await plain.parsed(client, response, subject="one second of CPU profile")
     except Refused as exc:
         if plain.TAKEN in exc.body:
             return None, True, _no_samples("a CPU profile is running, which is left alone")
@@ -77,8 +74,8 @@ async def _cpu(
     except ProbeError as exc:
         problem = exc.what
     else:
-        answered.append((plain.CPU, len(found.sample)))
-        kept = t.CpuProfiles(SOURCE, (facts,)) if facts.kind == "cpu" else _no_samples("not a CPU profile")
+        answered.append((plain.CPU, len(found)))
+        kept = t.CpuProfiles(SOURCE, (found,)) if found.kind == "cpu" else _no_samples("not a CPU profile")
         return found, False, kept
     problems.append((plain.CPU, problem))
     missing["profiler"] = problem
@@ -89,7 +86,7 @@ def _no_samples(reason: str) -> t.CpuProfiles:
     return t.CpuProfiles(SOURCE, (), f"{reason}: pass --profile")
 
 
-def _calls(goroutines: Profile | None, missing: dict[str, str]) -> t.CallFacts | None:
+def _calls(goroutines: ProfileFacts | None, missing: dict[str, str]) -> t.CallFacts | None:
     if goroutines is None:
         return None
     found = plain.calls_into_c(goroutines)
@@ -107,22 +104,22 @@ async def _profile(  # noqa: PLR0913, PLR0917 - where each outcome goes
     problems: list[tuple[str, str]],
     missing: dict[str, str],
     topic: str,
-) -> Profile | None:
+) -> ProfileFacts | None:
     try:
         profile = await read_profile(client, path)
     except ProbeError as exc:
         problems.append((path, exc.what))
         missing[topic] = exc.what
         return None
-    answered.append((path, len(profile.sample)))
-    if not profile.sample:
+    answered.append((path, len(profile)))
+    if not len(profile):
         problems.append((path, "a profile without a single goroutine"))
     return profile
 
 
-def _image(profile: Profile | None) -> t.RunningImage | None:
+def _image(profile: ProfileFacts | None) -> t.RunningImage | None:
     """Go's profiles name the program by its GNU build id, when it has one: by default, from Go 1.24 on."""
-    found = build_id(profile) if profile is not None else ""
+    found = profile.build_id if profile is not None else ""
     return t.RunningImage(SOURCE, gnu_build_id=found) if found else None
 
 

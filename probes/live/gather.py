@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from probes.errors import ProbeError
 from probes.live import from_goprobe, from_pprof, from_proc, kept, merge
 from probes.live import wire as w
-from probes.live.client import REQUEST_SECONDS, BadAnswer, Client, Refused, Unreachable
+from probes.live.client import MAX_PROFILE, REQUEST_SECONDS, BadAnswer, Client, Refused, Unreachable
 from probes.live.facts import ProcessFacts
 from probes.live.proc import read_process
 from probes.live.running import Program, running_image
 from probes.live.topics import TOPICS, CpuProfiles, LiveFacts, PprofFacts
-from probes.profile.wire import NotProfile
+from probes.profile.decompress import NotProfile
 from probes.records import dataclass
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class Asked:
         cpu: whether to give the CPU profiles that come without starting one: the heartbeat's windows, or that second.
         start: whether that second may be started. Without it nobody can tell whether a plain service is being profiled,
             unless `/proc` can.
+        profile_bytes: how large a profile may be, as it is sent and once decompressed.
     """
 
     url: str = ""
@@ -52,6 +53,7 @@ class Asked:
     profile: bool = True
     cpu: bool = False
     start: bool = True
+    profile_bytes: int = MAX_PROFILE
 
 
 async def gather(asked: Asked, *, old: BinaryFacts | None = None, new_path: str = "") -> LiveFacts:
@@ -90,7 +92,8 @@ def _seen(process: ProcessFacts, said: LiveFacts, program: Program | None) -> Li
 
 
 async def _ask(asked: Asked) -> LiveFacts:
-    async with Client(asked.url, token=asked.token, seconds=asked.seconds) as client:
+    client = Client(asked.url, token=asked.token, seconds=asked.seconds, profile_bytes=asked.profile_bytes)
+    async with client:
         try:
             status, cpu = await _status(client, kept_too=asked.profile and asked.cpu)
         except Refused as exc:
@@ -220,7 +223,7 @@ async def _profiles(client: Client, beat: w.HeartbeatAnswer | None) -> PprofFact
         except (ProbeError, NotProfile) as exc:
             problems.append((name, exc.what))
         else:
-            answered.append((name, len(profile.sample)))
+            answered.append((name, len(profile)))
     return PprofFacts(from_goprobe.SOURCE, tuple(answered), tuple(problems))
 
 

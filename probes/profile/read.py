@@ -23,6 +23,11 @@ from probes.profile.varints import Malformed, repeated_fields
 MAX_STACK = 4096
 """Locations of one sample. Go keeps 64 of a CPU profile's, and up to 1,024 since 1.23 where asked to."""
 MAX_TYPES = 16
+MAX_PARTS = 1 << 22
+LEAST = {"sample": 16, "location": 24, "function": 16, "mapping": 64, "string_table": 8}
+"""Bytes that one of each has in a real profile, and more. Two bytes are enough for one, and an object for each is a hundred:
+they are counted, and held against the largest profile that is read, before one is made."""
+LEAST_LINE = 8
 MAX_VALUE = 1 << 62
 """Of all samples together, so that no sum overflows."""
 _LOCATION_ID, _VALUE = 1, 2  # of a Sample
@@ -60,18 +65,24 @@ def read(data: bytes, *, subject: str, limit: int = MAX_BYTES) -> ProfileFacts:
     except DecodeError as exc:
         raise NotProfile("not a pprof profile, or cut off", subject=subject, hint=HINT) from exc
     try:
-        return _facts(message, subject)
+        return _facts(message, subject, limit)
     except Malformed as exc:
         raise NotProfile(f"not a usable profile: {exc}", subject=subject, hint=HINT) from exc
 
 
-def _facts(message: BulkProfile, subject: str) -> ProfileFacts:
+def _facts(message: BulkProfile, subject: str, limit: int) -> ProfileFacts:
+    for name, least in LEAST.items():
+        if (given := len(getattr(message, name))) > min(MAX_PARTS, limit // least):
+            raise Malformed(f"it has {given:,} entries in `{name}`")
     strings = list(message.string_table)
     types = _sample_types(message, strings)
     functions = _Ids([each.id for each in message.function], "function")
     locations = _Ids(list(map(attrgetter("id"), message.location)), "location")
     mappings = _Ids([each.id for each in message.mapping], "mapping")
     lines = list(map(attrgetter("line"), message.location))
+    line_offsets = _offsets(map(len, lines), len(lines))
+    if line_offsets[-1] > min(MAX_PARTS, limit // LEAST_LINE):
+        raise Malformed(f"its locations have {line_offsets[-1]:,} lines")
     (stack_offsets, ids), (value_offsets, values) = repeated_fields(list(message.sample), (_LOCATION_ID, _VALUE))
     width = np.diff(value_offsets)
     if bool((width != len(types)).any()):
@@ -89,7 +100,7 @@ def _facts(message: BulkProfile, subject: str) -> ProfileFacts:
         values=table,
         stack_offsets=stack_offsets,
         stacks=locations.rows(ids),
-        line_offsets=_offsets(map(len, lines), len(lines)),
+        line_offsets=line_offsets,
         lines=functions.rows(_numbers(map(attrgetter("function_id"), chain.from_iterable(lines)))),
         addresses=_numbers(map(attrgetter("address"), message.location)),
         location_mapping=mappings.rows(_numbers(map(attrgetter("mapping_id"), message.location)), none=0),

@@ -7,10 +7,12 @@ import gzip
 
 import pytest
 
+from gate.sidecar.poll import PROFILE_BYTES
 from probes.live.gather import Asked, gather
-from probes.live.plain import calls_into_c
+from probes.live.plain import calls_into_c, cut_off
 from probes.live.topics import Call
-from probes.profile.wire import NotProfile, parse
+from probes.profile.profile_pb2 import Profile
+from probes.profile.read import NotProfile, read
 from tests.live.servers import PLAIN, dribble, goroutine_profile, http, serve
 
 PARKED = ("runtime.cgocall", "main._Cfunc_park", "main.parkInC")
@@ -38,12 +40,32 @@ def test_a_plain_service_tells_what_it_can():
 
 
 def test_calls_into_c_are_named_by_function_and_caller():
-    found = calls_into_c(parse(goroutine_profile(PARKED, PARKED, CALLED_BACK, BY_PUREGO, ("main.main",)), subject="x"))
+    found = calls_into_c(read(goroutine_profile(PARKED, PARKED, CALLED_BACK, BY_PUREGO, ("main.main",)), subject="x"))
     assert found == (
         Call("park", "main.parkInC", 2),
         Call("via", "main.work", 1),
         Call("", "github.com/ebitengine/purego.RegisterFunc", 1),
     )
+
+
+def test_calls_in_stacks_that_would_not_fit_into_memory_are_found():
+    """Inlined calls of one location, and a stack that names it thousands of times: billions of frames in a few hundred bytes."""
+    profile = Profile()
+    profile.ParseFromString(gzip.decompress(goroutine_profile(PARKED)))
+    profile.location[2].line.extend([profile.location[2].line[0]] * 20_000)
+    profile.sample[0].location_id.extend([3] * 4000)
+    profile.sample.add(location_id=[3] * 4000 + [1, 2, 3], value=[7])
+    found = read(profile.SerializeToString(), subject="x")
+    assert calls_into_c(found) == (Call("park", "main.parkInC", 8),)
+    assert cut_off(found) == 8
+
+
+def test_ten_thousand_deep_goroutines_are_no_bomb():
+    stacks = [tuple(f"main.f{(n >> (d % 14)) & 1}d{d}" for d in range(120)) for n in range(10_000)]
+    with serve({**PLAIN, "/debug/pprof/goroutine": http(goroutine_profile(*stacks))}) as url:
+        facts = asyncio.run(gather(Asked(url=url, seconds=20.0, profile_bytes=PROFILE_BYTES)))
+    assert facts.pprof is not None
+    assert dict(facts.pprof.answered)["/debug/pprof/goroutine"] == 10_000
 
 
 @pytest.mark.parametrize(
@@ -146,7 +168,7 @@ def test_variables_that_are_no_object_are_missing_evidence(body):
 def test_a_profile_may_be_one_of_several_gzip_members():
     whole = gzip.decompress(goroutine_profile(PARKED))
     parts = gzip.compress(whole[:40]) + gzip.compress(whole[40:])
-    assert len(parse(parts, subject="x").sample) == 1
+    assert len(read(parts, subject="x")) == 1
 
 
 def test_a_profile_whose_parts_refer_to_nothing_is_refused():
@@ -156,7 +178,7 @@ def test_a_profile_whose_parts_refer_to_nothing_is_refused():
         for flip in (1, 0x80, 0xFF):
             damaged = bytes(raw[:at]) + bytes([raw[at] ^ flip]) + bytes(raw[at + 1 :])
             try:
-                calls_into_c(parse(damaged, subject="x"))
+                calls_into_c(read(damaged, subject="x"))
             except NotProfile:
                 failures += 1
     assert failures > 50

@@ -13,7 +13,6 @@ from probes.errors import UnreadableFile
 from probes.profile.profile_pb2 import Profile
 from probes.profile.read import NotProfile, read, read_file
 from probes.profile.varints import Malformed, repeated_fields, varints
-from probes.profile.wire import parse
 from scripts.gobuild import ROOT
 from tests.profile.made import Maker
 
@@ -143,8 +142,6 @@ def test_a_profile_that_contradicts_itself_is_refused_by_name(name):
     with pytest.raises(NotProfile, match=said) as caught:
         read(tampered(change), subject="bad.pb.gz")
     assert caught.value.subject == "bad.pb.gz"
-    with pytest.raises(NotProfile):
-        parse(tampered(change), subject="bad.pb.gz")
 
 
 def test_what_is_no_profile():

@@ -5,23 +5,36 @@ from __future__ import annotations
 import asyncio
 import gzip
 import time
+import tracemalloc
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from gate.sidecar import flame as flame_module
 from gate.sidecar import flames
 from gate.sidecar.config import ServiceConfig
 from gate.sidecar.flame import DEPTH, MOST, flame
 from probes.profile.profile_pb2 import Profile
+from probes.profile.read import read
 from tests.live.servers import goroutine_profile, http, serve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from probes.profile.facts import ProfileFacts
 
-def profile(*stacks: tuple[Sequence[str], int]) -> Profile:
+
+def profile(*stacks: tuple[Sequence[str], int]) -> ProfileFacts:
     """Stacks, the root first, and their counts."""
+    return facts(message(*stacks))
+
+
+def facts(found: Profile) -> ProfileFacts:
+    return read(found.SerializeToString(), subject="x")
+
+
+def message(*stacks: tuple[Sequence[str], int]) -> Profile:
     found = Profile()
     found.string_table.extend(["", "samples", "count"])
     found.sample_type.add(type=1, unit=2)
@@ -52,13 +65,13 @@ def test_boxes_have_the_share_and_the_place_of_their_samples() -> None:
 
 
 def test_inlined_calls_are_below_their_callers() -> None:
-    one = profile((["outer"], 1))
+    one = message((["outer"], 1))
     one.string_table.append("inlined")
     one.function.add(id=9, name=len(one.string_table) - 1)
     del one.location[0].line[:]
     one.location[0].line.add(function_id=9)  # the innermost comes first
     one.location[0].line.add(function_id=1)
-    graph = flame([one])
+    graph = flame([facts(one)])
     assert graph is not None
     assert [(box.name, box.row) for box in graph.boxes] == [("outer", 0), ("inlined", 1)]
 
@@ -81,6 +94,43 @@ def test_what_is_narrow_deep_or_too_much_is_left_out_and_still_counted() -> None
     many = flame([profile(*(([f"r{n}", *(f"c{n}-{d}" for d in range(20))], 1) for n in range(400)))])
     assert many is not None
     assert len(many.boxes) == MOST
+
+
+@pytest.mark.parametrize(("lines", "deep"), [(4, 3), (20_000, 1000), (900_000, 4096)])
+def test_inlined_calls_of_a_stack_are_never_written_out(lines: int, deep: int) -> None:
+    """A few hundred bytes, compressed, stand for billions of frames."""
+    one = message((["f"], 1))
+    one.location[0].line.extend([one.location[0].line[0]] * (lines - 1))
+    one.sample[0].location_id.extend([1] * (deep - 1))
+    one.sample.add(location_id=one.sample[0].location_id, value=[1])
+    found = facts(one)
+    tracemalloc.start()
+    try:
+        graph = flame([found])
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert graph is not None
+    assert (graph.rows, graph.hottest) == (min(lines * deep, DEPTH), (("f", 1.0),))
+    assert peak < 2_000_000
+
+
+def test_stacks_beyond_a_bound_are_counted_and_not_drawn(monkeypatch) -> None:
+    monkeypatch.setattr(flame_module, "MAX_FRAMES", 6)
+    graph = flame([profile((["a", "b", "c"], 1), (["d", "e", "f"], 1), (["g", "h"], 2))])
+    assert graph is not None
+    assert graph.samples == 4
+    assert graph.hottest[0] == ("h", 0.5)
+    assert {box.name for box in graph.boxes} == {"a", "b", "c", "d", "e", "f"}
+
+
+def test_a_deep_stack_that_was_stepped_in_is_as_deep_without() -> None:
+    for depth in (DEPTH - 1, DEPTH, DEPTH + 1, DEPTH + 5):
+        stack = [f"f{n}" for n in range(depth)]
+        graph = flame([profile(([*stack, "runtime.asyncPreempt"], 1))])
+        assert graph is not None
+        assert [box.name for box in graph.boxes] == stack[:DEPTH]
+        assert graph.hottest == ((stack[-1], 1.0),)
 
 
 def test_without_a_sample_there_is_no_graph() -> None:

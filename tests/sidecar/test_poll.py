@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import time
+import tracemalloc
+from typing import TYPE_CHECKING
 
 import pytest
 
 from gate.sidecar.board import Entry
 from gate.sidecar.config import ServiceConfig
-from gate.sidecar.poll import Poller
+from gate.sidecar.poll import PROFILE_BYTES, Poller
 from gate.sidecar.sample import Polled, Sample
+from probes.live import plain
 from probes.live.client import Client
+from probes.profile.read import read
+from scripts.simulated import crowd
 from tests.live.servers import PLAIN, dribble, http, serve
 from tests.sidecar.answers import goprobe
 
+if TYPE_CHECKING:
+    from probes.profile.facts import ProfileFacts
 
-def poll(answer: object, **options: object) -> Polled:
+
+def poll(answer: object, *, seconds: float = 1.0, **options: object) -> Polled:
     async def run(url: str) -> Polled:
-        config = ServiceConfig("orders", url, "", 1.0, 1.0, **options)  # type: ignore[arg-type]
-        async with Client(url, seconds=1.0) as client:
+        config = ServiceConfig("orders", url, "", 1.0, seconds, **options)  # type: ignore[arg-type]
+        async with Client(url, seconds=seconds, profile_bytes=PROFILE_BYTES) as client:
             return await Poller(config, client).poll(1000.0, 1000.1)
 
     with serve(answer) as url:  # type: ignore[arg-type]
@@ -85,6 +95,63 @@ def test_bad_answers_are_samples_too(answer: object, state: str) -> None:
     assert found.error
     assert "\0" not in found.error
     assert len(found.error) <= 300
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (crowd(20 << 20), "goroutine profile: decompresses to more than 4 MB"),
+        (gzip.decompress(crowd(5 << 20)), "larger than 4 MB"),
+        (
+            gzip.compress(b"\x12\x02\x10\x01" * 800_000),
+            "goroutine profile: not a usable profile: it has 800,000 entries",
+        ),
+    ],
+    ids=["packed", "plain", "objects"],
+)
+def test_a_profile_that_grows_when_it_is_read_is_not_read(body: bytes, said: str) -> None:
+    answers = PLAIN | {"/debug/pprof/goroutine": http(body)}
+    tracemalloc.start()
+    try:
+        found = poll(answers, seconds=10.0).sample
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (found.state, said in found.error) == ("garbage", True), found.error
+    assert peak < 40_000_000
+
+
+def test_a_large_profile_is_read_beside_the_other_polls() -> None:
+    """Half a second of work on the event loop would hold up all of them."""
+
+    async def run(url: str) -> tuple[Polled, float]:
+        longest, end = 0.0, False
+
+        async def watch() -> None:
+            nonlocal longest
+            while not end:
+                before = time.monotonic()
+                await asyncio.sleep(0.005)
+                longest = max(longest, time.monotonic() - before)
+
+        async with Client(url, seconds=10.0, profile_bytes=PROFILE_BYTES) as client:
+            watching = asyncio.create_task(watch())
+            found = await Poller(ServiceConfig("orders", url, "", 1.0, 10.0), client).poll(1000.0, 1000.0)
+            end = True
+            await watching
+            return found, longest
+
+    def slowly(data: bytes, **more: object) -> ProfileFacts:
+        time.sleep(1.0)
+        return read(data, **more)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch, serve(PLAIN | {"/debug/pprof/goroutine": http(crowd(3 << 20))}) as url:
+        patch.setattr(plain, "read", slowly)
+        found, longest = asyncio.run(run(url))
+    assert found.sample.state == "ok"
+    assert found.sample.goroutines is not None
+    assert found.sample.goroutines > 40_000
+    assert longest < 0.9
 
 
 def test_another_image_is_noticed_and_silence_is_none() -> None:
