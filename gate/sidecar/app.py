@@ -77,21 +77,24 @@ class Sidecar:
         known = await asyncio.to_thread(remembered, self.database, self.config.services, time.time())
         self._polling.remember(known)
         await self._polling.change(self.config.services)
-        async with serve(self, sock):
-            self._notifier.ready(self.status())
-            LOG.info("polling %s, serving %s", count(len(self.config.services), "service"), self.address(sock))
-            showing = asyncio.create_task(self._show(show))
-            await stop.wait()
-            # What a reload would begin now, nobody would end.
-            loop.add_signal_handler(signal.SIGHUP, LOG.info, "not reloaded: the sidecar is stopping")
-            await _end(*self._side)
-            self._notifier.stopping()
-            LOG.info("stopping: polls under way are finished, %d wait for the store", self.recorder.waiting)
+        try:
+            async with serve(self, sock):
+                self._notifier.ready(self.status())
+                LOG.info("polling %s, serving %s", count(len(self.config.services), "service"), self.address(sock))
+                showing = asyncio.create_task(self._show(show))
+                await stop.wait()
+                # What a reload would begin now, nobody would end.
+                loop.add_signal_handler(signal.SIGHUP, LOG.info, "not reloaded: the sidecar is stopping")
+                await _end(*self._side)
+                self._notifier.stopping()
+                LOG.info("stopping: polls under way are finished, %d wait for the store", self.recorder.waiting)
+                await self._polling.stop()
+                await _end(showing, watching, *self._side)
+        finally:  # whatever has failed, what was polled is kept
             await self._polling.stop()
-            await _end(showing, watching, *self._side)
-        await _end(recording)
-        lost = await self.recorder.close(DRAIN_SECONDS)
-        self.judge.close()
+            await _end(recording)
+            lost = await self.recorder.close(DRAIN_SECONDS)
+            self.judge.close()
         return lost
 
     @staticmethod

@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 import time
+import traceback
 from typing import TYPE_CHECKING
 
 from gate.report.clean import clean
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 CLEAR = "\r\x1b[2K"
 MAX_LINE = 2000
+MAX_FRAMES = 20
 
 
 class _Json(logging.Formatter):
@@ -22,14 +24,24 @@ class _Json(logging.Formatter):
         """One object a line; ASCII, so that no name can steer whoever reads it."""
         moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z"
         shape = {"ts": moment, "level": record.levelname.lower(), "logger": record.name}
-        return json.dumps(shape | {"message": record.getMessage()[:MAX_LINE]}, ensure_ascii=True)
+        shape["message"] = record.getMessage()[:MAX_LINE]
+        return json.dumps(shape | _where(record), ensure_ascii=True)
 
 
 class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Time, level if it is none of the ordinary ones, and what happened."""
         level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
-        return f"{CLEAR}{time.strftime('%H:%M:%S')} {level}{clean(record.getMessage()[:MAX_LINE])}"
+        where = [clean(each) for each in _where(record).get("traceback", [])]
+        said = "\n  ".join([clean(record.getMessage()[:MAX_LINE]), *where])
+        return f"{CLEAR}{time.strftime('%H:%M:%S')} {level}{said}"
+
+
+def _where(record: logging.LogRecord) -> dict[str, list[str]]:
+    """Where what is logged was raised, the innermost call last; empty for everything but bugs."""
+    trace = record.exc_info[2] if record.exc_info else None
+    frames = traceback.extract_tb(trace, limit=-MAX_FRAMES) if trace is not None else []
+    return {"traceback": [f"{each.filename}:{each.lineno} in {each.name}" for each in frames]} if frames else {}
 
 
 def configure() -> Callable[[str], None] | None:

@@ -13,6 +13,7 @@ from gate.sidecar import schedule
 from gate.sidecar.board import Entry
 from gate.sidecar.poll import PROFILE_BYTES, Poller
 from gate.sidecar.resume import Remembered
+from gate.sidecar.sample import Polled, Sample, short
 from probes.live.client import Client
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ class Polling:
         self._good = asyncio.Semaphore(concurrency)
         self._suspect = asyncio.Semaphore(concurrency)
         self._running: dict[str, tuple[asyncio.Task[None], asyncio.Event]] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+        """Of services that were removed, and whose poll is under way."""
+        self._bugs: set[tuple[str, type[Exception]]] = set()
 
     def remember(self, known: dict[str, Remembered]) -> None:
         """What services that are added from now on are known by."""
@@ -66,7 +70,12 @@ class Polling:
             stop = asyncio.Event()
             self._running[name] = (asyncio.create_task(self._follow(service, stop, before)), stop)
         gone = [name for name in leaving if name not in wanted]
-        await asyncio.gather(*(self._running.pop(name)[0] for name in gone))
+        last = [self._running.pop(name)[0] for name in gone]
+        self._leaving.update(last)
+        if last:
+            # A reload that is broken off, because the sidecar stops, must not take the polls under way with it.
+            await asyncio.wait(last)
+        self._leaving.difference_update(last)
         for name in gone:
             entries.pop(name, None)
 
@@ -74,17 +83,24 @@ class Polling:
         """Finish the polls under way."""
         for _, stop in self._running.values():
             stop.set()
-        await asyncio.gather(*(task for task, _ in self._running.values()))
+        found = await asyncio.gather(
+            *(task for task, _ in self._running.values()), *self._leaving, return_exceptions=True
+        )
         self._running.clear()
+        self._leaving.clear()
+        for exc in found:
+            if isinstance(exc, BaseException):
+                LOG.error("bug in hotgate: a service was not polled any more: %s: %s", type(exc).__name__, exc)
 
     async def _follow(self, service: ServiceConfig, stop: asyncio.Event, before: asyncio.Task[None] | None) -> None:
         """Poll one service until told to stop; `before` is the task of its former configuration, which ends first."""
         if before is not None:
-            await before
+            await asyncio.wait([before])
         due = schedule.next_due(service.name, service.interval, time.time())
         client = Client(service.url, token=service.token, seconds=service.timeout, profile_bytes=PROFILE_BYTES)
         async with client:
             poller = Poller(service, client)
+            failures = 0
             while True:
                 # The wall clock decides, because others who poll the service go by it, too; it may be set meanwhile.
                 put_off = schedule.jitter(service.interval, random.random())  # noqa: S311 - no secret
@@ -93,18 +109,37 @@ class Polling:
                     await asyncio.wait_for(stop.wait(), max(wait, 0))
                 if stop.is_set():
                     return
-                failures = await self._poll(service, poller, due)
+                try:
+                    failures = await self._poll(service, poller, due)
+                except Exception as exc:  # noqa: BLE001
+                    self._tell(service.name, exc)
                 now = time.time()
                 if 0 < due - now < service.interval:
                     now = due  # a timer that ran early must not poll twice; a clock that was set back is another matter
                 due = schedule.next_due(service.name, service.interval, now)
                 due += schedule.skipped(failures, service.interval) * service.interval
 
+    def _failed(self, name: str, due: float, begun: float, exc: Exception) -> Polled:
+        """The sample of a poll that raised what no answer should make it raise."""
+        self._tell(name, exc)
+        late, took = round((begun - due) * 1000), round(max(0.0, time.time() - begun) * 1000)
+        error = short(f"bug in hotgate: {type(exc).__name__}: {exc}")
+        return Polled(Sample(name, round(due * 1000), late, took, "garbage", error=error))
+
+    def _tell(self, name: str, exc: Exception) -> None:
+        """Log it, once for each service and kind: it may come back with every poll."""
+        if (name, type(exc)) not in self._bugs:
+            self._bugs.add((name, type(exc)))
+            LOG.error("bug in hotgate: polling %s: %s: %s", name, type(exc).__name__, exc, exc_info=exc)
+
     async def _poll(self, service: ServiceConfig, poller: Poller, due: float) -> int:
         entry = self._board.entries[service.name]
         async with self._suspect if entry.failures else self._good:
             begun = time.time()
-            polled = await poller.poll(due, begun)
+            try:
+                polled = await poller.poll(due, begun)
+            except Exception as exc:  # noqa: BLE001 - one poll that fails must not be the service's last
+                polled = self._failed(service.name, due, begun, exc)
         sample = polled.sample
         self._recorder.put(polled)
         self._board.late.add(sample.late_ms)
