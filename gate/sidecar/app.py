@@ -14,7 +14,6 @@ from gate.sidecar.config import is_loopback
 from gate.sidecar.judge import Judge
 from gate.sidecar.metrics import Metrics
 from gate.sidecar.notify import Notifier
-from gate.sidecar.poll import GOPROBE
 from gate.sidecar.poller import Polling
 from gate.sidecar.recorder import Recorder
 from gate.sidecar.resume import remembered
@@ -35,6 +34,8 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("hotgate.sidecar")
 
 DRAIN_SECONDS = 10.0
+STANDS = 3.0
+"""Intervals between two looks after which the verdict of one tells nothing of the present."""
 
 
 class Sidecar:
@@ -139,23 +140,31 @@ class Sidecar:
 
     def _after(self, entry: Entry, replaced: bool) -> None:
         """A poll was made: look at the whole service now and then, and right after an update."""
-        due = replaced or time.time() - entry.standing_at >= self.config.verdict_interval
-        name = entry.config.name
-        plain = entry.good is not None and entry.good.source != GOPROBE
-        # Without goprobe, a verdict takes a CPU profile: only where the configuration allows it.
-        allowed = entry.good is not None and (not plain or entry.config.profile)
-        if due and allowed and not entry.failures and name not in self._judging:
-            self._judging.add(name)
-            entry.standing_at = time.time()
-            self._spawn(self._judge(entry))
+        if replaced:
+            entry.standing = None  # of another image
+        due = replaced or time.monotonic() - entry.looked_at >= self.config.verdict_interval
+        if due and not entry.failures and entry.config.name not in self._judging:
+            self._look(entry)
+
+    def _look(self, entry: Entry) -> None:
+        self._judging.add(entry.config.name)
+        entry.looked_at = time.monotonic()
+        self._spawn(self._judge(entry))
 
     async def _judge(self, entry: Entry) -> None:
-        name = entry.config.name
+        config, image = entry.config, entry.image
         try:
-            entry.standing = await self.judge.standing(entry.config)
-            entry.standing_at = time.time()
+            report = await self.judge.standing(config)
         finally:
-            self._judging.discard(name)
+            self._judging.discard(config.name)
+        if (entry.config, entry.image) != (config, image):
+            # Nobody knows which of the two images answered what; a service that has left the configuration needs none.
+            if self.board.entries.get(config.name) is entry:
+                self._look(entry)
+            return
+        entry.standing = report
+        entry.standing_at = time.time()
+        entry.standing_until = entry.standing_at + STANDS * self.config.verdict_interval
 
     def _for_ever(self, work: Coroutine[Any, Any, None], stop: asyncio.Event) -> asyncio.Task[None]:
         """A task without which there is nothing to run for: when it fails, the sidecar ends, and says so."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from gate.report.model import Report
@@ -35,6 +36,11 @@ class Entry:
     standing: Report | None = None
     """The verdict of the last look that nobody asked for. It is shown, and never given as an answer."""
     standing_at: float = 0.0
+    """When that look ended."""
+    standing_until: float = math.inf
+    """When it is too old to be shown as a verdict."""
+    looked_at: float = -math.inf
+    """When the last look was begun, whatever became of it; seconds of the monotonic clock."""
     image: str = ""
     """The epoch of the image that was seen last, perhaps by the sidecar before this one."""
     updated_at: float = 0.0
@@ -60,11 +66,19 @@ class Entry:
         seen = 0.0 if self.good is None else self.good.due_ms / 1000
         return (time.time() if now is None else now) - seen > STALE * max(self.config.interval, 1.0)
 
+    def standing_doubt(self, now: float | None = None) -> Literal["", "unseen", "old"]:
+        """Why the standing report tells nothing of the present: the service is gone, or looks at it come to no end."""
+        if self.standing is None:
+            return ""
+        if self.is_stale(now):
+            return "unseen"
+        return "old" if (time.time() if now is None else now) > self.standing_until else ""
+
     def standing_verdict(self, now: float | None = None) -> str | None:
-        """What the standing report says, as long as the service is seen: of one that is gone nothing can be told."""
+        """What the standing report says, as long as it is of the present: of a service that is gone nothing can be told."""
         if self.standing is None:
             return None
-        return "inconclusive" if self.is_stale(now) else self.standing.verdict
+        return "inconclusive" if self.standing_doubt(now) else self.standing.verdict
 
 
 LATE_BUCKETS = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0)

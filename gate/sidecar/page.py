@@ -151,8 +151,14 @@ def _row(name: str, entry: Entry, now: float) -> dict[str, Any]:
     answered = sum(state in ("ok", "partial", "updated") for state in entry.strip)
     shape["answered"] = f"{answered} of the last {count(len(entry.strip), 'poll')} answered"
     shape["updated"] = entry.updated_at
-    shape["why"] = "" if entry.standing is None or shape["stale"] else _why(entry.standing)
     shape["seen"] = 0.0 if entry.good is None else entry.good.due_ms / 1000
+    doubt = entry.standing_doubt(now)
+    shape["doubt"] = {
+        "": "",
+        "unseen": f"seen last {_ago(shape['seen'], now) if shape['seen'] else 'never'}",
+        "old": f"the last look at it ended {_ago(entry.standing_at, now)}",
+    }[doubt]
+    shape["why"] = "" if entry.standing is None or doubt else _why(entry.standing)
     return shape
 
 
