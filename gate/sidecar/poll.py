@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gate.sidecar.sample import Polled, Sample, State, parts_json, short
@@ -26,6 +27,8 @@ GOPROBE = "goprobe"
 PLAIN = "net/http/pprof"
 PROFILE_BYTES = 4 << 20
 """Of a profile, as it is sent and once decompressed: 10,000 goroutines with different stacks of 128 frames have 2.5 MB."""
+MAX_WINDOWS = 200
+"""Of the heartbeat in one answer; goprobe keeps 30 unless told otherwise."""
 PLAIN_WINDOW = 60.0
 """Seconds between two CPU windows of a service without goprobe, when the configuration asks for them."""
 
@@ -81,7 +84,7 @@ class Poller:
         windows: tuple[HeartbeatWindow, ...] = ()
         if time.monotonic() >= self._beat_due:
             try:
-                windows = await self._heartbeat()
+                windows = await self._heartbeat(problems)
             except ProbeError as exc:
                 problems.append(f"heartbeat: {exc.what}")
         found["continuity"] = self._continuity
@@ -90,12 +93,19 @@ class Poller:
             found |= {"state": "partial", "error": "; ".join(problems)}
         return found, windows
 
-    async def _heartbeat(self) -> tuple[HeartbeatWindow, ...]:
+    async def _heartbeat(self, problems: list[str]) -> tuple[HeartbeatWindow, ...]:
         """The windows that are new since the last time. It is asked twice in each of its intervals."""
         beat = await self._client.ask("heartbeat", w.HeartbeatAnswer)
         self._beat_due = time.monotonic() + min(max(beat.settings.interval_ns / 2e9, self._config.interval), 600.0)
+        if len(beat.windows) > MAX_WINDOWS:
+            problems.append(
+                f"heartbeat: {len(beat.windows):,} windows in one answer, of which the last {MAX_WINDOWS} are kept"
+            )
+            beat = beat.model_copy(update={"windows": beat.windows[-MAX_WINDOWS:]})
         facts = from_goprobe.heartbeat(beat)
-        windows = facts.windows
+        # A window of the future would outlast everything that is forgotten by its age.
+        now = time.time()
+        windows = tuple(replace(each, wall=min(each.wall, now)) for each in facts.windows)
         score = continuity(windows, interval_ns=facts.interval_ns, window_ns=facts.window_ns) if facts.enabled else None
         self._continuity = None if score is None else score.score
         keys = [(each.epoch, each.seq) for each in windows]

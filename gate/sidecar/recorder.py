@@ -28,6 +28,10 @@ BATCH = 2000
 MAX_WAITING = 100_000
 """Polls that wait for a store that cannot be written; the oldest beyond it are lost, counted and logged."""
 
+MAX_ROWS = 200_000
+"""Of polls and the windows that came with them, together: a service may send 200 windows with each."""
+
+BATCH_ROWS = 10_000
 MAX_PAUSE = 30.0
 TRIM_EVERY = 600.0
 
@@ -39,6 +43,7 @@ class Recorder:
         self._database = database
         self._retention = retention
         self._waiting: deque[Polled] = deque()
+        self._rows = 0
         self._urls: dict[str, str] = {}
         self._ids: dict[str, int] = {}
         self._kept: dict[str, str] = {}
@@ -65,16 +70,31 @@ class Recorder:
     def put(self, polled: Polled) -> None:
         """Keep a poll; it will be written within a second or so."""
         self._waiting.append(polled)
-        if len(self._waiting) > MAX_WAITING:
-            self._waiting.popleft()
+        self._rows += _rows(polled)
+        while len(self._waiting) > MAX_WAITING or (self._rows > MAX_ROWS and len(self._waiting) > 1):
+            self._take()
             self.lost += 1
             if self.lost % 1000 == 1:
                 LOG.error("polls are lost: the store has not been writable for too long (%d so far)", self.lost)
 
+    def _take(self) -> None:
+        self._rows -= _rows(self._waiting.popleft())
+
+    def _batch(self) -> list[Polled]:
+        """The oldest polls, as many as are written at once; one at least."""
+        batch: list[Polled] = []
+        rows = 0
+        for each in islice(self._waiting, self._at_once):
+            rows += _rows(each)
+            if batch and rows > BATCH_ROWS:
+                break
+            batch.append(each)
+        return batch
+
     async def flush(self) -> bool:
         """Write what waits; whether all of it is on the disk."""
         while self._waiting:
-            batch = list(islice(self._waiting, self._at_once))
+            batch = self._batch()
             try:
                 await asyncio.get_running_loop().run_in_executor(self._thread, self._write, batch)
             except StoreError as exc:
@@ -88,7 +108,7 @@ class Recorder:
                 return False
             for each in batch:  # the oldest may have been lost meanwhile
                 if self._waiting and self._waiting[0] is each:
-                    self._waiting.popleft()
+                    self._take()
             self.written += len(batch)
             self._at_once = min(self._at_once * 2, BATCH)
             if self.problem:
@@ -103,7 +123,7 @@ class Recorder:
             return
         refused = batch[0].sample
         if self._waiting and self._waiting[0] is batch[0]:
-            self._waiting.popleft()
+            self._take()
             self.lost += 1
         LOG.error("a poll of %s is lost, which the store does not take: %s", refused.service, exc)
 
@@ -148,3 +168,7 @@ class Recorder:
             pass
         self._thread.shutdown(wait=False)
         return len(self._waiting) + self.lost
+
+
+def _rows(polled: Polled) -> int:
+    return 1 + len(polled.windows)

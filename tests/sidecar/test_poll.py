@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 import time
 import tracemalloc
 from typing import TYPE_CHECKING
@@ -152,6 +153,19 @@ def test_a_large_profile_is_read_beside_the_other_polls() -> None:
     assert found.sample.goroutines is not None
     assert found.sample.goroutines > 40_000
     assert longest < 0.9
+
+
+def test_a_flood_of_windows_is_cut_and_said_and_none_is_of_the_future() -> None:
+    shown = goprobe()["/debug/hotgate/heartbeat"].partition(b"\r\n\r\n")[2]
+    example = json.loads(shown)["windows"][0] | {
+        "started_at": "9999-01-01T00:00:00Z",
+        "ended_at": "9999-01-01T00:00:01Z",
+    }
+    found = poll(goprobe(heartbeat__windows=[example | {"seq": seq} for seq in range(1, 5000)]))
+    assert [window.seq for window in found.windows] == list(range(4800, 5000))
+    assert max(window.wall for window in found.windows) <= time.time()
+    assert found.sample.state == "partial"
+    assert found.sample.error == "heartbeat: 4,999 windows in one answer, of which the last 200 are kept"
 
 
 def test_another_image_is_noticed_and_silence_is_none() -> None:

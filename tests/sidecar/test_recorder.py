@@ -18,6 +18,7 @@ from gate.store.database import Database
 from gate.store.retention import Retention
 from gate.store.samples import newest_windows, samples_since, service_id, service_ids, write
 from gate.store.tables import SERVICES
+from probes.live.topics import HeartbeatWindow
 from tests.store.conftest import new_store, postgresql, store  # noqa: F401 - fixtures
 
 if TYPE_CHECKING:
@@ -63,6 +64,37 @@ def test_polls_that_wait_too_long_are_lost_counted_and_said(tmp_path: Path, monk
 
     assert asyncio.run(run()).written == 10
     assert "polls are lost" in caplog.text
+
+
+def test_what_waits_is_bounded_by_rows_and_written_in_parts(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(recorder, "MAX_ROWS", 1000)
+    monkeypatch.setattr(recorder, "BATCH_ROWS", 250)
+    batches = []
+
+    def noted(database: Database, polled: list[Polled], ids: dict[str, int]) -> None:
+        batches.append(sum(1 + len(each.windows) for each in polled))
+        write(database, polled, ids)
+
+    monkeypatch.setattr(recorder.samples, "write", noted)
+    window = HeartbeatWindow(0, "e", 0, 0, 1, 1.0, 100, 1, 0.1, "ok", "")
+    windows = tuple(replace(window, seq=seq) for seq in range(99))
+
+    async def run() -> None:
+        with Database.open(str(tmp_path / "a.db")) as database:
+            own = recorder.Recorder(database, Retention)
+            own.know([("orders", "http://h")])
+            for n in range(25):
+                own.put(replace(sample(n), windows=windows))
+            assert (own.waiting, own.lost) == (10, 15)
+            assert await own.flush()
+            assert batches == [200] * 5
+            own.put(sample(100))
+            assert (own.waiting, own.lost) == (1, 15), "what was written no longer counts"
+            own.put(Polled(sample(101).sample, windows * 30))
+            assert (own.waiting, own.lost) == (1, 16), "one that is too much by itself is still kept"
+            assert await own.close(5.0) == 16
+
+    asyncio.run(run())
 
 
 def test_a_services_removal_does_not_lose_what_waits(tmp_path: Path) -> None:
@@ -139,8 +171,6 @@ def test_one_poll_that_the_store_does_not_take_keeps_out_no_other(new_store: Cal
 
 
 def test_a_window_beyond_what_a_database_holds_is_kept_within_it(tmp_path: Path) -> None:
-    from probes.live.topics import HeartbeatWindow  # noqa: PLC0415
-
     huge = HeartbeatWindow(
         1 << 62, "e\0" * 50, 1 << 62, -(1 << 62), 1 << 62, 1.0, 1 << 62, 1 << 62, 1e18, "ok" * 20, "\0"
     )
