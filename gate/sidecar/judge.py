@@ -8,13 +8,14 @@ import os
 import stat
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
 from gate.engine_live import probe
+from gate.policy_env import OTHERS
 from gate.report.model import Report
 from gate.report.parts import split
 from gate.sidecar.allowance import EVERY, Allowance
@@ -39,9 +40,16 @@ AT_ONCE = 4
 """Verdicts that are worked on at the same time; comparisons of binaries, which take hundreds of MB: one."""
 
 WAITING = 16
+COMPARISONS = 8
+"""Of those that wait: a comparison may take two minutes, and an answer on a service as it is need not wait for them."""
+
 CHECK_SECONDS = 120.0
 MAX_REPORT = 64 << 20
 MAX_SAID = 4096
+
+NOT_INHERITED = {*OTHERS, "HOTGATE_STORE", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"} - {"HOTGATE_DEBUG"}
+"""Of the environment, by a comparison: what would choose other inputs than the configuration, carry a token to a service that
+has none, or show the store's password. What sets parts of the policy stays: the sidecar's has the same."""
 
 
 class Unanswerable(Exception):
@@ -73,6 +81,7 @@ class Judge:
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._comparing = asyncio.Semaphore(1)
         self._asked = 0
+        self._compared = 0
         self._allowance = Allowance()
         # Appends are made one after the other anyway; a thread of their own does not wait for the polls' batches.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="audit")
@@ -80,7 +89,8 @@ class Judge:
     async def standing(self, service: ServiceConfig) -> Report:
         """The verdict on a service as it is now, for showing: it is not kept."""
         async with self._slots:
-            return await asyncio.to_thread(probe, self._policy(), _given(await self._ask(service)))
+            policy = self._policy()
+            return await asyncio.to_thread(probe, policy, _given(await self._ask(service, policy)))
 
     async def answer(self, service: ServiceConfig, new: str = "") -> Answer:
         """The verdict on updating a service, whatever the update is, or to the file `new`; kept before it is given.
@@ -89,7 +99,6 @@ class Judge:
             Unanswerable: too many ask, or `new` is not one of the releases.
             StoreError: it could not be kept.
         """
-        policy = self._policy()
         if not self._allowance.take(service.name):
             hint = (
                 f"one in {EVERY:g} s is given; the service's page and /v1/services show the last look without a record"
@@ -97,36 +106,43 @@ class Judge:
             raise Unanswerable(
                 429, "too_many_requests", f"too many verdicts on {service.name} are asked for", hint=hint
             )
-        async with self._turn():
+        if new:
+            release(new, self._config().releases)  # what is refused anyway does not wait for that
+        async with self._turn(bool(new)):
+            # Not before: a reload may come while it waits, and what the log names must be what it was judged by.
+            config, policy = self._config(), self._policy()
             if new:
-                path = release(new, self._config().releases)
-                async with self._comparing:
-                    self._as_loaded()
-                    report = await self._compare(service, path)
-                    self._as_loaded()
+                self._as_loaded(config, policy)
+                report = await self._compare(service, release(new, config.releases), policy)
+                self._as_loaded(config, policy)
             else:
-                report = await asyncio.to_thread(probe, policy, _given(await self._ask(service)))
+                report = await asyncio.to_thread(probe, policy, _given(await self._ask(service, policy)))
             record = await asyncio.get_running_loop().run_in_executor(
                 self._thread, self._keep, service, report, policy, bool(new)
             )
         return Answer(service.name, report, record)
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
+    async def _turn(self, compared: bool) -> AsyncIterator[None]:
         if self._asked >= WAITING:
             raise Unanswerable(429, "too_many_requests", f"more than {WAITING} verdicts are being asked for")
+        if compared and self._compared >= COMPARISONS:
+            raise Unanswerable(429, "too_many_requests", f"more than {COMPARISONS} comparisons are being asked for")
         self._asked += 1
+        self._compared += compared
         try:
-            async with self._slots:
+            # In this order: a comparison that waits for another one takes no place of those who need none.
+            async with self._comparing if compared else nullcontext(), self._slots:
                 yield
         finally:
             self._asked -= 1
+            self._compared -= compared
 
-    def _as_loaded(self) -> None:
+    def _as_loaded(self, config: SidecarConfig, policy: Policy) -> None:
         """The comparison reads the file again: what it judges by must be what the audit log will say, the policy in effect."""
-        config = self._config()
         try:
-            same = hashlib.sha256(Path(config.source).read_bytes()).hexdigest() == config.sha256
+            same = self._config() is config and self._policy() is policy
+            same = same and hashlib.sha256(Path(config.source).read_bytes()).hexdigest() == config.sha256
         except OSError:
             same = False
         if not same:
@@ -139,8 +155,9 @@ class Judge:
         ids = samples.service_ids(self._database, [(service.name, service.url)])
         return verdicts.keep(self._database, entry, service_id=ids[service.name])
 
-    async def _ask(self, service: ServiceConfig) -> LiveFacts:
-        live = self._policy().live
+    @staticmethod
+    async def _ask(service: ServiceConfig, policy: Policy) -> LiveFacts:
+        live = policy.live
         asked = Asked(
             url=service.url,
             token=service.token,
@@ -155,15 +172,20 @@ class Judge:
         except ProbeError as exc:  # the token is wrong: nothing is known, which is inconclusive and no bug
             return LiveFacts(url=service.url, missing=dict.fromkeys(TOPICS, exc.what))
 
-    async def _compare(self, service: ServiceConfig, new: str) -> Report:
+    @staticmethod
+    async def _compare(service: ServiceConfig, new: str, policy: Policy) -> Report:
         """`hotgate check` in a process of its own: what it needs of memory and of the interpreter is not the polls'."""
         argv = [sys.executable, "-m", "gate", "check", *_old(service), new, "--live", service.url]
         argv += ["--format", "json", "--no-audit", "--exit-zero", "--timeout", f"{service.timeout:.1f}s"]
-        argv += ["--policy", self._policy().source] if self._policy().source else []
+        argv += ["--policy", policy.source] if policy.source else []
         argv += ["--token-file", service.token_file] if service.token_file else []
         argv += [] if service.profile else ["--no-cpu-profile"]
         process = await asyncio.create_subprocess_exec(
-            *argv, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+            *argv,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={name: value for name, value in os.environ.items() if name not in NOT_INHERITED},
         )
         try:
             async with asyncio.timeout(CHECK_SECONDS):

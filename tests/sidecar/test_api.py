@@ -284,7 +284,9 @@ def test_a_comparison_with_a_release(
     (releases / "link").symlink_to(elsewhere / "new")
     extra = f'[[sidecar.service]]\nname = "compared"\nurl = "http://127.0.0.1:{ports["good"][0]}"\nold = "{old}"\n'
     head = f'releases = ["{releases}"]\n'
-    with Running(tmp_path, configuration({"good": ports["good"][:1]}, head=head, extra=extra)) as running:
+    # Those of the sidecar's environment are for whoever runs `check` by hand: none of them exists.
+    env = {f"HOTGATE_{name}": "/nowhere" for name in ("BASELINE", "TARGET", "TOKEN_FILE")}
+    with Running(tmp_path, configuration({"good": ports["good"][:1]}, head=head, extra=extra), **env) as running:
         status, _, text = running.ask(f"/v1/services/compared/verdict?new={releases}/new")
         report = json.loads(text)
         assert status == 200
