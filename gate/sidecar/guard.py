@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 OPEN = ("/healthz",)
 """What is answered to everybody: it says whether the sidecar works, and nothing of any service."""
 
+OURS = (b"same-origin", b"none")
+"""Sec-Fetch-Site of what the page itself asks for, and of what a person does (w3c/webappsec-fetch-metadata)."""
+
 MAX_QUERY = 8192
 MAX_PATH = 2048
 
@@ -64,9 +67,11 @@ class Guard:
             return 414, "too_long", "the path or the query is too long"
         if scope["path"] in OPEN:
             return None
-        # A browser says so when another site's page asks, with the password that it knows: each verdict is work and a record.
-        if scope["path"].startswith("/v1/") and (b"sec-fetch-site", b"cross-site") in headers:
-            return 403, "forbidden", "a page of another site asks for nothing here"
+        # A browser says where the page is from that asks, with the password that it knows: each verdict is work and a record.
+        # The same host on another port, which may be a service that is watched, is the same site and not the same origin.
+        sites = [value for name, value in headers if name == b"sec-fetch-site"]
+        if scope["path"].startswith("/v1/") and any(site not in OURS for site in sites):
+            return 403, "forbidden", "a page from elsewhere asks for nothing here"
         token = self._token()
         if token:
             given = _given([value for name, value in headers if name == b"authorization"])
