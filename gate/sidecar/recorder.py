@@ -93,13 +93,20 @@ class Recorder:
 
     async def flush(self) -> bool:
         """Write what waits; whether all of it is on the disk."""
+        forgotten = False
         while self._waiting:
             batch = self._batch()
             try:
                 await asyncio.get_running_loop().run_in_executor(self._thread, self._write, batch)
             except StoreError as exc:
                 self.failures += 1
-                if exc.kind == "refused":
+                if exc.kind == "constraint" and not forgotten:
+                    # The rows of services that the store was known to have may be gone: a backup was restored.
+                    forgotten = True
+                    self._ids.clear()
+                    self._kept.clear()
+                    continue
+                if exc.kind in ("refused", "constraint"):
                     self._part(batch, exc)
                     continue
                 if str(exc) != self.problem:

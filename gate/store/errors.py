@@ -15,6 +15,7 @@ Kind = Literal[
     "newer",
     "setting",
     "refused",
+    "constraint",
     "other",
 ]
 

@@ -35,6 +35,7 @@ SAID: dict[Kind, str] = {
     "outdated": "the store has no tables of this version",
     "newer": "the store is of a newer version",
     "refused": "the store does not take a value",
+    "constraint": "the store does not take a row",
     "other": "the store failed",
 }
 
@@ -47,6 +48,8 @@ SQLITE: dict[str, Kind] = {
     "SQLITE_CANTOPEN": "unreachable",
     "SQLITE_CORRUPT": "corrupt",
     "SQLITE_NOTADB": "corrupt",
+    "SQLITE_CONSTRAINT": "constraint",
+    "SQLITE_CONSTRAINT_TRIGGER": "other",  # whoever put it there means every row
 }
 
 SQLSTATE: dict[str, Kind] = {
@@ -56,6 +59,7 @@ SQLSTATE: dict[str, Kind] = {
     "57014": "locked",
     "40": "locked",
     "22": "refused",
+    "23": "constraint",
     "25006": "read-only",
     "42501": "denied",
     "28": "denied",
@@ -95,7 +99,7 @@ def _kind(exc: BaseException | None) -> Kind:
         base = "_".join(name.split("_")[:2])
         if str(exc).startswith("no such table"):
             return "outdated"
-        return SQLITE.get(base, "other")
+        return SQLITE.get(name) or SQLITE.get(base, "other")
     state = getattr(exc, "sqlstate", None)
     if state is None:  # the connection was never there, or broke
         return "unreachable" if type(exc).__name__ == "OperationalError" else "other"

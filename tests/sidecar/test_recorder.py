@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from gate.sidecar import recorder
 from gate.sidecar.board import Board
@@ -17,7 +17,7 @@ from gate.sidecar.sample import Polled, Sample
 from gate.store.database import Database
 from gate.store.retention import Retention
 from gate.store.samples import newest_windows, samples_since, service_id, service_ids, write
-from gate.store.tables import SERVICES
+from gate.store.tables import SAMPLES, SERVICES
 from probes.live.topics import HeartbeatWindow
 from tests.store.conftest import new_store, postgresql, store  # noqa: F401 - fixtures
 
@@ -168,6 +168,45 @@ def test_one_poll_that_the_store_does_not_take_keeps_out_no_other(new_store: Cal
 
     asyncio.run(run())
     assert "a poll of orders is lost, which the store does not take" in caplog.text
+
+
+def test_a_service_whose_row_is_gone_is_added_again(new_store: Callable[[], str]) -> None:  # noqa: F811
+    """As after a backup was restored under a sidecar that runs."""
+
+    async def run() -> None:
+        with Database.open(new_store()) as database:
+            own = recorder.Recorder(database, Retention)
+            own.know([("orders", "http://h")])
+            own.put(sample(1))
+            assert await own.flush()
+            with database.write() as connection:
+                connection.execute(delete(SAMPLES))
+                connection.execute(delete(SERVICES))
+            for n in range(2, 40):
+                own.put(sample(n))
+            assert await own.flush()
+            assert (own.lost, own.written, own.problem) == (0, 39, "")
+            with database.read() as connection:
+                key = service_id(connection, "orders")
+                assert key is not None
+                assert len(samples_since(connection, key, 0)) == 38
+            assert await own.close(5.0) == 0
+
+    asyncio.run(run())
+
+
+def test_one_poll_that_breaks_a_constraint_keeps_out_no_other(new_store: Callable[[], str], caplog) -> None:  # noqa: F811
+    async def run() -> None:
+        with Database.open(new_store()) as database:
+            own = recorder.Recorder(database, Retention)
+            own.know([("orders", "http://h")])
+            for n in range(1, 40):
+                own.put(sample(n, **({"source": None} if n == 7 else {})))
+            assert await own.close(20.0) == 1
+            assert (own.lost, own.written, own.problem) == (1, 38, "")
+
+    asyncio.run(run())
+    assert "a poll of orders is lost, which the store does not take: the store does not take a row" in caplog.text
 
 
 def test_a_window_beyond_what_a_database_holds_is_kept_within_it(tmp_path: Path) -> None:
