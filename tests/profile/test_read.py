@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from probes.errors import UnreadableFile
+from probes.profile import varints as varints_module
 from probes.profile.profile_pb2 import Profile
 from probes.profile.read import NotProfile, read, read_file
 from probes.profile.varints import Malformed, repeated_fields, varints
@@ -142,6 +143,19 @@ def test_a_profile_that_contradicts_itself_is_refused_by_name(name):
     with pytest.raises(NotProfile, match=said) as caught:
         read(tampered(change), subject="bad.pb.gz")
     assert caught.value.subject == "bad.pb.gz"
+
+
+def test_what_would_be_more_than_any_profile_is_counted_before_it_is_made(monkeypatch):
+    maker = Maker()
+    for _ in range(40):
+        maker.sample(("a", "b", "c"), 3, 30)
+    raw = maker.data(zipped=False)
+    assert len(read(raw, subject="x", limit=1 << 16)) == 40
+    with pytest.raises(NotProfile, match=r"it has 40 entries in `sample`"):
+        read(raw, subject="x", limit=len(raw))
+    monkeypatch.setattr(varints_module, "MAX_NUMBERS", 100)
+    with pytest.raises(NotProfile, match="its samples have 120 numbers"):
+        read(raw, subject="x")
 
 
 def test_what_is_no_profile():
