@@ -62,6 +62,8 @@ class Sidecar:
         self._notifier = Notifier()
         self._side: set[asyncio.Task[None]] = set()
         self._judging: set[str] = set()
+        self._replaced: set[str] = set()
+        """Services whose image was replaced during the look at them."""
         self._reloading = asyncio.Lock()
         self.broken = False
         """A part of it has failed, which is a bug."""
@@ -142,22 +144,24 @@ class Sidecar:
         """A poll was made: look at the whole service now and then, and right after an update."""
         if replaced:
             entry.standing = None  # of another image
+            self._replaced.update({entry.config.name} & self._judging)
         due = replaced or time.monotonic() - entry.looked_at >= self.config.verdict_interval
         if due and not entry.failures and entry.config.name not in self._judging:
             self._look(entry)
 
     def _look(self, entry: Entry) -> None:
         self._judging.add(entry.config.name)
+        self._replaced.discard(entry.config.name)
         entry.looked_at = time.monotonic()
         self._spawn(self._judge(entry))
 
     async def _judge(self, entry: Entry) -> None:
-        config, image = entry.config, entry.image
+        config = entry.config
         try:
             report = await self.judge.standing(config)
         finally:
             self._judging.discard(config.name)
-        if (entry.config, entry.image) != (config, image):
+        if entry.config != config or config.name in self._replaced:
             # Nobody knows which of the two images answered what; a service that has left the configuration needs none.
             if self.board.entries.get(config.name) is entry:
                 self._look(entry)
