@@ -16,8 +16,6 @@ from gate.policy import Policy, find_policy_file
 from gate.policy_env import apply_environment
 
 EVERY = 5.0
-AHEAD = 60.0
-"""Seconds that the clock of whoever says when the update was may be ahead."""
 
 
 @click.command(
@@ -43,9 +41,11 @@ def command(  # noqa: PLR0913 - keywords, one a fact
 
     from gate.policy_file import load_policy
     from gate.sidecar.config import load_sidecar
-    from gate.sidecar.watching import keep, look, shape
     from gate.store.database import Database
     from gate.watch.judge import State, joined
+    from gate.watch.looking import look
+    from gate.watch.measure import Span
+    from gate.watch.outcome import AHEAD, keep, shape
 
     path = path or find_policy_file()
     if path is None:
@@ -64,7 +64,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     with Database.open(store or policy.store) as database:
         while True:
             now = min(max(time.time(), begun), begun + config.within)
-            rulings = asyncio.run(look(config, database, service, begun, now))
+            rulings = asyncio.run(look(config, database, service, Span(begun, begun, now)))
             state: State = joined(rulings, config.join, over=now >= begun + config.within)
             if state != "watching" or once:
                 break

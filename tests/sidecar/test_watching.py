@@ -16,10 +16,13 @@ import pytest
 from gate.sidecar import watching
 from gate.sidecar.board import Board, Entry
 from gate.sidecar.config import ServiceConfig, WatchConfig, WatchRule, load_sidecar
+from gate.sidecar.images import Images, Sight
 from gate.sidecar.sample import Polled, Sample
-from gate.sidecar.watching import Watching, look
+from gate.sidecar.watching import Watching
 from gate.store.database import Database
 from gate.store.samples import service_ids, write
+from gate.watch.looking import look
+from gate.watch.measure import Span
 from scripts.simulated import examples
 from tests.live.servers import http, serve
 from tests.sidecar.conftest import REPO, Running
@@ -81,6 +84,14 @@ class Worse:
                 return http(json.dumps({"served": self.served, "failed": self.failed}).encode())
         shape = self._answers.get(name)
         return http(json.dumps(shape).encode()) if shape is not None else http(b"404", status="404 Not Found")
+
+
+def updated(*moments: float) -> Images:
+    """Images of a service that went over to another one at those times, now unless given."""
+    found = Images()
+    for n, moment in enumerate((0.0, *(moments or (time.time(),)))):
+        found.see(Sight(int(moment * 1000), 0, 0, "goprobe", str(n)))
+    return found
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -208,9 +219,11 @@ def test_what_the_old_image_counts_after_the_signal_is_not_the_new_ones(tmp_path
             shape = Sample("orders", 10_000 * (n + 1), 0, 0, "ok", epoch=epoch.strip("."), counters=counters)
             rows.append(Polled(shape))
         write(database, rows, ids)
-        rulings = asyncio.run(look(config, database, "orders", 25.0, 60.0))
+        rulings = asyncio.run(look(config, database, "orders", Span(25.0, 25.0, 60.0)))
         assert [each.fires for each in rulings] == [True], rulings
-        assert asyncio.run(look(config, database, "orders", 25.0, 29.0))[0].fires is None, "no update was seen yet"
+        assert asyncio.run(look(config, database, "orders", Span(25.0, 25.0, 29.0)))[0].fires is None, (
+            "no update was seen yet"
+        )
 
 
 @pytest.mark.parametrize(("stuck", "seen"), [(watching.AT_ONCE - 1, True), (watching.AT_ONCE + 4, False)])
@@ -231,7 +244,7 @@ def test_a_prometheus_that_never_answers_holds_up_its_own_watch_only(
     def entry(name: str, url: str) -> Entry:
         rules = (WatchRule("errors", "ratio", "prometheus", "e", "r", "", 3, 10),)
         watch = WatchConfig("any", 300, 60, url, rules)
-        return Entry(ServiceConfig(name, "http://h", "", 10.0, 5.0, watch=watch), updated_at=time.time())
+        return Entry(ServiceConfig(name, "http://h", "", 10.0, 5.0, watch=watch), images=updated())
 
     async def run(slow: str, fast: str, database: Database) -> None:
         entries = [entry(f"stuck-{n}", slow) for n in range(stuck)] + [entry("quick", fast)]
@@ -253,6 +266,6 @@ def test_a_bug_in_a_look_ends_the_watching_under_its_own_name(monkeypatch: pytes
 
     monkeypatch.setattr(watching, "look", broken)
     watch = WatchConfig("any", 300, 60, "", ())
-    one = Entry(ServiceConfig("a", "http://h", "", 10.0, 5.0, watch=watch), updated_at=time.time())
+    one = Entry(ServiceConfig("a", "http://h", "", 10.0, 5.0, watch=watch), images=updated())
     with Database.open(str(tmp_path / "a.db")) as database, pytest.raises(ZeroDivisionError):
         asyncio.run(Watching(Board({"a": one}), database).run())
