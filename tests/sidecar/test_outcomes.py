@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import update
 
 from gate.sidecar import watching
 from gate.sidecar.board import Board, Entry
@@ -18,7 +20,8 @@ from gate.sidecar.watching import STANDS, Watching
 from gate.store import audit
 from gate.store.database import Database
 from gate.store.samples import service_ids, write
-from gate.store.verdicts import disagreements
+from gate.store.tables import VERDICTS
+from gate.store.verdicts import disagreements, report_of
 from gate.watch.looking import look
 from tests.store.conftest import new_store, postgresql, store  # noqa: F401 - fixtures
 
@@ -95,6 +98,18 @@ def test_a_restart_does_not_clear_a_rollback(database: Database, clock: Clock) -
     clock.now = T + 400
     assert latest(database, clock.now) == first
     assert kept(database) == ["rollback"]
+
+
+def test_an_outcome_that_was_edited_is_found(database: Database, clock: Clock) -> None:
+    polled(database, (-1800, 0, "a", GOOD), (0, 60, "b", 0.5))
+    clock.now = T + 60
+    found = latest(database, clock.now)
+    edited = json.dumps(found | {"since": "2026-05-28T20:26:41Z"}, indent=2) + "\n"
+    with database.write() as connection:
+        assert json.loads(report_of(connection, 1) or "") == found
+        connection.execute(update(VERDICTS).values(report=zlib.compress(edited.encode("ascii"))))
+    with database.read() as connection:
+        assert [each.seq for each in disagreements(connection)] == [1]
 
 
 def test_two_sidecars_have_one_last_word(new_store: Callable[[], str], clock: Clock) -> None:  # noqa: F811

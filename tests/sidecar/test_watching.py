@@ -104,6 +104,7 @@ def test_a_service_that_gets_worse_is_to_be_rolled_back(tmp_path: Path) -> None:
         assert running.eventually(lambda: running.get("/v1/services/orders/watch"))["state"] == "idle"
         assert running.ask("/v1/rollback", {"name": "orders"})[0] == 409
         time.sleep(4)
+        begun = time.time()
         service.update()
         found = running.eventually(
             lambda: (w := running.get("/v1/services/orders/watch"))["state"] == "rollback" and w, 15
@@ -112,20 +113,27 @@ def test_a_service_that_gets_worse_is_to_be_rolled_back(tmp_path: Path) -> None:
         assert found["rules"][0]["fires"]
         assert found["rules"][0]["chance"] < 1e-4
         assert running.ask("/v1/rollback", {"name": "x", "metadata": {"service": "orders"}})[0] == 200
+        later = f"{time.time():.3f}"
+        hook = {"name": "x", "metadata": {"service": "orders", "since": later}}
+        assert running.ask("/v1/rollback", hook)[0] == 409, "the next update is another matter"
+        assert running.get(f"/v1/services/orders/watch?since={later}")["state"] == "idle"
+        assert running.get(f"/v1/services/orders/watch?since={begun:.3f}") == found
+        for wrong in ("x", "nan", "-1", "1e300", "0x10"):
+            assert running.ask(f"/v1/services/orders/watch?since={wrong}")[0] == 400, wrong
         assert "rollback" in running.ask("/services/orders")[2]
         again = running.get("/v1/services/orders/watch")
         assert again == found, "it stands until the next update"
         assert running.end() == 0
-    listed = subprocess.run(
-        [sys.executable, "-m", "gate", "audit", "list", "--store", str(running.store), "--format", "json"],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=tmp_path,
-        env=environment(tmp_path),
-    )
-    bodies = [each["body"] for each in json.loads(listed.stdout)]
+
+    def audit(*arguments: str) -> str:
+        argv = [sys.executable, "-m", "gate", "audit", *arguments, "--store", str(running.store)]
+        env = environment(tmp_path)
+        return subprocess.run(argv, capture_output=True, text=True, check=True, cwd=tmp_path, env=env).stdout
+
+    bodies = [each["body"] for each in json.loads(audit("list", "--format", "json"))]
     assert [(body["kind"], body["verdict"]) for body in bodies] == [("watch", "rollback")]
+    assert json.loads(audit("show", "1", "--report")) == found
+    assert "1 record, whole" in audit("verify")
 
 
 @pytest.mark.parametrize("updated", ["before", "while nobody looked"])
