@@ -12,7 +12,7 @@ from gate.store.errors import StoreError
 from gate.watch.judge import joined
 from gate.watch.looking import look
 from gate.watch.measure import Span
-from gate.watch.outcome import iso, keep, outcomes, same, shape
+from gate.watch.outcome import REMEMBERED, iso, keep, outcomes, same, shape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -134,7 +134,7 @@ class Watching:
     async def _end(self, entry: Entry, found: dict[str, Any]) -> dict[str, Any]:
         name = entry.config.name
         stands = await asyncio.to_thread(keep, self._database, name, found, slack=_slack(entry))
-        self._outcomes[name].insert(0, stands)
+        self._outcomes[name] = [stands, *self._outcomes[name][: REMEMBERED - 1]]
         state = stands["state"]
         fired = "; ".join(each["said"] for each in stands["rules"] if each["fires"])
         level = logging.INFO if state == "clear" else logging.WARNING
