@@ -210,6 +210,43 @@ def test_without_a_time_before_it_is_inconclusive(tmp_path: Path) -> None:
         assert (done.returncode, message in done.stderr.splitlines()[0]) == (2, True)
 
 
+def waited(folder: Path, updated: bool, text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`hotgate watch` of a service that a sidecar has polled every second, and perhaps saw go over to a bad image."""
+    (folder / "hotgate.toml").write_text(text, "utf-8")
+    now = time.time()
+    rows = []
+    for n in range(40):
+        new = updated and n >= 36
+        served, failed = ((n - 35) * 200, (n - 35) * 60) if new else (200 * n, 2 * n)
+        counters = json.dumps({"served": served, "failed": failed})
+        epoch, due = "b" if new else "a", int((now - 40 + n) * 1000)
+        rows.append(Polled(Sample("orders", due, 0, 0, "ok", source="goprobe", epoch=epoch, counters=counters)))
+    with Database.open(str(folder / "a.db")) as database:
+        write(database, rows, service_ids(database, [("orders", "http://h")]))
+    argv = [sys.executable, "-m", "gate", "watch", "orders", "--store", str(folder / "a.db"), *arguments]
+    env = environment(folder)
+    return subprocess.run(argv, capture_output=True, text=True, check=False, cwd=folder, env=env, timeout=30)
+
+
+def test_who_says_no_time_watches_the_update_that_the_sidecar_saw(tmp_path: Path) -> None:
+    text = WATCH.format(url="http://127.0.0.1:9", within="8s")
+    assert waited(tmp_path, True, text).returncode == 10
+
+
+def test_an_update_that_never_came_is_not_clear(tmp_path: Path) -> None:
+    """goprobe refuses a bad image, and everything is as it was."""
+    answer = http(b'{"status": "success", "data": {"resultType": "scalar", "result": [0, "1"]}}')
+    with serve({"/api/v1/query": answer}) as url:
+        text = WATCH.format(url="http://127.0.0.1:9", within="25s")
+        text = text.replace("[[sidecar.service.watch.rule]]", f'prometheus = "{url}"\n[[sidecar.service.watch.rule]]')
+        text = text[: text.index("kind =")] + 'kind = "level"\nvalue = "latency"\ntimes = 3\n'
+        then = f"{time.time() - 20:.3f}"
+        done = waited(tmp_path, False, text, "--since", then)
+        assert (done.returncode, "saw no update since" in done.stdout) == (11, True), done.stdout + done.stderr
+        done = waited(tmp_path, True, text, "--since", then)
+        assert (done.returncode, json.loads(done.stdout)["state"]) == (0, "clear"), done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("epochs", ["aaabb", "aa.bb", "aabbb"])
 def test_what_the_old_image_counts_after_the_signal_is_not_the_new_ones(tmp_path: Path, epochs: str) -> None:
     """Whoever notes the time and then sends the signal notes one at which the old image still runs, for a poll or more."""
