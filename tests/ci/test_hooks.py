@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 REPO = Path(__file__).parents[2]
 VENV = Path(sys.executable).parent
+JENKINSFILE = REPO / "ci" / "Jenkinsfile"
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
@@ -113,26 +114,56 @@ def test_a_hostile_name_of_a_branch_stays_a_name(job: Path) -> None:
     assert not (job / "owned").exists()
 
 
-@pytest.mark.parametrize(("old", "new", "code"), CASES)
-def test_the_gitlab_job(job: Path, old: str, new: str, code: int) -> None:
-    """GitLab's shell executor runs the lines one after the other and stops at the first that fails (`set -eo pipefail`)."""
-    own = yaml.safe_load((REPO / "ci" / "gitlab.yml").read_text("utf-8"))["hotgate"]
-    variables = {**own["variables"], "OLD_BINARY": old, "NEW_BINARY": new}
-    done = subprocess.run(
-        ["bash", "-eo", "pipefail", "-c", "\n".join(own["script"])],
+GITLAB = yaml.safe_load((REPO / "ci" / "gitlab.yml").read_text("utf-8"))["hotgate"]
+GITLAB_REPORTS = [*GITLAB["artifacts"]["paths"], *GITLAB["artifacts"]["reports"].values()]
+
+
+def gitlab(job: Path, old: str, new: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run the job as GitLab's shell executor does: line after line, until one fails (`set -eo pipefail`)."""
+    variables = {**GITLAB["variables"], "OLD_BINARY": old, "NEW_BINARY": new}
+    return subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", "\n".join(GITLAB["script"])],
         cwd=job,
-        env=environment(job, **variables),
+        env=environment(job, **{**variables, **env}),
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+@pytest.mark.parametrize(("old", "new", "code"), CASES)
+def test_the_gitlab_job(job: Path, old: str, new: str, code: int) -> None:
+    done = gitlab(job, old, new, HOTGATE_PACKAGE="git+https://example.com/hotgate@v1")
     assert done.returncode == code, done.stderr
-    wanted = [*own["artifacts"]["paths"], *own["artifacts"]["reports"].values()]
-    assert [name for name in wanted if (job / name).exists()] == ([] if code == 11 else wanted)
-    assert own["artifacts"]["when"] == "always"
+    assert [name for name in GITLAB_REPORTS if (job / name).exists()] == ([] if code == 11 else GITLAB_REPORTS)
+    assert GITLAB["artifacts"]["when"] == "always"
 
 
-JENKINSFILE = REPO / "ci" / "Jenkinsfile"
+@pytest.mark.parametrize("given", [{}, {"HOTGATE_PACKAGE": ""}])
+def test_the_gitlab_job_installs_nothing_that_was_not_named(job: Path, given: dict[str, str]) -> None:
+    """Whoever registers the name in a package index would have their code run in every pipeline."""
+    tools = job / "tools"
+    tools.mkdir()
+    pip = tools / "pip"
+    pip.write_text('#!/bin/sh\necho "$@" >>pip-was-asked\n', "utf-8")
+    pip.chmod(0o755)
+    done = gitlab(job, "build/running", "build/new", **given, PATH=f"{tools}:/usr/bin:/bin")
+    assert done.returncode == 2, done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert "HOTGATE_PACKAGE" in done.stderr
+    assert not (job / "pip-was-asked").exists()
+
+
+def test_no_file_installs_by_a_bare_name() -> None:
+    """What is installed is a folder or an address; a name is for the package index to resolve."""
+    action = yaml.safe_load((REPO / "action.yml").read_text("utf-8"))
+    scripts = [step["run"] for step in action["runs"]["steps"]]
+    scripts += [(REPO / "ci" / "github.sh").read_text("utf-8"), *GITLAB["script"], JENKINSFILE.read_text("utf-8")]
+    found = re.findall(r"\bpip[0-9.]* install\b(.*)", "\n".join(scripts))
+    named = [word for line in found for word in line.split() if not word.startswith("-")]
+    assert named == ['"$ACTION_PATH"', '"$HOTGATE_PACKAGE"']
+    assert action["runs"]["steps"][0]["env"] == {"ACTION_PATH": "${{ github.action_path }}"}
+    assert "HOTGATE_PACKAGE" not in GITLAB["variables"]
 
 
 def jenkins_steps() -> list[str]:
