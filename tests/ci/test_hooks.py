@@ -201,6 +201,31 @@ def test_the_jenkins_stage(job: Path, old: str, new: str, code: int) -> None:
     )
 
 
+def test_a_run_does_not_publish_what_an_earlier_one_left(job: Path) -> None:
+    """Workspaces are kept: a pass of yesterday must not stand beside the inconclusive of today. What is not ours stays."""
+    first, outputs, _ = github(job, "build/running", "build/new")
+    assert (first.returncode, outputs["verdict"]) == (0, "pass")
+    ours = sorted(path.name for path in (job / "hotgate-reports").iterdir())
+    assert ours == ["hotgate.json", "hotgate.sarif", "summary.md"]
+    assert gitlab(job, "build/running", "build/new").returncode == 0
+    assert jenkins(job, "build/running", "build/new") == (0, True)
+    kept = [job / "hotgate.toml", job / "hotgate-reports" / "other.json"]
+    for path in kept:
+        path.write_text("", "utf-8")
+    for path in (job / "summary", job / "output"):
+        path.unlink()
+
+    again, outputs, summary = github(job, "build/forgotten", "build/new")
+    assert again.returncode == 11
+    assert outputs == {"verdict": "inconclusive"}
+    assert "PASS" not in summary
+    assert gitlab(job, "build/forgotten", "build/new").returncode == 11
+    assert [name for name in GITLAB_REPORTS if (job / name).exists()] == []
+    assert jenkins(job, "build/forgotten", "build/new") == (11, False)
+    left = [*job.glob("hotgate.*"), *job.glob("hotgate-reports/*")]
+    assert sorted(left) == sorted(kept)
+
+
 @pytest.mark.parametrize(("old", "new", "code"), CASES)
 def test_the_pre_commit_hook(job: Path, tmp_path: Path, old: str, new: str, code: int) -> None:
     """pre-commit itself, with the hook's file as a repository of its own; the environment is the one at hand."""
