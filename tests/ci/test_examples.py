@@ -77,11 +77,11 @@ def path_of(url: str, service: str) -> str:
 
 def test_argo_reads_a_verdict_and_tells_three_apart(served: Running) -> None:
     metrics = document("argo-rollouts.yaml")["spec"]["metrics"]
-    verdict, watch = metrics
-    for metric, service, key in ((verdict, "good-0", "verdict"), (watch, "good-0", "state")):
+    verdict, *watches = metrics
+    for metric, key in ((verdict, "verdict"), *((watch, "state") for watch in watches)):
         web = metric["provider"]["web"]
         assert web["jsonPath"] == "{$." + key + "}"
-        assert isinstance(served.get(path_of(web["url"], service))[key], str)
+        assert isinstance(served.get(path_of(web["url"], "good-0"))[key], str)
     conditions = verdict["successCondition"], verdict["failureCondition"]
     outcome = {
         each: [condition == f'result == "{each}"' for condition in conditions]
