@@ -34,7 +34,7 @@ store = "{store}"
 
 [sidecar]
 listen = "127.0.0.1:0"
-interval = "500ms"
+interval = "{interval}"
 releases = ["{releases}"]
 
 [[sidecar.service]]
@@ -44,7 +44,7 @@ pid_file = "{pid_file}"
 counters = ["requests", "failures"]
 
 [sidecar.service.watch]
-within = "5s"
+within = "{within}"
 baseline = "1m"
 
 [[sidecar.service.watch.rule]]
@@ -94,7 +94,9 @@ def releases(go_toolchain: Path, binary: Callable[[str], Path], tmp_path_factory
 
 
 @pytest.fixture
-def site(releases: Path, tmp_path: Path) -> Iterator[Site]:
+def site(releases: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Site]:
+    """A site whose sidecar polls twice a second and watches for five; a parameter gives others, (interval, within)."""
+    interval, within = getattr(request, "param", ("500ms", "5s"))
     own = tmp_path / "releases"
     own.mkdir()
     for each in releases.iterdir():
@@ -103,7 +105,14 @@ def site(releases: Path, tmp_path: Path) -> Iterator[Site]:
     current.symlink_to(own / "1.0.0")
     with running(current, "-next", str(current)) as (process, port):
         (tmp_path / "pid").write_text(f"{process.pid}\n", "ascii")
-        text = CONFIG.format(releases=own, port=port, pid_file=tmp_path / "pid", store=f"sqlite:///{tmp_path}/store.db")
+        text = CONFIG.format(
+            releases=own,
+            port=port,
+            pid_file=tmp_path / "pid",
+            store=f"sqlite:///{tmp_path}/store.db",
+            interval=interval,
+            within=within,
+        )
         with Running(tmp_path, text) as sidecar, load(port):
             sidecar.eventually(lambda: sidecar.get("/v1/services/orders")["service"]["epoch"])
             yield Site(tmp_path, port, sidecar)
@@ -130,6 +139,19 @@ def test_a_release_that_fails_once_it_serves_is_to_be_rolled_back(site: Site) ->
     assert done.returncode != 0, done.stdout
     assert '"state": "rollback"' in done.stdout, done.stdout
     assert image(site.port)["generation"] == 2
+
+
+@pytest.mark.xfail(reason="the watch answers for any update until its API knows `since`", raises=AssertionError)
+@pytest.mark.parametrize("site", [("4s", "10s")], indirect=True, ids=["slow"])
+def test_what_an_earlier_update_ended_in_does_not_stand_for_this_one(site: Site) -> None:
+    """A bad release a minute after a good one, before the sidecar's next poll: it has not been seen when it is asked for."""
+    first = site.play("1.0.1")
+    if first.returncode:
+        pytest.fail(first.stdout)  # which is no AssertionError, and not what is expected to fail
+    second = site.play("1.0.2")
+    assert second.returncode != 0, second.stdout
+    assert image(site.port)["generation"] == 3
+    assert '"state": "rollback"' in second.stdout, second.stdout
 
 
 def job(site: Site) -> str:

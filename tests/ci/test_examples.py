@@ -107,8 +107,15 @@ def test_the_playbook_asks_for_what_there_is(served: Running) -> None:
     path = path.replace("&new={{ release | urlencode }}", "")
     shape = served.get(path)
     assert {"verdict", "audit", "reasons"} <= shape.keys()
+    names = [task["name"] for task in tasks]
+    clock, signal_at = (
+        names.index(name) for name in ("Take the time of the host, whose sidecar goes by it", "Replace the image")
+    )
+    assert clock < signal_at
     watched = tasks[-1]["ansible.builtin.uri"]["url"].replace("{{ sidecar }}", "").replace("{{ service }}", "good-0")
-    assert served.get(watched)["state"] == "idle"
+    assert tasks[clock]["register"] == "begun"
+    assert watched.count("{{ begun.stdout }}") == 1
+    assert served.get(watched.replace("{{ begun.stdout }}", str(int(time.time()))))["state"] == "idle"
 
 
 def test_the_nomad_job_runs_commands_that_there_are() -> None:
