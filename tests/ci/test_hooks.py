@@ -1,4 +1,7 @@
-"""The files for pipelines, each run as its runner would: pre-commit itself, and the shells that the others start."""
+"""The files for pipelines, each run as its runner would: pre-commit itself, and the shells that the others start.
+
+Here hotgate is on PATH already; test_installs.py installs it as the files say.
+"""
 
 from __future__ import annotations
 
@@ -228,7 +231,7 @@ def test_a_run_does_not_publish_what_an_earlier_one_left(job: Path) -> None:
 
 @pytest.mark.parametrize(("old", "new", "code"), CASES)
 def test_the_pre_commit_hook(job: Path, tmp_path: Path, old: str, new: str, code: int) -> None:
-    """pre-commit itself, with the hook's file as a repository of its own; the environment is the one at hand."""
+    """pre-commit itself, with the hook's file as a repository of its own; test_installs.py lets it install the package, too."""
 
     def git(*arguments: str, cwd: Path) -> None:
         identity = ["-c", "user.name=t", "-c", "user.email=t@example.com"]
