@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -119,8 +120,6 @@ def test_the_playbook_asks_for_what_there_is(served: Running) -> None:
 
 
 def test_the_nomad_job_runs_commands_that_there_are() -> None:
-    import sys  # noqa: PLC0415
-
     text = (EXAMPLES / "nomad.hcl").read_text("utf-8")
     script = re.search(r"<<-SCRIPT\n(.*?)\n\s*SCRIPT", text, re.DOTALL)
     assert script is not None
@@ -223,12 +222,13 @@ def test_the_alerts_fire_when_they_should_and_not_before(tmp_path: Path) -> None
 
 @pytest.fixture(scope="module")
 def prometheus(served: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Prometheus that scrapes the sidecar every second; its URL."""
+    """A Prometheus that scrapes the sidecar every second, and evaluates the rules every other; its URL."""
     if shutil.which("prometheus") is None:
         missing(PROMETHEUS_HINT)
     folder = tmp_path_factory.mktemp("prometheus")
     shape = document("prometheus.yml")
     job = shape["scrape_configs"][0]
+    shape["global"] = {"evaluation_interval": "2s"}
     job |= {"scrape_interval": "1s", "static_configs": [{"targets": [served.url().removeprefix("http://")]}]}
     shutil.copy(EXAMPLES / "prometheus-alerts.yml", folder)
     (folder / "prometheus.yml").write_text(yaml.safe_dump(shape), "utf-8")
@@ -269,15 +269,22 @@ def test_a_real_prometheus_scrapes_the_sidecar(prometheus: str) -> None:
     assert up["good-0"] == "1"
     assert up["dead-1"] == "0"
     assert _query(prometheus, 'up{job="hotgate"}')[0]["value"][1] == "1"
-    with urllib.request.urlopen(f"{prometheus}/api/v1/rules", timeout=10) as answer:  # noqa: S310 - our own
-        groups = json.load(answer)["data"]["groups"]
-    assert {rule["health"] for rule in groups[0]["rules"]} <= {"ok", "unknown"}
-    assert len(groups[0]["rules"]) == 6
+    deadline = time.monotonic() + 40
+    while "unknown" in (found := _health(prometheus)):  # not evaluated yet
+        assert time.monotonic() < deadline, found
+        time.sleep(0.2)
+    assert found == ["ok"] * 6
+
+
+def _health(url: str) -> list[str]:
+    """What Prometheus says of the evaluation of each of its rules."""
+    with urllib.request.urlopen(f"{url}/api/v1/rules", timeout=10) as answer:  # noqa: S310 - our own
+        (group,) = json.load(answer)["data"]["groups"]
+        return [rule["health"] for rule in group["rules"]]
 
 
 def test_a_watch_asks_a_real_prometheus(prometheus: str, tmp_path: Path) -> None:
     """Counters of the sidecar itself stand for a service's: dead-1 fails every poll, and good-0 none."""
-    import sys  # noqa: PLC0415
 
     def rule(bad: str) -> str:
         bad, total = (f"sum({metric})" for metric in (bad, 'hotgate_polls_total{service="good-0"}'))
