@@ -12,13 +12,10 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import yaml
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 REPO = Path(__file__).parents[2]
 VENV = Path(sys.executable).parent
@@ -34,17 +31,6 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     program.chmod(0o755)
     base = {name: value for name, value in os.environ.items() if not name.startswith(("HOTGATE_", "GIT_"))}
     return {**base, "PATH": f"{bin_folder}:{base['PATH']}", "PYTHONPATH": str(REPO), **more}
-
-
-@pytest.fixture
-def job(tmp_path: Path, binary: Callable[[str], Path]) -> Path:
-    """A workspace with OLD, a NEW that passes and one that is blocked."""
-    folder = tmp_path / "work"
-    (folder / "build").mkdir(parents=True)
-    shutil.copy(binary("go1.27-amd64-exe"), folder / "build" / "running")
-    shutil.copy(binary("go1.27-amd64-exe"), folder / "build" / "new")
-    shutil.copy(binary("go1.27-arm64-exe"), folder / "build" / "blocked")
-    return folder
 
 
 CASES = [

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.ci.test_hooks import CASES, GITLAB, GITLAB_REPORTS, REPO, VENV, job  # noqa: F401 - a fixture
+from tests.ci.test_hooks import CASES, GITLAB, GITLAB_REPORTS, REPO, VENV
 from tests.conftest import missing
 
 pytestmark = pytest.mark.patient
@@ -102,7 +102,7 @@ def installed(programs: Path, clone: Path) -> None:
         assert {path for path in wanted - there if path.name not in NOT_INSTALLED} == set()
 
 
-def test_the_github_action_installs_what_it_runs(clone: Path, job: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_the_github_action_installs_what_it_runs(clone: Path, job: Path, tmp_path: Path) -> None:
     programs = fresh(tmp_path / "python")
     action = yaml.safe_load((clone / "action.yml").read_text("utf-8"))
     install, check = action["runs"]["steps"]
@@ -119,7 +119,7 @@ def test_the_github_action_installs_what_it_runs(clone: Path, job: Path, tmp_pat
         assert output.read_text("utf-8").splitlines()[0] == f"verdict={VERDICTS[code]}"
 
 
-def test_the_gitlab_job_installs_what_it_runs(clone: Path, job: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_the_gitlab_job_installs_what_it_runs(clone: Path, job: Path, tmp_path: Path) -> None:
     programs = fresh(tmp_path / "python")
     env = bare(tmp_path, programs, **GITLAB["variables"], HOTGATE_PACKAGE=f"git+{clone.as_uri()}@{TAG}")
     assert shutil.which("hotgate", path=env["PATH"]) is None
@@ -132,7 +132,7 @@ def test_the_gitlab_job_installs_what_it_runs(clone: Path, job: Path, tmp_path: 
     installed(programs, clone)
 
 
-def test_pre_commit_installs_what_it_runs(clone: Path, job: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_pre_commit_installs_what_it_runs(clone: Path, job: Path, tmp_path: Path) -> None:
     """pre-commit clones the repository at `rev`, makes an environment, and installs the package and what it needs."""
     env = bare(tmp_path, PRE_COMMIT_HOME=str(tmp_path / "cache"))
     git("init", "-q", cwd=job)
