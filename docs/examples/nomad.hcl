@@ -1,5 +1,6 @@
 # nomad job run docs/examples/nomad.hcl && nomad job dispatch -meta release=/srv/releases/orders-1.4.0 update-orders
 # The batch job ends with hotgate's exit code; the service is replaced only after 0, and watched for five minutes.
+# To roll back, dispatch it again with the release before: until then `current` is the one that was found bad.
 job "update-orders" {
   type = "batch"
 
