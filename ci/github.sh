@@ -2,7 +2,9 @@
 # The step of action.yml: annotations on stdout, the summary, SARIF and JSON in files, the verdict as an output.
 set -euo pipefail
 reports=${INPUT_REPORTS:-hotgate-reports}
-mkdir -p "$reports"
+mkdir -p -- "$reports"
+# A kept workspace has the reports of an earlier run, which this one may end without writing.
+rm -f -- "$reports/hotgate.json" "$reports/hotgate.sarif" "$reports/summary.md"
 options=(--format github --output "json=$reports/hotgate.json" --output "sarif=$reports/hotgate.sarif")
 [[ -z ${INPUT_POLICY:-} ]] || options+=(--policy "$INPUT_POLICY")
 [[ -z ${INPUT_TARGET:-} ]] || options+=(--target "$INPUT_TARGET")

@@ -38,15 +38,17 @@ func TestWindowsAreNumberedAndKept(t *testing.T) {
 	burn(t)
 	p := start(t, fast)
 	base := serve(t, p)
-	eventually(t, "three windows", func() bool { return p.beat.nextSeq() >= 4 && p.beat.wire().State == beatWaiting })
 	var beat Heartbeat
-	get(t, base+"/debug/hotgate/heartbeat", 200, &beat)
+	eventually(t, "three windows, and a processor for the work in the last one", func() bool {
+		get(t, base+"/debug/hotgate/heartbeat", 200, &beat)
+		return beat.NextSeq >= 4 && beat.State == beatWaiting && beat.Windows[len(beat.Windows)-1].CPUSeconds >= 0.15
+	})
 	if len(beat.Windows) != 2 || beat.Windows[0].Seq != beat.NextSeq-2 || beat.Windows[1].Seq != beat.NextSeq-1 {
 		t.Fatalf("%+v", beat)
 	}
 	last := beat.Windows[1]
 	length := time.Duration(last.DurationNS)
-	if last.State != windowOK || last.Samples < 5 || last.CPUSeconds < 0.05 || length < 290*time.Millisecond || length > 5*time.Second {
+	if last.State != windowOK || last.Samples < 5 || length < 290*time.Millisecond || length > 5*time.Second {
 		t.Errorf("%+v", last)
 	}
 	if gap := last.StartMonotonicNS - beat.Windows[0].StartMonotonicNS; gap < 9e8 || gap > 5e9 {

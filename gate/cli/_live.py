@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from gate.report.clean import clean
+from gate.token_file import read_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
-MAX_TOKEN_BYTES = 4096
 _DURATION = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)(ms|s|m)?")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0}
 MAX_WAIT = 3600.0
@@ -116,16 +115,3 @@ def ask_live(asked: Asked, old: BinaryFacts | None, new: str, wait: float) -> Li
 def say(message: str) -> None:
     """Progress, for the person who waits."""
     click.echo(clean(message), err=True)
-
-
-def read_token(path: str) -> str:
-    """The bearer token in the file at `path`. UsageError when there is none."""
-    try:
-        with Path(path).open("rb") as file:
-            raw = file.read(MAX_TOKEN_BYTES + 1)
-    except OSError as exc:
-        raise click.UsageError(f"cannot read the token file ({exc.strerror}): {path}") from exc
-    text = raw.decode("ascii", "replace").strip()
-    if not text or len(raw) > MAX_TOKEN_BYTES or not all(" " < char <= "~" for char in text):
-        raise click.UsageError(f"the token file must hold one line of visible ASCII characters: {path}")
-    return text

@@ -149,7 +149,7 @@ def verify(*, heads: tuple[str, ...], format_name: str, store: str | None, polic
 def _open(store: str | None, policy: str | None) -> Database:
     from gate.store.database import Database
 
-    return Database.open(store or resolve_policy(policy, None, None, ()).store)
+    return Database.open(store or resolve_policy(policy, None, None, ()).store, existing=True)
 
 
 def _heads(text: str) -> list[Head]:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gate.cli._live import Duration, read_token, say
+from gate.cli._live import Duration, say
 from gate.cli._output import Output, parse_outputs, refuse_overwriting, write_report, write_whole
 from gate.cli._policy import policy_options, resolve_policy
 from gate.report import formats
+from gate.token_file import read_token
 
 if TYPE_CHECKING:
     from gate.policy import ProfilePolicy

@@ -47,7 +47,7 @@ def info(*, store: str | None, policy: str | None) -> None:
     from gate.store.database import Database
     from gate.store.retention import describe
 
-    with Database.open(_place(store, policy)) as database:
+    with Database.open(_place(store, policy), existing=True) as database:
         print_text("".join(f"{name:<16} {value}\n" for name, value in describe(database)))
 
 
@@ -59,7 +59,7 @@ def check(*, store: str | None, policy: str | None) -> int:
     from gate.store.database import Database
     from gate.store.retention import integrity
 
-    with Database.open(_place(store, policy)) as database:
+    with Database.open(_place(store, policy), existing=True) as database:
         problems = integrity(database)
     from gate.report.clean import clean
 
@@ -80,6 +80,6 @@ def trim(*, keep: str, size: str, store: str | None, policy: str | None) -> None
     from gate.store.retention import trim as trim_now
 
     limits = Retention(parse_seconds(keep) if keep else None, parse_size(size) if size else None)
-    with Database.open(_place(store, policy)) as database:
+    with Database.open(_place(store, policy), existing=True) as database:
         gone = trim_now(database, limits)
     print_text(f"{gone} rows forgotten\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,9 +16,11 @@ from gate.cli._output import print_text
 from gate.policy import Policy, find_policy_file
 from gate.policy_env import apply_environment
 
+if TYPE_CHECKING:
+    from gate.sidecar.config import ServiceConfig
+    from gate.store.database import Database
+
 EVERY = 5.0
-AHEAD = 60.0
-"""Seconds that the clock of whoever says when the update was may be ahead."""
 
 
 @click.command(
@@ -28,7 +31,11 @@ AHEAD = 60.0
 @click.argument("service")
 @click.option("--config", "path", metavar="FILE", envvar="HOTGATE_POLICY", help="The sidecar's configuration.")
 @click.option(
-    "--since", type=float, metavar="SECONDS", help="When it was updated, in seconds since 1970 (default: now)."
+    "--since",
+    type=float,
+    metavar="SECONDS",
+    help="When the update was begun, in seconds since 1970 (default: the last one that a sidecar saw, if it is no longer "
+    "ago than the watch takes; else now).",
 )
 @click.option("--once", is_flag=True, help="Look once instead of waiting for the end.")
 @audit_options
@@ -43,9 +50,11 @@ def command(  # noqa: PLR0913 - keywords, one a fact
 
     from gate.policy_file import load_policy
     from gate.sidecar.config import load_sidecar
-    from gate.sidecar.watching import keep, look, shape
     from gate.store.database import Database
     from gate.watch.judge import State, joined
+    from gate.watch.looking import look
+    from gate.watch.measure import Span
+    from gate.watch.outcome import AHEAD, keep, shape
 
     path = path or find_policy_file()
     if path is None:
@@ -57,21 +66,43 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     config = found.watch
     if config is None:
         raise Failure(f"no rules for {service}", hint="write them as [[sidecar.service.watch.rule]]")
-    begun = time.time() if since is None else since
+    begun = 0.0 if since is None else since
     if not 0 <= begun <= time.time() + AHEAD:
         hint = "seconds since 1970, such as $(date +%s) from before the update"
         raise Failure(f"--since is no time of an update: {begun:g}", hint=hint)
     with Database.open(store or policy.store) as database:
+        if since is None:
+            begun = _last(database, found, config.within)
         while True:
             now = min(max(time.time(), begun), begun + config.within)
-            rulings = asyncio.run(look(config, database, service, begun, now))
+            rulings = asyncio.run(look(config, database, service, Span(begun, begun, now)))
             state: State = joined(rulings, config.join, over=now >= begun + config.within)
             if state != "watching" or once:
                 break
             say("; ".join(f"{each.rule}: {each.said}" for each in rulings))
             time.sleep(min(EVERY, max(0.1, begun + config.within - now)))
-        shown = shape(service, state, rulings, since=begun, join=config.join)
+        said = ""
+        if state == "clear" and not _was_seen(database, found, begun):
+            state, said = "inconclusive", "the sidecar saw no update since then: does the old image still run?"
+        shown = shape(service, state, rulings, since=begun, join=config.join, said=said)
         if state != "watching" and (policy.audit if audit is None else audit):
             keep(database, service, shown)
     print_text(json.dumps(shown, indent=2) + "\n")
     return int(shown["exit_code"])
+
+
+def _last(database: Database, service: ServiceConfig, within: float) -> float:
+    """When the update was begun that is to be watched."""
+    from gate.sidecar.resume import remembered
+
+    now = time.time()
+    changes = remembered(database, [service], now)[service.name].changes
+    return changes[-1].until if changes and changes[-1].since > now - within else now
+
+
+def _was_seen(database: Database, service: ServiceConfig, begun: float) -> bool:
+    """Whether there was an update, as far as the sidecar tells; without one, nobody does."""
+    from gate.sidecar.resume import remembered
+
+    images = remembered(database, [service], time.time())[service.name]
+    return images.last is None or images.last.begun < begun or any(each.seen >= begun for each in images.changes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from gate.sidecar import openapi
 from gate.sidecar.judge import Unanswerable, reasons
 from gate.sidecar.metrics import CONTENT_TYPE
 from gate.store.errors import StoreError
+from gate.watch.outcome import AHEAD
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -126,12 +128,13 @@ class _Api:
 
     async def watch(self, request: Request) -> Response:
         entry = self._entry(request.path_params["name"])
-        return JSONResponse(to_dict(await self._sidecar.watching.state(entry)))
+        since = _since(request.query_params.get("since"))
+        return JSONResponse(to_dict(await self._sidecar.watching.state(entry, since)))
 
     async def rollback(self, request: Request) -> Response:
         """For Flagger's rollback hook, which rolls back on 2xx."""
-        name, _ = _wanted(await _body(request))
-        shape = await self._sidecar.watching.state(self._entry(name))
+        body = await _body(request)
+        shape = await self._sidecar.watching.state(self._entry(_wanted(body)[0]), _since(_one(body, "since")))
         return JSONResponse(to_dict(shape), 200 if shape["state"] == "rollback" else 409)
 
     def _entry(self, name: str) -> Entry:
@@ -217,10 +220,27 @@ async def _body(request: Request) -> dict[str, Any]:
 
 def _wanted(body: dict[str, Any]) -> tuple[str, str]:
     """The service and NEW of a webhook's body: `metadata` has them in Flagger's, and `name` is the canary's."""
-    metadata = body.get("metadata")
-    extra = metadata if isinstance(metadata, dict) else {}
-    name = extra.get("service") or body.get("service") or body.get("name") or ""
-    new = extra.get("new") or body.get("new") or ""
+    name, new = _one(body, "service") or body.get("name") or "", _one(body, "new") or ""
     if not isinstance(name, str) or not isinstance(new, str):
         raise Unanswerable(400, "bad_request", "service and new have to be texts")
     return name, new
+
+
+def _one(body: dict[str, Any], key: str) -> Any:
+    """What the metadata of a webhook's body has, or the body itself."""
+    metadata = body.get("metadata")
+    return (metadata.get(key) if isinstance(metadata, dict) else None) or body.get(key)
+
+
+def _since(value: Any) -> float | None:
+    """Seconds since 1970, as a number or a text; None and "" for nothing said."""
+    if value in (None, ""):
+        return None
+    try:
+        since = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else math.nan
+    except (ValueError, OverflowError):
+        since = math.nan
+    if not 0 <= since <= time.time() + AHEAD:
+        hint = "seconds since 1970, such as `date +%s` from before the update"
+        raise Unanswerable(400, "bad_request", "since is no time of an update", hint=hint)
+    return since

@@ -8,6 +8,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from gate.sidecar.images import Images, Sight
+
 if TYPE_CHECKING:
     from gate.report.model import Report
     from gate.sidecar.config import ServiceConfig
@@ -41,25 +43,26 @@ class Entry:
     """When it is too old to be shown as a verdict."""
     looked_at: float = -math.inf
     """When the last look was begun, whatever became of it; seconds of the monotonic clock."""
-    image: str = ""
-    """The epoch of the image that was seen last, perhaps by the sidecar before this one."""
-    updated_at: float = 0.0
-    """When the service was last seen to have gone over to another image."""
+    images: Images = field(default_factory=Images)
+    """Which images were seen, perhaps by the sidecar before this one."""
 
     def add(self, sample: Sample) -> bool:
         """Note a poll; whether it shows another image than the one before."""
         answered = sample.state in ("ok", "partial")
-        replaced = bool(answered and self.image and sample.epoch and sample.epoch != self.image)
+        sight = Sight(sample.due_ms, sample.late_ms, sample.took_ms, sample.source, sample.epoch)
+        replaced = answered and self.images.see(sight)
         self.last = sample
         self.failures = 0 if answered else self.failures + 1
         self.polls[sample.state] = self.polls.get(sample.state, 0) + 1
         self.strip.append("updated" if replaced else sample.state)
-        if replaced:
-            self.updated_at = sample.due_ms / 1000
         if answered:
             self.good = sample
-            self.image = sample.epoch or self.image
         return replaced
+
+    @property
+    def updated_at(self) -> float:
+        """When it was last seen to have gone over to another image; 0 for never."""
+        return self.images.updated_at
 
     def is_stale(self, now: float | None = None) -> bool:
         """Whether what is known is too old to be taken for the present."""

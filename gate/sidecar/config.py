@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-import os
 import re
 import tomllib
 from pathlib import Path
@@ -19,11 +18,10 @@ from gate.policy import PolicyError, nearest
 from gate.policy_place import place, written
 from gate.sidecar import tables
 from gate.store.retention import Retention
+from gate.token_file import read_token
 from probes.errors import ProbeError
 from probes.live.client import base_url
 from probes.records import dataclass
-
-MAX_TOKEN_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +101,7 @@ def load_sidecar(path: str) -> SidecarConfig:
     except ValidationError as exc:
         raise _problem(path, text, exc) from exc
     host, port = _address(path, text, own.listen)
-    token = _token(own.token_file) if own.token_file else ""
+    token = read_token(own.token_file, wait=False) if own.token_file else ""
     if not token and not is_loopback(host):
         raise PolicyError(
             f"{place(path, text, ('sidecar', 'listen'))}: without a token only loopback is served, not {own.listen}",
@@ -136,7 +134,7 @@ def _service(path: str, own: tables.Service, interval: float, timeout: float) ->
     return ServiceConfig(
         name=own.name,
         url=own.url,
-        token=_token(own.token_file) if own.token_file else "",
+        token=read_token(own.token_file, wait=False) if own.token_file else "",
         interval=every,
         timeout=timeout,
         token_file=own.token_file,
@@ -167,19 +165,6 @@ def _watch(path: str, service: str, own: tables.Watch) -> WatchConfig:
             raise PolicyError(f"{path}: watch.prometheus of {service}: {exc}", hint=exc.hint) from exc
     rules = tuple(WatchRule(r.name, r.kind, r.source, r.bad, r.total, r.value, r.times, r.min_count) for r in own.rule)
     return WatchConfig(own.join, within, baseline, server, rules)
-
-
-def _token(path: str) -> str:
-    try:
-        # Without O_NONBLOCK, a FIFO would hold up the start, or a reload, for ever.
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            raw = file.read(MAX_TOKEN_BYTES + 1) or b""
-    except (OSError, ValueError) as exc:
-        raise PolicyError(f"cannot read the token file ({getattr(exc, 'strerror', exc)}): {path}") from exc
-    text = raw.decode("ascii", "replace").strip()
-    if not text or len(raw) > MAX_TOKEN_BYTES or not all(" " < char <= "~" for char in text):
-        raise PolicyError(f"the token file must hold one line of visible ASCII characters: {path}")
-    return text
 
 
 def _address(path: str, text: str, listen: str) -> tuple[str, int]:

@@ -61,6 +61,7 @@ SCHEMAS: dict[str, Any] = {
         exit_code={"type": "integer", "enum": [0, 10, 11]},
         join=_MAYBE_TEXT,
         since=_MAYBE_TEXT,
+        epoch=_MAYBE_TEXT,
         said=_TEXT,
         rules={
             "type": "array",
@@ -77,7 +78,7 @@ SCHEMAS: dict[str, Any] = {
             "namespace": _TEXT,
             "phase": _TEXT,
             "checksum": _TEXT,
-            "metadata": {"type": "object", "properties": {"service": _TEXT, "new": _TEXT}},
+            "metadata": {"type": "object", "properties": {"service": _TEXT, "new": _TEXT, "since": _TEXT}},
         },
     },
 }
@@ -89,6 +90,13 @@ _NEW = {
     "required": False,
     "description": "The file to update to, below one of sidecar.releases; without it: could it be updated now?",
     "schema": {"type": "string", "maxLength": 4096},
+}
+_SINCE = {
+    "name": "since",
+    "in": "query",
+    "required": False,
+    "description": "When the update was begun, in seconds since 1970: what an earlier one ended in is no answer",
+    "schema": {"type": "number", "minimum": 0},
 }
 _SERVICE = {
     "name": "service",
@@ -158,7 +166,12 @@ def document() -> dict[str, Any]:
         "/v1/services/{name}/verdict": _get(
             "The verdict with its whole report", _answers(_json("the report", _ref("Report")), **_ASKED), _NAME, _NEW
         ),
-        "/v1/services/{name}/watch": _get("What the rollback watch says", _answers(watch, _503=_ASKED["_503"]), _NAME),
+        "/v1/services/{name}/watch": _get(
+            "What the rollback watch says of the last update; `idle` where none was seen `since`",
+            _answers(watch, _503=_ASKED["_503"]),
+            _NAME,
+            _SINCE,
+        ),
         "/v1/verdict": {
             **_get(
                 "For a web metric: always 200, the verdict in the body", _answers(verdict, **_ASKED), _SERVICE, _NEW

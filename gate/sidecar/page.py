@@ -89,7 +89,7 @@ class _Pages:
         history = await asyncio.to_thread(self._history, name)
         windows = history.pop("windows")
         seen = await self._flames.of(entry.config, windows) if windows and entry.last and not entry.failures else None
-        watch = await self._sidecar.watching.state(entry)
+        watch = await self._sidecar.watching.latest(entry)
         now = time.time()
         return self._answer(
             "service.html",

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from gate.sidecar import schedule
 from gate.sidecar.board import Entry
+from gate.sidecar.images import Images
 from gate.sidecar.poll import PROFILE_BYTES, Poller
-from gate.sidecar.resume import Remembered
 from gate.sidecar.sample import Polled, Sample, short
 from probes.live.client import Client
 
@@ -35,7 +35,7 @@ class Polling:
         self._board = board
         self._recorder = recorder
         self._after = after
-        self._remembered: dict[str, Remembered] = {}
+        self._remembered: dict[str, Images] = {}
         # Services that did not answer the last time have a lane of their own: they cannot keep the others waiting.
         self._good = asyncio.Semaphore(concurrency)
         self._suspect = asyncio.Semaphore(concurrency)
@@ -44,7 +44,7 @@ class Polling:
         """Of services that were removed, and whose poll is under way."""
         self._bugs: set[tuple[str, type[Exception]]] = set()
 
-    def remember(self, known: dict[str, Remembered]) -> None:
+    def remember(self, known: dict[str, Images]) -> None:
         """What services that are added from now on are known by."""
         self._remembered = known
 
@@ -58,8 +58,7 @@ class Polling:
         for name, service in wanted.items():
             entry = entries.get(name)
             if entry is None:
-                known = self._remembered.pop(name, Remembered())
-                entries[name] = Entry(service, image=known.image, updated_at=known.updated_at)
+                entries[name] = Entry(service, images=self._remembered.pop(name, Images()))
             elif entry.config != service:
                 entry.config = service
         self._recorder.know([(service.name, service.url) for service in wanted.values()])

@@ -6,6 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+from gate.sidecar.images import Images, Sight
 from probes.records import dataclass
 
 if TYPE_CHECKING:
@@ -106,9 +107,11 @@ def health_parts(text: str) -> list[dict[str, Any]]:
 
 def updates(rows: Sequence[Any]) -> list[tuple[int, int | None]]:
     """When the samples show another image than before (milliseconds), and its generation."""
-    found, last = [], ""
+    images = Images()
+    generations = {row.due_ms: row.generation for row in rows}
+    found = []
     for row in rows:
-        if row.epoch and last and row.epoch != last:
-            found.append((row.due_ms, row.generation))
-        last = row.epoch or last
+        if images.see(Sight(row.due_ms, row.late_ms, row.took_ms, row.source, row.epoch)):
+            begun = round(images.updated_at * 1000)
+            found.append((begun, generations.get(begun)))
     return found

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from gate.model import EXIT_CODES
-from gate.store import samples, verdicts
-from gate.store.chain import canonical
-from gate.store.entry import Entry as Kept
-from gate.store.entry import Kind
+from gate.store import samples
 from gate.store.errors import StoreError
-from gate.watch.judge import Ruling, State, joined, rule
-from gate.watch.measure import measure
+from gate.watch.judge import joined
+from gate.watch.looking import look
+from gate.watch.measure import Span
+from gate.watch.outcome import REMEMBERED, iso, keep, outcomes, same, shape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gate.sidecar.board import Board, Entry
     from gate.sidecar.config import WatchConfig
+    from gate.sidecar.images import Change
     from gate.store.database import Database
 
 LOG = logging.getLogger("hotgate.watch")
@@ -29,7 +27,8 @@ EVERY = 5.0
 AT_ONCE = 8
 """Watches that look at the same time: a Prometheus may take its whole time to give no answer, which the others do not wait for."""
 
-SCHEMA_VERSION = "1"
+STANDS = 300.0
+"""Seconds after the end of a watch, or as long as the watch was, for which its outcome is given to who does not say of which update."""
 
 
 class Watching:
@@ -38,8 +37,8 @@ class Watching:
     def __init__(self, board: Board, database: Database) -> None:
         self._board = board
         self._database = database
-        self._settled: dict[str, dict[str, Any]] = {}
-        """What a watch ended in; it stands until the next update."""
+        self._outcomes: dict[str, list[dict[str, Any]]] = {}
+        """What the watches of a service ended in, the newest first."""
         self._looking: dict[str, asyncio.Lock] = {}
 
     async def run(self) -> None:
@@ -61,111 +60,103 @@ class Watching:
         name = entry.config.name
         try:
             async with slots:
-                await self.state(entry)
+                await self.latest(entry)
         except StoreError as exc:
             LOG.error("%s: the watch cannot look: %s", name, exc)  # noqa: TRY400
         finally:
             under_way.discard(name)
 
-    async def state(self, entry: Entry) -> dict[str, Any]:
-        """What the watch of a service says, and each of its rules.
+    async def state(self, entry: Entry, since: float | None = None) -> dict[str, Any]:
+        """What the watch of an update says to whoever acts on it: `idle` for one that was not seen yet.
+
+        Args:
+            entry: the service.
+            since: when the update was begun, in seconds since 1970: what an earlier one ended in is no answer. None for
+                whoever cannot tell: to them an outcome is given for a while only.
 
         Raises:
-            StoreError: the samples cannot be read, or a rollback could not be kept in the audit log.
+            StoreError: the samples cannot be read, or an outcome could not be kept in the audit log.
         """
-        name, config = entry.config.name, entry.config.watch
-        if config is None or not entry.updated_at:
-            why = "no rules are configured" if config is None else "no update was seen"
-            return shape(name, "idle", (), since=None, join=None, said=why)
-        async with self._looking.setdefault(name, asyncio.Lock()):
-            settled = self._settled.get(name)
-            if settled is not None and settled["since"] == iso(entry.updated_at):
-                return settled
-            return await self._look(entry, config)
-
-    async def _look(self, entry: Entry, config: WatchConfig) -> dict[str, Any]:
-        name, since = entry.config.name, entry.updated_at
-        now = min(time.time(), since + config.within)
-        over = now >= since + config.within
-        rulings = await look(config, self._database, name, since, now)
-        state = joined(rulings, config.join, over=over)
-        found = shape(name, state, rulings, since=since, join=config.join)
-        if state == "watching":
+        found, config = await self.latest(entry), entry.config.watch
+        if config is None or not entry.images.changes:
             return found
-        if state == "rollback":
-            LOG.warning("%s: rollback: %s", name, "; ".join(each.said for each in rulings if each.fires))
-        elif state == "inconclusive":
-            LOG.warning("%s: the watch ends: inconclusive: %s", name, found["said"])
-        else:
-            LOG.info("%s: the watch ends: %s", name, state)
-        await asyncio.to_thread(keep, self._database, name, found)
-        self._settled[name] = found
+        name, change = entry.config.name, entry.images.changes[-1]
+        if since is not None and change.seen < since:
+            return shape(name, "idle", said=f"no update was seen since {iso(since)}")
+        ended = change.since + config.within
+        if since is None and time.time() > ended + max(config.within, STANDS):
+            return shape(name, "idle", said=f"the watch of the update at {found['since']} has ended: {found['state']}")
         return found
 
+    async def latest(self, entry: Entry) -> dict[str, Any]:
+        """What the watch of the last update says, however long ago that was, and each of its rules.
 
-async def look(config: WatchConfig, database: Database, name: str, since: float, now: float) -> list[Ruling]:
-    """What each rule says of the time since the update."""
-    texts: tuple[Sequence[str], Sequence[str]] = ((), ())
-    if any(each.source == "expvar" for each in config.rules):
-        texts = await asyncio.to_thread(_texts, database, name, since - config.baseline, since, now)
-    measured = await measure(config, since, now, texts)
-    return [rule(own, each) for own, each in zip(config.rules, measured, strict=True)]
+        Raises:
+            StoreError: as for `state`.
+        """
+        name, config = entry.config.name, entry.config.watch
+        if config is None or not entry.images.changes:
+            return shape(name, "idle", said="no rules are configured" if config is None else "no update was seen")
+        async with self._looking.setdefault(name, asyncio.Lock()):
+            if name not in self._outcomes:
+                self._outcomes[name] = await asyncio.to_thread(self._kept, name)
+            *before, change = entry.images.changes
+            for earlier, later in zip(before, entry.images.changes[1:], strict=True):
+                ran = later.since - earlier.since
+                if self._outcome(entry, earlier) is None and ran < config.within:
+                    said = f"another image took over {ran:.0f} s after the update"
+                    found = shape(
+                        name, "inconclusive", since=earlier.since, join=config.join, epoch=earlier.epoch, said=said
+                    )
+                    await self._end(entry, found)
+            return self._outcome(entry, change) or await self._look(entry, config, change)
+
+    def _kept(self, name: str) -> list[dict[str, Any]]:
+        with self._database.read() as connection:
+            key = samples.service_id(connection, name)
+            return [] if key is None else outcomes(connection, key)
+
+    def _outcome(self, entry: Entry, change: Change) -> dict[str, Any] | None:
+        own = shape(entry.config.name, "idle", since=change.since, epoch=change.epoch)
+        known = self._outcomes.get(entry.config.name, ())
+        return next((each for each in known if same(each, own, _slack(entry))), None)
+
+    async def _look(self, entry: Entry, config: WatchConfig, change: Change) -> dict[str, Any]:
+        name, end = entry.config.name, change.since + config.within
+        now = min(time.time(), end)
+        rulings = await look(
+            config, self._database, name, Span(self._trusted(entry, config.baseline), change.until, now)
+        )
+        state = joined(rulings, config.join, over=now >= end)
+        found = shape(name, state, rulings, since=change.since, join=config.join, epoch=change.epoch)
+        return found if state == "watching" else await self._end(entry, found)
+
+    async def _end(self, entry: Entry, found: dict[str, Any]) -> dict[str, Any]:
+        name = entry.config.name
+        stands = await asyncio.to_thread(keep, self._database, name, found, slack=_slack(entry))
+        self._outcomes[name] = [stands, *self._outcomes[name][: REMEMBERED - 1]]
+        state = stands["state"]
+        fired = "; ".join(each["said"] for each in stands["rules"] if each["fires"])
+        level = logging.INFO if state == "clear" else logging.WARNING
+        LOG.log(level, "%s: the watch ends: %s", name, ": ".join(filter(None, (state, fired or stands["said"]))))
+        return stands
+
+    def _trusted(self, entry: Entry, baseline: float) -> float:
+        """Until when the image ran that the newest is compared with.
+
+        One that was replaced while its watch was on, or was to be rolled back, is nothing to compare with, as long as the
+        image before it ran within `baseline`: a bad one that its supervisor starts again would be measured by itself.
+        """
+        changes: Sequence[Change] = entry.images.changes
+        at = len(changes) - 1
+        while at > 0 and changes[at].since - changes[at - 1].since < baseline:
+            outcome = self._outcome(entry, changes[at - 1])
+            if outcome is not None and outcome["state"] == "clear":
+                break
+            at -= 1
+        return changes[at].until
 
 
-def _texts(database: Database, name: str, start: float, since: float, now: float) -> tuple[list[str], list[str]]:
-    with database.read() as connection:
-        key = samples.service_id(connection, name)
-        rows = [] if key is None else samples.samples_since(connection, key, int(start * 1000), 100_000)
-    before, after = sides(rows, round(since * 1000), now * 1000)
-    return [row.counters for row in before], [row.counters for row in after]
-
-
-def sides(rows: Sequence[Any], split: int, end: float) -> tuple[list[Any], list[Any]]:
-    """Samples before and after the update at `split` (milliseconds); `end` is the last moment that counts.
-
-    Who says when an update was begun says a time at which the old image still runs: what it counts until it is gone is no
-    part of the time after.
-    """
-    rows = [row for row in rows if row.due_ms <= end]
-    first = sum(row.due_ms < split for row in rows)
-    old = next((row.epoch for row in reversed(rows[:first]) if row.epoch), "")
-    while old and first < len(rows) and rows[first].epoch in (old, ""):
-        first += 1
-    return rows[:first], rows[first:]
-
-
-def shape(  # noqa: PLR0913 - keywords, one a fact
-    name: str, state: State, rulings: Sequence[Ruling], *, since: float | None, join: str | None, said: str = ""
-) -> dict[str, Any]:
-    """What a watch says, as the API gives it. `exit_code` is the one of `hotgate watch`: 10 means: roll back.
-
-    `said` is why there is nothing to say: no update, or which rules nobody can tell of.
-    """
-    if state == "inconclusive":
-        said = said or "; ".join(f"{each.rule}: {each.said}" for each in rulings if each.fires is None)
-    code = {"rollback": EXIT_CODES["block"], "clear": EXIT_CODES["pass"]}.get(state, EXIT_CODES["inconclusive"])
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "service": name,
-        "state": state,
-        "exit_code": code,
-        "join": join,
-        "since": None if since is None else iso(since),
-        "said": said,
-        "rules": [{"name": r.rule, "fires": r.fires, "said": r.said, "chance": r.chance} for r in rulings],
-    }
-
-
-def keep(database: Database, name: str, found: dict[str, Any]) -> None:
-    """Put what a watch ended in into the audit log."""
-    kind: Kind = "watch"
-    verdict = str(found["state"])
-    body = canonical({"kind": kind, "subject": name, "verdict": verdict, **found})
-    text = json.dumps(found, indent=2) + "\n"
-    key = samples.service_ids(database, [(name, "")])[name]
-    verdicts.keep(database, Kept(kind, name, verdict, int(found["exit_code"]), body, text), service_id=key)
-
-
-def iso(moment: float) -> str:
-    """UTC to the second."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
+def _slack(entry: Entry) -> float:
+    """Two sidecars see an update at the same poll, or one poll apart; outcomes have whole seconds."""
+    return 2 * entry.config.interval + 1

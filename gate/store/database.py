@@ -11,6 +11,7 @@ from sqlalchemy import create_engine, event, inspect, text
 
 from gate.store.errors import StoreError
 from gate.store.failures import failure, said_clearly
+from gate.store.file import File, must_exist
 from gate.store.place import SQLITE, parse_place, shown
 from gate.store.tables import METADATA, REVISION
 
@@ -33,17 +34,23 @@ class Database:
         self._engine = engine
         self.name = name
         self.is_sqlite = engine.dialect.name == SQLITE
+        self._file = File(str(engine.url.database), name) if self.is_sqlite else None
 
     @classmethod
-    def open(cls, setting: str, *, lock_seconds: float = LOCK_SECONDS) -> Self:
-        """The store that `setting` names, "" for the default one. An SQLite file that is not there yet is made.
+    def open(cls, setting: str, *, existing: bool = False, lock_seconds: float = LOCK_SECONDS) -> Self:
+        """The store that `setting` names, "" for the default one.
+
+        An SQLite file that is not there yet is made, unless it has to be `existing`: whoever reads a log that is not there
+        must not find an empty one.
 
         Raises:
             StoreError: it cannot be opened, or its tables are of another version.
         """
+        if existing:
+            must_exist(setting)
         database = cls.connect(setting, lock_seconds=lock_seconds)
         try:
-            database._check_version()  # noqa: SLF001 - our own
+            database._check_version(make=not existing)  # noqa: SLF001 - our own
         except BaseException:
             database.close()
             raise
@@ -66,10 +73,12 @@ class Database:
             }
         with said_clearly(name):
             engine = create_engine(url, connect_args=arguments, hide_parameters=True, pool_pre_ping=True)
-        if engine.dialect.name == SQLITE:
+        database = cls(engine, name)
+        if database._file is not None:
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
-        return cls(engine, name)
+            database._file.watch(engine)
+        return database
 
     def __enter__(self) -> Self:
         return self
@@ -90,8 +99,11 @@ class Database:
         Raises:
             StoreError: nothing of it was kept.
         """
-        with said_clearly(self.name), self._engine.connect() as connection, connection.begin():
-            yield connection
+        with said_clearly(self.name), self._engine.connect() as connection:
+            with connection.begin():
+                yield connection
+            if self._file is not None:
+                self._file.check(connection)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -122,9 +134,9 @@ class Database:
             found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
             return None if found is None else str(found)
 
-    def _check_version(self) -> None:
+    def _check_version(self, *, make: bool) -> None:
         found = self.revision()
-        if found is None and self.is_sqlite and self.is_empty():
+        if make and found is None and self.is_sqlite and self.is_empty():
             self.upgrade()
         elif found != REVISION:
             newer = found is not None and found > REVISION

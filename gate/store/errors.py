@@ -10,6 +10,7 @@ Kind = Literal[
     "read-only",
     "corrupt",
     "unreachable",
+    "missing",
     "denied",
     "outdated",
     "newer",

@@ -121,12 +121,13 @@ def samples_since(connection: Connection, key: int, since_ms: int, limit: int = 
     return list(reversed(connection.execute(wanted.order_by(SAMPLES.c.due_ms.desc()).limit(limit)).all()))
 
 
-def images_since(connection: Connection, key: int, since_ms: int) -> list[tuple[int, str]]:
-    """(due_ms, epoch) of the samples that name an image, from `since_ms` on, and of the last one before; oldest first."""
-    named = select(SAMPLES.c.due_ms, SAMPLES.c.epoch).where(SAMPLES.c.service_id == key, SAMPLES.c.epoch != "")
+def images_since(connection: Connection, key: int, since_ms: int) -> list[tuple[int, int, int, str, str]]:
+    """(due_ms, late_ms, took_ms, source, epoch) of the samples that name an image, from `since_ms` on, and of the last before."""
+    wanted = SAMPLES.c.due_ms, SAMPLES.c.late_ms, SAMPLES.c.took_ms, SAMPLES.c.source, SAMPLES.c.epoch
+    named = select(*wanted).where(SAMPLES.c.service_id == key, SAMPLES.c.epoch != "")
     before = named.where(SAMPLES.c.due_ms < since_ms).order_by(SAMPLES.c.due_ms.desc()).limit(1)
     after = named.where(SAMPLES.c.due_ms >= since_ms).order_by(SAMPLES.c.due_ms)
-    return [(at, epoch) for each in (before, after) for at, epoch in connection.execute(each)]
+    return [tuple(row) for each in (before, after) for row in connection.execute(each)]
 
 
 def newest_windows(connection: Connection, key: int, limit: int) -> list[Row[Any]]:

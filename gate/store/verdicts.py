@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from sqlalchemy import insert, select
 
@@ -18,13 +18,13 @@ from gate.store.tables import AUDIT, VERDICTS
 from probes.records import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy import Connection
 
     from gate.store.chain import Record
     from gate.store.database import Database
-    from gate.store.entry import Entry
+    from gate.store.entry import Entry, Kind
 
 MAX_REPORT = 64 << 20
 
@@ -41,14 +41,34 @@ class Kept:
     report: str
 
 
-def keep(database: Database, entry: Entry, *, service_id: int | None = None) -> Record:
+class _KnownError(Exception):
+    """What was to be appended is there."""
+
+
+@overload
+def keep(database: Database, entry: Entry, *, service_id: int | None = ...) -> Record: ...
+@overload
+def keep(
+    database: Database, entry: Entry, *, service_id: int | None = ..., unless: Callable[[Connection], bool]
+) -> Record | None: ...
+def keep(
+    database: Database,
+    entry: Entry,
+    *,
+    service_id: int | None = None,
+    unless: Callable[[Connection], bool] | None = None,
+) -> Record | None:
     """Append `entry` to the audit log and keep its report; both are on the disk when this returns.
+
+    `unless` is asked while nobody else can append: when it says so, nothing is, and None is given.
 
     Raises:
         StoreError: neither is.
     """
 
     def beside(connection: Connection, record: Record) -> None:
+        if unless is not None and unless(connection):
+            raise _KnownError
         values = {
             "audit_seq": record.seq,
             "service_id": service_id,
@@ -60,16 +80,25 @@ def keep(database: Database, entry: Entry, *, service_id: int | None = None) -> 
         }
         connection.execute(insert(VERDICTS).values(values))
 
-    return append(database, entry.body, beside=beside)
+    try:
+        return append(database, entry.body, beside=beside)
+    except _KnownError:
+        return None
 
 
 def latest(connection: Connection, service_id: int) -> Kept | None:
     """The newest verdict on a service; None when there is none."""
+    found = newest(connection, service_id, None, 1)
+    return found[0] if found else None
+
+
+def newest(connection: Connection, service_id: int, kind: Kind | None, limit: int) -> list[Kept]:
+    """The newest verdicts on a service, of one kind unless that is None, the newest first."""
     wanted = select(VERDICTS).where(VERDICTS.c.service_id == service_id)
-    row = connection.execute(wanted.order_by(VERDICTS.c.at_ms.desc(), VERDICTS.c.audit_seq.desc()).limit(1)).first()
-    if row is None:
-        return None
-    return Kept(row.audit_seq, row.at_ms, row.kind, row.verdict, row.exit_code, _unpack(row.report))
+    if kind is not None:
+        wanted = wanted.where(VERDICTS.c.kind == kind)
+    rows = connection.execute(wanted.order_by(VERDICTS.c.at_ms.desc(), VERDICTS.c.audit_seq.desc()).limit(limit))
+    return [Kept(row.audit_seq, row.at_ms, row.kind, row.verdict, row.exit_code, _unpack(row.report)) for row in rows]
 
 
 def disagreements(connection: Connection) -> Iterator[Problem]:
@@ -80,8 +109,7 @@ def disagreements(connection: Connection) -> Iterator[Problem]:
         try:
             said = json.loads(row.body)
             same = (row.verdict, row.exit_code, row.kind) == (said["verdict"], said["exit_code"], said["kind"])
-            digest = said.get("report_sha256")
-            same &= digest is None or sha256(_unpack(row.report).encode("ascii")) == digest
+            same &= sha256(_unpack(row.report).encode("ascii")) == said["report_sha256"]
         except (StoreError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             same = False
         if not same:

@@ -10,6 +10,7 @@ from gate.watch import counters, prometheus
 from gate.watch.judge import Measured
 from probes.errors import ProbeError
 from probes.live.client import Client
+from probes.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,24 +22,36 @@ if TYPE_CHECKING:
 SECONDS = 10.0
 
 
-async def measure(config: WatchConfig, since: float, now: float, texts: Texts) -> list[Measured]:
-    """The measurements of every rule of `config`, of the time before and after `since` (seconds since 1970).
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The two times that are compared, in seconds since 1970: the baseline up to `until`, and from `begun` up to `now`.
+
+    `until` and `begun` are the same unless an image ran in between that is nothing to compare with.
+    """
+
+    until: float
+    begun: float
+    now: float
+
+
+async def measure(config: WatchConfig, span: Span, texts: Texts) -> list[Measured]:
+    """The measurements of every rule of `config`, before and after.
 
     `texts` are the counters of the samples of the two times, as the store has them.
     """
     # Where there is less of the time before than was asked for, what it would make expect is too little, never too much.
-    share = max(0.0, now - since) / config.baseline
-    return [dataclasses.replace(each, share=share) for each in await _measure(config, since, now, texts)]
+    share = max(0.0, span.now - span.begun) / config.baseline
+    return [dataclasses.replace(each, share=share) for each in await _measure(config, span, texts)]
 
 
-async def _measure(config: WatchConfig, since: float, now: float, texts: Texts) -> list[Measured]:
+async def _measure(config: WatchConfig, span: Span, texts: Texts) -> list[Measured]:
     if not config.prometheus:
         return [_from_samples(each, texts) for each in config.rules]
     async with Client(config.prometheus, seconds=SECONDS) as client:
         return list(
             await asyncio.gather(
                 *(
-                    _from_prometheus(client, each, config.baseline, since, now)
+                    _from_prometheus(client, each, config.baseline, span)
                     if each.source == "prometheus"
                     else _done(_from_samples(each, texts))
                     for each in config.rules
@@ -51,12 +64,12 @@ async def _done(measured: Measured) -> Measured:
     return measured
 
 
-async def _from_prometheus(client: Client, rule: WatchRule, baseline: float, since: float, now: float) -> Measured:
+async def _from_prometheus(client: Client, rule: WatchRule, baseline: float, span: Span) -> Measured:
     async def both(expression: str) -> tuple[float | None, float | None]:
         if not expression:
             return None, None
-        before = await prometheus.query(client, expression, window=baseline, at=since)
-        return before, await prometheus.query(client, expression, window=now - since, at=now)
+        before = await prometheus.query(client, expression, window=baseline, at=span.until)
+        return before, await prometheus.query(client, expression, window=span.now - span.begun, at=span.now)
 
     try:
         return Measured(await both(rule.bad), await both(rule.total), await both(rule.value))

@@ -30,9 +30,11 @@ EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 VENV = Path(sys.executable).parent
 
 CONFIG = """
+store = "{store}"
+
 [sidecar]
 listen = "127.0.0.1:0"
-interval = "500ms"
+interval = "{interval}"
 releases = ["{releases}"]
 
 [[sidecar.service]]
@@ -42,7 +44,7 @@ pid_file = "{pid_file}"
 counters = ["requests", "failures"]
 
 [sidecar.service.watch]
-within = "5s"
+within = "{within}"
 baseline = "1m"
 
 [[sidecar.service.watch.rule]]
@@ -92,7 +94,9 @@ def releases(go_toolchain: Path, binary: Callable[[str], Path], tmp_path_factory
 
 
 @pytest.fixture
-def site(releases: Path, tmp_path: Path) -> Iterator[Site]:
+def site(releases: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Site]:
+    """A site whose sidecar polls twice a second and watches for five; a parameter gives others, (interval, within)."""
+    interval, within = getattr(request, "param", ("500ms", "5s"))
     own = tmp_path / "releases"
     own.mkdir()
     for each in releases.iterdir():
@@ -101,7 +105,14 @@ def site(releases: Path, tmp_path: Path) -> Iterator[Site]:
     current.symlink_to(own / "1.0.0")
     with running(current, "-next", str(current)) as (process, port):
         (tmp_path / "pid").write_text(f"{process.pid}\n", "ascii")
-        text = CONFIG.format(releases=own, port=port, pid_file=tmp_path / "pid")
+        text = CONFIG.format(
+            releases=own,
+            port=port,
+            pid_file=tmp_path / "pid",
+            store=f"sqlite:///{tmp_path}/store.db",
+            interval=interval,
+            within=within,
+        )
         with Running(tmp_path, text) as sidecar, load(port):
             sidecar.eventually(lambda: sidecar.get("/v1/services/orders")["service"]["epoch"])
             yield Site(tmp_path, port, sidecar)
@@ -130,6 +141,17 @@ def test_a_release_that_fails_once_it_serves_is_to_be_rolled_back(site: Site) ->
     assert image(site.port)["generation"] == 2
 
 
+@pytest.mark.parametrize("site", [("4s", "10s")], indirect=True, ids=["slow"])
+def test_what_an_earlier_update_ended_in_does_not_stand_for_this_one(site: Site) -> None:
+    """A bad release a minute after a good one, before the sidecar's next poll: it has not been seen when it is asked for."""
+    first = site.play("1.0.1")
+    assert first.returncode == 0, first.stdout
+    second = site.play("1.0.2")
+    assert second.returncode != 0, second.stdout
+    assert image(site.port)["generation"] == 3
+    assert '"state": "rollback"' in second.stdout, second.stdout
+
+
 def job(site: Site) -> str:
     """The script of the Nomad job, with this host's places."""
     with (EXAMPLES / "nomad.hcl").open(encoding="utf-8") as file:
@@ -143,19 +165,40 @@ def job(site: Site) -> str:
         ("/run/orders.pid", str(site.folder / "pid")),
         ("http://127.0.0.1:8080", f"http://127.0.0.1:{site.port}"),
         ("/etc/hotgate/hotgate.toml", str(site.sidecar.config)),
+        ("/srv/orders/current", str(site.current)),
     ):
-        assert example in script
+        assert script.count(example) == 1, example
         script = script.replace(example, here)
+    assert not re.search(r"[$%]\{|\{\{", script), "Nomad fills these in itself"
     return script
 
 
 @pytest.mark.parametrize(("release", "code", "generation"), [("1.0.1", 0, 2), ("1.0.2", 10, 2), ("foreign", 10, 1)])
 def test_the_nomad_job_ends_with_the_verdict(site: Site, release: str, code: int, generation: int) -> None:
-    if release != "foreign":  # the job leaves it to the operator how the release gets where SIGUSR2 finds it
-        site.current.unlink()
-        site.current.symlink_to(site.release(release))
-    env = environment(site.folder, NOMAD_META_release=site.release(release), HOTGATE_STORE=str(site.sidecar.store))
-    done = subprocess.run(
-        ["/bin/sh", "-eu", "-c", job(site)], cwd=site.folder, env=env, capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, image(site.port)["generation"]) == (code, generation), done.stdout + done.stderr
+    """In an allocation's folder, where there is no policy and nothing says which store is meant."""
+    allocation = site.folder / "alloc"
+    allocation.mkdir()
+    (site.folder / "chosen").symlink_to(site.release(release))
+    env = environment(site.folder, NOMAD_META_release=str(site.folder / "chosen"))
+    argv = ["/bin/sh", "-eu", "-c", job(site)]
+    done = subprocess.run(argv, cwd=allocation, env=env, capture_output=True, text=True, check=False, timeout=300)
+    said = done.stdout + done.stderr
+    assert (done.returncode, image(site.port)["generation"]) == (code, generation), said
+    assert site.current.readlink() == Path(site.release(release if generation == 2 else "1.0.0"))
+    assert list(allocation.iterdir()) == []
+    kept = [sys.executable, "-m", "gate", "audit", "list", "--store", f"sqlite:///{site.sidecar.store}"]
+    listed = subprocess.run(kept, cwd=allocation, env=env, capture_output=True, text=True, check=True).stdout
+    assert len(re.findall(r"\bcheck\b", listed)) == 1, listed
+
+
+def test_the_nomad_job_goes_by_the_policy_of_its_sidecar(site: Site) -> None:
+    """A release that passes by default, and by the configured policy not."""
+    text = site.sidecar.config.read_text("utf-8")
+    site.sidecar.config.write_text('fail_on = "info"\n' + text, "utf-8")
+    allocation = site.folder / "alloc"
+    allocation.mkdir()
+    env = environment(site.folder, NOMAD_META_release=site.release("1.0.1"))
+    argv = ["/bin/sh", "-eu", "-c", job(site)]
+    done = subprocess.run(argv, cwd=allocation, env=env, capture_output=True, text=True, check=False, timeout=300)
+    assert (done.returncode, image(site.port)["generation"]) == (10, 1), done.stdout + done.stderr
+    assert site.current.readlink() == Path(site.release("1.0.0"))

@@ -1,4 +1,7 @@
-"""The files for pipelines, each run as its runner would: pre-commit itself, and the shells that the others start."""
+"""The files for pipelines, each run as its runner would: pre-commit itself, and the shells that the others start.
+
+Here hotgate is on PATH already; test_installs.py installs it as the files say.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import yaml
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 REPO = Path(__file__).parents[2]
 VENV = Path(sys.executable).parent
+JENKINSFILE = REPO / "ci" / "Jenkinsfile"
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
@@ -30,17 +31,6 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     program.chmod(0o755)
     base = {name: value for name, value in os.environ.items() if not name.startswith(("HOTGATE_", "GIT_"))}
     return {**base, "PATH": f"{bin_folder}:{base['PATH']}", "PYTHONPATH": str(REPO), **more}
-
-
-@pytest.fixture
-def job(tmp_path: Path, binary: Callable[[str], Path]) -> Path:
-    """A workspace with OLD, a NEW that passes and one that is blocked."""
-    folder = tmp_path / "work"
-    (folder / "build").mkdir(parents=True)
-    shutil.copy(binary("go1.27-amd64-exe"), folder / "build" / "running")
-    shutil.copy(binary("go1.27-amd64-exe"), folder / "build" / "new")
-    shutil.copy(binary("go1.27-arm64-exe"), folder / "build" / "blocked")
-    return folder
 
 
 CASES = [
@@ -113,43 +103,121 @@ def test_a_hostile_name_of_a_branch_stays_a_name(job: Path) -> None:
     assert not (job / "owned").exists()
 
 
-@pytest.mark.parametrize(("old", "new", "code"), CASES)
-def test_the_gitlab_job(job: Path, old: str, new: str, code: int) -> None:
-    """GitLab's shell executor runs the lines one after the other and stops at the first that fails (`set -eo pipefail`)."""
-    own = yaml.safe_load((REPO / "ci" / "gitlab.yml").read_text("utf-8"))["hotgate"]
-    variables = {**own["variables"], "OLD_BINARY": old, "NEW_BINARY": new}
-    done = subprocess.run(
-        ["bash", "-eo", "pipefail", "-c", "\n".join(own["script"])],
+GITLAB = yaml.safe_load((REPO / "ci" / "gitlab.yml").read_text("utf-8"))["hotgate"]
+GITLAB_REPORTS = [*GITLAB["artifacts"]["paths"], *GITLAB["artifacts"]["reports"].values()]
+
+
+def gitlab(job: Path, old: str, new: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run the job as GitLab's shell executor does: line after line, until one fails (`set -eo pipefail`)."""
+    variables = {**GITLAB["variables"], "OLD_BINARY": old, "NEW_BINARY": new}
+    return subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", "\n".join(GITLAB["script"])],
         cwd=job,
-        env=environment(job, **variables),
+        env=environment(job, **{**variables, **env}),
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+@pytest.mark.parametrize(("old", "new", "code"), CASES)
+def test_the_gitlab_job(job: Path, old: str, new: str, code: int) -> None:
+    done = gitlab(job, old, new, HOTGATE_PACKAGE="git+https://example.com/hotgate@v1")
     assert done.returncode == code, done.stderr
-    wanted = [*own["artifacts"]["paths"], *own["artifacts"]["reports"].values()]
-    assert [name for name in wanted if (job / name).exists()] == ([] if code == 11 else wanted)
-    assert own["artifacts"]["when"] == "always"
+    assert [name for name in GITLAB_REPORTS if (job / name).exists()] == ([] if code == 11 else GITLAB_REPORTS)
+    assert GITLAB["artifacts"]["when"] == "always"
+
+
+@pytest.mark.parametrize("given", [{}, {"HOTGATE_PACKAGE": ""}])
+def test_the_gitlab_job_installs_nothing_that_was_not_named(job: Path, given: dict[str, str]) -> None:
+    """Whoever registers the name in a package index would have their code run in every pipeline."""
+    tools = job / "tools"
+    tools.mkdir()
+    pip = tools / "pip"
+    pip.write_text('#!/bin/sh\necho "$@" >>pip-was-asked\n', "utf-8")
+    pip.chmod(0o755)
+    done = gitlab(job, "build/running", "build/new", **given, PATH=f"{tools}:/usr/bin:/bin")
+    assert done.returncode == 2, done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert "HOTGATE_PACKAGE" in done.stderr
+    assert not (job / "pip-was-asked").exists()
+
+
+def test_no_file_installs_by_a_bare_name() -> None:
+    """What is installed is a folder or an address; a name is for the package index to resolve."""
+    action = yaml.safe_load((REPO / "action.yml").read_text("utf-8"))
+    scripts = [step["run"] for step in action["runs"]["steps"]]
+    scripts += [(REPO / "ci" / "github.sh").read_text("utf-8"), *GITLAB["script"], JENKINSFILE.read_text("utf-8")]
+    found = re.findall(r"\bpip[0-9.]* install\b(.*)", "\n".join(scripts))
+    named = [word for line in found for word in line.split() if not word.startswith("-")]
+    assert named == ['"$ACTION_PATH"', '"$HOTGATE_PACKAGE"']
+    assert action["runs"]["steps"][0]["env"] == {"ACTION_PATH": "${{ github.action_path }}"}
+    assert "HOTGATE_PACKAGE" not in GITLAB["variables"]
+
+
+def jenkins_steps() -> list[str]:
+    """The scripts of the `sh` steps of the one stage, of which each fails the stage, and by that the build, unless it is 0.
+
+    Asserts that the stage has no other steps: `script` blocks, `returnStatus`, `catchError` and the like could let it go on.
+    """
+    text = re.sub(r"^\s*//.*\n", "", JENKINSFILE.read_text("utf-8"), flags=re.MULTILINE)
+    (steps,) = re.findall(r"\bsteps \{\n(.*?)\n      \}\n", text, re.DOTALL)
+    step = re.compile(r"\s*sh '''([^\\']*)'''\s*", re.DOTALL)
+    assert re.fullmatch(f"(?:{step.pattern})+", steps, re.DOTALL), steps
+    assert re.findall(r"\b(\w+) ?\(", text) == ["stage", "junit", "archiveArtifacts"]
+    return step.findall(steps)
+
+
+def jenkins(job: Path, old: str, new: str) -> tuple[int, bool]:
+    """Run the stage as Jenkins does, `sh -xe` a step (durable-task plugin): the exit code, and whether the next stage runs."""
+    for script in jenkins_steps():
+        assert "build/running build/new" in script
+        body = script.replace("build/running", old).replace("build/new", new)
+        argv = ["sh", "-xe", "-c", body]
+        done = subprocess.run(argv, cwd=job, env=environment(job), capture_output=True, text=True, check=False)
+        if done.returncode:
+            return done.returncode, False
+    return 0, True
 
 
 @pytest.mark.parametrize(("old", "new", "code"), CASES)
 def test_the_jenkins_stage(job: Path, old: str, new: str, code: int) -> None:
-    """Jenkins' `sh` step runs the text with `sh -xe` (durable-task plugin); the code decides on failed or unstable."""
-    text = (REPO / "ci" / "Jenkinsfile").read_text("utf-8")
-    script = re.search(r"script: '''(.*?)'''", text, re.DOTALL)
-    assert script is not None
-    body = script[1].replace("\\\\\n", "\\\n").replace("build/running", old).replace("build/new", new)
-    argv = ["sh", "-xe", "-c", body]
-    done = subprocess.run(argv, cwd=job, env=environment(job), capture_output=True, text=True, check=False)
-    assert done.returncode == code, done.stderr
-    assert (job / "hotgate.xml").exists() == (code != 11)
-    assert "code == 11" in text
-    assert "unstable(" in text
+    """A stage that deploys comes after it: it runs on pass, and on nothing else."""
+    assert jenkins(job, old, new) == (code, code == 0)
+    (archived,) = re.findall(r"artifacts: '([^']*)'", JENKINSFILE.read_text("utf-8"))
+    assert {name for name in archived.split(",") if (job / name).exists()} == (
+        set(archived.split(",")) if code != 11 else set()
+    )
+
+
+def test_a_run_does_not_publish_what_an_earlier_one_left(job: Path) -> None:
+    """Workspaces are kept: a pass of yesterday must not stand beside the inconclusive of today. What is not ours stays."""
+    first, outputs, _ = github(job, "build/running", "build/new")
+    assert (first.returncode, outputs["verdict"]) == (0, "pass")
+    ours = sorted(path.name for path in (job / "hotgate-reports").iterdir())
+    assert ours == ["hotgate.json", "hotgate.sarif", "summary.md"]
+    assert gitlab(job, "build/running", "build/new").returncode == 0
+    assert jenkins(job, "build/running", "build/new") == (0, True)
+    kept = [job / "hotgate.toml", job / "hotgate-reports" / "other.json"]
+    for path in kept:
+        path.write_text("", "utf-8")
+    for path in (job / "summary", job / "output"):
+        path.unlink()
+
+    again, outputs, summary = github(job, "build/forgotten", "build/new")
+    assert again.returncode == 11
+    assert outputs == {"verdict": "inconclusive"}
+    assert "PASS" not in summary
+    assert gitlab(job, "build/forgotten", "build/new").returncode == 11
+    assert [name for name in GITLAB_REPORTS if (job / name).exists()] == []
+    assert jenkins(job, "build/forgotten", "build/new") == (11, False)
+    left = [*job.glob("hotgate.*"), *job.glob("hotgate-reports/*")]
+    assert sorted(left) == sorted(kept)
 
 
 @pytest.mark.parametrize(("old", "new", "code"), CASES)
 def test_the_pre_commit_hook(job: Path, tmp_path: Path, old: str, new: str, code: int) -> None:
-    """pre-commit itself, with the hook's file as a repository of its own; the environment is the one at hand."""
+    """pre-commit itself, with the hook's file as a repository of its own; test_installs.py lets it install the package, too."""
 
     def git(*arguments: str, cwd: Path) -> None:
         identity = ["-c", "user.name=t", "-c", "user.email=t@example.com"]

@@ -16,10 +16,13 @@ import pytest
 from gate.sidecar import watching
 from gate.sidecar.board import Board, Entry
 from gate.sidecar.config import ServiceConfig, WatchConfig, WatchRule, load_sidecar
+from gate.sidecar.images import Images, Sight
 from gate.sidecar.sample import Polled, Sample
-from gate.sidecar.watching import Watching, look
+from gate.sidecar.watching import Watching
 from gate.store.database import Database
 from gate.store.samples import service_ids, write
+from gate.watch.looking import look
+from gate.watch.measure import Span
 from scripts.simulated import examples
 from tests.live.servers import http, serve
 from tests.sidecar.conftest import REPO, Running
@@ -83,6 +86,14 @@ class Worse:
         return http(json.dumps(shape).encode()) if shape is not None else http(b"404", status="404 Not Found")
 
 
+def updated(*moments: float) -> Images:
+    """Images of a service that went over to another one at those times, now unless given."""
+    found = Images()
+    for n, moment in enumerate((0.0, *(moments or (time.time(),)))):
+        found.see(Sight(int(moment * 1000), 0, 0, "goprobe", str(n)))
+    return found
+
+
 def environment(folder: Path) -> dict[str, str]:
     return {"PATH": os.defpath, "PYTHONPATH": str(REPO), "HOME": str(folder)}
 
@@ -93,6 +104,7 @@ def test_a_service_that_gets_worse_is_to_be_rolled_back(tmp_path: Path) -> None:
         assert running.eventually(lambda: running.get("/v1/services/orders/watch"))["state"] == "idle"
         assert running.ask("/v1/rollback", {"name": "orders"})[0] == 409
         time.sleep(4)
+        begun = time.time()
         service.update()
         found = running.eventually(
             lambda: (w := running.get("/v1/services/orders/watch"))["state"] == "rollback" and w, 15
@@ -101,20 +113,27 @@ def test_a_service_that_gets_worse_is_to_be_rolled_back(tmp_path: Path) -> None:
         assert found["rules"][0]["fires"]
         assert found["rules"][0]["chance"] < 1e-4
         assert running.ask("/v1/rollback", {"name": "x", "metadata": {"service": "orders"}})[0] == 200
+        later = f"{time.time():.3f}"
+        hook = {"name": "x", "metadata": {"service": "orders", "since": later}}
+        assert running.ask("/v1/rollback", hook)[0] == 409, "the next update is another matter"
+        assert running.get(f"/v1/services/orders/watch?since={later}")["state"] == "idle"
+        assert running.get(f"/v1/services/orders/watch?since={begun:.3f}") == found
+        for wrong in ("x", "nan", "-1", "1e300", "0x10"):
+            assert running.ask(f"/v1/services/orders/watch?since={wrong}")[0] == 400, wrong
         assert "rollback" in running.ask("/services/orders")[2]
         again = running.get("/v1/services/orders/watch")
         assert again == found, "it stands until the next update"
         assert running.end() == 0
-    listed = subprocess.run(
-        [sys.executable, "-m", "gate", "audit", "list", "--store", str(running.store), "--format", "json"],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=tmp_path,
-        env=environment(tmp_path),
-    )
-    bodies = [each["body"] for each in json.loads(listed.stdout)]
+
+    def audit(*arguments: str) -> str:
+        argv = [sys.executable, "-m", "gate", "audit", *arguments, "--store", str(running.store)]
+        env = environment(tmp_path)
+        return subprocess.run(argv, capture_output=True, text=True, check=True, cwd=tmp_path, env=env).stdout
+
+    bodies = [each["body"] for each in json.loads(audit("list", "--format", "json"))]
     assert [(body["kind"], body["verdict"]) for body in bodies] == [("watch", "rollback")]
+    assert json.loads(audit("show", "1", "--report")) == found
+    assert "1 record, whole" in audit("verify")
 
 
 @pytest.mark.parametrize("updated", ["before", "while nobody looked"])
@@ -191,6 +210,43 @@ def test_without_a_time_before_it_is_inconclusive(tmp_path: Path) -> None:
         assert (done.returncode, message in done.stderr.splitlines()[0]) == (2, True)
 
 
+def waited(folder: Path, updated: bool, text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`hotgate watch` of a service that a sidecar has polled every second, and perhaps saw go over to a bad image."""
+    (folder / "hotgate.toml").write_text(text, "utf-8")
+    now = time.time()
+    rows = []
+    for n in range(40):
+        new = updated and n >= 36
+        served, failed = ((n - 35) * 200, (n - 35) * 60) if new else (200 * n, 2 * n)
+        counters = json.dumps({"served": served, "failed": failed})
+        epoch, due = "b" if new else "a", int((now - 40 + n) * 1000)
+        rows.append(Polled(Sample("orders", due, 0, 0, "ok", source="goprobe", epoch=epoch, counters=counters)))
+    with Database.open(str(folder / "a.db")) as database:
+        write(database, rows, service_ids(database, [("orders", "http://h")]))
+    argv = [sys.executable, "-m", "gate", "watch", "orders", "--store", str(folder / "a.db"), *arguments]
+    env = environment(folder)
+    return subprocess.run(argv, capture_output=True, text=True, check=False, cwd=folder, env=env, timeout=30)
+
+
+def test_who_says_no_time_watches_the_update_that_the_sidecar_saw(tmp_path: Path) -> None:
+    text = WATCH.format(url="http://127.0.0.1:9", within="8s")
+    assert waited(tmp_path, True, text).returncode == 10
+
+
+def test_an_update_that_never_came_is_not_clear(tmp_path: Path) -> None:
+    """goprobe refuses a bad image, and everything is as it was."""
+    answer = http(b'{"status": "success", "data": {"resultType": "scalar", "result": [0, "1"]}}')
+    with serve({"/api/v1/query": answer}) as url:
+        text = WATCH.format(url="http://127.0.0.1:9", within="25s")
+        text = text.replace("[[sidecar.service.watch.rule]]", f'prometheus = "{url}"\n[[sidecar.service.watch.rule]]')
+        text = text[: text.index("kind =")] + 'kind = "level"\nvalue = "latency"\ntimes = 3\n'
+        then = f"{time.time() - 20:.3f}"
+        done = waited(tmp_path, False, text, "--since", then)
+        assert (done.returncode, "saw no update since" in done.stdout) == (11, True), done.stdout + done.stderr
+        done = waited(tmp_path, True, text, "--since", then)
+        assert (done.returncode, json.loads(done.stdout)["state"]) == (0, "clear"), done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("epochs", ["aaabb", "aa.bb", "aabbb"])
 def test_what_the_old_image_counts_after_the_signal_is_not_the_new_ones(tmp_path: Path, epochs: str) -> None:
     """Whoever notes the time and then sends the signal notes one at which the old image still runs, for a poll or more."""
@@ -208,9 +264,11 @@ def test_what_the_old_image_counts_after_the_signal_is_not_the_new_ones(tmp_path
             shape = Sample("orders", 10_000 * (n + 1), 0, 0, "ok", epoch=epoch.strip("."), counters=counters)
             rows.append(Polled(shape))
         write(database, rows, ids)
-        rulings = asyncio.run(look(config, database, "orders", 25.0, 60.0))
+        rulings = asyncio.run(look(config, database, "orders", Span(25.0, 25.0, 60.0)))
         assert [each.fires for each in rulings] == [True], rulings
-        assert asyncio.run(look(config, database, "orders", 25.0, 29.0))[0].fires is None, "no update was seen yet"
+        assert asyncio.run(look(config, database, "orders", Span(25.0, 25.0, 29.0)))[0].fires is None, (
+            "no update was seen yet"
+        )
 
 
 @pytest.mark.parametrize(("stuck", "seen"), [(watching.AT_ONCE - 1, True), (watching.AT_ONCE + 4, False)])
@@ -231,7 +289,7 @@ def test_a_prometheus_that_never_answers_holds_up_its_own_watch_only(
     def entry(name: str, url: str) -> Entry:
         rules = (WatchRule("errors", "ratio", "prometheus", "e", "r", "", 3, 10),)
         watch = WatchConfig("any", 300, 60, url, rules)
-        return Entry(ServiceConfig(name, "http://h", "", 10.0, 5.0, watch=watch), updated_at=time.time())
+        return Entry(ServiceConfig(name, "http://h", "", 10.0, 5.0, watch=watch), images=updated())
 
     async def run(slow: str, fast: str, database: Database) -> None:
         entries = [entry(f"stuck-{n}", slow) for n in range(stuck)] + [entry("quick", fast)]
@@ -253,6 +311,6 @@ def test_a_bug_in_a_look_ends_the_watching_under_its_own_name(monkeypatch: pytes
 
     monkeypatch.setattr(watching, "look", broken)
     watch = WatchConfig("any", 300, 60, "", ())
-    one = Entry(ServiceConfig("a", "http://h", "", 10.0, 5.0, watch=watch), updated_at=time.time())
+    one = Entry(ServiceConfig("a", "http://h", "", 10.0, 5.0, watch=watch), images=updated())
     with Database.open(str(tmp_path / "a.db")) as database, pytest.raises(ZeroDivisionError):
         asyncio.run(Watching(Board({"a": one}), database).run())

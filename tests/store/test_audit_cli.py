@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gate.store.chain import parse_head
+from gate.store.database import Database
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -175,14 +176,21 @@ def test_values_of_other_types_do_not_pass_for_text(tmp_path: Path, old: Path) -
         (("audit", "show", "7"), "no record 7"),
         (("audit", "show", "9" * 19), "9999999999999999999 is not in the range"),
         (("audit", "list", "--store", "oracle://x"), "not a store that hotgate can use"),
-        (("audit", "list", "--store", "/proc/nowhere/a.db"), "cannot be reached"),
+        (("audit", "list", "--store", "/proc/nowhere/a.db"), "is not there"),
+        (("audit", "verify", "--store", "typo.db"), "is not there"),
+        (("audit", "head", "--store", "typo.db"), "is not there"),
+        (("store", "check", "--store", "typo.db"), "is not there"),
+        (("store", "upgrade", "--store", "/proc/nowhere/a.db"), "cannot be reached"),
         (("store", "trim", "--keep", "a while"), "not a time"),
         (("store", "trim", "--size", "much"), "not a size"),
     ],
 )
 def test_bad_input_is_one_line_and_a_hint(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
+    with Database.open(str(tmp_path / "a.db")):
+        pass
     done = hotgate(*arguments, cwd=tmp_path, HOTGATE_STORE=str(tmp_path / "a.db"))
     assert (done.returncode, done.stdout) == (2, "")
+    assert not (tmp_path / "typo.db").exists()
     assert message in done.stderr.splitlines()[0]
     assert len(done.stderr.splitlines()) == 2
 

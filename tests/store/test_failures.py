@@ -64,6 +64,36 @@ def test_a_full_disk_is_said_as_such(tmp_path: Path) -> None:
         subprocess.run(["umount", disk], check=True)
 
 
+def test_what_went_into_a_deleted_file_is_not_acknowledged(tmp_path: Path) -> None:
+    place, backup = tmp_path / "a.db", tmp_path / "backup.db"
+    with Database.open(str(place)) as database:
+        audit.append(database, "{}")
+        with closing(sqlite3.connect(place)) as one, closing(sqlite3.connect(backup)) as other:
+            one.backup(other)
+        for path in tmp_path.glob("a.db*"):
+            path.unlink()
+        for _ in range(3):
+            with pytest.raises(StoreError) as caught:
+                audit.append(database, "{}")
+            assert (caught.value.kind, place.exists()) == ("missing", False)
+        backup.rename(place)
+        assert audit.append(database, "{}").seq == 2, "a backup that is put there is taken"
+        with pytest.raises(StoreError) as caught, database.write():
+            place.unlink()
+        assert caught.value.kind == "missing", "deleted while it was written to"
+
+
+def test_who_reads_a_store_does_not_make_one(tmp_path: Path) -> None:
+    place = tmp_path / "typo.db"
+    with pytest.raises(StoreError) as caught:
+        Database.open(str(place), existing=True)
+    assert (caught.value.kind, place.exists()) == ("missing", False)
+    place.touch()
+    with pytest.raises(StoreError) as caught:
+        Database.open(str(place), existing=True)
+    assert caught.value.kind == "outdated", "a file without tables is no log either"
+
+
 def test_a_locked_sqlite_store_is_given_up_after_a_while(tmp_path: Path) -> None:
     place = str(tmp_path / "a.db")
     Database.open(place).close()

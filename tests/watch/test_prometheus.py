@@ -11,7 +11,7 @@ import pytest
 
 from gate.sidecar.config import WatchConfig, WatchRule
 from gate.watch.judge import joined, rule
-from gate.watch.measure import measure
+from gate.watch.measure import Span, measure
 from gate.watch.prometheus import value_of
 from probes.live.client import BadAnswer
 from tests.live.servers import http, serve
@@ -81,7 +81,7 @@ def look(answers: dict[tuple[str, str], str], config: WatchConfig, url: str = ""
 
     with serve(answer) as own:
         chosen = WatchConfig(config.join, config.within, config.baseline, url or own, config.rules)
-        found = asyncio.run(measure(chosen, SINCE, NOW, ((), ())))
+        found = asyncio.run(measure(chosen, Span(SINCE, SINCE, NOW), ((), ())))
     return [rule(each, measured).fires for each, measured in zip(chosen.rules, found, strict=True)]
 
 
@@ -106,10 +106,10 @@ def test_counters_of_the_store_are_compared_too() -> None:
     config = WatchConfig("any", 300, 1800, "", (expvar, level))
     before = [json.dumps({"failed": 10 + n // 10, "served": 1000 * n, "queue": 5}) for n in range(60)]
     after = [json.dumps({"failed": 20 * n, "served": 100 * n, "queue": 4}) for n in range(5)]
-    found = asyncio.run(measure(config, SINCE, NOW, (before, after)))
+    found = asyncio.run(measure(config, Span(SINCE, SINCE, NOW), (before, after)))
     rulings = [rule(own, each) for own, each in zip(config.rules, found, strict=True)]
     assert [each.fires for each in rulings] == [True, False]
     assert "80 of 400" in rulings[0].said
     assert joined(rulings, "any", over=False) == "rollback"
-    blank = asyncio.run(measure(config, SINCE, NOW, ((), ())))
+    blank = asyncio.run(measure(config, Span(SINCE, SINCE, NOW), ((), ())))
     assert [rule(own, each).fires for own, each in zip(config.rules, blank, strict=True)] == [None, None]
