@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gate.sidecar.flame import Flame, flame
 from probes.errors import ProbeError
 from probes.live import plain
-from probes.live.client import Client
+from probes.live.client import Client, Limits
 from probes.records import dataclass
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Flames:
             async with (
                 asyncio.timeout(SECONDS),
                 self._slots,
-                Client(service.url, token=service.token, seconds=SECONDS, profile_bytes=MAX_BYTES) as client,
+                Client(service.url, token=service.token, seconds=SECONDS, limits=Limits(profile=MAX_BYTES)) as client,
             ):
                 for epoch, seq in reversed(wanted):
                     found.append(await _window(client, epoch, seq))

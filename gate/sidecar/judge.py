@@ -19,7 +19,7 @@ from gate.policy_env import OTHERS
 from gate.report.model import Report
 from gate.report.parts import split
 from gate.sidecar.allowance import EVERY, Allowance
-from gate.sidecar.poll import PROFILE_BYTES
+from gate.sidecar.poll import LIMITS
 from gate.store import samples, verdicts
 from gate.store.entry import of_report
 from probes.errors import ProbeError
@@ -165,7 +165,7 @@ class Judge:
             in_flight_limit=live.in_flight_limit,
             seconds=service.timeout,
             start=service.profile,
-            profile_bytes=PROFILE_BYTES,
+            limits=LIMITS,
         )
         try:
             return await gather(asked)

@@ -11,7 +11,7 @@ from gate.sidecar.sample import Polled, Sample, State, parts_json, short
 from probes.errors import ProbeError
 from probes.live import from_goprobe, plain
 from probes.live import wire as w
-from probes.live.client import BadAnswer, Refused, Unreachable
+from probes.live.client import BadAnswer, Limits, Refused, Unreachable
 from probes.live.gather import NOT_FOUND
 from probes.live.plain import read_profile
 from probes.live.topics import HeartbeatWindow
@@ -25,10 +25,12 @@ if TYPE_CHECKING:
 
 GOPROBE = "goprobe"
 PLAIN = "net/http/pprof"
-PROFILE_BYTES = 4 << 20
-"""Of a profile, as it is sent and once decompressed: 10,000 goroutines with different stacks of 128 frames have 2.5 MB."""
-MAX_WINDOWS = 200
-"""Of the heartbeat in one answer; goprobe keeps 30 unless told otherwise."""
+LIMITS = Limits(json=1 << 20, profile=4 << 20)
+"""10,000 goroutines with different stacks of 128 frames have 2.5 MB, 1,000 windows of a heartbeat 0.4."""
+MAX_WINDOWS = 1000
+"""Of the heartbeat in one answer: what goprobe keeps at the most (options.go, maxRing)."""
+WINDOWS_PER_SECOND = 2.0
+"""Windows that are new, once those MAX_WINDOWS are there: goprobe has one a second at the most."""
 PLAIN_WINDOW = 60.0
 """Seconds between two CPU windows of a service without goprobe, when the configuration asks for them."""
 
@@ -43,6 +45,8 @@ class Poller:
         self._window_due = 0.0
         self._newest: tuple[str, int] = ("", -1)
         self._continuity: float | None = None
+        self._room = float(MAX_WINDOWS)
+        self._room_at = time.monotonic()
 
     async def poll(self, due: float, begun: float) -> Polled:
         """Ask the service, which was `due` then and is asked from `begun` on (seconds since 1970). Never raises for what it answers."""
@@ -112,7 +116,18 @@ class Poller:
         fresh = windows[keys.index(self._newest) + 1 :] if self._newest in keys else windows
         if keys:
             self._newest = keys[-1]
-        return fresh
+        return self._kept(fresh, problems)
+
+    def _kept(self, fresh: tuple[HeartbeatWindow, ...], problems: list[str]) -> tuple[HeartbeatWindow, ...]:
+        """As many of `fresh` as a heartbeat can have by now, the newest: what one service sends must not crowd out the others."""
+        now = time.monotonic()
+        self._room = min(self._room + (now - self._room_at) * WINDOWS_PER_SECOND, MAX_WINDOWS)
+        self._room_at = now
+        kept = fresh[max(0, len(fresh) - int(self._room)) :]
+        self._room -= len(kept)
+        if len(kept) < len(fresh):
+            problems.append(f"heartbeat: {len(fresh):,} new windows, more than there can be: {len(kept):,} are kept")
+        return kept
 
     async def _counters(self, problems: list[str]) -> dict[str, object]:
         if not self._config.counters:

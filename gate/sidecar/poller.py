@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from gate.sidecar import schedule
 from gate.sidecar.board import Entry
 from gate.sidecar.images import Images
-from gate.sidecar.poll import PROFILE_BYTES, Poller
+from gate.sidecar.poll import LIMITS, Poller
 from gate.sidecar.sample import Polled, Sample, short
 from probes.live.client import Client
 
@@ -96,7 +96,7 @@ class Polling:
         if before is not None:
             await asyncio.wait([before])
         due = schedule.next_due(service.name, service.interval, time.time())
-        client = Client(service.url, token=service.token, seconds=service.timeout, profile_bytes=PROFILE_BYTES)
+        client = Client(service.url, token=service.token, seconds=service.timeout, limits=LIMITS)
         async with client:
             poller = Poller(service, client)
             failures = 0

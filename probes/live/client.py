@@ -68,15 +68,24 @@ class Response:
         return self.body.decode("utf-8", "replace")
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large answers may be that a client reads, in bytes: JSON, and profiles, as they are sent and once decompressed."""
+
+    json: int = MAX_JSON
+    profile: int = MAX_PROFILE
+
+
+ORDINARY = Limits()
+
+
 class Client:
     """Asks one service. Use it as an asynchronous context manager."""
 
     def __init__(
-        self, base: str, *, token: str = "", seconds: float = REQUEST_SECONDS, profile_bytes: int = MAX_PROFILE
+        self, base: str, *, token: str = "", seconds: float = REQUEST_SECONDS, limits: Limits = ORDINARY
     ) -> None:
         """`base` is the service's URL, with or without the path of its probe; `seconds` is the time for one request.
-
-        `profile_bytes` is how large a profile may be that is read by this client, as it is sent and once decompressed.
 
         Raises:
             BadAnswer: it is no http or https URL.
@@ -84,7 +93,7 @@ class Client:
         self.base = base_url(base)
         self._token = token
         self.seconds = seconds
-        self.profile_bytes = profile_bytes
+        self.limits = limits
         self._http = httpx.AsyncClient(
             verify=ssl.create_default_context() if self.base.startswith("https:") else False,
             trust_env=False,
@@ -103,13 +112,13 @@ class Client:
         await self._http.aclose()
 
     async def get(
-        self, path: str, *, limit: int = MAX_JSON, seconds: float | None = None, retry: bool = True
+        self, path: str, *, limit: int | None = None, seconds: float | None = None, retry: bool = True
     ) -> Response:
         """GET `path`, whatever status it answers with.
 
         Args:
             path: from the service's root, with its query.
-            limit: bytes of the body.
+            limit: bytes of the body, when not the client's for JSON.
             seconds: for this request, when not the client's.
             retry: ask again once when the connection breaks, or when the service says when to come back. Not for
                 requests that make the service work for a while, such as a profile.
@@ -119,6 +128,7 @@ class Client:
             BadAnswer: too large, or redirected elsewhere.
         """
         deadline = time.monotonic() + (self.seconds if seconds is None else seconds)
+        limit = self.limits.json if limit is None else limit
         try:
             response = await self._timed(path, limit, deadline)
         except _Broken as exc:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from probes.errors import ProbeError
 from probes.live import from_goprobe, from_pprof, from_proc, kept, merge
 from probes.live import wire as w
-from probes.live.client import MAX_PROFILE, REQUEST_SECONDS, BadAnswer, Client, Refused, Unreachable
+from probes.live.client import ORDINARY, REQUEST_SECONDS, BadAnswer, Client, Limits, Refused, Unreachable
 from probes.live.facts import ProcessFacts
 from probes.live.proc import read_process
 from probes.live.running import Program, running_image
@@ -41,7 +41,7 @@ class Asked:
         cpu: whether to give the CPU profiles that come without starting one: the heartbeat's windows, or that second.
         start: whether that second may be started. Without it nobody can tell whether a plain service is being profiled,
             unless `/proc` can.
-        profile_bytes: how large a profile may be, as it is sent and once decompressed.
+        limits: how large answers may be.
     """
 
     url: str = ""
@@ -53,7 +53,7 @@ class Asked:
     profile: bool = True
     cpu: bool = False
     start: bool = True
-    profile_bytes: int = MAX_PROFILE
+    limits: Limits = ORDINARY
 
 
 async def gather(asked: Asked, *, old: BinaryFacts | None = None, new_path: str = "") -> LiveFacts:
@@ -92,7 +92,7 @@ def _seen(process: ProcessFacts, said: LiveFacts, program: Program | None) -> Li
 
 
 async def _ask(asked: Asked) -> LiveFacts:
-    client = Client(asked.url, token=asked.token, seconds=asked.seconds, profile_bytes=asked.profile_bytes)
+    client = Client(asked.url, token=asked.token, seconds=asked.seconds, limits=asked.limits)
     async with client:
         try:
             status, cpu = await _status(client, kept_too=asked.profile and asked.cpu)

@@ -57,7 +57,7 @@ async def parsed(client: Client, response: Response, *, subject: str) -> Profile
     Raises:
         NotProfile: it is none, or too large.
     """
-    work = partial(read, response.body, subject=subject, limit=client.profile_bytes)
+    work = partial(read, response.body, subject=subject, limit=client.limits.profile)
     return await asyncio.get_running_loop().run_in_executor(_READER, work)
 
 
@@ -68,7 +68,7 @@ async def fetch(client: Client, path: str, *, seconds: float | None = None) -> R
         Unreachable, Refused, BadAnswer: no answer, or an error.
     """
     # A CPU profile is not asked for twice; a dump that a busy goprobe puts off is.
-    response = await client.get(path, limit=client.profile_bytes, seconds=seconds, retry=seconds is None)
+    response = await client.get(path, limit=client.limits.profile, seconds=seconds, retry=seconds is None)
     if response.status != 200:
         raise refused(response)
     return response

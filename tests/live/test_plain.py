@@ -7,7 +7,7 @@ import gzip
 
 import pytest
 
-from gate.sidecar.poll import PROFILE_BYTES
+from gate.sidecar.poll import LIMITS
 from probes.live.gather import Asked, gather
 from probes.live.plain import calls_into_c, cut_off
 from probes.live.topics import Call
@@ -63,7 +63,7 @@ def test_calls_in_stacks_that_would_not_fit_into_memory_are_found():
 def test_ten_thousand_deep_goroutines_are_no_bomb():
     stacks = [tuple(f"main.f{(n >> (d % 14)) & 1}d{d}" for d in range(120)) for n in range(10_000)]
     with serve({**PLAIN, "/debug/pprof/goroutine": http(goroutine_profile(*stacks))}) as url:
-        facts = asyncio.run(gather(Asked(url=url, seconds=20.0, profile_bytes=PROFILE_BYTES)))
+        facts = asyncio.run(gather(Asked(url=url, seconds=20.0, limits=LIMITS)))
     assert facts.pprof is not None
     assert dict(facts.pprof.answered)["/debug/pprof/goroutine"] == 10_000
 

@@ -13,7 +13,7 @@ import pytest
 
 from gate.sidecar.board import Entry
 from gate.sidecar.config import ServiceConfig
-from gate.sidecar.poll import PROFILE_BYTES, Poller
+from gate.sidecar.poll import LIMITS, Poller
 from gate.sidecar.sample import Polled, Sample
 from probes.live import plain
 from probes.live.client import Client
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def poll(answer: object, *, seconds: float = 1.0, **options: object) -> Polled:
     async def run(url: str) -> Polled:
         config = ServiceConfig("orders", url, "", 1.0, seconds, **options)  # type: ignore[arg-type]
-        async with Client(url, seconds=seconds, profile_bytes=PROFILE_BYTES) as client:
+        async with Client(url, seconds=seconds, limits=LIMITS) as client:
             return await Poller(config, client).poll(1000.0, 1000.1)
 
     with serve(answer) as url:  # type: ignore[arg-type]
@@ -135,7 +135,7 @@ def test_a_large_profile_is_read_beside_the_other_polls() -> None:
                 await asyncio.sleep(0.005)
                 longest = max(longest, time.monotonic() - before)
 
-        async with Client(url, seconds=10.0, profile_bytes=PROFILE_BYTES) as client:
+        async with Client(url, seconds=10.0, limits=LIMITS) as client:
             watching = asyncio.create_task(watch())
             found = await Poller(ServiceConfig("orders", url, "", 1.0, 10.0), client).poll(1000.0, 1000.0)
             end = True
@@ -161,11 +161,49 @@ def test_a_flood_of_windows_is_cut_and_said_and_none_is_of_the_future() -> None:
         "started_at": "9999-01-01T00:00:00Z",
         "ended_at": "9999-01-01T00:00:01Z",
     }
-    found = poll(goprobe(heartbeat__windows=[example | {"seq": seq} for seq in range(1, 5000)]))
-    assert [window.seq for window in found.windows] == list(range(4800, 5000))
+    found = poll(goprobe(heartbeat__windows=[example | {"seq": seq} for seq in range(1, 2000)]))
+    assert [window.seq for window in found.windows] == list(range(1000, 2000))
     assert max(window.wall for window in found.windows) <= time.time()
     assert found.sample.state == "partial"
-    assert found.sample.error == "heartbeat: 4,999 windows in one answer, of which the last 200 are kept"
+    assert found.sample.error == "heartbeat: 1,999 windows in one answer, of which the last 1000 are kept"
+    full = poll(goprobe(heartbeat__windows=[example | {"seq": seq} for seq in range(1000, 2000)]))
+    assert (len(full.windows), full.sample.error) == (1000, ""), "as many as goprobe keeps at the most"
+    huge = poll(goprobe(heartbeat__windows=[example | {"seq": seq} for seq in range(1, 5000)]))
+    assert (huge.windows, huge.sample.error) == ((), "heartbeat: larger than 1 MB")
+
+
+def test_new_windows_come_no_faster_than_they_can_be_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that names another epoch with each poll would crowd out the history of all others."""
+    shown = json.loads(goprobe()["/debug/hotgate/heartbeat"].partition(b"\r\n\r\n")[2])
+    example = shown["windows"][0]
+    asked = 0
+
+    def answer(path: str, _: object) -> bytes:
+        nonlocal asked
+        if path != "/debug/hotgate/heartbeat":
+            return goprobe()[path]
+        asked += 1
+        windows = [example | {"epoch": f"{asked:032x}", "seq": seq} for seq in range(1, 601)]
+        settings = shown["settings"] | {"interval_ns": 1_000_000_000, "window_ns": 500_000_000}
+        return http(json.dumps(shown | {"settings": settings, "windows": windows}).encode())
+
+    clock = [1000.0]
+    monkeypatch.setattr("gate.sidecar.poll.time.monotonic", lambda: clock[0])
+
+    async def run(url: str) -> list[Polled]:
+        found = []
+        async with Client(url, seconds=5.0, limits=LIMITS) as client:
+            poller = Poller(ServiceConfig("orders", url, "", 10.0, 5.0), client)
+            for _ in range(4):
+                found.append(await poller.poll(1000.0, 1000.0))
+                clock[0] += 10.0
+        return found
+
+    with serve(answer) as url:
+        found = asyncio.run(run(url))
+    assert [len(each.windows) for each in found] == [600, 420, 20, 20]
+    assert found[2].windows[-1].seq == 600, "the newest"
+    assert found[2].sample.error == "heartbeat: 600 new windows, more than there can be: 20 are kept"
 
 
 def test_another_image_is_noticed_and_silence_is_none() -> None:
