@@ -38,11 +38,12 @@ func TestWindowsAreNumberedAndKept(t *testing.T) {
 	burn(t)
 	p := start(t, fast)
 	base := serve(t, p)
-	var beat Heartbeat
 	eventually(t, "three windows, and a processor for the work in the last one", func() bool {
-		get(t, base+"/debug/hotgate/heartbeat", 200, &beat)
+		beat := p.beat.wire()
 		return beat.NextSeq >= 4 && beat.State == beatWaiting && beat.Windows[len(beat.Windows)-1].CPUSeconds >= 0.15
 	})
+	var beat Heartbeat
+	get(t, base+"/debug/hotgate/heartbeat", 200, &beat)
 	if len(beat.Windows) != 2 || beat.Windows[0].Seq != beat.NextSeq-2 || beat.Windows[1].Seq != beat.NextSeq-1 {
 		t.Fatalf("%+v", beat)
 	}
