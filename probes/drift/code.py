@@ -73,6 +73,7 @@ def compare_functions(old: Side, new: Side) -> FunctionDrift:
         changed=_changes(meaning, pairing, changed, blind, calm) + native.changed,
         undecided=tuple(new.table.names[int(pairing.pair[r])] for r in undecided) + native.undecided,
         remapped=_remapped(old, new, pairing.pair),
+        doubtful=native.doubtful,
     )
 
 

@@ -40,6 +40,15 @@ class FunctionChange:
 
 
 @dataclass(frozen=True, slots=True)
+class FunctionDoubt:
+    """A function of which nothing is shown to differ, but a constant whose length is not known may; `detail`: one line."""
+
+    name: str
+    package: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionRef:
     """A function that only one side has."""
 
@@ -66,6 +75,7 @@ class FunctionDrift:
     `matched` = `identical` + `moved` + changed. `identical`: the bytes are the same. `moved`: the code is the same,
     the bytes differ only where they hold addresses. `undecided` names functions that could not be compared (a budget
     ran out, code that does not decode); they are never counted as unchanged.
+    `doubtful`: functions that may have changed; they are counted as unchanged.
     `remapped`: functions of OLD whose address range holds another function in NEW; `old_total` addresses compared.
     """
 
@@ -80,6 +90,7 @@ class FunctionDrift:
     changed: tuple[FunctionChange, ...]
     undecided: tuple[str, ...]
     remapped: int
+    doubtful: tuple[FunctionDoubt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

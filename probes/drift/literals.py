@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from probes.binary.image import I64
 from probes.drift.reads import TO_NEXT
-from probes.drift.side import FOREIGN, NOWHERE, PIECE, READONLY, TEXT, WRITABLE, Side, contains, distinct
+from probes.drift.side import NOWHERE, PIECE, READONLY, TEXT, WRITABLE, Side, contains, distinct
 from probes.records import dataclass
 
 if TYPE_CHECKING:
@@ -127,14 +127,10 @@ def _addresses(meaning: Meaning, at: I64, x: npt.NDArray[np.uint64], y: npt.NDAr
         return out
     ours, theirs = meaning.old.regions(a[rows]), meaning.new.regions(b[rows])
     found = (ours == theirs) & ((ours == READONLY) | (ours == WRITABLE))
-    if meaning.foreign is not None:
-        found |= (ours == FOREIGN) & (theirs == FOREIGN)
-    # What is not aligned is text, and its length stands behind it (in a list of C's, another address); else it is a
-    # number like 0x492492.
+    # What is not aligned is text, and its length stands behind it; else it is a number like 0x492492.
     length = _word(meaning.old, at[rows] + 8)
-    listed = (meaning.old.regions(length.view(np.int64)) == READONLY) & (meaning.foreign is not None)
-    text = (ours == READONLY) & (listed | ((length > 0) & (length <= MAX_LENGTH)))
-    found &= (ours == FOREIGN) | (a[rows] % 8 == 0) | text
+    text = (ours == READONLY) & (length > 0) & (length <= MAX_LENGTH)
+    found &= (a[rows] % 8 == 0) | text
     code = np.flatnonzero((ours == TEXT) & (theirs == TEXT))
     owner = meaning.old.text.index(a[rows[code]])
     found[code] = meaning.old.text.entry[owner] == a[rows[code]]
@@ -214,9 +210,6 @@ def _pointers(meaning: Meaning, a: I64, b: I64, length: I64) -> tuple[Bools, Boo
     out: Bools = (ours == TEXT) & (theirs == TEXT) & meaning.functions(a, b)
     rows = np.flatnonzero((ours == WRITABLE) & (theirs == WRITABLE))
     out[rows] = meaning.variables(a[rows], b[rows], strict=False, values=False)
-    if meaning.foreign is not None:
-        rows = np.flatnonzero((ours == FOREIGN) & (theirs == FOREIGN))
-        out[rows] = meaning.foreign(a[rows], b[rows])
     rows = np.flatnonzero((ours == READONLY) & (theirs == READONLY))
     p, q = a[rows], b[rows]
     left = meaning.left_of_name(p, q)

@@ -6,8 +6,6 @@ itabs by the hashes of their pair, function values by their function, everything
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import numpy.typing as npt
 
@@ -44,8 +42,6 @@ class Meaning:
         self.old, self.new, self.pair = old, new, pair
         self.unmoved = nothing_moved(old, new, pair)
         self.learned = Learned(*(np.zeros(0, dtype=np.int64),) * 3, identity=self.unmoved)
-        self.foreign: Callable[[I64, I64], Bools] | None = None
-        """Whether addresses outside of Go's text are the same places of C functions, once those are paired."""
         self._starts: tuple[I64, I64] | None = None
         self._names: tuple[I64, I64] | None = None
 

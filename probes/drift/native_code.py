@@ -7,23 +7,26 @@ file; there they have no names and are paired by what they hold, then by their o
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
+from bisect import bisect_right
 
 import numpy as np
-import numpy.typing as npt
 
+from probes.binary.elf import SHF_ALLOC
 from probes.binary.image import I64
-from probes.drift.facts import ChangeKind, FunctionChange, FunctionRef
+from probes.drift.facts import ChangeKind, FunctionChange, FunctionDoubt, FunctionRef
 from probes.drift.insn import BRANCH, CALL
 from probes.drift.meaning import Meaning
 from probes.drift.native_functions import NativeFunction, native_functions
-from probes.drift.operands import Operands, operands
-from probes.drift.side import FOREIGN, READONLY, Side
+from probes.drift.native_data import Answer, NativeData, is_data
+from probes.drift.operands import ABSOLUTE, Operands, operands
+from probes.drift.side import FOREIGN, Side
 from probes.drift.windows import LEA, MEMORY
 from probes.records import dataclass
 
 PACKAGE = "C"
 MAX_BYTES = 32 << 20
-MAX_CASES = 1024
+DOUBT = "a constant of unknown length is followed by other bytes"
 STUB = 16
 """Bytes of an entry of the PLT on both architectures."""
 
@@ -41,6 +44,7 @@ class NativeCode:
     removed: tuple[FunctionRef, ...] = ()
     changed: tuple[FunctionChange, ...] = ()
     undecided: tuple[str, ...] = ()
+    doubtful: tuple[FunctionDoubt, ...] = ()
 
 
 def compare_native(meaning: Meaning) -> NativeCode:
@@ -70,16 +74,15 @@ def _one(address: int) -> I64:
 class _Comparison:
     def __init__(self, meaning: Meaning, ours: list[NativeFunction], theirs: list[NativeFunction]) -> None:
         self.meaning, self.ours, self.theirs = meaning, ours, theirs
-        self.code = [self._operands(meaning.old, f) for f in ours], [self._operands(meaning.new, f) for f in theirs]
-        self.pairs = self._pair()
-        self.starts = (
-            np.array([f.start for f in ours], dtype=np.int64),
-            np.array([f.start for f in theirs], dtype=np.int64),
+        self.starts = [f.start for f in ours], [f.start for f in theirs]
+        self.absolute = _absolute(meaning.old, self.starts[0]), _absolute(meaning.new, self.starts[1])
+        self.code = (
+            [self._operands(meaning.old, f, self.absolute[0]) for f in ours],
+            [self._operands(meaning.new, f, self.absolute[1]) for f in theirs],
         )
-        meaning.foreign = self._same_code
+        self.pairs = self._pair()
 
-    def _operands(self, side: Side, function: NativeFunction) -> Operands:
-        absolute = None if side.image.elf.dynamic else side.image.mapped
+    def _operands(self, side: Side, function: NativeFunction, absolute: Callable[[int], bool] | None) -> Operands:
         return operands(self._bytes(side, function), function.start, side.image.arch, absolute)
 
     @staticmethod
@@ -110,9 +113,10 @@ class _Comparison:
                 details[i] = detail
             for question in questions:
                 asked[question].append(i)
-        for question in self._answered_no(list(asked)):
+        doubtful: dict[int, str] = {}
+        for question, answer in self._answered(list(asked)).items():
             for i in asked[question]:
-                details.setdefault(i, _said_of(question))
+                (details if answer == Answer.OTHER else doubtful).setdefault(i, _said_of(question))
         changed, identical, moved = self._count(details)
         back = set(self.pairs.values())
         return NativeCode(
@@ -124,6 +128,10 @@ class _Comparison:
             added=tuple(self._ref(f, j) for j, f in enumerate(self.theirs) if j not in back),
             removed=tuple(self._ref(f, i) for i, f in enumerate(self.ours) if i not in self.pairs),
             changed=tuple(changed),
+            doubtful=tuple(
+                FunctionDoubt(self._name(self.theirs[self.pairs[i]], self.pairs[i]), PACKAGE, f"may use other data: {DOUBT}")
+                for i in sorted(doubtful.keys() - details.keys())
+            ),
         )
 
     def _count(self, details: dict[int, str]) -> tuple[list[FunctionChange], int, int]:
@@ -159,6 +167,9 @@ class _Comparison:
             return f"resized {a.end - a.start} → {b.end - b.start} bytes", []
         old, new = self.code[0][i], self.code[1][j]
         if old.bare != new.bare or len(old.targets) != len(new.targets):
+            # A number that looks like an address on one side only is a number on both.
+            old, new = self._operands(self.meaning.old, a, None), self._operands(self.meaning.new, b, None)
+        if old.bare != new.bare or len(old.targets) != len(new.targets):
             return "other instructions or constants", []
         open_: list[_Question] = []
         for (kind, x, width), (_, y, _) in zip(old.targets, new.targets, strict=True):
@@ -170,46 +181,34 @@ class _Comparison:
         return "", open_
 
     def _same(self, kind: int, x: int, y: int, own: tuple[NativeFunction, NativeFunction]) -> bool | None:
-        """Whether two operands mean the same; None where it must be asked what Go's comparison knows."""
+        """Whether two operands mean the same; None where what they lead to must be looked at."""
         a, b = own
         if a.start <= x < a.end or b.start <= y < b.end:
             return x - a.start == y - b.start
         if (code := self._code(x, y)) is not None:
             return code
-        ours, theirs = (self._region(*each) for each in ((self.meaning.old, x), (self.meaning.new, y)))
-        if ours == theirs == FOREIGN and kind in {BRANCH, CALL}:
-            return self._stub(self.meaning.old, x) == self._stub(self.meaning.new, y)
-        if ours == theirs == READONLY and kind == LEA:
-            return self._cases(x, y, own) or None
+        if kind in {BRANCH, CALL}:
+            ours, theirs = (self._region(*each) for each in ((self.meaning.old, x), (self.meaning.new, y)))
+            if ours == theirs == FOREIGN:
+                return self._stub(self.meaning.old, x) == self._stub(self.meaning.new, y)
         return None
 
     @staticmethod
     def _region(side: Side, address: int) -> int:
         return int(side.regions(_one(address))[0])
 
-    def _answered_no(self, asked: list[_Question]) -> list[_Question]:
-        """The questions about addresses that do not mean the same, all looked up together."""
-        if not asked:
-            return []
-        table = np.array(asked, dtype=np.int64)
-        kind, need = table[:, 0].astype(np.uint8), table[:, 3].copy()
-        old, new = table[:, 1].copy(), table[:, 2].copy()
-        constant = (self.meaning.old.regions(old) == READONLY) & (self.meaning.new.regions(new) == READONLY)
-        self.meaning.note_starts(old[constant], new[constant])
-        same = self.meaning.same(old, new, kind, need, strict=False)
-        # C knows nothing of the boundaries of Go's regions.
-        rows = np.flatnonzero(constant)
-        same[rows] = self.meaning.constants(old[rows], new[rows], kind[rows], need[rows], strict=False)
-        return [question for question, good in zip(asked, same.tolist(), strict=True) if not good]
-
-    def _same_code(self, old: I64, new: I64) -> npt.NDArray[np.bool_]:
-        """Whether pointers to C code lead to the same places, shape (k,); outside of all functions they are let be."""
-        found = [self._code(x, y) is not False for x, y in zip(old.tolist(), new.tolist(), strict=True)]
-        return np.array(found, dtype=np.bool_)
+    def _answered(self, asked: list[_Question]) -> dict[_Question, Answer]:
+        """The questions about addresses that do not mean the same, or may not."""
+        taken = [_targets(code, {LEA, ABSOLUTE}) for code in self.code]
+        data = NativeData(self.meaning, self._code, (taken[0], taken[1]), _targets(self.code[0], {MEMORY}))
+        # An immediate that is the same on both sides may well be a plain number.
+        asked = [q for q in asked if q[0] != ABSOLUTE or not data.number(q[1], q[2])]
+        answers = data.answer([(x, y, width) for _, x, y, width in asked])
+        return {question: answer for question, answer in zip(asked, answers, strict=True) if answer != Answer.SAME}
 
     def _code(self, x: int, y: int) -> bool | None:
         """Whether both are the same place of the same C function; None when neither is in one."""
-        i, j = (int(np.searchsorted(s, t, side="right")) - 1 for s, t in zip(self.starts, (x, y), strict=True))
+        i, j = bisect_right(self.starts[0], x) - 1, bisect_right(self.starts[1], y) - 1
         within = i >= 0 and x < self.ours[i].end, j >= 0 and y < self.theirs[j].end
         if not any(within):
             return None
@@ -222,13 +221,23 @@ class _Comparison:
         slots = [target for kind, target, _ in found.targets if kind == MEMORY]
         return side.image.external.get(slots[0], found.bare) if slots else found.bare
 
-    def _cases(self, x: int, y: int, own: tuple[NativeFunction, NativeFunction]) -> bool:
-        """Whether both are jump tables of their functions, distances from the table to code, with the same cases."""
-        tables = []
-        for side, table, function in ((self.meaning.old, x, own[0]), (self.meaning.new, y, own[1])):
-            words = side.unaligned[side.image.offset(table, 1) :: 4][:MAX_CASES].astype(np.uint32).view(np.int32)
-            places = words.astype(np.int64) + table - function.start
-            inside = (places > 0) & (places < function.end - function.start)
-            tables.append(places[: int(np.argmin(inside)) if not inside.all() else None])
-        shorter = min(len(t) for t in tables)
-        return shorter > 1 and bool((tables[0][:shorter] == tables[1][:shorter]).all())
+
+def _targets(code: list[Operands], kinds: set[int]) -> I64:
+    return np.array([target for each in code for kind, target, _ in each.targets if kind in kinds], dtype=np.int64)
+
+
+def _absolute(side: Side, entries: list[int]) -> Callable[[int], bool] | None:
+    """Whether a number in C code can be an absolute address: of C's data, or of a function's entry."""
+    if side.image.elf.dynamic:
+        return None
+    sections = [s for s in side.image.elf.sections if s.flags & SHF_ALLOC and s.size and is_data(s)]
+    places = [(s.addr, s.addr + s.size) for s in sections]
+    places = places or [(s.start, s.end) for s in side.image.spans if not s.executable]
+    hidden = [*side.module.data, *side.module.bss, (side.module.types, side.module.etypes)]
+    code = {*entries, *side.text.entry.tolist()}
+
+    def possible(number: int) -> bool:
+        inside = any(a <= number < b for a, b in places) and not any(a <= number < b for a, b in hidden)
+        return inside or number in code
+
+    return possible

@@ -14,7 +14,8 @@ from probes.drift.reads import TO_NEXT
 from probes.drift.windows import LEA, MEMORY
 from probes.records import dataclass
 
-WORD = 8
+ABSOLUTE = 5
+"""Kind of a target, besides those of `windows` and `insn`: an immediate, which may be an address or a plain number."""
 CALLEE_SAVED = 19
 """The first register that a call keeps (AAPCS64)."""
 
@@ -23,7 +24,7 @@ CALLEE_SAVED = 19
 class Operands:
     """`bare`: the code with all operands that are addresses zeroed. `targets`, in order: (kind, address, bytes accessed).
 
-    Bytes are `TO_NEXT` where an address is only taken.
+    Bytes are `TO_NEXT` where an address is only taken, or where no decoder knows how many are read.
     """
 
     bare: bytes
@@ -56,7 +57,7 @@ def _amd64(code: bytes, address: int, mapped: Callable[[int], bool] | None) -> O
         first = raw.ip - address
         if raw.is_ip_rel_memory_operand:
             taken = raw.code == Code.LEA_R64_M
-            width = TO_NEXT if taken else MemorySizeExt.size(raw.memory_size) or WORD
+            width = TO_NEXT if taken else MemorySizeExt.size(raw.memory_size) or TO_NEXT
             targets.append((LEA if taken else MEMORY, raw.ip_rel_memory_address, width))
             spans = [(places.displacement_offset, places.displacement_size)]
         elif raw.op0_kind in branches:
@@ -65,13 +66,13 @@ def _amd64(code: bytes, address: int, mapped: Callable[[int], bool] | None) -> O
             spans = [(places.immediate_offset, places.immediate_size)]
         elif mapped is not None:
             spans = []
-            for offset, size in (
-                (places.displacement_offset, places.displacement_size),
-                (places.immediate_offset, places.immediate_size),
+            for kind, offset, size in (
+                (LEA, places.displacement_offset, places.displacement_size),
+                (ABSOLUTE, places.immediate_offset, places.immediate_size),
             ):
                 number = int.from_bytes(code[first + offset : first + offset + size], "little")
                 if size >= 4 and mapped(number):
-                    targets.append((LEA, number, TO_NEXT))
+                    targets.append((kind, number, TO_NEXT))
                     spans.append((offset, size))
         else:
             continue
