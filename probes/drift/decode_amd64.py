@@ -19,22 +19,6 @@ _BRANCHES = {OpKind.NEAR_BRANCH16, OpKind.NEAR_BRANCH32, OpKind.NEAR_BRANCH64}
 _CALLS = {FlowControl.CALL, FlowControl.INDIRECT_CALL}
 _FLOATS = {MemorySize.FLOAT32, MemorySize.FLOAT64}
 _STACK = {Register.RSP, Register.RBP}
-_WIDTHS = {
-    MemorySize.UINT8: 1,
-    MemorySize.INT8: 1,
-    MemorySize.UINT16: 2,
-    MemorySize.INT16: 2,
-    MemorySize.UINT32: 4,
-    MemorySize.INT32: 4,
-    MemorySize.FLOAT32: 4,
-    MemorySize.PACKED128_FLOAT32: 16,
-    MemorySize.PACKED128_FLOAT64: 16,
-    MemorySize.UINT128: 16,
-    MemorySize.PACKED128_INT32: 16,
-    MemorySize.PACKED256_FLOAT32: 32,
-    MemorySize.PACKED256_INT32: 32,
-    MemorySize.UINT256: 32,
-}
 _LEAS = {Code.LEA_R64_M, Code.LEA_R32_M}
 _MOVES = {Code.MOV_R32_IMM32, Code.MOV_R64_IMM64, Code.MOV_RM64_IMM32, Code.MOV_RM32_IMM32}
 _NOPS = {Code.NOPD, Code.NOPW, Code.NOPQ, Code.NOP_RM16, Code.NOP_RM32, Code.NOP_RM64}
@@ -130,12 +114,17 @@ class Amd64Code:
         """What instruction `index` reads through a register, or forms the address of at an index; None when nothing."""
         raw = self._raw[index]
         indexed = raw.memory_index != Register.NONE
-        if OpKind.MEMORY not in {raw.op1_kind, raw.op2_kind} or (raw.code in _LEAS and not indexed):
+        sources = {raw.op1_kind, raw.op2_kind, raw.op3_kind}
+        if raw.mnemonic in _READ_ONLY:
+            sources.add(raw.op0_kind)
+        if OpKind.MEMORY not in sources or (raw.code in _LEAS and not indexed):
             return None
         base = _number(raw.memory_base)
         if base < 0:
             return None
-        return Load(base, _displacement(raw), MemorySizeExt.size(raw.memory_size) or 8, indexed=indexed)
+        size = MemorySizeExt.size(raw.memory_size)
+        # What reads an unknown number of bytes may read as far as an index leads.
+        return Load(base, _displacement(raw), size, indexed=indexed or not size)
 
     def adds(self, index: int) -> tuple[int, int] | None:
         """(register, constant that is added to it), None for other instructions."""
@@ -186,11 +175,11 @@ class Amd64Code:
                     constants.append(int.from_bytes(shape[first : first + width], "little", signed=True))
                 shape[first : first + width] = bytes(width)
         opcode = raw.code
-        target, kind, width = None, -1, 8
+        target, kind, width = None, -1, 0
         if relative:
             target = raw.ip_rel_memory_address
             kind = LEA if opcode in _LEAS else MEMORY
-            width = _WIDTHS.get(raw.memory_size, 8)
+            width = MemorySizeExt.size(raw.memory_size)
         lea, move, store = -1, None, None
         if kind == LEA:
             lea = _number(raw.op0_register)

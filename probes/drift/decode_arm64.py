@@ -70,7 +70,7 @@ class Arm64Code:
         """(index, kind, address) of the instructions that refer to an address."""
         for index in range(len(self)):
             word = self._words[self._starts[index]]
-            if word & 0x9F000000 == 0x90000000 or _branch(word, 0, 0) is not None:
+            if word & 0x9F000000 == 0x90000000 or _relative(word, 0, 0) is not None:
                 insn = self.insn(index)
                 if insn.target is not None:
                     yield index, insn.kind, insn.target
@@ -104,7 +104,7 @@ class Arm64Code:
             word = self._starts[index]
             pc = self.address + 4 * word
             found = (
-                _branch(self._words[word], pc, 4 * word)
+                _relative(self._words[word], pc, 4 * word)
                 or self._page_at(word)
                 or _plain(self._words[word], pc, 4 * word)
             )
@@ -126,7 +126,8 @@ def _signed(value: int, bits: int) -> int:
     return (value & ((1 << bits) - 1) ^ (1 << (bits - 1))) - (1 << (bits - 1))
 
 
-def _branch(word: int, pc: int, offset: int) -> Insn | None:
+def _relative(word: int, pc: int, offset: int) -> Insn | None:
+    """A branch, or a load, whose one word holds the distance to its target."""
     if word & 0x7C000000 == 0x14000000:  # B, BL
         kind = CALL if word >> 31 else BRANCH
         return Insn(offset, 4, b"b%d" % (word >> 31), (), target=pc + 4 * _signed(word, 26), kind=kind)
@@ -136,6 +137,11 @@ def _branch(word: int, pc: int, offset: int) -> Insn | None:
     if word & 0x7E000000 == 0x36000000:  # TBZ, TBNZ
         shape = struct.pack("<I", word & ~(0x3FFF << 5))
         return Insn(offset, 4, shape, (), target=pc + 4 * _signed(word >> 5, 14), kind=BRANCH)
+    if word & 0x3B000000 == 0x18000000:  # LDR and LDRSW (literal): opc 31:30, V 26, imm19 23:5
+        shape = struct.pack("<I", word & ~(0x7FFFF << 5))
+        width = 4 << (word >> 30) if word >> 26 & 1 else 8 if word >> 30 == 1 else 4
+        target = pc + 4 * _signed(word >> 5, 19)
+        return Insn(offset, 4, shape, (), target=target, kind=MEMORY, width=width, is_float=bool(word >> 26 & 1))
     return None
 
 
@@ -158,7 +164,7 @@ def _page(word: int, following: int, pc: int, offset: int) -> Insn | None:
         (),
         target=page + low,
         kind=LEA if add else MEMORY,
-        width=1 << scale if memory else 8,
+        width=1 << scale if memory else 0,
         is_float=bool(memory and following >> 26 & 1),
         lea=following & 31 if add else -1,
     )

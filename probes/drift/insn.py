@@ -17,7 +17,8 @@ class Insn:
 
     `offset`, `size`: bytes from the entry. `shape`: operation and registers, with constants and addresses left out;
     equal shapes are the same operation. `constants`: immediates and displacements, in order. `target`: the address that
-    a PC-relative operand leads to, None without one; `kind` says what for, `width` how many bytes are accessed there.
+    a PC-relative operand leads to, None without one; `kind` says what for, `width` how many bytes are accessed there (0:
+    not known, to the decoder neither).
     `lea`, `move`, `store`: what string detection needs: the register whose value is the address; (register, immediate);
     (base, displacement, register or None, immediate).
     """
@@ -28,7 +29,7 @@ class Insn:
     constants: tuple[int, ...]
     target: int | None = None
     kind: int = -1
-    width: int = 8
+    width: int = 0
     is_float: bool = False
     lea: int = -1
     move: tuple[int, int] | None = None

@@ -15,9 +15,33 @@ def load(word: int) -> Load | None:
     """
     if word & 0xFF200000 == 0x8B000000 and word >> 10 & 63:  # ADD Xd, Xn, Xm, shifted by imm6 15:10
         return Load(word >> 5 & 31, 0, 0, indexed=True)
+    if word & 0xBE000000 == 0x0C000000:
+        return _structures(word) if word >> 22 & 1 else None
+    if word & 0x3F400000 == 0x08400000:  # LDXR, LDAR and their pairs: size 31:30, o1 21
+        return Load(word >> 5 & 31, 0, (2 if word >> 21 & 1 and not word >> 23 & 1 else 1) << (word >> 30))
     if word & 0x3A000000 == 0x28000000:
         return _pair(word) if word >> 22 & 1 else None
     return _single(word) if word & 0x3A000000 == 0x38000000 else None
+
+
+_REGISTERS = {0b0000: 4, 0b0010: 4, 0b0100: 3, 0b0110: 3, 0b0111: 1, 0b1000: 2, 0b1010: 2}
+"""Registers of a load of multiple structures, by opcode 15:12: LD4, LD1 of four, LD3, LD1 of three, of one, LD2, LD1 of two."""
+
+
+def _structures(word: int) -> Load:
+    """LD1 to LD4: Q 30, single structure 24, post-index 23, R 21, Rm 20:16, opcode 15:12, size 11:10, Rn 9:5."""
+    if word >> 24 & 1:
+        scale = word >> 14 & 3
+        if scale == 3:  # LD1R to LD4R
+            scale = word >> 10 & 3
+        elif scale == 2 and word >> 10 & 1:
+            scale = 3
+        size = (1 + (word >> 21 & 1) + 2 * (word >> 13 & 1)) << scale
+    else:
+        size = _REGISTERS.get(word >> 12 & 15, 4) * (16 if word >> 30 & 1 else 8)
+    step = size if word >> 23 & 1 and word >> 16 & 31 == 31 else 0
+    # By a register the address is moved by an unknown distance.
+    return Load(word >> 5 & 31, 0, size, step=step, indexed=bool(word >> 23 & 1) and not step)
 
 
 def _pair(word: int) -> Load:

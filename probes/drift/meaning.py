@@ -175,9 +175,10 @@ class Meaning:
     def _wanted(self, old: I64, new: I64, kind: npt.NDArray[np.uint8], need: I64, *, strict: bool) -> I64:
         """How many bytes must be equal: what is used, else up to where the next thing begins."""
         limit = np.full(old.shape, LOOK_AHEAD if strict else ENOUGH, dtype=np.int64)
-        limit[kind != LEA] = ENOUGH if strict else 8
         limit[need == TO_NEXT] = LOOK_AHEAD
         limit = np.minimum(limit, self.reach(old, new))
+        # Before decoding, a load may be of any width, whatever begins behind its address.
+        limit[kind != LEA] = ENOUGH
         return np.where(need >= 0, np.minimum(need, MAX_NEED), np.maximum(limit, 1))
 
     def note_starts(self, old: I64, new: I64) -> None:

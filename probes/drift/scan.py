@@ -23,7 +23,7 @@ BLOCK = 1 << 20
 """Bytes of code a block: the intermediate arrays stay in the cache, and memory stays flat."""
 
 WORKERS = 2
-WIDEST = 32
+WIDEST = 64
 """Bytes that one instruction can read or write."""
 
 Bools = npt.NDArray[np.bool_]
