@@ -8,7 +8,7 @@ import struct
 import numpy as np
 
 from probes.binary.image import I64
-from probes.drift.meaning import is_itab, type_hash
+from probes.drift.descriptors import is_itab, type_hash
 from probes.drift.side import READONLY, TEXT, WRITABLE, Side
 from probes.errors import MalformedTable
 

@@ -14,8 +14,9 @@ from dataclasses import field
 import numpy as np
 
 from probes.drift import decode_amd64
+from probes.drift.descriptors import type_size
 from probes.drift.insn import BRANCH, CALL, Code, Insn, chosen_length, string_length
-from probes.drift.meaning import ENOUGH, Meaning, type_size
+from probes.drift.meaning import ENOUGH, Meaning
 from probes.drift.reads import TO_NEXT, Duff, bytes_read
 from probes.drift.side import NOWHERE, Side
 from probes.drift.windows import CODE, LEA

@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from probes.binary.image import I64, U64
-from probes.drift import literals
+from probes.binary.image import I64
+from probes.drift import caches, literals
+from probes.drift.descriptors import is_itab, type_hash
 from probes.drift.learned import Learned
 from probes.drift.reads import TO_NEXT
 from probes.drift.side import FOREIGN, NOWHERE, READONLY, TEXT, WRITABLE, Side, contains, distinct
@@ -95,8 +96,12 @@ class Meaning:
         """
         named, both = self.by_name(old, new)
         out = self.learned.same(old, new)
+        cached = np.flatnonzero(~both & caches.is_cache(self.old, old) & caches.is_cache(self.new, new))
         if not strict:
             out |= ~self.learned.contradicts(old, new) & (self._like(old, new) if values else True)
+        # The place of a cache in the code is that of the assertion: only what is asserted counts.
+        pairs = zip(old[cached].tolist(), new[cached].tolist(), strict=True)
+        out[cached] = [caches.same(self.old, x, self.new, y) for x, y in pairs]
         return np.where(both, named, out)
 
     def _like(self, old: I64, new: I64) -> Bools:
@@ -127,18 +132,27 @@ class Meaning:
         a, b = ours.find(old), theirs.find(new)
         both = (a >= 0) & (b >= 0)
         a, b = np.where(both, a, 0), np.where(both, b, 0)
+        both &= ~(ours.numbered[a] | theirs.numbered[b])
         same = (self._names[0][a] == self._names[1][b]) & (old - ours.start[a] == new - theirs.start[b])
         return both & same, both
 
     def left_of_name(self, old: I64, new: I64) -> I64:
-        """Bytes up to the end of the symbol, where both addresses are the same place of one that has one size; else -1."""
-        named, _ = self.by_name(old, new)
+        """Bytes up to the end of the symbol, where both addresses are the same place of one that has one size; else -1.
+
+        Of what the compiler numbers, the size counts and not the name.
+        """
         out = np.full(old.shape, -1, dtype=np.int64)
-        rows = np.flatnonzero(named)
         ours, theirs = self.old.symbols, self.new.symbols
-        if rows.size and ours is not None and theirs is not None:
-            a, b = ours.end[ours.find(old[rows])] - old[rows], theirs.end[theirs.find(new[rows])] - new[rows]
-            out[rows] = np.where(a == b, a, -1)
+        if ours is None or theirs is None or not ours.names or not theirs.names:
+            return out
+        named, _ = self.by_name(old, new)
+        a, b = ours.find(old), theirs.find(new)
+        both = (a >= 0) & (b >= 0)
+        a, b = np.where(both, a, 0), np.where(both, b, 0)
+        numbered = both & ours.numbered[a] & theirs.numbered[b] & (old - ours.start[a] == new - theirs.start[b])
+        left = ours.end[a] - old
+        found = (named | numbered) & (left == theirs.end[b] - new)
+        out[found] = left[found]
         return out
 
     def constants(self, old: I64, new: I64, kind: npt.NDArray[np.uint8], need: I64, *, strict: bool) -> Bools:
@@ -246,51 +260,3 @@ class Meaning:
                 same &= self.types(a, b)
             out[rows] = same
         return out
-
-
-def is_itab(side: Side, addresses: I64) -> Bools:
-    """Whether each address is the start of an itab."""
-    start, end = side.module.itabs
-    if end > start:
-        return (addresses >= start) & (addresses < end)
-    return contains(side.itabs, addresses)
-
-
-def type_size(side: Side, address: int) -> int | None:
-    """Bytes of a value of the type at `address`, or of an itab's concrete type; None when neither is there."""
-    where = np.array([address], dtype=np.int64)
-    if is_itab(side, where)[0]:
-        where = side.words_at(where + 8).view(np.int64)
-    if not type_hash(side, where)[1][0]:
-        return None
-    return min(int(side.words_at(where)[0]), MAX_NEED)
-
-
-def type_hash(side: Side, addresses: I64) -> tuple[U64, Bools]:
-    """Hash and kind of the type descriptors at `addresses`, and where there is one.
-
-    abi.Type: size 0, ptrdata 8, hash u32 16, tflag u8 20, align u8 21, fieldAlign u8 22, kind u8 23, equal 24,
-    gcdata 32, str i32 40. The hash covers the type's whole identity, but not its layout.
-    """
-    module = side.module
-    inside = (addresses >= module.types) & (addresses <= module.etypes - 48) & (addresses % 8 == 0)
-    where = np.where(inside, addresses, module.types)
-    size, ptrdata, flags = (side.words_at(where + at) for at in (0, 8, 16))
-    name = side.words_at(where + 40) & np.uint64(0xFFFFFFFF)
-    align, field_align = (flags >> np.uint64(40)) & np.uint64(0xFF), (flags >> np.uint64(48)) & np.uint64(0xFF)
-    kind = (flags >> np.uint64(56)) & np.uint64(31)
-    good = (
-        inside
-        & (size < 1 << 40)
-        & (ptrdata <= size)
-        & ((flags >> np.uint64(32)) & np.uint64(0xFF) < 64)
-        & (align > 0)
-        & (align <= 64)
-        & (field_align > 0)
-        & (field_align <= 64)
-        & (kind > 0)
-        & (kind <= 26)
-        & (name > 0)
-        & (name < max(module.etypes - module.types, 1))
-    )
-    return (flags & np.uint64(0xFFFFFFFF)) | (kind << np.uint64(32)), good

@@ -6,9 +6,9 @@ file; there they have no names and are paired by what they hold, then by their o
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable
-from bisect import bisect_right
 
 import numpy as np
 
@@ -17,8 +17,8 @@ from probes.binary.image import I64
 from probes.drift.facts import ChangeKind, FunctionChange, FunctionDoubt, FunctionRef
 from probes.drift.insn import BRANCH, CALL
 from probes.drift.meaning import Meaning
-from probes.drift.native_functions import NativeFunction, native_functions
 from probes.drift.native_data import Answer, NativeData, is_data
+from probes.drift.native_functions import NativeFunction, native_functions
 from probes.drift.operands import ABSOLUTE, Operands, operands
 from probes.drift.side import FOREIGN, Side
 from probes.drift.windows import LEA, MEMORY
@@ -129,7 +129,9 @@ class _Comparison:
             removed=tuple(self._ref(f, i) for i, f in enumerate(self.ours) if i not in self.pairs),
             changed=tuple(changed),
             doubtful=tuple(
-                FunctionDoubt(self._name(self.theirs[self.pairs[i]], self.pairs[i]), PACKAGE, f"may use other data: {DOUBT}")
+                FunctionDoubt(
+                    self._name(self.theirs[self.pairs[i]], self.pairs[i]), PACKAGE, f"may use other data: {DOUBT}"
+                )
                 for i in sorted(doubtful.keys() - details.keys())
             ),
         )

@@ -21,7 +21,7 @@ from probes.binary.elf import SHF_ALLOC, SHF_EXECINSTR, Section
 from probes.binary.image import I64
 from probes.drift.meaning import Meaning
 from probes.drift.reads import TO_NEXT
-from probes.drift.side import FOREIGN, NOWHERE, READONLY, TEXT, WRITABLE, Side, distinct
+from probes.drift.side import FOREIGN, READONLY, TEXT, WRITABLE, Side, distinct
 from probes.records import dataclass
 
 SHT_PROGBITS = 1
@@ -36,7 +36,21 @@ WIDEST = 64
 CASE = 4
 """Bytes of an entry of a jump table: the distance from the table to the case (gcc and clang on both architectures)."""
 
-_METADATA = (".eh_frame", ".gnu", ".note", ".dyn", ".rela", ".hash", ".interp", ".gcc_except", ".go.", ".gopclntab", ".gosymtab", ".typelink", ".itab")
+_METADATA = (
+    ".eh_frame",
+    ".gnu",
+    ".note",
+    ".dyn",
+    ".rela",
+    ".hash",
+    ".interp",
+    ".gcc_except",
+    ".go.",
+    ".gopclntab",
+    ".gosymtab",
+    ".typelink",
+    ".itab",
+)
 _PRINTABLE = bytes(range(0x20, 0x7F)) + b"\t\n\r\x1b" + bytes(range(0x80, 0x100))
 
 Place = tuple[int, int, int]
@@ -284,4 +298,3 @@ def _pointers(side: Side, ranges: list[tuple[int, int]]) -> I64:
         good |= (regions == READONLY) & np.logical_or.reduce([(words >= a) & (words < b) for a, b in ranges])
         found.append(at[good])
     return distinct(np.concatenate(found))
-

@@ -22,7 +22,9 @@ PIECE = 1 << 17
 """Words that are looked at together: what is made from them stays small."""
 
 _CARRIERS = ("type:", "type.*", "go:string.", "go.string.", "go:func.", "go.func.", "runtime.", "gclocals", "go:cuinfo")
-_NUMBERED = "..stmp_"  # static temporaries are numbered in their order of appearance
+_NUMBERED = re.compile(r"\.\.[A-Za-z]+[._]\d+$")
+"""What the compiler makes for itself and numbers in its order of appearance: `main..stmp_3`, `fmt..typeAssert.1`,
+`..interfaceSwitch.0`, `..gobytes.2` (cmd/compile/internal/walk, staticinit, staticdata). The number is no identity."""
 
 _HASHED = re.compile(r"\b_cgo_[0-9a-f]{12}_")
 """cgo names its stubs by a hash of the package's files, which changes with every edit."""
@@ -179,7 +181,7 @@ class Side:
 
 
 class DataSymbols:
-    """Data symbols by address. `start`, `end`: int64, shape (k,), sorted; names are decoded when asked for."""
+    """Data symbols by address. `start`, `end`: int64, shape (k,), sorted, as `names` are; `numbered`: the name is no identity."""
 
     def __init__(self, symtab: SymbolTable) -> None:
         rows = np.flatnonzero(
@@ -192,6 +194,9 @@ class DataSymbols:
         self.names = [names[i] for i in keep]
         self.start: I64 = symtab.value[rows].astype(np.int64)
         self.end: I64 = self.start + np.minimum(symtab.size[rows], np.uint64(1 << 40)).astype(np.int64)
+        self.numbered: npt.NDArray[np.bool_] = np.array(
+            ["." in name and _NUMBERED.search(name) is not None for name in self.names], dtype=np.bool_
+        )
         self.is_object: npt.NDArray[np.bool_] = symtab.kind[rows] == STT_OBJECT
 
     def lasting_names(self) -> list[str]:
@@ -209,8 +214,8 @@ class DataSymbols:
 
 
 def _carrier(name: str) -> bool:
-    """Symbols that span many unnamed things, and numbered ones whose names move to their neighbours."""
-    if _NUMBERED in name or name.endswith("·f"):
+    """Symbols that span many unnamed things."""
+    if name.endswith("·f"):
         return True
     if name.startswith("runtime."):
         return name in _RUNTIME_CARRIERS or name.startswith("runtime.gcbits.")
