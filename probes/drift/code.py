@@ -12,7 +12,7 @@ from probes.binary.health import BOUNDARIES
 from probes.binary.image import I64
 from probes.drift.attribute import Blame, inlined_from, location
 from probes.drift.explain import Explanation, explain
-from probes.drift.facts import ChangeKind, FunctionChange, FunctionDrift, FunctionRef, Rename
+from probes.drift.facts import ChangeKind, FunctionChange, FunctionDoubt, FunctionDrift, FunctionRef, Rename
 from probes.drift.judge import Judgement, judge
 from probes.drift.match import Pairing, match
 from probes.drift.meaning import Meaning
@@ -73,7 +73,7 @@ def compare_functions(old: Side, new: Side) -> FunctionDrift:
         changed=_changes(meaning, pairing, changed, blind, calm) + native.changed,
         undecided=tuple(new.table.names[int(pairing.pair[r])] for r in undecided) + native.undecided,
         remapped=_remapped(old, new, pairing.pair),
-        doubtful=native.doubtful,
+        doubtful=tuple(_doubt(new.table.names[j.new_row]) for j in judged if j.doubtful) + native.doubtful,
     )
 
 
@@ -157,6 +157,12 @@ def _changes(
             )
         )
     return tuple(out)
+
+
+def _doubt(name: str) -> FunctionDoubt:
+    return FunctionDoubt(
+        name, package_of(name), "may use other data: a constant of unknown length is followed by other bytes"
+    )
 
 
 def _plain(old: Side, new: Side, row: int, other: int) -> str:

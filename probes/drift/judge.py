@@ -18,7 +18,7 @@ from probes.drift.descriptors import type_size
 from probes.drift.insn import BRANCH, CALL, Code, Insn, chosen_length, string_length
 from probes.drift.meaning import ENOUGH, Meaning
 from probes.drift.reads import TO_NEXT, Duff, bytes_read
-from probes.drift.side import NOWHERE, Side
+from probes.drift.side import NOWHERE, READONLY, Side
 from probes.drift.windows import CODE, LEA
 from probes.records import dataclass
 
@@ -40,7 +40,11 @@ class Reference:
     kind: int
     old_need: int
     new_need: int
+    sure: int = 1
+    """Bytes that are used for certain, where `old_need` and `new_need` say that their number is not known."""
     same: bool = False
+    doubtful: bool = False
+    """Nothing that is certainly used differs, but something that may be."""
     maybe_constant: bool = False
     """An absolute address may as well be a plain number: if it does not resolve, it is one."""
 
@@ -66,6 +70,11 @@ class Judgement:
     def decoded(self) -> bool:
         """Whether both sides are valid code throughout."""
         return self.old.valid and self.new.valid
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether something may mean something else, and nothing is known to."""
+        return not self.changed and any(r.doubtful for r in self.references)
 
     @property
     def changed(self) -> bool:
@@ -182,22 +191,31 @@ def _examine(meaning: Meaning, found: Judgement, old_index: int, new_index: int,
             return
         old_need = new_need = -1
     elif a.kind == LEA:
-        old_need = _used(meaning.old, found.old, old_index, decoder)
-        new_need = _used(meaning.new, found.new, new_index, decoder)
+        old_need, sure = _used(meaning.old, found.old, old_index, decoder)
+        new_need, also = _used(meaning.new, found.new, new_index, decoder)
+        reference = Reference(a.target, b.target, old_index, new_index, a.kind, old_need, new_need, max(sure, also))
+        found.references.append(reference)
+        return
     else:
-        old_need, new_need = a.width, b.width
+        # What reads an unknown number of bytes reads at least one, and at most as far as a table.
+        old_need, new_need = a.width or TO_NEXT, b.width or TO_NEXT
     found.references.append(Reference(a.target, b.target, old_index, new_index, a.kind, old_need, new_need))
 
 
-def _used(side: Side, code: Code, index: int, decoder: Decoder) -> int:
-    """Bytes used of what instruction `index` takes the address of.
+def _used(side: Side, code: Code, index: int, decoder: Decoder) -> tuple[int, int]:
+    """Bytes used of what instruction `index` takes the address of, and how many of them for certain.
 
     A string's length, what is copied, or the size of an interface's data; `TO_NEXT` for a table, -1 when nothing tells.
     """
+    read, certain = bytes_read(code, index, Duff(*side.duffcopy, *decoder.duff))
+    return _extent(side, code, index, decoder, (read, certain)), max(read, 1)
+
+
+def _extent(side: Side, code: Code, index: int, decoder: Decoder, seen: tuple[int, bool]) -> int:
     if _is_dictionary(side, code, index):
         return _dictionary_size(side, code.insn(index).target or 0)
     length = string_length(code, index, decoder.follows)
-    read, certain = bytes_read(code, index, Duff(*side.duffcopy, *decoder.duff))
+    read, certain = seen
     if length >= 0 and not certain:
         return max(length, read)
     if certain or read > ENOUGH or read == TO_NEXT:
@@ -271,3 +289,17 @@ def _resolve(meaning: Meaning, references: list[Reference]) -> None:
     same = meaning.same(table[:, 0].copy(), table[:, 1].copy(), kind, table[:, 3].copy(), strict=False)
     for reference, row in zip(references, rows, strict=True):
         reference.same = bool(same[row])
+    _doubt(meaning, [r for r in references if not r.same and max(r.old_need, r.new_need) < 0])
+
+
+def _doubt(meaning: Meaning, references: list[Reference]) -> None:
+    """Tell what surely differs from what may only differ, where the length of a constant is not known."""
+    if not references:
+        return
+    table = np.array([(_signed(r.old), _signed(r.new), r.kind, r.sure) for r in references], dtype=np.int64)
+    old, new = table[:, 0].copy(), table[:, 1].copy()
+    constant = (meaning.old.regions(old) == READONLY) & (meaning.new.regions(new) == READONLY)
+    rows = np.flatnonzero(constant & ~meaning.ends_alike(old, new))
+    kind, sure = table[rows, 2].astype(np.uint8), table[rows, 3].copy()
+    for row in rows[meaning.constants(old[rows], new[rows], kind, sure, strict=False)].tolist():
+        references[row].same = references[row].doubtful = True

@@ -44,6 +44,8 @@ class Meaning:
         self.unmoved = nothing_moved(old, new, pair)
         self.learned = Learned(*(np.zeros(0, dtype=np.int64),) * 3, identity=self.unmoved)
         self._starts: tuple[I64, I64] | None = None
+        self.read_starts: I64 = np.zeros(0, dtype=np.int64)
+        """Read-only addresses in OLD that code reads without taking them, sorted."""
         self._names: tuple[I64, I64] | None = None
 
     def functions(self, old: I64, new: I64) -> Bools:
@@ -209,12 +211,37 @@ class Meaning:
 
     def reach(self, old: I64, new: I64) -> I64:
         """Bytes up to where, on either side, something else is known to begin; `LOOK_AHEAD` at most."""
-        out = np.full(old.shape, LOOK_AHEAD, dtype=np.int64)
+        out: I64 = np.minimum(*self._distances(old, new))
+        return out
+
+    def _distances(self, old: I64, new: I64) -> tuple[I64, I64]:
+        """Bytes up to where something else is known to begin on either side; `LOOK_AHEAD` at most."""
+        out = []
         for starts, addresses in zip(self.starts, (old, new), strict=True):
+            distance = np.full(addresses.shape, LOOK_AHEAD, dtype=np.int64)
             if starts.size:
                 after = np.searchsorted(starts, addresses, side="right")
-                distance = starts[np.minimum(after, starts.size - 1)] - addresses
-                out = np.where(after < starts.size, np.minimum(out, distance), out)
+                found = starts[np.minimum(after, starts.size - 1)] - addresses
+                distance = np.where(after < starts.size, np.minimum(distance, found), distance)
+            out.append(distance)
+        return out[0], out[1]
+
+    def ends_alike(self, old: I64, new: I64) -> Bools:
+        """Whether a difference behind read-only addresses is one of what begins there, shape (k,).
+
+        It is where both sides know something else to begin at the same distance, the first differing byte comes before
+        that, and no code reads it by an address of its own.
+        """
+        reach = [np.where(d < LOOK_AHEAD, d, -i) for i, d in enumerate(self._distances(old, new), start=1)]
+        out: Bools = reach[0] == reach[1]
+        for row in np.flatnonzero(out).tolist():
+            x, y, size = int(old[row]), int(new[row]), int(reach[0][row])
+            ours, theirs = self.old.contents(x, size), self.new.contents(y, size)
+            both = min(ours.size, theirs.size)
+            places = np.flatnonzero(ours[:both] != theirs[:both])
+            first = x + int(places[0]) if places.size else x
+            at = int(np.searchsorted(self.read_starts, first, side="right")) - 1
+            out[row] = at < 0 or not x < int(self.read_starts[at]) or int(self.read_starts[at]) + ENOUGH <= first
         return out
 
     def equal_bytes(self, old: I64, new: I64, count: I64) -> Bools:

@@ -85,11 +85,7 @@ class _Half:
 
     def read(self, address: int, size: int) -> bytes:
         """Up to `size` bytes at `address`; fewer where the file has no more."""
-        span = self.side.image.span(address)
-        if span is None:
-            return b""
-        at = span.offset + address - span.start
-        return bytes(self.side.image.buffer[at : at + min(size, span.end - address)])
+        return self.side.contents(address, size).tobytes()
 
     def left(self, address: int) -> int:
         """Bytes up to the end of the symbol that holds `address`; -1 without one."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from probes.binary.facts import BinaryFacts
 from probes.binary.functable import FuncTable
-from probes.binary.image import I64, U64
+from probes.binary.image import I64, U8, U64
 from probes.binary.moduledata import ModuleData
 from probes.binary.symbols import STT_FUNC, STT_OBJECT, SymbolTable
 from probes.drift.text import TextIndex
@@ -171,6 +171,14 @@ class Side:
         """The file as overlapping little-endian words: element i is the word at byte i."""
         size = max(self.image.data.size - 7, 0)
         return np.ndarray((size,), dtype="<u8", buffer=self.image.data, strides=(1,))
+
+    def contents(self, address: int, size: int) -> U8:
+        """Up to `size` bytes at `address`; fewer where the file has no more."""
+        span = self.image.span(address)
+        if span is None:
+            return self.image.data[:0]
+        at = span.offset + address - span.start
+        return self.image.data[at : at + min(size, span.end - address)]
 
     def words_at(self, addresses: I64) -> U64:
         """The words at `addresses`, shape (k,); zero where the file has none."""
