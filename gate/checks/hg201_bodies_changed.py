@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 from gate.check import Check, Explanation, Samples
 from gate.evidence import Functions, NewBinary
-from gate.model import Finding, Location, Severity
+from gate.model import Confidence, Finding, Location, Severity
 from gate.policy import Policy, Thresholds
 from gate.samples import Case, change, functions
 from gate.words import count, distance, some
-from probes.drift.facts import FunctionChange
+from probes.drift.facts import FunctionChange, FunctionDoubt
 
 
 class BodiesChanged(Check):
@@ -30,6 +30,13 @@ class BodiesChanged(Check):
         fires=(
             lambda: Case(functions=functions(changed=(change(),))),
             lambda: Case(functions=functions(undecided=("main.jumpTable",))),
+            lambda: Case(functions=functions(doubtful=(FunctionDoubt("main.rate", "main", "may use other data"),))),
+            lambda: Case(
+                functions=functions(
+                    doubtful=(FunctionDoubt("example.com/pay/ledger.Post", "example.com/pay/ledger", ""),)
+                ),
+                policy=Policy(protected_packages=("example.com/pay/...",)),
+            ),
             lambda: Case(
                 functions=functions(changed=(change("example.com/pay/ledger.Post"),)),
                 policy=Policy(protected_packages=("example.com/pay/...",)),
@@ -68,6 +75,29 @@ class BodiesChanged(Check):
                 remedy="Compare unstripped builds of both sides; review these functions by hand.",
                 evidence={"count": len(drift.undecided), "functions": list(drift.undecided[:50])},
             )
+
+        if drift.doubtful:
+            yield from self._doubts(drift.doubtful, policy)
+
+    def _doubts(self, doubts: tuple[FunctionDoubt, ...], policy: Policy) -> Iterator[Finding]:
+        """What may have changed is a note, but where every change needs its owners' word."""
+        names = [each.name for each in doubts if policy.protects(each.package)]
+        if names:
+            yield self.unverified(
+                "protected functions",
+                f"{count(len(names), 'function')} may have changed in packages that the policy protects: {some(names)}.",
+                remedy="Compare unstripped builds of both sides, which tell how long constants are.",
+                evidence={"count": len(names), "functions": names[:50]},
+            )
+        yield self.finding(
+            "doubtful functions",
+            f"{count(len(doubts), 'function')} may have changed: bytes differ behind a constant whose length is not known: "
+            f"{some([each.name for each in doubts])}.",
+            remedy="Most likely nothing changed. Compare unstripped builds of both sides to be sure.",
+            confidence=Confidence.LOW,
+            evidence={"count": len(doubts), "functions": [each.name for each in doubts[:50]]},
+            key="doubtful",
+        )
 
     def _summary(self, changes: tuple[FunctionChange, ...], module: str | None) -> Finding:
         packages = Counter(changed.package for changed in changes)

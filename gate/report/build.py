@@ -147,6 +147,7 @@ def _functions(drift: FunctionDrift) -> model.FunctionSection:
             for each in drift.changed
         ],
         undecided=list(drift.undecided),
+        doubtful=[model.DoubtfulFunction(each.name, each.package, each.detail) for each in drift.doubtful],
     )
 
 

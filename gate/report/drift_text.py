@@ -74,6 +74,7 @@ def _functions(console: Console, report: Report, drift: FunctionSection) -> None
         _names(console, title, sorted(names, key=lambda name: distance(package_of(name), module)))
     _names(console, "Renamed", [_renamed(each) for each in drift.renamed])
     _names(console, "Undecided", drift.undecided)
+    _names(console, "May have changed", [each.name for each in drift.doubtful])
 
 
 def _types(console: Console, report: Report, drift: TypeSection) -> None:

@@ -130,11 +130,20 @@ class ChangedFunction(Shape):
 
 
 @dataclass(frozen=True, slots=True)
+class DoubtfulFunction(Shape):
+    """A function that may have changed: something that may belong to it differs, and nothing that surely does."""
+
+    name: str
+    package: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionSection(Shape):
     """`identical`: the same bytes. `moved`: the same code, with other addresses in it.
 
     `undecided` could not be compared and are never counted as unchanged. `matched` = `identical` + `moved` + the numbers
-    of `changed` and of `undecided`; `renamed` are among them.
+    of `changed` and of `undecided`; `renamed` are among them. `doubtful` are counted as unchanged.
     """
 
     old: int
@@ -147,6 +156,7 @@ class FunctionSection(Shape):
     renamed: list[RenameItem]
     changed: list[ChangedFunction]
     undecided: list[str]
+    doubtful: list[DoubtfulFunction] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from gate.report.parts import drift_of, module_of
 from gate.words import distance, package_of, some, value
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gate.report.model import (
         BinaryInfo,
         ChangedFunction,
@@ -37,12 +39,13 @@ def side_words(side: BinaryInfo) -> tuple[str, str, str]:
 
 def function_totals(drift: FunctionSection) -> str:
     """How many functions there are and how many differ."""
-    parts = (
+    parts: tuple[tuple[str, Sequence[object]], ...] = (
         ("changed", drift.changed),
         ("added", drift.added),
         ("removed", drift.removed),
         ("renamed", drift.renamed),
         ("undecided", drift.undecided),
+        ("in doubt", drift.doubtful),
     )
     differing = ", ".join(f"{len(items):,} {word}" for word, items in parts if items) or "none changed"
     return (

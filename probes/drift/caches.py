@@ -20,7 +20,9 @@ MAX_CASES = 256
 
 def is_cache(side: Side, addresses: I64) -> npt.NDArray[np.bool_]:
     """Whether a cache of either kind begins at each of `addresses`, shape (k,)."""
-    out = (addresses % 8 == 0) & (side.regions(side.words_at(addresses).view(np.int64)) != NOWHERE)
+    out: npt.NDArray[np.bool_] = (addresses % 8 == 0) & (
+        side.regions(side.words_at(addresses).view(np.int64)) != NOWHERE
+    )
     rows = np.flatnonzero(out)
     second, third = (side.words_at(addresses[rows] + at).view(np.int64) for at in (8, 16))
     several = (second > 0) & (second <= MAX_CASES) & _interfaces(side, third)

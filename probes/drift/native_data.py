@@ -16,12 +16,14 @@ from collections.abc import Callable, Iterator
 from enum import IntEnum
 
 import numpy as np
+import numpy.typing as npt
 
 from probes.binary.elf import SHF_ALLOC, SHF_EXECINSTR, Section
 from probes.binary.image import I64
 from probes.drift.meaning import Meaning
 from probes.drift.reads import TO_NEXT
 from probes.drift.side import FOREIGN, READONLY, TEXT, WRITABLE, Side, distinct
+from probes.drift.windows import LEA
 from probes.records import dataclass
 
 SHT_PROGBITS = 1
@@ -158,10 +160,16 @@ class NativeData:
         same |= ~named & self.meaning.learned.same(old, new)
         other = ~same & (named | self.meaning.learned.contradicts(old, new))
         code = self.meaning.functions(old, new)
+        typed = self._in_types(self.meaning.old, old) & self._in_types(self.meaning.new, new)
+        rows = np.flatnonzero(typed)
+        kind, unknown = np.full(rows.shape, LEA, dtype=np.uint8), np.full(rows.shape, -1, dtype=np.int64)
+        same[rows] = self.meaning.constants(old[rows], new[rows], kind, unknown, strict=False)
         for at, (x, y, need) in enumerate(places):
             here, there = int(ours[at]), int(theirs[at])
             if here != there:
                 yield Answer.OTHER, []
+            elif typed[at]:  # what Go's comparison knows best
+                yield Answer.SAME if same[at] else Answer.OTHER, []
             elif here == READONLY or (here == WRITABLE and not same[at] and not other[at]):
                 # The initial value of a variable that nothing else tells apart from others tells what it is.
                 yield self._contents(x, y, WORD if here == WRITABLE else need, backed=here == READONLY)
@@ -170,6 +178,11 @@ class NativeData:
             else:
                 good = same[at] if here == WRITABLE else code[at] if here == TEXT else x == y
                 yield Answer.SAME if good else Answer.OTHER, []
+
+    @staticmethod
+    def _in_types(side: Side, addresses: I64) -> npt.NDArray[np.bool_]:
+        """Whether each address lies among Go's type descriptors, to which only what Go's compiler made leads."""
+        return (addresses >= side.module.types) & (addresses < side.module.etypes)
 
     def _contents(self, x: int, y: int, need: int, *, backed: bool) -> tuple[Answer, list[Place]]:
         if need > 0:

@@ -204,6 +204,7 @@ def _drift(report: Report) -> list[str]:
             ("Added", functions.added),
             ("Removed", functions.removed),
             ("Undecided", functions.undecided),
+            ("May have changed", [each.name for each in functions.doubtful]),
         ):
             out += _folded(title, _list(names), len(names))
         renamed = [f"{each.old} → {each.new}" for each in functions.renamed]

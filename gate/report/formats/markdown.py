@@ -118,6 +118,7 @@ def _drift(report: Report) -> list[str]:
             ("Added", functions.added),
             ("Removed", functions.removed),
             ("Undecided", functions.undecided),
+            ("May have changed", [each.name for each in functions.doubtful]),
         ):
             lines += _folded(title, [f"- {_code(name)}" for name in names[:SHOWN]] + _more(len(names)), len(names))
     types = [f"- {_code(name)}: {_safe(what)}" for name, what in map(layout_words, ranked_types(report))]
