@@ -87,7 +87,7 @@ class BodiesChanged(Check):
                 "protected functions",
                 f"{count(len(names), 'function')} may have changed in packages that the policy protects: {some(names)}.",
                 remedy="Compare unstripped builds of both sides, which tell how long constants are.",
-                evidence={"count": len(names), "functions": names[:50]},
+                evidence={"count": len(names), "functions": [*names[:50]]},
             )
         yield self.finding(
             "doubtful functions",

@@ -5,12 +5,18 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Hashable, Iterator
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from iced_x86 import Code, Decoder, FlowControl, MemorySize, MemorySizeExt, Mnemonic, OpKind, Register
 from iced_x86 import Instruction as Raw
 
+from probes.drift import effects_amd64
+from probes.drift.effects_amd64 import number as _number
 from probes.drift.insn import BRANCH, CALL, Insn, Load
 from probes.drift.windows import LEA, MEMORY
+
+if TYPE_CHECKING:
+    from probes.drift.bounds import Effect
 
 FOLLOWS = {0: 3, 3: 1, 1: 7, 7: 6, 6: 8, 8: 9, 9: 10, 10: 11}
 """Go's argument registers AX BX CX DI SI R8 R9 R10 R11, each with the next (compile/abi-internal.md)."""
@@ -22,7 +28,6 @@ _STACK = {Register.RSP, Register.RBP}
 _LEAS = {Code.LEA_R64_M, Code.LEA_R32_M}
 _MOVES = {Code.MOV_R32_IMM32, Code.MOV_R64_IMM64, Code.MOV_RM64_IMM32, Code.MOV_RM32_IMM32}
 _NOPS = {Code.NOPD, Code.NOPW, Code.NOPQ, Code.NOP_RM16, Code.NOP_RM32, Code.NOP_RM64}
-_RAX, _EAX = Register.RAX, Register.EAX
 _SIGNS = {Mnemonic.ADD: 1, Mnemonic.SUB: -1}
 _READ_ONLY = {Mnemonic.CMP, Mnemonic.TEST, Mnemonic.PUSH}
 _REPEATED = {Code.MOVSQ_M64_M64: 8, Code.MOVSD_M32_M32: 4, Code.MOVSB_M8_M8: 1}
@@ -124,7 +129,10 @@ class Amd64Code:
             return None
         size = MemorySizeExt.size(raw.memory_size)
         # What reads an unknown number of bytes may read as far as an index leads.
-        return Load(base, _displacement(raw), size, indexed=indexed or not size)
+        index = _number(raw.memory_index) if indexed else -1
+        return Load(
+            base, _displacement(raw), size, indexed=indexed or not size, index=index, scale=raw.memory_index_scale
+        )
 
     def adds(self, index: int) -> tuple[int, int] | None:
         """(register, constant that is added to it), None for other instructions."""
@@ -138,6 +146,15 @@ class Amd64Code:
         if not sign or raw.op1_kind in {OpKind.REGISTER, OpKind.MEMORY} or not constants:
             return None
         return _number(raw.op0_register), sign * constants[-1]
+
+    def effect(self, index: int) -> Effect | None:
+        """What instruction `index` makes of one register from another one and constants; None for all others."""
+        return effects_amd64.effect(self._raw[index])
+
+    def compares(self, index: int) -> tuple[int, int] | None:
+        """(register, the most it holds where it is not too large) of a comparison with an unsigned branch behind it."""
+        following = self._raw[index + 1] if self.has(index + 1) else None
+        return effects_amd64.compares(self._raw[index], following) if following is not None else None
 
     def repeats(self, index: int) -> int:
         """Bytes that each turn of a repeated copy reads, 0 for other instructions."""
@@ -225,11 +242,3 @@ def bare(code: bytes, address: int) -> bytes:
 
 def _displacement(raw: Raw) -> int:
     return (raw.memory_displacement + (1 << 63)) % (1 << 64) - (1 << 63)
-
-
-def _number(register: int) -> int:
-    if _RAX <= register < _RAX + 16:
-        return register - _RAX
-    if _EAX <= register < _EAX + 16:
-        return register - _EAX
-    return -1

@@ -7,13 +7,16 @@ import struct
 from bisect import bisect_right
 from collections.abc import Hashable, Iterator
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from probes.drift import loads_arm64
 from probes.drift.insn import BRANCH, CALL, Insn, Load
 from probes.drift.windows import LEA, MEMORY
+
+if TYPE_CHECKING:
+    from probes.drift.bounds import Effect
 
 FOLLOWS = {n: n + 1 for n in range(15)}
 """Go passes integer arguments in R0 to R15 (compile/abi-internal.md)."""
@@ -87,6 +90,15 @@ class Arm64Code:
     def adds(self, index: int) -> tuple[int, int] | None:
         """(register, constant that is added to it), None for other instructions."""
         return loads_arm64.adds(self._words[self._starts[index]])
+
+    def effect(self, index: int) -> Effect | None:
+        """What instruction `index` makes of one register from another one and constants; None for all others."""
+        return loads_arm64.effect(self._words[self._starts[index]])
+
+    def compares(self, index: int) -> tuple[int, int] | None:
+        """(register, the most it holds where it is not too large) of a comparison with an unsigned branch behind it."""
+        word = self._starts[index]
+        return loads_arm64.compares(*self._words[word : word + 2]) if word + 1 < len(self._words) else None
 
     def repeats(self, _index: int) -> int:
         """No instruction repeats."""

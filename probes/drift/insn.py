@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from probes.records import dataclass
+
+if TYPE_CHECKING:
+    from probes.drift.bounds import Effect
 
 BRANCH, CALL = 3, 4
 """Kinds of reference besides those of `windows`: a jump, and a call."""
@@ -47,6 +50,9 @@ class Load:
     size: int
     step: int = 0
     indexed: bool = False
+    index: int = -1
+    """The index register, which is multiplied by `scale`; -1 where it is not known."""
+    scale: int = 1
 
 
 class Code(Protocol):
@@ -88,6 +94,12 @@ class Code(Protocol):
 
     def adds(self, index: int) -> tuple[int, int] | None:
         """(register, constant that is added to it), None for other instructions."""
+
+    def effect(self, index: int) -> Effect | None:
+        """What instruction `index` makes of one register from another one and constants; None for all others."""
+
+    def compares(self, index: int) -> tuple[int, int] | None:
+        """(register, the most it holds where it is not too large) of a comparison with an unsigned branch behind it."""
 
     def repeats(self, index: int) -> int:
         """Bytes that each turn of a repeated copy reads, 0 for other instructions."""

@@ -5,6 +5,7 @@ Encodings: Arm Architecture Reference Manual for A-profile, C4.1 "A64 instructio
 
 from __future__ import annotations
 
+from probes.drift.bounds import Effect
 from probes.drift.insn import Load
 
 
@@ -14,7 +15,8 @@ def load(word: int) -> Load | None:
     None for other instructions.
     """
     if word & 0xFF200000 == 0x8B000000 and word >> 10 & 63:  # ADD Xd, Xn, Xm, shifted by imm6 15:10
-        return Load(word >> 5 & 31, 0, 0, indexed=True)
+        scale = 1 << (word >> 10 & 63)
+        return Load(word >> 5 & 31, 0, 0, indexed=True, index=word >> 16 & 31, scale=scale)
     if word & 0xBE000000 == 0x0C000000:
         return _structures(word) if word >> 22 & 1 else None
     if word & 0x3F400000 == 0x08400000:  # LDXR, LDAR and their pairs: size 31:30, o1 21
@@ -62,7 +64,9 @@ def _single(word: int) -> Load | None:
     if word >> 24 & 1:
         return Load(word >> 5 & 31, (word >> 10 & 0xFFF) << scale, 1 << scale)
     if word >> 21 & 1:
-        return Load(word >> 5 & 31, 0, 1 << scale, indexed=True) if word >> 10 & 3 == 2 else None
+        shifted = 1 << scale if word >> 12 & 1 else 1
+        found = Load(word >> 5 & 31, 0, 1 << scale, indexed=True, index=word >> 16 & 31, scale=shifted)
+        return found if word >> 10 & 3 == 2 else None
     return _placed(word, _signed(word >> 12, 9), 1 << scale, word >> 10 & 3)
 
 
@@ -80,6 +84,47 @@ def adds(word: int) -> tuple[int, int] | None:
         return None
     constant = (word >> 10 & 0xFFF) << (12 if word >> 22 & 1 else 0)
     return word & 31, -constant if word >> 30 & 1 else constant
+
+
+def _moved_bits(word: int, bits: int) -> Effect | None:
+    """UBFM: immr 21:16, imms 15:10."""
+    target, source, right, last = word & 31, word >> 5 & 31, word >> 16 & 63, word >> 10 & 63
+    if last >= right:  # LSR, UBFX, UXTB, UXTH
+        return Effect(target, source, limit=(1 << (last - right + 1)) - 1, shift=right)
+    return Effect(target, source, multiple=1 << (bits - right)) if right == last + 1 else None  # LSL
+
+
+_LOWER = {0x2: -1, 0x3: -1, 0x8: 0, 0x9: 0}
+"""Unsigned conditions HS, LO, HI, LS, with what the largest value that is not above adds to the constant."""
+
+
+def compares(word: int, following: int) -> tuple[int, int] | None:
+    """(register, largest value) of CMP with a constant (SUBS to the zero register, imm12 21:10), before an unsigned B.cond."""
+    adds = _LOWER.get(following & 15) if following & 0xFF000010 == 0x54000000 else None
+    if word & 0x7F80001F != 0x7100001F or adds is None:
+        return None
+    return word >> 5 & 31, ((word >> 10 & 0xFFF) << (12 if word >> 22 & 1 else 0)) + adds
+
+
+def effect(word: int) -> Effect | None:
+    """What `word` makes of one register from another one and constants; None for what bounds nothing."""
+    target, source = word & 31, word >> 5 & 31
+    bits = 64 if word >> 31 else 32
+    if word & 0x1F800000 == 0x11000000 and not word >> 29 & 1:  # ADD and SUB, immediate
+        constant = (word >> 10 & 0xFFF) << (12 if word >> 22 & 1 else 0)
+        return Effect(target, source, offset=-constant if word >> 30 & 1 else constant)
+    if word & 0x7F800000 == 0x53000000:
+        return _moved_bits(word, bits)
+    if word & 0x7F800000 == 0x12000000:  # AND, immediate: N 22, immr, imms; masks of the lowest bits only
+        ones = (word >> 10 & 63) + 1
+        return Effect(target, limit=(1 << ones) - 1) if not word >> 16 & 63 and ones < bits else None
+    if word & 0x7FE0FFE0 == 0x2A0003E0:  # MOV: ORR of the zero register
+        return Effect(target, word >> 16 & 31)
+    if (
+        word & 0x7F200000 == 0x0B000000 and source == word >> 16 & 31 and word >> 22 & 3 == 0
+    ):  # ADD Rd, Rn, Rn, LSL imm6
+        return Effect(target, source, multiple=1 + (1 << (word >> 10 & 63)))
+    return None
 
 
 def writes(word: int, register: int) -> bool:

@@ -6,7 +6,8 @@ counter, an unrolled runtime.duffcopy that is entered in the middle, REP MOVSQ, 
 
 from __future__ import annotations
 
-from probes.drift.insn import BRANCH, CALL, Code
+from probes.drift.bounds import table_bytes
+from probes.drift.insn import BRANCH, CALL, Code, Load
 from probes.records import dataclass
 
 TO_NEXT = -2
@@ -50,18 +51,19 @@ def bytes_read(code: Code, index: int, duff: Duff) -> tuple[int, bool]:
             break
     if walk.indexed:
         return TO_NEXT, False
-    return (walk.need, walk.register == code.SCRATCH) if walk.need <= MAX_BYTES else (-1, False)
+    return (walk.need, walk.bounded or walk.register == code.SCRATCH) if walk.need <= MAX_BYTES else (-1, False)
 
 
 class _Walk:
     """Follows `register` through the code.
 
-    `base`: what has been added to it; `need`: the end of the furthest read; `indexed`: some read is at an index.
+    `base`: what has been added to it; `need`: the end of the furthest read; `indexed`: some read is at an index that nothing
+    bounds; `bounded`: some at one that the code checks.
     """
 
     def __init__(self, code: Code, register: int, duff: Duff, counters: dict[int, int]) -> None:
         self.code, self.register, self.duff, self.counters = code, register, duff, counters
-        self.base, self.need, self.indexed = 0, -1, False
+        self.base, self.need, self.indexed, self.bounded = 0, -1, False, False
         self.bases: dict[int, int] = {}
 
     def step(self, place: int) -> bool:
@@ -88,9 +90,15 @@ class _Walk:
 
     def _plain(self, place: int) -> bool:
         load = self.code.load(place)
+        if load is not None and load.index == self.register and load.scale == 1:  # either may be the table
+            load = Load(load.index, load.offset, load.size, indexed=True, index=load.base)
         if load is not None and load.base == self.register:
-            self.indexed |= load.indexed
-            if not load.indexed:
+            if load.indexed:
+                size = table_bytes(self.code, place, load)
+                self._read(size)
+                self.indexed |= size < 0
+                self.bounded |= size >= 0
+            else:
                 self._read(load.offset + load.size)
             self.base += load.step
         changed = self.code.adds(place)
