@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from iced_x86 import Code, ConditionCode, Mnemonic, OpKind, Register
+from iced_x86 import Code, ConditionCode, Mnemonic, OpKind, Register, RegisterExt
 from iced_x86 import Instruction as Raw
 
 from probes.drift.bounds import Effect
@@ -38,8 +38,10 @@ def compares(raw: Raw, following: Raw) -> tuple[int, int] | None:
 
 def effect(raw: Raw) -> Effect | None:
     """What `raw` does to a register, None for what bounds nothing."""
-    if raw.op_count < 1 or raw.op0_kind != OpKind.REGISTER or (target := number(raw.op0_register)) < 0:
+    if raw.op_count < 1 or raw.op0_kind != OpKind.REGISTER or (target := _any(raw.op0_register)) < 0:
         return None
+    if number(raw.op0_register) < 0:  # the lowest bits, which an extension will take
+        return _by_constant(target, raw) if raw.mnemonic in {Mnemonic.AND, Mnemonic.SHR} and raw.op_count > 1 else None
     match raw.mnemonic:
         case Mnemonic.MOV if raw.op1_kind == OpKind.REGISTER:
             return Effect(target, number(raw.op1_register))
@@ -67,8 +69,8 @@ def _by_constant(target: int, raw: Raw) -> Effect | None:
         case Mnemonic.SHL:
             found = Effect(target, target, multiple=1 << (constant & 63))
         case Mnemonic.SHR if constant & 63:
-            bits = (64 if _RAX <= raw.op0_register < _RAX + 16 else 32) - (constant & 63)
-            found = Effect(target, target, limit=(1 << bits) - 1, shift=constant & 63)
+            bits = 8 * RegisterExt.size(raw.op0_register) - (constant & 63)
+            found = Effect(target, target, limit=(1 << max(bits, 0)) - 1, shift=constant & 63)
         case Mnemonic.IMUL if raw.op_count == 3 and raw.op1_kind == OpKind.REGISTER and signed > 0:
             found = Effect(target, number(raw.op1_register), multiple=signed)
     return found

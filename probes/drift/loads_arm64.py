@@ -14,7 +14,7 @@ def load(word: int) -> Load | None:
 
     None for other instructions.
     """
-    if word & 0xFF200000 == 0x8B000000 and word >> 10 & 63:  # ADD Xd, Xn, Xm, shifted by imm6 15:10
+    if word & 0xFF200000 == 0x8B000000:  # ADD Xd, Xn, Xm, shifted by imm6 15:10
         scale = 1 << (word >> 10 & 63)
         return Load(word >> 5 & 31, 0, 0, indexed=True, index=word >> 16 & 31, scale=scale)
     if word & 0xBE000000 == 0x0C000000:

@@ -1,0 +1,71 @@
+"""How long a table is, by the code that checks the index: its last byte counts, and the byte behind it does not."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from probes.binary import load
+from probes.drift import compare
+from scripts.gobuild import GoBuild
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TABLES = {
+    # name: (bytes of an element, elements, the type of an element, the function's body with its result's type)
+    "checked": (1, 23, "uint8", "(i uint) uint8 { if i < 23 { return TABLE[i] }; return 0 }"),
+    "panics": (4, 19, "uint32", "(i uint) uint32 { return TABLE[i] }"),
+    "masked": (2, 32, "uint16", "(i uint) uint16 { return TABLE[i&31] }"),
+    "nibble": (8, 16, "uint64", "(i uint8) uint64 { return TABLE[i>>4] }"),
+    "byte": (2, 256, "uint16", "(i uint8) uint16 { return TABLE[i] }"),
+    "shifted": (1, 21, "uint8", "(i int) uint8 { if i < 7 || i > 27 { return 0 }; return TABLE[i-7] }"),
+    "wide": (24, 9, "[3]uint64", "(i uint) uint64 { return TABLE[i][2] }"),
+}
+
+
+def _bytes(name: str) -> bytes:
+    size, count, _, _ = TABLES[name]
+    blocks = (hashlib.sha256(f"{name}{part}".encode()).digest() for part in range(size * count // 32 + 1))
+    return b"".join(blocks)[: size * count]
+
+
+def _literal(name: str) -> str:
+    size, count, kind, _ = TABLES[name]
+    content, unit = _bytes(name), 8 if kind.startswith("[") else size
+    numbers = [int.from_bytes(content[at : at + unit], "little") for at in range(0, len(content), unit)]
+    if unit == size:
+        return f"[{count}]{kind}{{{', '.join(map(str, numbers))}}}"
+    rows = (f"{{{', '.join(map(str, numbers[at : at + 3]))}}}" for at in range(0, len(numbers), 3))
+    return f"[{count}]{kind}{{{', '.join(rows)}}}"
+
+
+@pytest.mark.parametrize("arch", ["amd64", "arm64"])
+def test_a_table_ends_where_its_index_must(go_toolchain: Path, tmp_path: Path, arch: str) -> None:
+    source = 'package main\n\nimport "os"\n\n'
+    for name, (_, _, _, code) in TABLES.items():
+        source += f"//go:noinline\nfunc {name}{code.replace('TABLE', _literal(name))}\n\n"
+    first = {name: "uint8(len(os.Args))" if "i uint8" in TABLES[name][3] else "len(os.Args)" for name in TABLES}
+    calls = (f"println({n}({'uint(' + a + ')' if 'i uint)' in TABLES[n][3] else a}))" for n, a in first.items())
+    source += "func main() {\n\t" + "\n\t".join(calls) + "\n}\n"
+    (tmp_path / "go.mod").write_text("module example.org/tables\n\ngo 1.21\n", "utf-8")
+    (tmp_path / "main.go").write_text(source, "utf-8")
+    GoBuild(go_toolchain, tmp_path, goarch=arch, flags=("-trimpath", "-ldflags=-s -w")).run(tmp_path / "out")
+    original = (tmp_path / "out").read_bytes()
+    old = load(str(tmp_path / "out"))
+    for name in TABLES:
+        content = _bytes(name)
+        assert original.count(content) == 1, name
+        for at in (0, len(content) - 1, len(content)):
+            damaged = bytearray(original)
+            damaged[original.index(content) + at] ^= 0x11
+            (tmp_path / "patched").write_bytes(damaged)
+            drift = compare(old, load(str(tmp_path / "patched"))).functions
+            assert drift is not None
+            changed = {each.name for each in drift.changed}
+            if at < len(content):
+                assert changed == {f"main.{name}"}, (name, at)
+            else:
+                assert f"main.{name}" not in changed | {each.name for each in drift.doubtful}, name
