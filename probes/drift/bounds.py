@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 BEFORE = 64
 """Instructions before the load that are followed."""
+BEHIND = 96
+"""Instructions behind the load among which the end of its loop is looked for."""
 MAX_BOUND = 1 << 20
 
 
@@ -86,27 +88,48 @@ def table_bytes(code: Code, place: int, load: Load) -> int:
         return -1
     registers = _Registers()
     for at in range(max(place - BEFORE, 0), place):
-        insn = code.insn(at)
-        if insn.kind == CALL:
-            registers.values.clear()  # Go's functions keep no register
-            continue
-        if insn.kind == BRANCH:
-            continue
-        compared = code.compares(at)
-        if compared is not None:
-            registers.bound(*compared)
-            continue
-        effect = code.effect(at)
-        if effect is not None:
-            registers.apply(effect)
-            continue
-        for register in [r for r in registers.values if code.writes(at, r)]:
-            del registers.values[register]
+        _follow(code, at, registers)
     value = registers.value(load.index)
     bound = registers.bounds.get(value.origin, -1)
+    if bound < 0:
+        bound = _turns(code, place, registers, value.origin)
     stride = load.scale * value.multiple
     if not 0 <= bound <= MAX_BOUND or stride <= 0:
         return -1
     # Whole elements: another field of the last one may be read elsewhere.
     first = load.offset + load.scale * value.offset
     return first - first % stride + stride * (bound + 1)
+
+
+def _follow(code: Code, at: int, registers: _Registers) -> None:
+    """Take note of what instruction `at` does."""
+    insn = code.insn(at)
+    if insn.kind == CALL:
+        registers.values.clear()  # Go's functions keep no register
+        return
+    if insn.kind == BRANCH:
+        return
+    compared, effect = code.compares(at), code.effect(at)
+    if compared is not None:
+        registers.bound(*compared)
+    elif effect is not None:
+        registers.apply(effect)
+    else:
+        for register in [r for r in registers.values if code.writes(at, r)]:
+            del registers.values[register]
+
+
+def _turns(code: Code, place: int, registers: _Registers, origin: int) -> int:
+    """The most that a loop's counter, which begins at zero, holds at the load: its end is behind it. -1 when not seen."""
+    start = code.insn(place).offset
+    for at in range(place, place + BEHIND):
+        if not code.has(at + 1):
+            break
+        branch = code.insn(at + 1)
+        looped = code.counts(at)
+        if looped is not None and branch.kind == BRANCH and (branch.target or 0) - code.address <= start:
+            value = registers.value(looped[0])
+            # The counter that is compared is that of the next turn.
+            return looped[1] - 1 if value.origin == origin and value.multiple == 1 and value.offset == 1 else -1
+        _follow(code, at, registers)
+    return -1

@@ -156,6 +156,11 @@ class Amd64Code:
         following = self._raw[index + 1] if self.has(index + 1) else None
         return effects_amd64.compares(self._raw[index], following) if following is not None else None
 
+    def counts(self, index: int) -> tuple[int, int] | None:
+        """(register, constant) of a comparison with a branch behind it that is taken while the register is smaller."""
+        following = self._raw[index + 1] if self.has(index + 1) else None
+        return effects_amd64.counts(self._raw[index], following) if following is not None else None
+
     def repeats(self, index: int) -> int:
         """Bytes that each turn of a repeated copy reads, 0 for other instructions."""
         raw = self._raw[index]

@@ -100,6 +100,11 @@ class Arm64Code:
         word = self._starts[index]
         return loads_arm64.compares(*self._words[word : word + 2]) if word + 1 < len(self._words) else None
 
+    def counts(self, index: int) -> tuple[int, int] | None:
+        """(register, constant) of a comparison with a branch behind it that is taken while the register is smaller."""
+        word = self._starts[index]
+        return loads_arm64.counts(*self._words[word : word + 2]) if word + 1 < len(self._words) else None
+
     def repeats(self, _index: int) -> int:
         """No instruction repeats."""
         return 0

@@ -26,14 +26,24 @@ def number(register: int) -> int:
 
 def compares(raw: Raw, following: Raw) -> tuple[int, int] | None:
     """(register, largest value) of CMP with a constant, before a branch by an unsigned condition."""
-    adds = _BOUNDS.get(following.condition_code)
-    if raw.mnemonic != Mnemonic.CMP or raw.op0_kind != OpKind.REGISTER or adds is None:
+    adds, found = _BOUNDS.get(following.condition_code), _compared(raw)
+    return (found[0], found[1] + adds) if found is not None and adds is not None else None
+
+
+def counts(raw: Raw, following: Raw) -> tuple[int, int] | None:
+    """(register, constant) of CMP with a constant, before a branch that is taken while the register is smaller."""
+    return _compared(raw) if following.condition_code in {ConditionCode.L, ConditionCode.B} else None
+
+
+def _compared(raw: Raw) -> tuple[int, int] | None:
+    """(register, constant) of CMP."""
+    if raw.mnemonic != Mnemonic.CMP or raw.op0_kind != OpKind.REGISTER:
         return None
     register = _any(raw.op0_register)
     if register < 0 or raw.op1_kind in {OpKind.REGISTER, OpKind.MEMORY}:
         return None
     constant = raw.immediate(1)
-    return (register, constant + adds) if constant < 1 << 31 else None
+    return (register, constant) if constant < 1 << 31 else None
 
 
 def effect(raw: Raw) -> Effect | None:
@@ -42,16 +52,19 @@ def effect(raw: Raw) -> Effect | None:
         return None
     if number(raw.op0_register) < 0:  # the lowest bits, which an extension will take
         return _by_constant(target, raw) if raw.mnemonic in {Mnemonic.AND, Mnemonic.SHR} and raw.op_count > 1 else None
+    found: Effect | None = None
     match raw.mnemonic:
         case Mnemonic.MOV if raw.op1_kind == OpKind.REGISTER:
-            return Effect(target, number(raw.op1_register))
+            found = Effect(target, number(raw.op1_register))
         case Mnemonic.MOVZX:
-            return _extended(target, raw)
+            found = _extended(target, raw)
         case Mnemonic.LEA:
-            return _address(target, raw)
+            found = _address(target, raw)
         case Mnemonic.INC | Mnemonic.DEC:
-            return Effect(target, target, offset=1 if raw.mnemonic == Mnemonic.INC else -1)
-    return _by_constant(target, raw) if raw.op_count > 1 else None
+            found = Effect(target, target, offset=1 if raw.mnemonic == Mnemonic.INC else -1)
+        case _ if raw.op_count > 1:
+            found = _by_constant(target, raw)
+    return found
 
 
 def _by_constant(target: int, raw: Raw) -> Effect | None:

@@ -101,6 +101,9 @@ class Code(Protocol):
     def compares(self, index: int) -> tuple[int, int] | None:
         """(register, the most it holds where it is not too large) of a comparison with an unsigned branch behind it."""
 
+    def counts(self, index: int) -> tuple[int, int] | None:
+        """(register, constant) of a comparison with a branch behind it that is taken while the register is smaller."""
+
     def repeats(self, index: int) -> int:
         """Bytes that each turn of a repeated copy reads, 0 for other instructions."""
 

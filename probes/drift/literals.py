@@ -127,6 +127,8 @@ def _addresses(meaning: Meaning, at: I64, x: npt.NDArray[np.uint64], y: npt.NDAr
         return out
     ours, theirs = meaning.old.regions(a[rows]), meaning.new.regions(b[rows])
     found = (ours == theirs) & ((ours == READONLY) | (ours == WRITABLE))
+    # Nothing points into the function table, which is a third of a program: what seems to is a number.
+    found &= ~meaning.old.in_function_table(a[rows]) & ~meaning.new.in_function_table(b[rows])
     # What is not aligned is text, and its length stands behind it; else it is a number like 0x492492.
     length = _word(meaning.old, at[rows] + 8)
     text = (ours == READONLY) & (length > 0) & (length <= MAX_LENGTH)

@@ -100,10 +100,20 @@ _LOWER = {0x2: -1, 0x3: -1, 0x8: 0, 0x9: 0}
 
 def compares(word: int, following: int) -> tuple[int, int] | None:
     """(register, largest value) of CMP with a constant (SUBS to the zero register, imm12 21:10), before an unsigned B.cond."""
-    adds = _LOWER.get(following & 15) if following & 0xFF000010 == 0x54000000 else None
-    if word & 0x7F80001F != 0x7100001F or adds is None:
+    adds, found = _LOWER.get(following & 15), _compared(word, following)
+    return (found[0], found[1] + adds) if found is not None and adds is not None else None
+
+
+def counts(word: int, following: int) -> tuple[int, int] | None:
+    """(register, constant) of CMP with a constant, before B.LT or B.LO: taken while the register is smaller."""
+    return _compared(word, following) if following & 15 in {0x3, 0xB} else None
+
+
+def _compared(word: int, following: int) -> tuple[int, int] | None:
+    """(register, constant) of CMP, before B.cond."""
+    if word & 0x7F80001F != 0x7100001F or following & 0xFF000010 != 0x54000000:
         return None
-    return word >> 5 & 31, ((word >> 10 & 0xFFF) << (12 if word >> 22 & 1 else 0)) + adds
+    return word >> 5 & 31, (word >> 10 & 0xFFF) << (12 if word >> 22 & 1 else 0)
 
 
 def effect(word: int) -> Effect | None:

@@ -241,6 +241,10 @@ class Meaning:
             places = np.flatnonzero(ours[:both] != theirs[:both])
             first = x + int(places[0]) if places.size else x
             at = int(np.searchsorted(self.read_starts, first, side="right")) - 1
+            text = ours[: first - x].tobytes()
+            if len(text) > 1 and b"\0" not in text and text.isascii() and text.decode().isprintable():
+                out[row] = False  # Go's strings are sorted by their lengths: those around have the same by nature
+                continue
             out[row] = at < 0 or not x < int(self.read_starts[at]) or int(self.read_starts[at]) + ENOUGH <= first
         return out
 

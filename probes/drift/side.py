@@ -88,6 +88,13 @@ class Side:
         out[(addresses >= self.text.start) & (addresses < self.text.stop)] = TEXT
         return out
 
+    def in_function_table(self, addresses: I64) -> npt.NDArray[np.bool_]:
+        """Which of `addresses` lie in the section of the function table, shape (k,)."""
+        section = self.image.elf.section(".gopclntab", ".data.rel.ro.gopclntab")
+        if section is None:
+            return np.zeros(addresses.shape, dtype=np.bool_)
+        return (addresses >= section.addr) & (addresses < section.addr + section.size)
+
     @cached_property
     def duffcopy(self) -> tuple[int, int]:
         """Entry and end of runtime.duffcopy, into which large copies jump; zeros without one."""

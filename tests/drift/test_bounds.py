@@ -22,6 +22,12 @@ TABLES = {
     "nibble": (8, 16, "uint64", "(i uint8) uint64 { return TABLE[i>>4] }"),
     "byte": (2, 256, "uint16", "(i uint8) uint16 { return TABLE[i] }"),
     "shifted": (1, 21, "uint8", "(i int) uint8 { if i < 7 || i > 27 { return 0 }; return TABLE[i-7] }"),
+    "looped": (
+        8,
+        27,
+        "uint64",
+        "(i uint) (n uint64) { t := TABLE; for j := range t { n += t[j] * uint64(i) }; return n }",
+    ),
     "wide": (24, 9, "[3]uint64", "(i uint) uint64 { return TABLE[i][2] }"),
 }
 
