@@ -300,6 +300,6 @@ def _doubt(meaning: Meaning, references: list[Reference]) -> None:
     old, new = table[:, 0].copy(), table[:, 1].copy()
     constant = (meaning.old.regions(old) == READONLY) & (meaning.new.regions(new) == READONLY)
     rows = np.flatnonzero(constant & ~meaning.ends_alike(old, new))
-    kind, sure = table[rows, 2].astype(np.uint8), table[rows, 3].copy()
+    kind, sure = table[rows, 2].astype(np.uint8), np.maximum(table[rows, 3], meaning.aligned(old[rows], new[rows]))
     for row in rows[meaning.constants(old[rows], new[rows], kind, sure, strict=False)].tolist():
         references[row].same = references[row].doubtful = True

@@ -214,7 +214,7 @@ def _pointers(meaning: Meaning, a: I64, b: I64, length: I64) -> tuple[Bools, Boo
     out[rows] = meaning.variables(a[rows], b[rows], strict=False, values=False)
     rows = np.flatnonzero((ours == READONLY) & (theirs == READONLY))
     p, q = a[rows], b[rows]
-    left = meaning.left_of_name(p, q)
+    left = meaning.left_of_symbol(p, q)
     count = np.where(length[rows] > 0, length[rows], np.where(left >= 0, left, np.minimum(meaning.reach(p, q), 64)))
     out[rows] = meaning.types(p, q) | meaning.itabs(p, q) | meaning.equal_bytes(p, q, count)
     follow = np.zeros(a.shape, dtype=np.bool_)

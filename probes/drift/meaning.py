@@ -27,6 +27,8 @@ TYPE_BYTES = 136
 VECTOR_BYTES = 256
 """Beyond so many bytes, few references are left, and each is compared by itself."""
 MAX_NEED = 1 << 20
+MAX_ALIGN = 32
+"""thearch.Maxalign of the linker, on amd64 and arm64."""
 LOOK_AHEAD = 1 << 16
 """Bytes of an unsized constant that are compared when nothing else begins before."""
 
@@ -138,30 +140,27 @@ class Meaning:
         same = (self._names[0][a] == self._names[1][b]) & (old - ours.start[a] == new - theirs.start[b])
         return both & same, both
 
-    def left_of_name(self, old: I64, new: I64) -> I64:
-        """Bytes up to the end of the symbol, where both addresses are the same place of one that has one size; else -1.
+    def left_of_symbol(self, old: I64, new: I64) -> I64:
+        """Bytes up to the end of the symbols that hold the addresses, of the longer one; -1 where either has none.
 
-        Of what the compiler numbers, the size counts and not the name.
+        What has a symbol of its own has a length, whatever the symbols are called.
         """
         out = np.full(old.shape, -1, dtype=np.int64)
         ours, theirs = self.old.symbols, self.new.symbols
         if ours is None or theirs is None or not ours.names or not theirs.names:
             return out
-        named, _ = self.by_name(old, new)
         a, b = ours.find(old), theirs.find(new)
         both = (a >= 0) & (b >= 0)
         a, b = np.where(both, a, 0), np.where(both, b, 0)
-        numbered = both & ours.numbered[a] & theirs.numbered[b] & (old - ours.start[a] == new - theirs.start[b])
-        left = ours.end[a] - old
-        found = (named | numbered) & (left == theirs.end[b] - new)
-        out[found] = left[found]
+        left = np.maximum(ours.end[a] - old, theirs.end[b] - new)
+        out[both] = left[both]
         return out
 
     def constants(self, old: I64, new: I64, kind: npt.NDArray[np.uint8], need: I64, *, strict: bool) -> Bools:
         """Whether read-only addresses lead to the same contents; arguments as for `same`."""
         out: Bools = self.types(old, new) | self.itabs(old, new)
         # The same name is not enough: what it stands for may have been edited. But it tells the size.
-        left = self.left_of_name(old, new)
+        left = self.left_of_symbol(old, new)
         need = np.where((need < 0) & (left >= 0) & (kind == LEA), left, need)
         rest = np.flatnonzero(~out)
         if rest.size:
@@ -246,6 +245,21 @@ class Meaning:
                 out[row] = False  # Go's strings are sorted by their lengths: those around have the same by nature
                 continue
             out[row] = at < 0 or not x < int(self.read_starts[at]) or int(self.read_starts[at]) + ENOUGH <= first
+        return out
+
+    def aligned(self, old: I64, new: I64) -> I64:
+        """Bytes of a read-only datum by its alignment, where that goes as far as its end at most; else 1. Shape (k,).
+
+        The linker aligns a datum of 2, 4, 8, 16 or 32 bytes to its size (cmd/link/internal/ld/data.go, symalign) and sorts
+        by size, so that no gap is within. Text is not aligned, but for chance.
+        """
+        reach = self.reach(old, new)
+        if self.read_starts.size:
+            after = np.searchsorted(self.read_starts, old, side="right")
+            distance = self.read_starts[np.minimum(after, self.read_starts.size - 1)] - old
+            reach = np.where(after < self.read_starts.size, np.minimum(reach, distance), reach)
+        fits = (reach > 1) & (reach <= MAX_ALIGN) & (reach & (reach - 1) == 0) & ((old | new) & (reach - 1) == 0)
+        out: I64 = np.where(fits, reach, 1)
         return out
 
     def equal_bytes(self, old: I64, new: I64, count: I64) -> Bools:
