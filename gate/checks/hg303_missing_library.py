@@ -1,5 +1,6 @@
 """HG303: a library or a symbol version that the target does not have."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -12,7 +13,11 @@ from probes.binary.facts import SymbolVersion
 from probes.drift.native_facts import NativeDrift, VersionUse
 from probes.host import TargetFacts
 
+MUSL_LOADER = re.compile(r"ld-musl-[a-z0-9_]+\.so\.1")
+MUSL_OWN = re.compile(r"lib(c|pthread|rt|m|dl|util|xnet)\.")
+"""musl's loader is the C library itself: it never looks for a file of these names (ldso/dynlink.c, load_library)."""
 NEEDS = replace(NATIVE, needed=("libc.so.6",), versions=(SymbolVersion("libc.so.6", "GLIBC_2.34"),))
+MUSL = replace(NATIVE, needed=("libc.so",), interpreter="/lib/ld-musl-x86_64.so.1")
 USE = VersionUse("libc.so.6", "GLIBC_2.34", weak=False, symbols=("pthread_create",))
 WEAK = replace(USE, weak=True)
 HAS = replace(TARGET, libraries={"libc.so.6": ("GLIBC_2.17", "GLIBC_2.34")}, source="host-7.json")
@@ -50,12 +55,19 @@ class MissingLibrary(Check):
             lambda: _case(NONE, run_path=("$ORIGIN/lib",)),
             lambda: _case(replace(HAS, arch="arm64")),
         ),
-        quiet=(Case, lambda: _case(HAS), lambda: _case(OLDER, WEAK)),
+        quiet=(
+            Case,
+            lambda: _case(HAS),
+            lambda: _case(OLDER, WEAK),
+            lambda: Case(new=other(native=MUSL), native=native(), target=NONE),
+        ),
     )
 
     def run(self, new: NewBinary, natives: Natives, drift: NativeChanges, target: Target | None) -> Iterator[Finding]:
         """One finding a library or version, or one doubt when the target does not tell."""
         needed = tuple(dict.fromkeys((*natives.new.needed, *(use.library for use in drift.uses))))
+        if MUSL_LOADER.fullmatch((natives.new.interpreter or "").rpartition("/")[2]):
+            needed = tuple(name for name in needed if not MUSL_OWN.match(name))
         if not needed:
             return
         have = None if target is None or target.arch != new.arch else target.libraries

@@ -7,6 +7,10 @@ from gate.live_evidence import Signals
 from gate.model import Finding, Severity
 from gate.samples_live import running, tweaked
 
+LIBRARY_OWN = {"signal 32", "signal 33", "signal 34", "SIGRTMIN"}
+"""glibc's SIGCANCEL and SIGSETXID and musl's three, of which SIGSYNCCALL is 34 (runtime/sigtab_linux_generic.go): the C library
+blocks and unblocks them by itself, and no program listens to them."""
+
 
 class InheritedSignals(Check):
     """Ignored signals and the signal mask survive exec."""
@@ -28,15 +32,16 @@ class InheritedSignals(Check):
             lambda: tweaked("signals", ignored=("SIGHUP",)),
             lambda: tweaked("signals", blocked=("SIGTERM", "SIGUSR2")),
         ),
-        quiet=(running,),
+        quiet=(running, lambda: tweaked("signals", ignored=("signal 32",), blocked=("signal 33", "signal 34"))),
     )
 
     def run(self, signals: Signals) -> Iterator[Finding]:
         """One finding for the ignored, one for the blocked."""
-        for word, names in (("ignored", signals.ignored), ("blocked", signals.blocked)):
+        for word, found in (("ignored", signals.ignored), ("blocked", signals.blocked)):
+            names = [name for name in found if name not in LIBRARY_OWN]
             if names:
                 yield self.finding(
                     f"{word} signals",
                     f"The new image would inherit {', '.join(names)} as {word}.",
-                    evidence={"signals": list(names), "source": signals.source},
+                    evidence={"signals": [*names], "source": signals.source},
                 )

@@ -138,6 +138,7 @@ class BinaryFacts:
     `initialisers` are the package initialisation functions in the order in which the runtime calls them, None when
     the order cannot be read (Go before 1.21, stripped).
     `types` reads the type descriptors when it is asked to, None without module data.
+    `mode`: the file's permission bits, None where it was not read from a file of its own.
     `fips` is the state of the FIPS 140 module: `off`, `on`, `broken` (its sum does not hold), None when not linked in.
     """
 
@@ -165,3 +166,4 @@ class BinaryFacts:
     image: Image = field(repr=False, compare=False)
     symtab: SymbolTable | None = field(repr=False, compare=False, default=None)
     types: TypesOnDemand | None = field(repr=False, compare=False, default=None)
+    mode: int | None = None

@@ -18,6 +18,9 @@ from probes.binary.symbols import STT_FUNC, SymbolTable
 MAX_FAULTS = 50
 OBFUSCATED_SHARE = 0.5
 
+_SECTION = re.compile(r"\(\.[\w.]+\)$")
+"""`net(.text)`: Go's linker so calls a section of a host object, and its functions besides (cmd/link/internal/loadelf)."""
+
 BOUNDARIES = frozenset({"runtime.text", "runtime.etext", "go:textfipsstart", "go:textfipsend", "go:buildid"})
 """Symbols that mark places and are no functions."""
 
@@ -161,7 +164,7 @@ def compare_symbols(table: FuncTable, symtab: SymbolTable) -> tuple[tuple[Fault,
         ours = table.names[index]
         if exact and not over and name == ours:
             continue
-        if name in BOUNDARIES or not name or len(faults) >= MAX_FAULTS:
+        if name in BOUNDARIES or not name or _SECTION.search(name) or len(faults) >= MAX_FAULTS:
             continue
         if not exact:
             faults.append(Fault("symbol-address", name, f"symbol at {value:#x}, where no function of the table begins"))

@@ -86,6 +86,7 @@ def load(path: str, source: Source | None = None, *, examine: bool = True, forei
         image=image,
         symtab=symtab,
         types=TypesOnDemand(image, module, minor) if module is not None else None,
+        mode=source.mode,
     )
 
 

@@ -27,6 +27,8 @@ class Source:
     path: str
     buffer: bytearray
     sha256: str
+    mode: int | None = None
+    """Permission bits (st_mode & 0o7777) of the file that was read."""
 
     @property
     def data(self) -> U8:
@@ -82,7 +84,7 @@ def read_source(path: str) -> Source:
             ) from exc
     if filled != len(buffer):
         raise UnreadableFile("shrank while it was read", subject=path, hint="wait until the build has finished")
-    return Source(path, buffer, hashlib.sha256(buffer).hexdigest())
+    return Source(path, buffer, hashlib.sha256(buffer).hexdigest(), stat.S_IMODE(status.st_mode))
 
 
 def _fill(file: object, buffer: bytearray) -> int:

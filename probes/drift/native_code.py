@@ -50,6 +50,8 @@ class NativeCode:
 def compare_native(meaning: Meaning) -> NativeCode:
     """Compare the C functions of both sides."""
     ours, theirs = native_functions(meaning.old), native_functions(meaning.new)
+    if (ours is None or theirs is None) and meaning.unmoved:
+        return NativeCode()  # everything but Go's text is the same, byte for byte
     if ours is None or theirs is None:
         return NativeCode(undecided=("C code of a stripped file without an unwind table",))
     if not ours and not theirs:
@@ -218,7 +220,7 @@ class _Comparison:
 
     def _stub(self, side: Side, address: int) -> str | bytes:
         """What a jump to `address` outside of all functions leads to: the symbol of a PLT entry, else the entry's code."""
-        code = side.image.bytes(address, STUB).tobytes()
+        code = side.contents(address, STUB).tobytes()
         found = operands(code, address, side.image.arch, None)
         slots = [target for kind, target, _ in found.targets if kind == MEMORY]
         return side.image.external.get(slots[0], found.bare) if slots else found.bare
