@@ -69,11 +69,12 @@ class Answer(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class _Half:
-    """One side: addresses at which something begins, and those of the words that are addresses, sorted."""
+    """One side: addresses at which something begins, and those of the words that are addresses, sorted; where data is."""
 
     side: Side
     starts: list[int]
     pointers: list[int]
+    data: list[tuple[int, int]]
 
     def reach(self, address: int) -> int:
         """Bytes up to where something else begins."""
@@ -88,6 +89,19 @@ class _Half:
     def read(self, address: int, size: int) -> bytes:
         """Up to `size` bytes at `address`; fewer where the file has no more."""
         return self.side.contents(address, size).tobytes()
+
+    def metadata(self, address: int) -> tuple[str, int] | None:
+        """Section and distance from its start of an address among what linkers and loaders read; None among C's data.
+
+        Headers that are in no section have no name: `__ehdr_start` leads to the file's own.
+        """
+        if any(start <= address < end for start, end in self.data):
+            return None
+        for section in self.side.image.elf.sections:
+            if section.flags & SHF_ALLOC and section.addr <= address < section.addr + section.size:
+                return section.name, address - section.addr
+        span = self.side.image.span(address)
+        return "", address - (span.start if span is not None else 0)
 
     def left(self, address: int) -> int:
         """Bytes up to the end of the symbol that holds `address`; -1 without one."""
@@ -168,6 +182,8 @@ class NativeData:
             here, there = int(ours[at]), int(theirs[at])
             if here != there:
                 yield Answer.OTHER, []
+            elif here == READONLY and (places_of := (self.old.metadata(x), self.new.metadata(y))) != (None, None):
+                yield Answer.SAME if places_of[0] == places_of[1] else Answer.OTHER, []
             elif typed[at]:  # what Go's comparison knows best
                 yield Answer.SAME if same[at] else Answer.OTHER, []
             elif here == READONLY or (here == WRITABLE and not same[at] and not other[at]):
@@ -289,7 +305,7 @@ def _half(side: Side, taken: I64) -> _Half:
     starts = [taken, words, edges.view(np.int64)]
     if side.symbols is not None:
         starts.append(side.symbols.start)
-    return _Half(side, distinct(np.concatenate(starts)).tolist(), pointers.tolist())
+    return _Half(side, distinct(np.concatenate(starts)).tolist(), pointers.tolist(), ranges)
 
 
 def _pointers(side: Side, ranges: list[tuple[int, int]]) -> I64:
