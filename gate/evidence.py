@@ -13,6 +13,7 @@ from gate.policy import PROFILE_TOPICS, Policy
 from gate.type_evidence import TypeEvidence, type_evidence
 from gate.words import count
 from probes.binary.facts import SHARED, BinaryFacts, BuildFacts, NativeFacts, TableHealth
+from probes.binary.integrity import CHANGED, INTACT, UNKNOWN
 from probes.drift.facts import BuildDrift, Drift, FunctionDrift, GlobalDrift, InitDrift
 from probes.drift.native_facts import AbiFacts, NativeDrift
 from probes.errors import MalformedTable, ProbeError
@@ -20,7 +21,9 @@ from probes.host import TargetFacts
 from probes.records import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from gate.model import EvidenceStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,12 @@ Key = tuple[type, str]
 
 NO_PROFILE = "no profile was given"
 NOT_ASKED = "no running service was asked: pass --live URL or --pid PID"
+
+INTEGRITY: dict[str, tuple[EvidenceStatus, str]] = {
+    INTACT: ("ok", ""),
+    CHANGED: ("unreadable", "NEW was changed after the go command wrote it: the hash in its build ID does not match"),
+    UNKNOWN: ("missing", "NEW has no Go build ID with a hash of its contents"),
+}
 
 PLAIN: dict[type, str] = {Policy: "policy", Mode: "mode"}
 """Types that need no `Evidence`: there is only one of each, and it is always there."""
@@ -197,7 +206,14 @@ class Bundle:
             self._state("init", (InitDrift, "init")),
             self._state("target", (TargetFacts, "target")),
             self._state("globals", (GlobalDrift, "globals")),
+            *self._integrity(),
         )
+
+    def _integrity(self) -> Iterator[EvidenceState]:
+        """Whether NEW is as the go command wrote it."""
+        new = self.get((BinaryFacts, "new"))
+        if isinstance(new, BinaryFacts) and new.linkage != SHARED:
+            yield EvidenceState("integrity", *INTEGRITY[new.integrity])
 
     def compares(self) -> bool:
         """Whether there is a binary: without one, only a running service was asked."""

@@ -31,6 +31,7 @@ EVIDENCE_NAMES = (
     "init",
     "target",
     "globals",
+    "integrity",
     *TOPICS,
     *PROFILE_TOPICS,
 )

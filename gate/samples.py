@@ -94,6 +94,7 @@ def binary(**changes: Any) -> BinaryFacts:
         health=HEALTH,
         initialisers=("runtime.init", "main.init"),
         fips="off",
+        integrity="intact",
         functions=None,
         module=None,
         image=cast("Image", None),  # no rule looks into the file

@@ -89,6 +89,7 @@ def binary_info(facts: BinaryFacts) -> model.BinaryInfo:
         main_module=build.main.path if build and build.main else None,
         stripped=facts.stripped,
         linkage=facts.linkage,
+        integrity=facts.integrity,
     )
 
 

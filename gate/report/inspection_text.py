@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 PACKAGES = 15
 LINES = 10
+INTEGRITY = {
+    "intact": "as the go command wrote it: the hash in its build ID matches",
+    "changed": "changed after the go command wrote it: the hash in its build ID does not match",
+    "unknown": "cannot be told: there is no Go build ID with a hash of the contents",
+}
 
 
 def render(facts: Inspection, *, width: int = DEFAULT_WIDTH, color: bool = False) -> str:
@@ -43,6 +48,7 @@ def render(facts: Inspection, *, width: int = DEFAULT_WIDTH, color: bool = False
             ("size", f"{binary.size:,} bytes"),
             ("sha256", binary.sha256),
             ("build id", binary.build_id or "none"),
+            ("integrity", INTEGRITY[binary.integrity]),
             ("cgo", _yes(facts.cgo)),
             ("fips", facts.fips or "not linked in"),
         ),

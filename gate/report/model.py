@@ -25,7 +25,10 @@ class Tool(Shape):
 
 @dataclass(frozen=True, slots=True)
 class BinaryInfo(Shape):
-    """One side. `size` is in bytes; `build_id` is the GNU build id, else Go's."""
+    """One side. `size` is in bytes; `build_id` is the GNU build id, else Go's.
+
+    `integrity`: whether the file is as the go command wrote it, by the hash in Go's build ID.
+    """
 
     path: str
     sha256: str
@@ -38,6 +41,7 @@ class BinaryInfo(Shape):
     main_module: str | None
     stripped: bool
     linkage: str
+    integrity: Literal["intact", "changed", "unknown"] = "unknown"
 
 
 @dataclass(frozen=True, slots=True)

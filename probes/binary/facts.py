@@ -14,6 +14,7 @@ from probes.records import dataclass
 if TYPE_CHECKING:
     from probes.binary.functable import FuncTable
     from probes.binary.image import Image
+    from probes.binary.integrity import Integrity
     from probes.binary.moduledata import ModuleData
     from probes.binary.ondemand import TypesOnDemand
     from probes.binary.symbols import SymbolTable
@@ -139,6 +140,7 @@ class BinaryFacts:
     the order cannot be read (Go before 1.21, stripped).
     `types` reads the type descriptors when it is asked to, None without module data.
     `mode`: the file's permission bits, None where it was not read from a file of its own.
+    `integrity`: `intact`, `changed` or `unknown`, see `probes.binary.integrity`.
     `fips` is the state of the FIPS 140 module: `off`, `on`, `broken` (its sum does not hold), None when not linked in.
     """
 
@@ -167,3 +169,4 @@ class BinaryFacts:
     symtab: SymbolTable | None = field(repr=False, compare=False, default=None)
     types: TypesOnDemand | None = field(repr=False, compare=False, default=None)
     mode: int | None = None
+    integrity: Integrity = "unknown"

@@ -14,6 +14,7 @@ from probes.binary.functable import FuncTable
 from probes.binary.health import check_table
 from probes.binary.image import Image
 from probes.binary.inittasks import read_initialisers
+from probes.binary.integrity import read_integrity
 from probes.binary.moduledata import ModuleData, find_module, old_table
 from probes.binary.native import read_build_ids, read_interpreter, read_native
 from probes.binary.ondemand import TypesOnDemand
@@ -44,9 +45,10 @@ def load(path: str, source: Source | None = None, *, examine: bool = True, forei
     elf = open_elf(source)
     image = Image(elf, source.buffer, source.data)
     symtab = read_symbols(image, ".symtab")
+    go_id, gnu_id = read_build_ids(image)
+    integrity = read_integrity(source.buffer, elf, go_id)
     apply_relocations(image, dynamic_symbols(image))
     native, native_problem = _native(image, symtab)
-    go_id, gnu_id = read_build_ids(image)
     version, build, problem = _build(image)
     minor = go_minor(version) if version else None
     module = find_module(image, symtab, minor)
@@ -87,6 +89,7 @@ def load(path: str, source: Source | None = None, *, examine: bool = True, forei
         symtab=symtab,
         types=TypesOnDemand(image, module, minor) if module is not None else None,
         mode=source.mode,
+        integrity=integrity,
     )
 
 

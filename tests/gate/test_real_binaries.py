@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -126,3 +127,33 @@ def test_what_is_no_go_binary_is_exit_code_2(programs, content):
     assert result.stderr.startswith("error: ")
     assert "bug" not in result.stderr
     assert "input" in result.stderr
+
+
+def test_a_damaged_new_does_not_pass_where_integrity_is_required(go_toolchain: Path, tmp_path: Path) -> None:
+    old, new = build_program(go_toolchain, tmp_path / "src", SOURCE, "-trimpath"), tmp_path / "new"
+    damaged = bytearray(old.read_bytes())
+    damaged[-1] ^= 1
+    new.write_bytes(damaged)
+    new.chmod(0o755)
+
+    def verdict(*arguments: str) -> tuple[int, dict[str, Any]]:
+        result = CliRunner(catch_exceptions=False).invoke(cli, ["check", *arguments, "--format", "json"])
+        return result.exit_code, json.loads(result.stdout)
+
+    code, report = verdict(str(old), str(new))
+    assert code == 0
+    assert [each["severity"] for each in report["findings"] if each["rule"] == "HG109"] == ["warn"]
+    assert (report["old"]["integrity"], report["new"]["integrity"]) == ("intact", "changed")
+    code, report = verdict(str(old), str(new), "--require", "integrity")
+    assert (code, report["verdict"]) == (11, "inconclusive")
+    assert verdict(str(new), str(old), "--require", "integrity")[0] == 0
+
+
+def test_what_cannot_be_executed_is_blocked(go_toolchain: Path, tmp_path: Path) -> None:
+    old = build_program(go_toolchain, tmp_path / "src", SOURCE, "-trimpath")
+    new = tmp_path / "new"
+    new.write_bytes(old.read_bytes())
+    new.chmod(0o644)
+    result = CliRunner(catch_exceptions=False).invoke(cli, ["check", str(old), str(new), "--format", "json"])
+    assert result.exit_code == 10
+    assert [each["rule"] for each in json.loads(result.stdout)["findings"] if each["severity"] == "block"] == ["HG416"]

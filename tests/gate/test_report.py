@@ -171,7 +171,19 @@ def test_json_keys_are_in_the_documented_order(reporter):
         ]
     )
     assert list(report["drift"]["functions"]) == (
-        ["old", "new", "matched", "identical", "moved", "added", "removed", "renamed", "changed", "undecided"]
+        [
+            "old",
+            "new",
+            "matched",
+            "identical",
+            "moved",
+            "added",
+            "removed",
+            "renamed",
+            "changed",
+            "undecided",
+            "doubtful",
+        ]
     )
     assert list(report["drift"]["functions"]["changed"][0]) == ["name", "package", "kind", "inlined_from", "detail"]
     assert list(report["drift"]) == ["functions", "build", "init", "globals"]
@@ -217,6 +229,7 @@ def test_sections_without_evidence_are_absent_from_json(reporter):
         "init": "missing",
         "target": "ok",
         "globals": "missing",
+        "integrity": "ok",
     }
 
 
