@@ -202,6 +202,7 @@ def test_json_keys_are_in_the_documented_order(reporter):
             "main_module",
             "stripped",
             "linkage",
+            "integrity",
         ]
     )
 
