@@ -289,7 +289,22 @@ def _resolve(meaning: Meaning, references: list[Reference]) -> None:
     same = meaning.same(table[:, 0].copy(), table[:, 1].copy(), kind, table[:, 3].copy(), strict=False)
     for reference, row in zip(references, rows, strict=True):
         reference.same = bool(same[row])
-    _doubt(meaning, [r for r in references if not r.same and max(r.old_need, r.new_need) < 0])
+    unsized = [r for r in references if r.kind == LEA and max(r.old_need, r.new_need) < 0]
+    _doubt(meaning, [r for r in unsized if not r.same])
+    _look_further(meaning, [r for r in unsized if r.same and not r.doubtful])
+
+
+def _look_further(meaning: Meaning, references: list[Reference]) -> None:
+    """Where only the first bytes of a constant were compared: whether what may belong to it is the same as well."""
+    if not references:
+        return
+    table = np.array([(_signed(r.old), _signed(r.new), r.kind) for r in references], dtype=np.int64)
+    old, new = table[:, 0].copy(), table[:, 1].copy()
+    constant = (meaning.old.regions(old) == READONLY) & (meaning.new.regions(new) == READONLY)
+    rows = np.flatnonzero(constant & (meaning.reach(old, new) > ENOUGH))
+    kind, need = table[rows, 2].astype(np.uint8), np.full(rows.shape, TO_NEXT, dtype=np.int64)
+    for row in rows[~meaning.constants(old[rows], new[rows], kind, need, strict=False)].tolist():
+        references[row].doubtful = True
 
 
 def _doubt(meaning: Meaning, references: list[Reference]) -> None:
