@@ -30,21 +30,29 @@ def is_cache(side: Side, addresses: I64) -> npt.NDArray[np.bool_]:
     return out
 
 
-def same(old: Side, here: int, new: Side, there: int) -> bool:
-    """Whether the caches at `here` in OLD and `there` in NEW look up the same interfaces."""
-    (fails, ours), (also, theirs) = _content(old, here), _content(new, there)
-    if fails != also or ours.size != theirs.size:
-        return False
-    (a, known), (b, found) = type_hash(old, ours), type_hash(new, theirs)
-    return bool((known & found & (a == b)).all())
+def same(old: Side, here: I64, new: Side, there: I64) -> npt.NDArray[np.bool_]:
+    """Whether the caches at `here[i]` in OLD and `there[i]` in NEW look up the same interfaces, shape (k,)."""
+    a, fails = (old.words_at(here + at).view(np.int64) for at in (8, 16))
+    b, also = (new.words_at(there + at).view(np.int64) for at in (8, 16))
+    several, too = (a > 0) & (a <= MAX_CASES), (b > 0) & (b <= MAX_CASES)
+    out: npt.NDArray[np.bool_] = (several == too) & np.where(several, a == b, fails & 1 == also & 1)
+    rows = np.flatnonzero(out & ~several)
+    out[rows] = _equal(old, a[rows], new, b[rows])
+    rows = np.flatnonzero(out & several)
+    count = a[rows]
+    owner = np.repeat(rows, count)
+    step = 16 + 8 * (np.arange(owner.size) - np.repeat(np.cumsum(count) - count, count))
+    cases = (side.words_at(at[owner] + step).view(np.int64) for side, at in ((old, here), (new, there)))
+    ours, theirs = cases
+    out[owner[~_equal(old, ours, new, theirs)]] = False
+    return out
 
 
-def _content(side: Side, address: int) -> tuple[int, I64]:
-    """(whether it may fail, or -1 for a switch; the interfaces' descriptors)."""
-    second, third = side.words_at(np.array([address + 8, address + 16], dtype=np.int64)).view(np.int64).tolist()
-    if 0 < second <= MAX_CASES:
-        return -1, side.words_at(address + 16 + 8 * np.arange(second, dtype=np.int64)).view(np.int64)
-    return third & 1, np.array([second], dtype=np.int64)
+def _equal(old: Side, a: I64, new: Side, b: I64) -> npt.NDArray[np.bool_]:
+    """Whether the addresses are descriptors of the same type."""
+    (kind, known), (other, found) = type_hash(old, a), type_hash(new, b)
+    out: npt.NDArray[np.bool_] = known & found & (kind == other)
+    return out
 
 
 def _interfaces(side: Side, addresses: I64) -> npt.NDArray[np.bool_]:

@@ -104,8 +104,7 @@ class Meaning:
         if not strict:
             out |= ~self.learned.contradicts(old, new) & (self._like(old, new) if values else True)
         # The place of a cache in the code is that of the assertion: only what is asserted counts.
-        pairs = zip(old[cached].tolist(), new[cached].tolist(), strict=True)
-        out[cached] = [caches.same(self.old, x, self.new, y) for x, y in pairs]
+        out[cached] = caches.same(self.old, old[cached], self.new, new[cached])
         return np.where(both, named, out)
 
     def _like(self, old: I64, new: I64) -> Bools:
