@@ -120,7 +120,7 @@ class SharedObject(Check):
             yield self.finding(
                 "plugin path",
                 f"plugin.Open will answer `plugin already loaded` where OLD is loaded: both have the path {plugin.new_path}.",
-                severity=min(level, Severity.WARN, key=lambda each: each.rank),
+                severity=level,
                 remedy="Load NEW in a new process, or build plugins from a list of files (`go build -buildmode=plugin *.go`): "
                 "each content then gets a path of its own.",
                 evidence={"path": plugin.new_path},

@@ -131,7 +131,7 @@ def test_a_shared_package_is_named(built) -> None:
 
 def test_a_path_that_is_loaded_already(built) -> None:
     _, report = run_check(built["plugin"], built["plugin-path"], "--mode", "plugin")
-    assert found(report, "HG306")["plugin path"]["severity"] == "warn"
+    assert found(report, "HG306")["plugin path"]["severity"] == "block"
     assert "plugin path" not in found(run_check(built["plugin"], built["plugin-body"], "--mode", "plugin")[1], "HG306")
 
 
