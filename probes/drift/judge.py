@@ -316,5 +316,6 @@ def _doubt(meaning: Meaning, references: list[Reference]) -> None:
     constant = (meaning.old.regions(old) == READONLY) & (meaning.new.regions(new) == READONLY)
     rows = np.flatnonzero(constant & ~meaning.ends_alike(old, new))
     kind, sure = table[rows, 2].astype(np.uint8), np.maximum(table[rows, 3], meaning.aligned(old[rows], new[rows]))
+    sure = np.maximum(sure, meaning.text(old[rows], new[rows]))
     for row in rows[meaning.constants(old[rows], new[rows], kind, sure, strict=False)].tolist():
         references[row].same = references[row].doubtful = True

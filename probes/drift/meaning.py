@@ -46,6 +46,7 @@ class Meaning:
         self.unmoved = nothing_moved(old, new, pair)
         self.learned = Learned(*(np.zeros(0, dtype=np.int64),) * 3, identity=self.unmoved)
         self._starts: tuple[I64, I64] | None = None
+        self._texts: tuple[I64, I64] = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
         self.read_starts: I64 = np.zeros(0, dtype=np.int64)
         """Read-only addresses in OLD that code reads without taking them, sorted."""
         self._names: tuple[I64, I64] | None = None
@@ -199,6 +200,27 @@ class Meaning:
         """Note addresses that code takes: something begins there."""
         ours, theirs = self.starts
         self._starts = distinct(np.concatenate((ours, old))), distinct(np.concatenate((theirs, new)))
+
+    def note_texts(self, old: I64, length: I64) -> None:
+        """Note strings in OLD whose length the code beside them says."""
+        order = np.argsort(old, kind="stable")
+        self._texts = old[order], length[order]
+
+    def text(self, old: I64, new: I64) -> I64:
+        """Bytes of the string at `old[i]`, where those whose length is known tell; else 1. Shape (k,).
+
+        The linker sorts Go's strings by length (cmd/link/internal/ld/data.go, dodataSect). So one is at least as long as those
+        before it, at most as long as those behind it, and alone up to the next start where two would not fit.
+        """
+        places, lengths = self._texts
+        reach = self.reach(old, new)
+        if not places.size:
+            return np.ones(old.shape, dtype=np.int64)
+        after = np.searchsorted(places, old, side="right")
+        inside = (after > 0) & (after < places.size)
+        least, most = lengths[np.maximum(after - 1, 0)], lengths[np.minimum(after, places.size - 1)]
+        out: I64 = np.where(inside & (least <= reach) & (reach <= most) & (reach < 2 * least), reach, 1)
+        return out
 
     @property
     def starts(self) -> tuple[I64, I64]:

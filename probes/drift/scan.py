@@ -203,6 +203,8 @@ def _settle(meaning: Meaning, rests: list[_Rest], offsets: I64) -> tuple[dict[in
     data = (ours == theirs) & (ours != TEXT) & (ours != NOWHERE)
     taken = data & (kind == LEA) & (ours == READONLY)
     meaning.note_starts(old[taken], new[taken])
+    sized = np.flatnonzero(taken & (need > 0))
+    meaning.note_texts(old[sized], need[sized])
     meaning.read_starts = distinct(old[data & (kind == MEMORY) & (ours == READONLY)])
     votes = np.flatnonzero(data & (ours != READONLY))
     meaning.learn(old[votes], new[votes], owner[votes])
