@@ -62,6 +62,7 @@ def run_case(recipe: Recipe, folder: Path) -> Outcome:
     mutant = folder / "mutant"
     content = recipe.apply()
     mutant.write_bytes(content)
+    mutant.chmod(0o755)  # what is damaged is what it holds
     original = matrix.unpack(recipe.base)
     old, new = (mutant, original) if recipe.old else (original, mutant)
     with warnings.catch_warnings():
