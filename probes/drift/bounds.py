@@ -12,28 +12,13 @@ from probes.drift.insn import BRANCH, CALL
 from probes.records import dataclass
 
 if TYPE_CHECKING:
-    from probes.drift.insn import Code, Load
+    from probes.drift.insn import Code, Effect, Load
 
 BEFORE = 64
 """Instructions before the load that are followed."""
 BEHIND = 96
 """Instructions behind the load among which the end of its loop is looked for."""
 MAX_BOUND = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """`target` becomes `multiple * source + offset`; of a `source` below zero nothing is known but that it is at most `limit`.
-
-    `limit` without a bound is -1. `shift`: what is known of the source's bound is shifted right by so many bits.
-    """
-
-    target: int
-    source: int = -1
-    multiple: int = 1
-    offset: int = 0
-    limit: int = -1
-    shift: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from probes.drift.insn import BRANCH, CALL, Insn, Load
 from probes.drift.windows import LEA, MEMORY
 
 if TYPE_CHECKING:
-    from probes.drift.bounds import Effect
+    from probes.drift.insn import Effect
 
 FOLLOWS = {0: 3, 3: 1, 1: 7, 7: 6, 6: 8, 8: 9, 9: 10, 10: 11}
 """Go's argument registers AX BX CX DI SI R8 R9 R10 R11, each with the next (compile/abi-internal.md)."""

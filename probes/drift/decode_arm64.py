@@ -16,7 +16,7 @@ from probes.drift.insn import BRANCH, CALL, Insn, Load
 from probes.drift.windows import LEA, MEMORY
 
 if TYPE_CHECKING:
-    from probes.drift.bounds import Effect
+    from probes.drift.insn import Effect
 
 FOLLOWS = {n: n + 1 for n in range(15)}
 """Go passes integer arguments in R0 to R15 (compile/abi-internal.md)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from iced_x86 import Code, ConditionCode, Mnemonic, OpKind, Register, RegisterExt
 from iced_x86 import Instruction as Raw
 
-from probes.drift.bounds import Effect
+from probes.drift.insn import Effect
 
 _RAX, _EAX, _AX = Register.RAX, Register.EAX, Register.AX
 _BYTES = {getattr(Register, name): at for at, name in enumerate(("AL", "CL", "DL", "BL", "SPL", "BPL", "SIL", "DIL"))}

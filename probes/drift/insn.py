@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from probes.records import dataclass
-
-if TYPE_CHECKING:
-    from probes.drift.bounds import Effect
 
 BRANCH, CALL = 3, 4
 """Kinds of reference besides those of `windows`: a jump, and a call."""
@@ -53,6 +50,21 @@ class Load:
     index: int = -1
     """The index register, which is multiplied by `scale`; -1 where it is not known."""
     scale: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """`target` becomes `multiple * source + offset`; of a `source` below zero nothing is known but that it is at most `limit`.
+
+    `limit` without a bound is -1. `shift`: what is known of the source's bound is shifted right by so many bits.
+    """
+
+    target: int
+    source: int = -1
+    multiple: int = 1
+    offset: int = 0
+    limit: int = -1
+    shift: int = 0
 
 
 class Code(Protocol):

@@ -5,8 +5,7 @@ Encodings: Arm Architecture Reference Manual for A-profile, C4.1 "A64 instructio
 
 from __future__ import annotations
 
-from probes.drift.bounds import Effect
-from probes.drift.insn import Load
+from probes.drift.insn import Effect, Load
 
 
 def load(word: int) -> Load | None:
