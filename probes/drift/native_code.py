@@ -206,9 +206,15 @@ class _Comparison:
         taken = [_targets(code, {LEA, ABSOLUTE}) for code in self.code]
         data = NativeData(self.meaning, self._code, (taken[0], taken[1]), _targets(self.code[0], {MEMORY}))
         # An immediate that is the same on both sides may well be a plain number.
-        asked = [q for q in asked if q[0] != ABSOLUTE or not data.number(q[1], q[2])]
-        answers = data.answer([(x, y, width) for _, x, y, width in asked])
-        return {question: answer for question, answer in zip(asked, answers, strict=True) if answer != Answer.SAME}
+        numbers = [q for q in asked if q[0] == ABSOLUTE and data.number(q[1], q[2])]
+        certain = sorted(set(asked) - set(numbers))
+        places = [(x, y, width) for _, x, y, width in certain]
+        data.learn(places)
+        answers = dict(zip(certain, data.answer(places), strict=True))
+        numbers = [q for q in numbers if data.possible(q[1], q[2])]
+        found = data.answer([(x, y, width) for _, x, y, width in numbers])
+        answers |= {q: min(answer, Answer.DOUBT) for q, answer in zip(numbers, found, strict=True)}
+        return {question: answer for question, answer in answers.items() if answer != Answer.SAME}
 
     def _code(self, x: int, y: int) -> bool | None:
         """Whether both are the same place of the same C function; None when neither is in one."""

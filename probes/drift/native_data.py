@@ -59,6 +59,11 @@ Place = tuple[int, int, int]
 """An address in OLD, one in NEW, and the bytes used of what is there; `TO_NEXT` where nothing tells."""
 
 
+_Link = tuple[Place, bool]
+"""What a word leads to, and whether the word may as well be a plain number."""
+_Users = dict[int, list[tuple[int, bool]]]
+
+
 class Answer(IntEnum):
     """Whether two addresses mean the same."""
 
@@ -103,6 +108,11 @@ class _Half:
         span = self.side.image.span(address)
         return "", address - (span.start if span is not None else 0)
 
+    def holds(self, address: int) -> bool:
+        """Whether constants of C's can be at `address`."""
+        span = self.side.image.span(address)
+        return span is not None and not span.writable and any(start <= address < end for start, end in self.data)
+
     def left(self, address: int) -> int:
         """Bytes up to the end of the symbol that holds `address`; -1 without one."""
         symbols = self.side.symbols
@@ -127,27 +137,32 @@ class NativeData:
     ) -> None:
         self.meaning, self.code, self.reads = meaning, code, distinct(read).tolist()
         self.old, self.new = _half(meaning.old, taken[0]), _half(meaning.new, taken[1])
+        self.taken: list[tuple[int, int]] = []
+        """Constants of both sides to which the same operands lead, in order."""
+
+    def learn(self, asked: list[Place]) -> None:
+        """Take note of the constants to which operands lead that are addresses for certain."""
+        self.taken = sorted({(x, y) for x, y, _ in asked if self.old.holds(x) and self.new.holds(y)})
 
     def answer(self, asked: list[Place]) -> list[Answer]:
         """An answer for each of `asked`, in order."""
         number: dict[Place, int] = {}
         wanted = [number.setdefault(place, len(number)) for place in asked]
         answers: list[Answer] = []
-        users: dict[int, list[int]] = {}
+        users: _Users = {}
         frontier = list(number)
         while frontier:
             found = []
             for source, (own, links) in enumerate(self._look(frontier), start=len(answers)):
                 found.append(own)
-                for link in links if len(number) < MAX_PAIRS else ():
+                for link, weak in links if len(number) < MAX_PAIRS else ():
                     target = number.setdefault(link, len(number))
-                    users.setdefault(target, []).append(source)
+                    users.setdefault(target, []).append((source, weak))
                 if links and len(number) >= MAX_PAIRS:
                     found[-1] = max(own, Answer.DOUBT)
             answers += found
             frontier = list(number)[len(answers) :]
-        for worst in (Answer.DOUBT, Answer.OTHER):
-            _spread(answers, users, worst)
+        _spread(answers, users)
         return [answers[at] for at in wanted]
 
     def text_or_symbol(self, x: int, y: int) -> bool:
@@ -165,7 +180,7 @@ class NativeData:
         fixed = not self.meaning.old.image.elf.dynamic
         return fixed and x == y and self.code(x, y) is not True and not self.text_or_symbol(x, y)
 
-    def _look(self, places: list[Place]) -> Iterator[tuple[Answer, list[Place]]]:
+    def _look(self, places: list[Place]) -> Iterator[tuple[Answer, list[_Link]]]:
         """What each of `places` shows by itself, and the pairs of addresses that it leads on to."""
         table = np.array(places, dtype=np.int64)
         old, new = table[:, 0].copy(), table[:, 1].copy()
@@ -200,7 +215,7 @@ class NativeData:
         """Whether each address lies among Go's type descriptors, to which only what Go's compiler made leads."""
         return (addresses >= side.module.types) & (addresses < side.module.etypes)
 
-    def _contents(self, x: int, y: int, need: int, *, backed: bool) -> tuple[Answer, list[Place]]:
+    def _contents(self, x: int, y: int, need: int, *, backed: bool) -> tuple[Answer, list[_Link]]:
         if need > 0:
             size = sure = need
         else:
@@ -227,9 +242,9 @@ class NativeData:
 
     def _compare(
         self, x: int, y: int, contents: tuple[bytes, bytes], pointers: tuple[set[int], set[int]], sure: int
-    ) -> tuple[Answer, list[Place]]:
+    ) -> tuple[Answer, list[_Link]]:
         a, b = contents
-        links: list[tuple[int, Place]] = []
+        links: list[tuple[int, _Link]] = []
         masked = bytearray(len(a))
         for at in sorted(pointers[0] | pointers[1]):
             outside = self._external(x + at, y + at)
@@ -237,9 +252,11 @@ class NativeData:
                 return (Answer.OTHER if at < max(sure, WORD) else Answer.DOUBT), []
             p, q = (int.from_bytes(side[at : at + 8], "little") for side in contents)
             if outside is None and at in pointers[0] and at in pointers[1] and not self.number(p, q):
-                links.append((at, (p, q, TO_NEXT)))
+                links.append((at, ((p, q, TO_NEXT), False)))
             elif outside is None:
-                continue  # a number that looks like an address on one side only
+                # The same word on both sides may be a number; on one side only, what looks like an address is one.
+                links += [(at, ((p, q, TO_NEXT), True))] if self.possible(p, q) else []
+                continue
             masked[at : at + 8] = b"\1" * 8
         wrong = np.frombuffer(a, dtype=np.uint8) != np.frombuffer(b, dtype=np.uint8)
         wrong &= np.frombuffer(masked, dtype=np.uint8) == 0
@@ -252,6 +269,17 @@ class NativeData:
             surely = first < max(text, 1) or (first < sure and not self._read_alone(x, first))
             own = Answer.OTHER if surely else Answer.SAME if text else Answer.DOUBT
         return own, [link for at, link in links if at < first]
+
+    def possible(self, p: int, q: int) -> bool:
+        """Whether a number that is the same on both sides may lead to a constant: what is around it did not move.
+
+        A linker lays constants out in one piece, so that an address among those that moved would have moved as well.
+        """
+        if p != q or p % CASE or not (self.old.holds(p) and self.new.holds(q)):
+            return False
+        at = bisect_right(self.taken, (p, q))
+        around = [x == y for x, y in self.taken[max(at - 1, 0) : at + 1]]
+        return not around or any(around)
 
     def _read_alone(self, x: int, first: int) -> bool:
         """Whether code reads what is at distance `first` by an address of its own, behind the start of what is at `x`."""
@@ -279,13 +307,15 @@ def _text(content: bytes) -> int:
     return end + 1 if end > 0 and not content[:end].translate(None, _PRINTABLE) else 0
 
 
-def _spread(answers: list[Answer], users: dict[int, list[int]], worst: Answer) -> None:
-    """What refers to something that is other or in doubt, is so too."""
-    queue = [at for at, answer in enumerate(answers) if answer == worst]
+def _spread(answers: list[Answer], users: _Users) -> None:
+    """What refers to something that is other or in doubt, is so too; by what may be a number, at most in doubt."""
+    queue = [at for at, answer in enumerate(answers) if answer != Answer.SAME]
     while queue:
-        for user in users.get(queue.pop(), ()):
-            if answers[user] < worst:
-                answers[user] = worst
+        target = queue.pop()
+        for user, weak in users.get(target, ()):
+            found = Answer.DOUBT if weak else answers[target]
+            if answers[user] < found:
+                answers[user] = found
                 queue.append(user)
 
 
