@@ -74,10 +74,13 @@ def table_bytes(code: Code, place: int, load: Load) -> int:
     registers = _Registers()
     for at in range(max(place - BEFORE, 0), place):
         _follow(code, at, registers)
+    size = _size(load, registers)
+    return size if size >= 0 else _looped(code, place, load)
+
+
+def _size(load: Load, registers: _Registers) -> int:
     value = registers.value(load.index)
     bound = registers.bounds.get(value.origin, -1)
-    if bound < 0:
-        bound = _turns(code, place, registers, value.origin)
     stride = load.scale * value.multiple
     if not 0 <= bound <= MAX_BOUND or stride <= 0:
         return -1
@@ -104,17 +107,23 @@ def _follow(code: Code, at: int, registers: _Registers) -> None:
             del registers.values[register]
 
 
-def _turns(code: Code, place: int, registers: _Registers, origin: int) -> int:
-    """The most that a loop's counter, which begins at zero, holds at the load: its end is behind it. -1 when not seen."""
-    start = code.insn(place).offset
+def _looped(code: Code, place: int, load: Load) -> int:
+    """As `table_bytes`, where the load is in a loop whose end, behind it, jumps back while a register is below a constant.
+
+    That register holds at most the constant less one where the loop begins, whatever happened to it before.
+    """
     for at in range(place, place + BEHIND):
         if not code.has(at + 1):
             break
-        branch = code.insn(at + 1)
-        looped = code.counts(at)
-        if looped is not None and branch.kind == BRANCH and (branch.target or 0) - code.address <= start:
-            value = registers.value(looped[0])
-            # The counter that is compared is that of the next turn.
-            return looped[1] - 1 if value.origin == origin and value.multiple == 1 and value.offset == 1 else -1
-        _follow(code, at, registers)
+        compared, branch = code.counts(at), code.insn(at + 1)
+        if compared is None or branch.kind != BRANCH:
+            continue
+        start = (branch.target or 0) - code.address
+        if not 0 <= start <= code.insn(place).offset:
+            continue
+        registers = _Registers()
+        registers.bound(compared[0], compared[1] - 1)
+        for inside in range(code.index_at(start), place):
+            _follow(code, inside, registers)
+        return _size(load, registers)
     return -1

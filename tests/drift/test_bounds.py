@@ -75,3 +75,33 @@ def test_a_table_ends_where_its_index_must(go_toolchain: Path, tmp_path: Path, a
                 assert changed == {f"main.{name}"}, (name, at)
             else:
                 assert f"main.{name}" not in changed | {each.name for each in drift.doubtful}, name
+
+
+@pytest.mark.parametrize("arch", ["amd64", "arm64"])
+def test_a_loop_bounds_what_it_reads(go_toolchain: Path, tmp_path: Path, arch: str) -> None:
+    """Large map literals are filled from two tables in a loop, which keeps its counter on the stack during the call."""
+    keys, values = (b"".join(hashlib.sha256(f"{what}{at}".encode()).digest()[:size] for at in range(33))
+                    for what, size in (("key", 4), ("value", 8)))  # fmt: skip
+    pairs = (
+        f"\t{int.from_bytes(keys[4 * at : 4 * at + 4], 'little')}: {int.from_bytes(values[8 * at : 8 * at + 8], 'little')},\n"
+        for at in range(33)
+    )
+    source = 'package main\n\nimport "os"\n\nvar m = map[uint32]uint64{\n' + "".join(pairs) + "}\n\n"
+    (tmp_path / "go.mod").write_text("module example.org/loops\n\ngo 1.21\n", "utf-8")
+    (tmp_path / "main.go").write_text(source + "func main() { println(m[uint32(len(os.Args))], len(m)) }\n", "utf-8")
+    GoBuild(go_toolchain, tmp_path, goarch=arch, flags=("-trimpath", "-ldflags=-s -w")).run(tmp_path / "out")
+    original = (tmp_path / "out").read_bytes()
+    old = load(str(tmp_path / "out"))
+    for content in (keys, values):
+        assert original.count(content) == 1
+        for at in (len(content) - 1, len(content)):
+            damaged = bytearray(original)
+            damaged[original.index(content) + at] ^= 0x11
+            (tmp_path / "patched").write_bytes(damaged)
+            drift = compare(old, load(str(tmp_path / "patched"))).functions
+            assert drift is not None
+            found = {each.name for each in drift.changed}, {each.name for each in drift.doubtful}
+            if at < len(content):
+                assert found == ({"main.map.init.0"}, set())
+            else:
+                assert "main.map.init.0" not in found[0] | found[1]
