@@ -16,13 +16,14 @@ from probes.drift.insn import BRANCH, CALL, Insn, Load
 from probes.drift.windows import LEA, MEMORY
 
 if TYPE_CHECKING:
-    from probes.drift.insn import Effect
+    from probes.drift.insn import Comparison, Effect
 
 FOLLOWS = {0: 3, 3: 1, 1: 7, 7: 6, 6: 8, 8: 9, 9: 10, 10: 11}
 """Go's argument registers AX BX CX DI SI R8 R9 R10 R11, each with the next (compile/abi-internal.md)."""
 
 _BRANCHES = {OpKind.NEAR_BRANCH16, OpKind.NEAR_BRANCH32, OpKind.NEAR_BRANCH64}
 _CALLS = {FlowControl.CALL, FlowControl.INDIRECT_CALL}
+_ENDS = {FlowControl.UNCONDITIONAL_BRANCH, FlowControl.INDIRECT_BRANCH, FlowControl.RETURN, FlowControl.EXCEPTION}
 _FLOATS = {MemorySize.FLOAT32, MemorySize.FLOAT64}
 _STACK = {Register.RSP, Register.RBP}
 _LEAS = {Code.LEA_R64_M, Code.LEA_R32_M}
@@ -151,15 +152,14 @@ class Amd64Code:
         """What instruction `index` makes of one register from another one and constants; None for all others."""
         return effects_amd64.effect(self._raw[index])
 
-    def compares(self, index: int) -> tuple[int, int] | None:
-        """(register, the most it holds where it is not too large) of a comparison with an unsigned branch behind it."""
+    def compares(self, index: int) -> Comparison | None:
+        """What instruction `index`, a comparison with a constant, and the conditional branch behind it say."""
         following = self._raw[index + 1] if self.has(index + 1) else None
         return effects_amd64.compares(self._raw[index], following) if following is not None else None
 
-    def counts(self, index: int) -> tuple[int, int] | None:
-        """(register, constant) of a comparison with a branch behind it that is taken while the register is smaller."""
-        following = self._raw[index + 1] if self.has(index + 1) else None
-        return effects_amd64.counts(self._raw[index], following) if following is not None else None
+    def ends(self, index: int) -> bool:
+        """Whether no way leads from instruction `index` to the one behind it: a jump, or a return."""
+        return self._raw[index].flow_control in _ENDS
 
     def repeats(self, index: int) -> int:
         """Bytes that each turn of a repeated copy reads, 0 for other instructions."""

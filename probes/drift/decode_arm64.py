@@ -16,7 +16,7 @@ from probes.drift.insn import BRANCH, CALL, Insn, Load
 from probes.drift.windows import LEA, MEMORY
 
 if TYPE_CHECKING:
-    from probes.drift.insn import Effect
+    from probes.drift.insn import Comparison, Effect
 
 FOLLOWS = {n: n + 1 for n in range(15)}
 """Go passes integer arguments in R0 to R15 (compile/abi-internal.md)."""
@@ -95,15 +95,14 @@ class Arm64Code:
         """What instruction `index` makes of one register from another one and constants; None for all others."""
         return loads_arm64.effect(self._words[self._starts[index]])
 
-    def compares(self, index: int) -> tuple[int, int] | None:
-        """(register, the most it holds where it is not too large) of a comparison with an unsigned branch behind it."""
+    def compares(self, index: int) -> Comparison | None:
+        """What instruction `index`, a comparison with a constant, and the conditional branch behind it say."""
         word = self._starts[index]
         return loads_arm64.compares(*self._words[word : word + 2]) if word + 1 < len(self._words) else None
 
-    def counts(self, index: int) -> tuple[int, int] | None:
-        """(register, constant) of a comparison with a branch behind it that is taken while the register is smaller."""
-        word = self._starts[index]
-        return loads_arm64.counts(*self._words[word : word + 2]) if word + 1 < len(self._words) else None
+    def ends(self, index: int) -> bool:
+        """Whether no way leads from instruction `index` to the one behind it: a jump, or a return."""
+        return loads_arm64.ends(self._words[self._starts[index]])
 
     def repeats(self, _index: int) -> int:
         """No instruction repeats."""

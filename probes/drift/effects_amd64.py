@@ -5,14 +5,24 @@ from __future__ import annotations
 from iced_x86 import Code, ConditionCode, Mnemonic, OpKind, Register, RegisterExt
 from iced_x86 import Instruction as Raw
 
-from probes.drift.insn import Effect
+from probes.drift.insn import Comparison, Effect
 
 _RAX, _EAX, _AX = Register.RAX, Register.EAX, Register.AX
 _BYTES = {getattr(Register, name): at for at, name in enumerate(("AL", "CL", "DL", "BL", "SPL", "BPL", "SIL", "DIL"))}
 _BYTES |= {getattr(Register, f"R{at}L"): at for at in range(8, 16)}
+_BRANCHES = {OpKind.NEAR_BRANCH16, OpKind.NEAR_BRANCH32, OpKind.NEAR_BRANCH64}
 _FROM_BYTE = {Code.MOVZX_R32_RM8, Code.MOVZX_R64_RM8, Code.MOVZX_R16_RM8}
-_BOUNDS = {ConditionCode.A: 0, ConditionCode.BE: 0, ConditionCode.AE: -1, ConditionCode.B: -1}
-"""Unsigned conditions, with what the largest value that is not above adds to the constant."""
+_BOUNDS: dict[int, tuple[int | None, int | None]] = {
+    ConditionCode.A: (None, 0),
+    ConditionCode.G: (None, 0),
+    ConditionCode.AE: (None, -1),
+    ConditionCode.GE: (None, -1),
+    ConditionCode.B: (-1, None),
+    ConditionCode.L: (-1, None),
+    ConditionCode.BE: (0, None),
+    ConditionCode.LE: (0, None),
+}
+"""What the most that is compared adds to the constant, where the branch is taken and where it is not."""
 
 
 def number(register: int) -> int:
@@ -24,26 +34,20 @@ def number(register: int) -> int:
     return -1
 
 
-def compares(raw: Raw, following: Raw) -> tuple[int, int] | None:
-    """(register, largest value) of CMP with a constant, before a branch by an unsigned condition."""
-    adds, found = _BOUNDS.get(following.condition_code), _compared(raw)
-    return (found[0], found[1] + adds) if found is not None and adds is not None else None
-
-
-def counts(raw: Raw, following: Raw) -> tuple[int, int] | None:
-    """(register, constant) of CMP with a constant, before a branch that is taken while the register is smaller."""
-    return _compared(raw) if following.condition_code in {ConditionCode.L, ConditionCode.B} else None
-
-
-def _compared(raw: Raw) -> tuple[int, int] | None:
-    """(register, constant) of CMP."""
-    if raw.mnemonic != Mnemonic.CMP or raw.op0_kind != OpKind.REGISTER:
+def compares(raw: Raw, following: Raw) -> Comparison | None:
+    """What CMP of a register with a constant and the branch behind it say."""
+    adds = _BOUNDS.get(following.condition_code) if following.op0_kind in _BRANCHES else None
+    if adds is None or raw.mnemonic != Mnemonic.CMP or raw.op0_kind != OpKind.REGISTER:
         return None
     register = _any(raw.op0_register)
     if register < 0 or raw.op1_kind in {OpKind.REGISTER, OpKind.MEMORY}:
         return None
-    constant = raw.immediate(1)
-    return (register, constant) if constant < 1 << 31 else None
+    bits = 8 * RegisterExt.size(raw.op0_register)
+    constant = raw.immediate(1) % (1 << bits)
+    if constant >= 1 << (bits - 1):  # negative, or so large that it bounds no index
+        return None
+    taken, passed = (None if add is None else constant + add for add in adds)
+    return Comparison(register, taken, passed, low=number(raw.op0_register) < 0)
 
 
 def effect(raw: Raw) -> Effect | None:

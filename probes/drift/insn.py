@@ -53,6 +53,19 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a comparison with a constant says of `register` (`low`: of its lowest bits) behind the branch that follows it.
+
+    `taken`, `passed`: the most that it holds where the branch is taken, and where it is not; None where nothing is known.
+    """
+
+    register: int
+    taken: int | None
+    passed: int | None
+    low: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Effect:
     """`target` becomes `multiple * source + offset`; of a `source` below zero nothing is known but that it is at most `limit`.
 
@@ -110,11 +123,11 @@ class Code(Protocol):
     def effect(self, index: int) -> Effect | None:
         """What instruction `index` makes of one register from another one and constants; None for all others."""
 
-    def compares(self, index: int) -> tuple[int, int] | None:
-        """(register, the most it holds where it is not too large) of a comparison with an unsigned branch behind it."""
+    def compares(self, index: int) -> Comparison | None:
+        """What instruction `index`, a comparison with a constant, and the conditional branch behind it say."""
 
-    def counts(self, index: int) -> tuple[int, int] | None:
-        """(register, constant) of a comparison with a branch behind it that is taken while the register is smaller."""
+    def ends(self, index: int) -> bool:
+        """Whether no way leads from instruction `index` to the one behind it: a jump, or a return."""
 
     def repeats(self, index: int) -> int:
         """Bytes that each turn of a repeated copy reads, 0 for other instructions."""

@@ -5,7 +5,7 @@ Encodings: Arm Architecture Reference Manual for A-profile, C4.1 "A64 instructio
 
 from __future__ import annotations
 
-from probes.drift.insn import Effect, Load
+from probes.drift.insn import Comparison, Effect, Load
 
 
 def load(word: int) -> Load | None:
@@ -93,26 +93,34 @@ def _moved_bits(word: int, bits: int) -> Effect | None:
     return Effect(target, source, multiple=1 << (bits - right)) if right == last + 1 else None  # LSL
 
 
-_LOWER = {0x2: -1, 0x3: -1, 0x8: 0, 0x9: 0}
-"""Unsigned conditions HS, LO, HI, LS, with what the largest value that is not above adds to the constant."""
+_BOUNDS: dict[int, tuple[int | None, int | None]] = {
+    0x2: (None, -1),  # HS
+    0xA: (None, -1),  # GE
+    0x8: (None, 0),  # HI
+    0xC: (None, 0),  # GT
+    0x3: (-1, None),  # LO
+    0xB: (-1, None),  # LT
+    0x9: (0, None),  # LS
+    0xD: (0, None),  # LE
+}
+"""What the most that is compared adds to the constant, where the branch is taken and where it is not."""
 
 
-def compares(word: int, following: int) -> tuple[int, int] | None:
-    """(register, largest value) of CMP with a constant (SUBS to the zero register, imm12 21:10), before an unsigned B.cond."""
-    adds, found = _LOWER.get(following & 15), _compared(word, following)
-    return (found[0], found[1] + adds) if found is not None and adds is not None else None
-
-
-def counts(word: int, following: int) -> tuple[int, int] | None:
-    """(register, constant) of CMP with a constant, before B.LT or B.LO: taken while the register is smaller."""
-    return _compared(word, following) if following & 15 in {0x3, 0xB} else None
-
-
-def _compared(word: int, following: int) -> tuple[int, int] | None:
-    """(register, constant) of CMP, before B.cond."""
+def compares(word: int, following: int) -> Comparison | None:
+    """What CMP with a constant (SUBS to the zero register, imm12 21:10) and the B.cond behind it say."""
     if word & 0x7F80001F != 0x7100001F or following & 0xFF000010 != 0x54000000:
         return None
-    return word >> 5 & 31, (word >> 10 & 0xFFF) << (12 if word >> 22 & 1 else 0)
+    adds = _BOUNDS.get(following & 15)
+    if adds is None:
+        return None
+    constant = (word >> 10 & 0xFFF) << (12 if word >> 22 & 1 else 0)
+    taken, passed = (None if add is None else constant + add for add in adds)
+    return Comparison(word >> 5 & 31, taken, passed)
+
+
+def ends(word: int) -> bool:
+    """Whether no way leads to the next instruction: B, BR and RET."""
+    return word & 0xFC000000 == 0x14000000 or word & 0xFF9FFC1F == 0xD61F0000
 
 
 def effect(word: int) -> Effect | None:

@@ -9,6 +9,8 @@ import pytest
 
 from probes.binary import load
 from probes.drift import compare
+from probes.drift.bounds import table_bytes
+from probes.drift.decode_amd64 import Amd64Code
 from scripts.gobuild import GoBuild
 
 if TYPE_CHECKING:
@@ -28,6 +30,11 @@ TABLES = {
         "uint64",
         "(i uint) (n uint64) { t := TABLE; for j := range t { n += t[j] * uint64(i) }; return n }",
     ),
+    # Comparisons that bound nothing on the way to the load, or on one of two ways only.
+    "other_way": (2, 256, "uint16", "(i uint8) uint16 { if i < 7 { return 1 }; return TABLE[i] }"),
+    "joined": (4, 17, "uint32", "(i uint) uint32 { i &= 15; if i >= 8 { i++ }; return TABLE[i] }"),
+    "chosen": (4, 40, "uint32", "(i uint) uint32 { if i < 5 { i += 35 } else { i &= 31 }; return TABLE[i] }"),
+    "narrowed": (2, 300, "uint16", "(i uint) uint16 { if i >= 300 { return 0 }; return TABLE[i] + uint16(uint8(i)) }"),
     "wide": (24, 9, "[3]uint64", "(i uint) uint64 { return TABLE[i][2] }"),
 }
 
@@ -105,3 +112,31 @@ def test_a_loop_bounds_what_it_reads(go_toolchain: Path, tmp_path: Path, arch: s
                 assert found == ({"main.map.init.0"}, set())
             else:
                 assert "main.map.init.0" not in found[0] | found[1]
+
+
+COMPARE, INCREMENT, TABLE, READ, RETURN = "4883f807", "48ffc0", "488d0d00000000", "0fb60401", "c3"
+"""CMPQ AX, $7; INCQ AX; LEAQ table, CX; MOVBLZX (CX)(AX*1), AX; RET."""
+
+
+@pytest.mark.parametrize(
+    ("code", "place", "size"),
+    [
+        (COMPARE + "730b" + TABLE + READ + RETURN, 3, 7),  # JAE away: below 7
+        (COMPARE + "770b" + TABLE + READ + RETURN, 3, 8),  # JA away
+        (COMPARE + "7d0b" + TABLE + READ + RETURN, 3, 7),  # JGE away
+        (COMPARE + "720b" + TABLE + READ + RETURN, 3, -1),  # JB away: 7 and above
+        (COMPARE + "740b" + TABLE + READ + RETURN, 3, -1),  # JE away
+        (COMPARE + "7201" + RETURN + TABLE + READ + RETURN, 4, 7),  # JB over a return: only so the load is reached
+        (COMPARE + "7701" + RETURN + TABLE + READ + RETURN, 4, -1),  # JA over a return: above 7
+        (COMPARE + "7303" + INCREMENT + TABLE + READ + RETURN, 4, -1),  # two ways meet, one unbounded
+        (COMPARE + "730e" + INCREMENT + TABLE + READ + RETURN, 4, 8),  # JAE away, then one more
+        (COMPARE + "730b" + TABLE + READ + RETURN + "ebf2", 3, -1),  # a jump from elsewhere leads behind the check
+    ],
+)
+def test_a_comparison_counts_on_its_way_only(code: str, place: int, size: int) -> None:
+    decoded = Amd64Code(bytes.fromhex(code), 0x401000)
+    assert decoded.valid
+    load = decoded.load(place)
+    assert load is not None
+    assert (load.base, load.index) == (1, 0)
+    assert table_bytes(decoded, place, load) == size
