@@ -14,6 +14,7 @@ from gate.type_evidence import TypeEvidence, type_evidence
 from gate.words import count
 from probes.binary.facts import SHARED, BinaryFacts, BuildFacts, NativeFacts, TableHealth
 from probes.binary.integrity import CHANGED, INTACT, UNKNOWN
+from probes.drift.data.facts import DataDrift
 from probes.drift.facts import BuildDrift, Drift, FunctionDrift, GlobalDrift, InitDrift
 from probes.drift.native_facts import AbiFacts, NativeDrift
 from probes.errors import MalformedTable, ProbeError
@@ -69,6 +70,7 @@ Natives: TypeAlias = Annotated[NativePair, Evidence("native")]
 NativeChanges: TypeAlias = Annotated[NativeDrift, Evidence("native")]
 Abi: TypeAlias = Annotated[AbiFacts, Evidence("abi")]
 Target: TypeAlias = Annotated[TargetFacts, Evidence("target")]
+Data: TypeAlias = Annotated[DataDrift, Evidence("data")]
 Globals: TypeAlias = Annotated[GlobalDrift, Evidence("globals")]
 
 Key = tuple[type, str]
@@ -132,6 +134,7 @@ class Bundle:
                 (AbiFacts, "abi"): lambda: (abi() if abi is not None else None) or Missing("nobody was asked"),
                 (TargetFacts, "target"): lambda: _target(new, target),
                 (GlobalDrift, "globals"): lambda: _part(drift.globals, drift, "globals"),
+                (DataDrift, "data"): lambda: _part(drift.data, drift, "data"),
                 (Policy, "policy"): lambda: policy,
                 (Mode, "mode"): lambda: policy.mode,
             },
@@ -206,6 +209,7 @@ class Bundle:
             self._state("init", (InitDrift, "init")),
             self._state("target", (TargetFacts, "target")),
             self._state("globals", (GlobalDrift, "globals")),
+            self._state("data", (DataDrift, "data")),
             *self._integrity(),
         )
 
@@ -228,17 +232,27 @@ class Bundle:
         match self.get(key):
             case Missing(reason, unreadable):
                 return EvidenceState(name, "unreadable" if unreadable else "missing", reason)
-            case FunctionDrift(undecided=undecided) if undecided:
-                reason = f"{count(len(undecided), 'function')} could not be compared, {undecided[0]} among them"
-                return EvidenceState(name, "unreadable", reason)
-            case TypeEvidence(problems=problems) if problems:
-                return EvidenceState(name, "unreadable", problems[0])
             case GlobalDrift() as drift:
                 return _globals_state(name, drift)
             case TargetFacts(source=source):
                 return EvidenceState(name, "ok", source)
-            case _:
-                return EvidenceState(name, "ok")
+            case value:
+                doubt = _doubt(value)
+                return EvidenceState(name, "unreadable" if doubt else "ok", doubt)
+
+
+def _doubt(value: object) -> str:
+    """What of a comparison could not be made; "" when all was."""
+    match value:
+        case FunctionDrift(undecided=undecided) if undecided:
+            return f"{count(len(undecided), 'function')} could not be compared, {undecided[0]} among them"
+        case TypeEvidence(problems=problems) if problems:
+            return problems[0]
+        case DataDrift(undecided=undecided) if undecided:
+            more = f", and {len(undecided) - 1:,} more" if len(undecided) > 1 else ""
+            return f"{undecided[0].subject} could not be compared: {undecided[0].reason}{more}"
+        case _:
+            return ""
 
 
 def _globals_state(name: str, drift: GlobalDrift) -> EvidenceState:

@@ -31,6 +31,7 @@ EVIDENCE_NAMES = (
     "init",
     "target",
     "globals",
+    "data",
     "integrity",
     *TOPICS,
     *PROFILE_TOPICS,
@@ -97,6 +98,13 @@ class ProfilePolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class DataPolicy:
+    """What is said of data that changed: without `values`, only lengths and digests."""
+
+    values: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Suppression:
     """Findings of `rule` whose subject matches `scope` (shell wildcards) do not count until after `expires`.
 
@@ -130,6 +138,7 @@ class Policy:
     contract: Contract = field(default_factory=Contract)
     live: LivePolicy = field(default_factory=LivePolicy)
     profile: ProfilePolicy = field(default_factory=ProfilePolicy)
+    data: DataPolicy = field(default_factory=DataPolicy)
     audit: bool = False
     """Every verdict goes into the audit log before it is given."""
     store: str = ""
@@ -156,8 +165,11 @@ class Policy:
         mode: Mode | None = None,
         fail_on: Severity | None = None,
         require: Iterable[str] = (),
+        values: bool = True,
     ) -> Policy:
         """This policy with what the command line says instead; `require` replaces the policy's list.
+
+        Without `values`, none of data are shown whatever the policy says.
 
         Raises:
             PolicyError: a name in `require` is no kind of evidence.
@@ -170,6 +182,7 @@ class Policy:
             mode=self.mode if mode is None else mode,
             fail_on=self.fail_on if fail_on is None else fail_on,
             require=names or self.require,
+            data=self.data if values else DataPolicy(values=False),
         )
 
 

@@ -117,6 +117,10 @@ def _require_symbols(policy: Policy, text: str) -> Policy:
     return replace(policy, require_symbols=_one_of(text, ["true", "false"]) == "true")
 
 
+def _data_values(policy: Policy, text: str) -> Policy:
+    return replace(policy, data=replace(policy.data, values=_one_of(text, ["true", "false"]) == "true"))
+
+
 def _audit(policy: Policy, text: str) -> Policy:
     return replace(policy, audit=_one_of(text, ["true", "false"]) == "true")
 
@@ -180,6 +184,7 @@ LAYERS: dict[str, Callable[[Policy, str], Policy]] = {
     "HOTGATE_PROFILE_LEAK_PERCENT": _profile("leak_percent", 10_000),
     "HOTGATE_PROTECTED_PACKAGES": _protected_packages,
     "HOTGATE_REQUIRE_SYMBOLS": _require_symbols,
+    "HOTGATE_DATA_VALUES": _data_values,
     "HOTGATE_AUDIT": _audit,
     "HOTGATE_STORE": _store,
 }

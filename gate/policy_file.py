@@ -17,7 +17,17 @@ from pydantic_core import PydanticCustomError
 from gate.check import discover
 from gate.contract import Contract
 from gate.model import Mode, Severity
-from gate.policy import EVIDENCE_NAMES, LivePolicy, Policy, PolicyError, ProfilePolicy, Suppression, Thresholds, nearest
+from gate.policy import (
+    EVIDENCE_NAMES,
+    DataPolicy,
+    LivePolicy,
+    Policy,
+    PolicyError,
+    ProfilePolicy,
+    Suppression,
+    Thresholds,
+    nearest,
+)
 from gate.policy_place import Key, place, written
 from probes.live.topics import TOPICS
 
@@ -71,6 +81,10 @@ class _Profile(_Table):
     leak_percent: StrictInt = Field(default=10, ge=0, le=10_000)
 
 
+class _Data(_Table):
+    values: StrictBool = True
+
+
 class _Suppression(_Table):
     rule: str
     scope: str = Field(min_length=1)
@@ -100,6 +114,7 @@ class _PolicyFile(_Table):
     live: _Live = _Live()
     sidecar: dict[str, Any] = {}  # read by gate.sidecar.config, which knows its keys
     profile: _Profile = _Profile()
+    data: _Data = _Data()
     audit: StrictBool = False
     store: str = ""
 
@@ -110,9 +125,10 @@ TABLES: dict[str, type[_Table]] = {
     "contract": _Contract,
     "live": _Live,
     "profile": _Profile,
+    "data": _Data,
 }
 
-_SECTIONS = ("thresholds", "contract", "live", "profile")
+_SECTIONS = ("thresholds", "contract", "live", "profile", "data")
 
 
 def load_policy(path: str) -> Policy:
@@ -149,6 +165,7 @@ def load_policy(path: str) -> Policy:
             tuple(shape.live.needed),
         ),
         profile=ProfilePolicy(**shape.profile.model_dump()),
+        data=DataPolicy(shape.data.values),
         audit=shape.audit,
         store=shape.store,
     )
@@ -165,6 +182,7 @@ def key_places(path: str) -> dict[str, str]:
     keys += [("thresholds", name) for name in shape.thresholds.model_fields_set]
     keys += [("live", name) for name in shape.live.model_fields_set]
     keys += [("profile", name) for name in shape.profile.model_fields_set]
+    keys += [("data", name) for name in shape.data.model_fields_set]
     found = {written(key): place(path, text, key) for key in keys}
     return found | {f"suppress[{i}]": place(path, text, ("suppress", i, "rule")) for i in range(len(shape.suppress))}
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from gate.policy import Policy
 
 DEFAULT = "default"
+FLAGS = {"data.values": "--no-values"}
+"""Flags that are not called like their keys."""
 _PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/@]*(?=@)")
 
 
@@ -50,7 +52,7 @@ def settings(
     def origin(key: str) -> str:
         variable = PREFIX + key.upper().replace(".", "_")
         if key in flags:
-            return "--" + key.replace("_", "-")
+            return FLAGS.get(key) or "--" + key.replace("_", "-")
         return variable if environ.get(variable, "").strip() else places.get(key, DEFAULT)
 
     out = [
@@ -89,6 +91,7 @@ def settings(
         ("live.needed", list(policy.live.needed)),
     )
     out += [Setting(key, value, origin(key)) for key, value in live]
+    out.append(Setting("data.values", policy.data.values, origin("data.values")))
     out.append(Setting("audit", policy.audit, origin("audit")))
     out.append(Setting("store", without_password(policy.store) or None, origin("store")))
     for index, each in enumerate(policy.suppress):

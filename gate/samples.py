@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,6 +12,7 @@ from gate.type_evidence import TypeEvidence
 from gate.words import package_of
 from probes.binary.facts import BinaryFacts, BuildFacts, Module, NativeFacts, TableHealth
 from probes.drift.build import build_drift
+from probes.drift.data.facts import DataChange, DataDrift, EmbeddedChange
 from probes.drift.facts import (
     Drift,
     FunctionChange,
@@ -228,7 +230,27 @@ def shared(**changes: Any) -> NativeDrift:
 
 
 NO_INIT_DRIFT = InitDrift(old=2, new=2, added=(), removed=(), reordered=())
-NO_GLOBAL_DRIFT = GlobalDrift(old=340, new=340, compared=340, added=(), removed=(), resized=(), retyped=(), revalued=())
+NO_GLOBAL_DRIFT = GlobalDrift(old=340, new=340, compared=340, added=(), removed=(), resized=(), retyped=())
+
+NO_DATA_DRIFT = DataDrift(340, 24_000, 24_000, variables=(), files=2, embedded=(), undecided=())
+
+
+def data_change(
+    name: str = "main.rates", path: str = "[2]", old: str = "0.3", new: str = "0.4", **more: Any
+) -> DataChange:
+    """A variable that starts with another value."""
+    text = old.startswith('"')
+    sizes = (len(old) - 2, len(new) - 2) if text else (8, 8)
+    before, after = (hashlib.sha256(value.encode()).hexdigest() for value in (old, new))
+    return DataChange(name, package_of(name), path, old, new, text, *sizes, before, after, **more)
+
+
+def embedded_change(
+    path: str = "migrations/004.sql", diff: tuple[str, ...] = ("-select 1;", "+select 2;")
+) -> EmbeddedChange:
+    """An embedded file that has other contents."""
+    old, new = (hashlib.sha256(value).hexdigest() for value in (b"old", b"new"))
+    return EmbeddedChange(path, "main.migrations", "changed", 812, 840, old, new, diff)
 
 
 def variable(name: str, size: int = 8) -> VariableRef:
@@ -255,6 +277,7 @@ class Case:
     target: TargetFacts = TARGET
     problems: dict[str, str] = field(default_factory=dict)
     globals: GlobalDrift | None = NO_GLOBAL_DRIFT
+    data: DataDrift | None = NO_DATA_DRIFT
     native: NativeDrift | None = NO_NATIVE_DRIFT
     abi: AbiFacts | None = None
     live: LiveFacts | None = None
@@ -271,6 +294,7 @@ class Case:
             problems=self.problems,
             globals=self.globals,
             native=self.native,
+            data=self.data,
         )
 
     def bundle(self) -> Bundle:

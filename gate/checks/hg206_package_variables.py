@@ -62,7 +62,6 @@ class PackageVariablesChanged(Check):
         ),
         quiet=(
             Case,
-            lambda: Case(globals=replace(NO_GLOBAL_DRIFT, revalued=(variable_change("main.rate", 8, 8),))),
             lambda: Case(globals=replace(NO_GLOBAL_DRIFT, types_problem="neither file has DWARF")),
         ),
     )

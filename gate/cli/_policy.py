@@ -39,7 +39,15 @@ def policy_options(function: F) -> F:
     return function
 
 
-def resolve_policy(path: str | None, mode: str | None, fail_on: str | None, require: Sequence[str]) -> Policy:
+def values_option(function: F) -> F:
+    """Give a command that reports data the option `no_values`."""
+    text = "Show lengths and digests of data that changed, and no values."
+    return click.option("--no-values", is_flag=True, help=text)(function)
+
+
+def resolve_policy(
+    path: str | None, mode: str | None, fail_on: str | None, require: Sequence[str], *, no_values: bool = False
+) -> Policy:
     """The policy in `path`, or in the working directory's file, or the default; then the environment; then the flags.
 
     Raises:
@@ -52,5 +60,8 @@ def resolve_policy(path: str | None, mode: str | None, fail_on: str | None, requ
 
         policy = load_policy(path)
     return apply_environment(policy, os.environ).with_flags(
-        mode=Mode(mode) if mode else None, fail_on=Severity(fail_on) if fail_on else None, require=require
+        mode=Mode(mode) if mode else None,
+        fail_on=Severity(fail_on) if fail_on else None,
+        require=require,
+        values=not no_values,
     )

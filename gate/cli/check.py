@@ -13,7 +13,7 @@ from gate.cli import Failure
 from gate.cli._audit import audit_options, keep_verdict, open_audit
 from gate.cli._live import ask_live, asked_for, live_options
 from gate.cli._output import import_renderers, parse_outputs, refuse_overwriting, write_report
-from gate.cli._policy import policy_options, resolve_policy
+from gate.cli._policy import policy_options, resolve_policy, values_option
 from gate.model import EXIT_CODES
 from gate.report import formats
 
@@ -42,6 +42,7 @@ class Forgotten(Failure):
     "--profile", metavar="PATH", help="A profile of OLD, or a directory of them: are the changes where the time goes?"
 )
 @policy_options
+@values_option
 @click.option("--baseline", metavar="FILE", envvar="HOTGATE_BASELINE", help="Findings that are known and do not block.")
 @click.option(
     "--target", metavar="FILE", envvar="HOTGATE_TARGET", help="The host that will run NEW (default: this one)."
@@ -74,6 +75,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     target: str | None,
     baseline: str | None,
     policy: str | None,
+    no_values: bool,
     format_name: str | None,
     output: tuple[str, ...],
     audit: bool | None,
@@ -92,7 +94,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     if (wait or token_file) and url is None and pid is None:
         raise click.UsageError("--wait and --token-file are for a running service: pass --live URL or --pid PID")
     outputs = parse_outputs(format_name, output)
-    chosen = resolve_policy(policy, mode, fail_on, require)
+    chosen = resolve_policy(policy, mode, fail_on, require, no_values=no_values)
     inputs = {
         "OLD": old,
         "NEW": new,

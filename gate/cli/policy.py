@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gate.cli._output import print_text, terminal_width, wants_color
-from gate.cli._policy import policy_options, resolve_policy
+from gate.cli._policy import policy_options, resolve_policy, values_option
 from gate.policy import find_policy_file
 
 if TYPE_CHECKING:
@@ -23,12 +23,19 @@ def command() -> None:
 
 @command.command("show")
 @policy_options
+@values_option
 @click.option("--format", "format_name", type=click.Choice(("terminal", "json")), default="terminal", show_default=True)
-def show(
-    *, mode: str | None, fail_on: str | None, require: tuple[str, ...], policy: str | None, format_name: str
+def show(  # noqa: PLR0913 - keywords, one a flag
+    *,
+    mode: str | None,
+    fail_on: str | None,
+    require: tuple[str, ...],
+    policy: str | None,
+    no_values: bool,
+    format_name: str,
 ) -> None:
     """Show every setting that `check` would obey here: its value, and the default, file, variable or flag behind it."""
-    chosen = resolve_policy(policy, mode, fail_on, require)
+    chosen = resolve_policy(policy, mode, fail_on, require, no_values=no_values)
     path = policy or find_policy_file()
     places: dict[str, str] = {}
     if path is not None:
@@ -38,7 +45,8 @@ def show(
     from gate.engine import moment
     from gate.policy_origin import settings
 
-    flags = {key for key, value in (("mode", mode), ("fail_on", fail_on), ("require", require)) if value}
+    given = (("mode", mode), ("fail_on", fail_on), ("require", require), ("data.values", no_values))
+    flags = {key for key, value in given if value}
     found = settings(chosen, places, os.environ, flags, moment().date())
     if format_name == "json":
         rows = [{"key": each.key, "value": each.value, "origin": each.origin} for each in found]

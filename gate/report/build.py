@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gate import __version__
 from gate.report import model
+from gate.report.data import data_section
 from gate.report.live import live_section
 from gate.report.profile import profile_section
 from gate.report.settled import settled
@@ -54,7 +55,7 @@ def build_report(  # noqa: PLR0913 - keywords, one a fact
         evidence=[model.EvidenceItem(state.name, state.status, state.reason) for state in judgement.evidence],
         rules=[model.RuleItem(each.rule, each.status, each.reason) for each in judgement.outcomes],
         findings=[_finding(finding) for finding in judgement.findings()],
-        drift=None if drift is None else _drift(drift, types),
+        drift=None if drift is None else _drift(drift, types, policy),
         live=None if live is None else live_section(live),
         profile=None if profile is None else profile_section(profile),
         notices=list(judgement.notices),
@@ -64,13 +65,14 @@ def build_report(  # noqa: PLR0913 - keywords, one a fact
     return settled(report)
 
 
-def _drift(drift: Drift, types: TypeEvidence | None) -> model.DriftSection:
+def _drift(drift: Drift, types: TypeEvidence | None, policy: Policy) -> model.DriftSection:
     return model.DriftSection(
         functions=None if drift.functions is None else _functions(drift.functions),
         types=None if drift.types is None or types is None else _types(drift.types, types),
         build=None if drift.build is None else _build(drift.build),
         init=None if drift.init is None else _init(drift.init),
         globals=None if drift.globals is None else _globals(drift.globals),
+        data=None if drift.data is None else data_section(drift.data, values=policy.data.values),
     )
 
 

@@ -12,6 +12,8 @@ from rich.text import Text
 from gate.report.clean import clean
 from gate.report.parts import drift_of, module_of
 from gate.report.summary import (
+    data_lines,
+    data_totals,
     function_totals,
     godebug_lines,
     layout_words,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from gate.report.data_model import DataSection
     from gate.report.model import ChangedFunction, FunctionSection, GlobalSection, RenameItem, Report, TypeSection
 
 PACKAGES = 12
@@ -53,6 +56,8 @@ def show(console: Console, report: Report) -> None:
         _types(console, report, drift.types)
     if drift.globals is not None:
         _globals(console, report, drift.globals)
+    if drift.data is not None:
+        _data(console, report, drift.data)
     if drift.build is not None:
         first = release_and_source(report)
         if first or drift.build.settings or drift.build.modules or drift.build.godebug:
@@ -154,6 +159,16 @@ def _globals(console: Console, report: Report, drift: GlobalSection) -> None:
         for line in lines[:NAMES]:
             paragraph(console, Text(clean(line)), indent=6, hang=4)
         _more(console, len(lines) - NAMES, "variable", indent=4)
+
+
+def _data(console: Console, report: Report, drift: DataSection) -> None:
+    lines = data_lines(report)
+    if lines:
+        _heading(console, "Data")
+        paragraph(console, Text(data_totals(drift)), indent=2)
+        for line in lines[:FUNCTIONS]:
+            paragraph(console, Text(clean(line)), indent=6, hang=4)
+        _more(console, len(lines) - FUNCTIONS, "line", indent=4)
 
 
 def _heading(console: Console, text: str) -> None:

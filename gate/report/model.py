@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import field
 from typing import Annotated, Any, Literal
 
+from gate.report.data_model import DataSection  # noqa: TC001 - pydantic reads the annotations
 from gate.report.profile_model import ProfileSection  # noqa: TC001 - pydantic reads the annotations
 from gate.report.shape import Section, Shape
 from probes.records import dataclass
@@ -270,6 +271,7 @@ class DriftSection(Shape):
     build: Annotated[BuildSection | None, Section] = None
     init: Annotated[InitSection | None, Section] = None
     globals: Annotated[GlobalSection | None, Section] = None
+    data: Annotated[DataSection | None, Section] = None
 
 
 @dataclass(frozen=True, slots=True)

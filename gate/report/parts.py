@@ -21,6 +21,7 @@ GAPS = {
     "init": "compare unstripped binaries of Go 1.21 or later",
     "target": "describe the host with `hotgate inspect --host` there, and pass the file with --target",
     "globals": "compare unstripped binaries with sound DWARF: link without -s, and do not run strip",
+    "data": "compare unstripped builds of both sides",
     "profiler": "serve goprobe or net/http/pprof, and pass its URL with --live",
     "calls": "serve goprobe or net/http/pprof, or pass --pid of a process whose threads may be read",
     "canary": "embed goprobe, built with cgo",

@@ -10,6 +10,7 @@ from gate.words import distance, package_of, some, value
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gate.report.data_model import DataItem, DataSection, EmbeddedItem
     from gate.report.model import (
         BinaryInfo,
         ChangedFunction,
@@ -169,6 +170,48 @@ def variable_totals(drift: GlobalSection) -> str:
         ("retyped", drift.retyped),
     )
     return ", ".join(f"{len(items):,} {word}" for word, items in parts if items)
+
+
+def data_totals(drift: DataSection) -> str:
+    """How much of the data was compared, and how much differs."""
+    parts = (
+        (len(drift.variables) + drift.more, "value", "values"),
+        (len(drift.embedded), "embedded file", "embedded files"),
+    )
+    said = [f"{number:,} {one if number == 1 else many}" for number, one, many in parts if number]
+    said += [f"{len(drift.undecided):,} undecided"] if drift.undecided else []
+    return f"{' and '.join(said[:2])} changed" + (f", {said[2]}" if len(said) > 2 else "")
+
+
+def data_lines(report: Report) -> list[str]:
+    """One line a value or embedded file that differs, the program's own first; then what could not be compared."""
+    drift = drift_of(report).data
+    if drift is None:
+        return []
+    module = module_of(report)
+    changes = sorted(drift.variables, key=lambda each: distance(each.package, module))
+    lines = [f"{data_subject(each)}: {each.old} → {each.new}" for each in changes]
+    lines += [f"{each.path}: {file_change(each)}" for each in drift.embedded]
+    return lines + [f"{each.subject}: could not be compared: {each.reason}" for each in drift.undecided]
+
+
+def data_subject(item: DataItem) -> str:
+    """What a change of data is of."""
+    if item.name is not None:
+        return f"{item.name}{item.path}"
+    users = some(item.used_by)
+    return (
+        f"data that {users} {'uses' if len(item.used_by) == 1 else 'use'}{item.path}"
+        if users
+        else f"unnamed data{item.path}"
+    )
+
+
+def file_change(item: EmbeddedItem) -> str:
+    """What became of an embedded file: `changed, 812 → 840 bytes`, `added, 12 bytes`."""
+    sizes = [f"{size:,}" for size in (item.old_size, item.new_size) if size is not None]
+    inside = f" (in {item.variable})" if item.variable else ""
+    return f"{item.change}, {' → '.join(sizes)} bytes{inside}"
 
 
 def variable_lines(report: Report) -> list[str]:

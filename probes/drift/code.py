@@ -34,6 +34,11 @@ _EXPORTED = re.compile(r"\.[A-Z][^.]*$")
 
 def compare_functions(old: Side, new: Side) -> FunctionDrift:
     """Compare all functions of two sides of the same architecture, C's included."""
+    return compare_code(old, new)[0]
+
+
+def compare_code(old: Side, new: Side) -> tuple[FunctionDrift, Meaning]:
+    """Compare all functions as `compare_functions` does; beside it, what addresses were found to mean."""
     pairing = match(old, new)
     meaning = Meaning(old, new, pairing.pair)
     rows = np.flatnonzero(pairing.pair >= 0)
@@ -61,7 +66,7 @@ def compare_functions(old: Side, new: Side) -> FunctionDrift:
     settled[[*changed, *undecided, *blind]] = False
     calm = rows[settled[rows]]
     native = compare_native(meaning)
-    return FunctionDrift(
+    drift = FunctionDrift(
         old=len(old.table) + native.old,
         new=len(new.table) + native.new,
         matched=len(pairing.pair[pairing.pair >= 0]) + native.matched,
@@ -75,6 +80,7 @@ def compare_functions(old: Side, new: Side) -> FunctionDrift:
         remapped=_remapped(old, new, pairing.pair),
         doubtful=tuple(_doubt(new.table.names[j.new_row]) for j in judged if j.doubtful) + native.doubtful,
     )
+    return drift, meaning
 
 
 def _judge(

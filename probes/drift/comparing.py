@@ -6,50 +6,60 @@ from probes.binary.facts import SHARED, BinaryFacts
 from probes.binary.foreign import NOT_GO
 from probes.binary.types import TypeTable
 from probes.drift.build import build_drift
-from probes.drift.code import compare_functions
+from probes.drift.code import compare_code
+from probes.drift.data.compare import data_drift
+from probes.drift.data.facts import DataDrift
 from probes.drift.facts import BuildDrift, Drift, FunctionDrift, GlobalDrift, InitDrift
 from probes.drift.init import init_drift
 from probes.drift.layout import layout_drift
 from probes.drift.layout_facts import LayoutDrift
+from probes.drift.meaning import Meaning
 from probes.drift.native import native_drift
 from probes.drift.native_facts import NativeDrift
 from probes.drift.side import Side
 from probes.drift.unmoved import same_constants
-from probes.drift.variables import global_drift, why_not
+from probes.drift.variables import Variables, global_drift, pair_variables, why_not
 from probes.errors import MalformedElf, MalformedTable
 
 
 def compare(old: BinaryFacts, new: BinaryFacts) -> Drift:
     """Compare two binaries. A part that cannot be compared is None, and `problems` says why."""
     problems: dict[str, str] = {}
+    functions, meaning = _functions(old, new, problems)
+    variables = _variables(old, new, problems)
+    data = _data(meaning, variables, problems)
+    del meaning  # the largest of all that is kept here
     return Drift(
-        functions=_functions(old, new, problems),
+        functions=functions,
         build=_build(old, new, problems),
         init=_init(old, new, problems),
         problems=problems,
         types=_types(old, new, problems),
-        globals=_globals(old, new, problems),
+        globals=_globals(old, new, variables, problems),
         native=_native(old, new, problems),
+        data=data,
     )
 
 
-def _functions(old: BinaryFacts, new: BinaryFacts, problems: dict[str, str]) -> FunctionDrift | None:
+def _functions(
+    old: BinaryFacts, new: BinaryFacts, problems: dict[str, str]
+) -> tuple[FunctionDrift | None, Meaning | None]:
     for label, facts in (("OLD", old), ("NEW", new)):
         if facts.linkage == SHARED:
             problems["functions"] = f"{label}: {NOT_GO}"
-            return None
+            return None, None
         if facts.health.unverifiable or facts.functions is None or facts.module is None:
             problems["functions"] = f"{label}'s function table cannot be verified: {facts.health.unverifiable}"
-            return None
+            return None, None
     if old.arch != new.arch:
         problems["functions"] = f"the architectures differ: {old.arch} and {new.arch}"
-        return None
+        return None, None
     try:
         sides = [Side(f, f.functions, f.module) for f in (old, new) if f.functions is not None and f.module is not None]
-        return compare_functions(*sides)
+        return compare_code(*sides)
     except MalformedTable as exc:
         problems["functions"] = str(exc)
-        return None
+        return None, None
 
 
 def _types(old: BinaryFacts, new: BinaryFacts, problems: dict[str, str]) -> LayoutDrift | None:
@@ -100,7 +110,7 @@ def _init(old: BinaryFacts, new: BinaryFacts, problems: dict[str, str]) -> InitD
     return init_drift(old.initialisers, new.initialisers)
 
 
-def _globals(old: BinaryFacts, new: BinaryFacts, problems: dict[str, str]) -> GlobalDrift | None:
+def _variables(old: BinaryFacts, new: BinaryFacts, problems: dict[str, str]) -> Variables | None:
     for label, facts in (("OLD", old), ("NEW", new)):
         reason = why_not(facts)
         if reason:
@@ -110,9 +120,32 @@ def _globals(old: BinaryFacts, new: BinaryFacts, problems: dict[str, str]) -> Gl
         problems["globals"] = f"the architectures differ: {old.arch} and {new.arch}"
         return None
     try:
-        return global_drift(old, new)
+        return pair_variables(old, new)
     except MalformedTable as exc:
         problems["globals"] = str(exc)
+        return None
+
+
+def _globals(
+    old: BinaryFacts, new: BinaryFacts, variables: Variables | None, problems: dict[str, str]
+) -> GlobalDrift | None:
+    if variables is None:
+        return None
+    try:
+        return global_drift(old, new, variables)
+    except MalformedTable as exc:
+        problems["globals"] = str(exc)
+        return None
+
+
+def _data(meaning: Meaning | None, variables: Variables | None, problems: dict[str, str]) -> DataDrift | None:
+    if meaning is None:
+        problems["data"] = problems["functions"]
+        return None
+    try:
+        return data_drift(meaning, variables)
+    except MalformedTable as exc:
+        problems["data"] = str(exc)
         return None
 
 

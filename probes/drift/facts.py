@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from probes.records import dataclass
 
 if TYPE_CHECKING:
+    from probes.drift.data.facts import DataDrift
     from probes.drift.layout_facts import LayoutDrift
     from probes.drift.native_facts import NativeDrift
 
@@ -167,8 +168,8 @@ class GlobalDrift:
 
     `compared` have the same name on both sides. `retyped` kept their size and have another type: by DWARF, where both
     files have it, else only those that hold pointers in other places. A type is another one if its name is, or if what
-    a variable holds by value is; what it leads to is a matter of types. `revalued` kept size and type and start with
-    another value; values behind pointers are not compared, but the text of strings is.
+    a variable holds by value is; what it leads to is a matter of types. What they start
+    with is a matter of data.
     `types_problem`: why types were not compared by DWARF, "" when they were; `damaged` when that is not for want of it.
     `untyped`: those of `compared` whose type DWARF does not tell on both sides, when it was read; `untyped_go` of them
     are not C's.
@@ -181,7 +182,6 @@ class GlobalDrift:
     removed: tuple[VariableRef, ...]
     resized: tuple[VariableChange, ...]
     retyped: tuple[VariableChange, ...]
-    revalued: tuple[VariableChange, ...]
     types_problem: str = ""
     damaged: bool = False
     untyped: tuple[str, ...] = ()
@@ -199,6 +199,7 @@ class Drift:
     types: LayoutDrift | None = None
     globals: GlobalDrift | None = None
     native: NativeDrift | None = None
+    data: DataDrift | None = None
 
 
 def short(name: str) -> str:

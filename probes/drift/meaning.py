@@ -50,6 +50,8 @@ class Meaning:
         self.read_starts: I64 = np.zeros(0, dtype=np.int64)
         """Read-only addresses in OLD that code reads without taking them, sorted."""
         self._names: tuple[I64, I64] | None = None
+        self.users: tuple[I64, I64] = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+        """Addresses of variables in NEW that code refers to, and the rows of the functions that do."""
 
     def functions(self, old: I64, new: I64) -> Bools:
         """Whether text addresses are the same place of the same function."""

@@ -86,7 +86,7 @@ def scan(meaning: Meaning, old_rows: I64, new_rows: I64) -> Scan:
     ):
         differs[np.searchsorted(offsets, different, side="right") - 1] = True
         rests.append(rest)
-    places, unexplained = _settle(meaning, rests, offsets)
+    places, unexplained = _settle(meaning, rests, offsets, new_rows)
     back = np.empty_like(order)
     back[order] = np.arange(order.size)
     return Scan(
@@ -188,7 +188,7 @@ def _overlaps(positions: I64, certain: I64) -> Bools:
     return ((positions - below < 4) & (at > 0)) | ((above - positions < 5) & (at < certain.size))
 
 
-def _settle(meaning: Meaning, rests: list[_Rest], offsets: I64) -> tuple[dict[int, list[int]], set[int]]:
+def _settle(meaning: Meaning, rests: list[_Rest], offsets: I64, new_rows: I64) -> tuple[dict[int, list[int]], set[int]]:
     """Resolve the data references of all blocks together; what stays suspicious, by pair, and what is unexplained."""
     if not rests:
         return {}, set()
@@ -208,6 +208,7 @@ def _settle(meaning: Meaning, rests: list[_Rest], offsets: I64) -> tuple[dict[in
     meaning.read_starts = distinct(old[data & (kind == MEMORY) & (ours == READONLY)])
     votes = np.flatnonzero(data & (ours != READONLY))
     meaning.learn(old[votes], new[votes], owner[votes])
+    meaning.users = new[votes], new_rows[owner[votes]]
     same = np.zeros(position.size, dtype=np.bool_)
     rows = np.flatnonzero((ours != NOWHERE) & (theirs != NOWHERE))
     if rows.size:

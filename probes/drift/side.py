@@ -21,6 +21,10 @@ NOWHERE, TEXT, READONLY, WRITABLE, FOREIGN = 0, 1, 2, 3, 4
 PIECE = 1 << 17
 """Words that are looked at together: what is made from them stays small."""
 
+_STRINGS = ("go:string.*", "go.string.*")
+_AFTER_STRINGS = ("go:func.*", "go.func.*", "go:funcdesc", "runtime.gcbits.*", "runtime.gcdata", "runtime.erodata")
+"""What the linker puts behind the string constants (cmd/link/internal/ld/symtab.go), by release."""
+
 _CARRIERS = ("type:", "type.*", "go:string.", "go.string.", "go:func.", "go.func.", "runtime.", "gclocals", "go:cuinfo")
 _NUMBERED = re.compile(r"\.\.[A-Za-z]+[._]\d+$")
 """What the compiler makes for itself and numbers in its order of appearance: `main..stmp_3`, `fmt..typeAssert.1`,
@@ -138,6 +142,19 @@ class Side:
     def symbols(self) -> DataSymbols | None:
         """Named data of an unstripped file, None in a stripped one."""
         return DataSymbols(self.facts.symtab) if self.facts.symtab is not None else None
+
+    @cached_property
+    def strings(self) -> tuple[int, int]:
+        """Where the linker's area of string constants is; (0, 0) where no symbols tell."""
+        symtab = self.facts.symtab
+        if symtab is None:
+            return 0, 0
+        found = symtab.find(*_STRINGS, *_AFTER_STRINGS)
+        start = next((int(symtab.value[found[name]]) for name in _STRINGS if name in found), 0)
+        ends = [int(symtab.value[found[name]]) for name in _AFTER_STRINGS if name in found]
+        end = min((value for value in ends if value > start), default=0)
+        span = self.image.span(start)
+        return (start, end) if span is not None and not span.writable and end <= span.end else (0, 0)
 
     @cached_property
     def data_starts(self) -> I64:

@@ -1,9 +1,10 @@
-"""Package variables of two unstripped files: which came, went, and have another size, type or initial value."""
+"""Package variables of two unstripped files: which came, went, and have another size or type."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -34,39 +35,64 @@ def why_not(facts: BinaryFacts) -> str:
     return "its module data, which says where variables are, was not found" if facts.module is None else ""
 
 
-def global_drift(old: BinaryFacts, new: BinaryFacts) -> GlobalDrift:
-    """Compare the variables of two files for which `why_not` is "".
-
-    Variables are paired by name. Of several C variables with one name, those of equal size are paired first.
+def global_drift(old: BinaryFacts, new: BinaryFacts, variables: Variables | None = None) -> GlobalDrift:
+    """Compare the variables of two files for which `why_not` is ""; `variables` as `pair_variables` made them.
 
     Raises:
         MalformedTable: a symbol table's names cannot be read.
         ValueError: one of the files has no symbols or no module data.
     """
-    tables = [_table(facts) for facts in (old, new)]
-    names = [_rows(table) for table in tables]
-    alone: tuple[list[int], list[int]] = [], []
-    both: list[tuple[str, int, int]] = []
-    for name in sorted(names[0].keys() | names[1].keys()):
-        for a, b in _pairs(tables, names[0].get(name, []), names[1].get(name, [])):
-            if a is not None and b is not None:
-                both.append((name, a, b))
-            elif a is not None:
-                alone[0].append(a)
-            elif b is not None:
-                alone[1].append(b)
-    changes = _Changes(tables, both)
-    ours, theirs = (Contents(facts, table) for facts, table in zip((old, new), tables, strict=True))
+    variables = variables or pair_variables(old, new)
+    changes = _Changes(variables.tables, variables.both)
+    ours, theirs = (Contents(facts, table) for facts, table in zip((old, new), variables.tables, strict=True))
     differ = differing(ours, theirs, changes.old[changes.go], changes.new[changes.go])
-    types = _types((old, new), tables)
     try:
-        return _assembled(changes, alone, differ, types)
+        return _assembled(changes, variables.alone, differ, variables.types)
     except MalformedTable as exc:
-        return _assembled(changes, alone, differ, _Types(problem=str(exc), damaged=True))
+        return _assembled(changes, variables.alone, differ, Types(problem=str(exc), damaged=True))
+
+
+class Variables:
+    """The variables of two files, paired by name.
+
+    `tables`: of either side. `both`: name and rows of those that both have, `alone`: rows of those that one side has.
+    """
+
+    def __init__(self, files: tuple[BinaryFacts, BinaryFacts], tables: Sequence[VariableTable]) -> None:
+        self.tables = tables
+        self.both: list[tuple[str, int, int]] = []
+        self.alone: tuple[list[int], list[int]] = [], []
+        self._files = files
+        names = [_rows(table) for table in tables]
+        for name in sorted(names[0].keys() | names[1].keys()):
+            for a, b in _pairs(tables, names[0].get(name, []), names[1].get(name, [])):
+                if a is not None and b is not None:
+                    self.both.append((name, a, b))
+                elif a is not None:
+                    self.alone[0].append(a)
+                elif b is not None:
+                    self.alone[1].append(b)
+
+    @cached_property
+    def types(self) -> Types:
+        """The types of both sides' variables, read once."""
+        return _types(self._files, self.tables)
+
+
+def pair_variables(old: BinaryFacts, new: BinaryFacts) -> Variables:
+    """The variables of two files for which `why_not` is "".
+
+    Of several C variables with one name, those of equal size are paired first.
+
+    Raises:
+        MalformedTable: a symbol table's names cannot be read.
+        ValueError: one of the files has no symbols or no module data.
+    """
+    return Variables((old, new), [_table(facts) for facts in (old, new)])
 
 
 @dataclass(frozen=True, slots=True)
-class _Types:
+class Types:
     """The types of both sides' variables by DWARF, or why there are none."""
 
     sides: tuple[VariableTypes, VariableTypes] | None = None
@@ -79,26 +105,23 @@ class _Types:
         return "" if shape is None else shape.name
 
 
-def _types(files: Sequence[BinaryFacts], tables: Sequence[VariableTable]) -> _Types:
+def _types(files: Sequence[BinaryFacts], tables: Sequence[VariableTable]) -> Types:
     if files[0].sha256 == files[1].sha256:
-        return _Types()
+        return Types()
     lacking = [label for label, facts in zip(("OLD", "NEW"), files, strict=True) if not facts.has_dwarf]
     if lacking:
-        return _Types(problem="neither file has DWARF" if len(lacking) == 2 else f"{lacking[0]} has no DWARF")
+        return Types(problem="neither file has DWARF" if len(lacking) == 2 else f"{lacking[0]} has no DWARF")
     from probes.drift.variable_types import read_types  # noqa: PLC0415 - most programs in production have no DWARF
 
     try:
-        return _Types(read_types(files, tables))
+        return Types(read_types(files, tables))
     except MalformedTable as exc:
-        return _Types(problem=str(exc), damaged=True)
+        return Types(problem=str(exc), damaged=True)
 
 
-def _assembled(
-    changes: _Changes, alone: tuple[list[int], list[int]], differ: tuple[I64, I64], types: _Types
-) -> GlobalDrift:
+def _assembled(changes: _Changes, alone: tuple[list[int], list[int]], differ: I64, types: Types) -> GlobalDrift:
     """All that differs. MalformedTable when DWARF turns out to be damaged."""
-    pointers, revalued = (changes.go[found].tolist() for found in differ)
-    retyped = dict.fromkeys(pointers, "pointers in other places")
+    retyped = dict.fromkeys(changes.go[differ].tolist(), "pointers in other places")
     unknown: tuple[int, ...] = ()
     if types.sides is not None:
         from probes.drift.variable_types import compare_types  # noqa: PLC0415 - as above
@@ -114,7 +137,6 @@ def _assembled(
         added=tuple(_ref(changes.tables[1], row, types.name(1, row)) for row in alone[1]),
         resized=tuple(changes.change(at, changes.sizes(at, types), types) for at in changes.resized.tolist()),
         retyped=tuple(changes.change(at, detail, types) for at, detail in sorted(retyped.items())),
-        revalued=tuple(changes.change(at, "starts with another value", types) for at in revalued if at not in retyped),
         types_problem=types.problem,
         damaged=types.damaged,
         untyped=tuple(changes.names[at] for at in untyped),
@@ -140,14 +162,14 @@ class _Changes:
         self.go = np.flatnonzero(~(resized | native))
         self.native = np.flatnonzero(native & ~resized)
 
-    def sizes(self, at: int, types: _Types) -> str:
+    def sizes(self, at: int, types: Types) -> str:
         """Both sizes of the variable `at`, and its types where they have other names."""
         old, new = int(self.old[at]), int(self.new[at])
         names = types.name(0, old), types.name(1, new)
         lead = f"{short(names[0])} → {short(names[1])}, " if all(names) and names[0] != names[1] else ""
         return f"{lead}{int(self.tables[0].size[old]):,} → {int(self.tables[1].size[new]):,} bytes"
 
-    def change(self, at: int, detail: str, types: _Types) -> VariableChange:
+    def change(self, at: int, detail: str, types: Types) -> VariableChange:
         """The change of the variable `at`."""
         old, new = int(self.old[at]), int(self.new[at])
         sizes = int(self.tables[0].size[old]), int(self.tables[1].size[new])

@@ -42,7 +42,6 @@ def saved_drift(promised: Mapping[str, SavedVariable], new: BinaryFacts) -> Glob
         removed=tuple(removed),
         resized=tuple(resized),
         retyped=tuple(retyped),
-        revalued=(),
         types_problem=f"NEW: {found.problem}" if found.problem else "",
         damaged=found.damaged,
         untyped=tuple(untyped),

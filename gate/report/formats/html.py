@@ -12,6 +12,7 @@ from gate.report.strip_svg import STYLE as STRIP_STYLE
 from gate.report.strip_svg import figure
 from gate.report.summary import (
     build_lines,
+    data_lines,
     function_totals,
     layout_words,
     ranked,
@@ -214,6 +215,12 @@ def _drift(report: Report) -> list[str]:
     head = '<thead><tr><th scope="col">type</th><th scope="col">what changed</th></tr></thead>'
     table = [f"<table>{head}<tbody>", *rows, "</tbody></table>", *_more(len(types))] if rows else []
     out += _folded("Types with another layout", table, len(types))
+    data = data_lines(report)
+    out += _folded("Data", _list(data), len(data))
+    section = drift_of(report).data
+    for each in section.embedded[:SHOWN] if section is not None else ():
+        diff = [f"<pre>{chr(10).join(map(_text, each.diff))}</pre>"] if each.diff else []
+        out += _folded(f"What changed in {_text(each.path)}", diff)
     built = build_lines(report)
     return out + _folded("Build", _list(built), len(built))
 

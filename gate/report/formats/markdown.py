@@ -10,6 +10,7 @@ from gate.report.parts import GAPS, answered, drift_of, extras, gone, headline, 
 from gate.report.profile_words import function_rows, profile_lines
 from gate.report.summary import (
     build_lines,
+    data_lines,
     function_totals,
     layout_words,
     ranked,
@@ -123,6 +124,8 @@ def _drift(report: Report) -> list[str]:
             lines += _folded(title, [f"- {_code(name)}" for name in names[:SHOWN]] + _more(len(names)), len(names))
     types = [f"- {_code(name)}: {_safe(what)}" for name, what in map(layout_words, ranked_types(report))]
     lines += _folded("Types with another layout", types[:SHOWN] + _more(len(types)), len(types))
+    data = data_lines(report)
+    lines += _folded("Data", [f"- {_code(line)}" for line in data[:SHOWN]] + _more(len(data)), len(data))
     built = build_lines(report)
     return lines + _folded("Build", [f"- {_code(line)}" for line in built[:SHOWN]] + _more(len(built)), len(built))
 

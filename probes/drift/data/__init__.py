@@ -1,0 +1,1 @@
+"""Data that changed: initial values of variables, strings that the linker wrote, embedded files."""

@@ -1,0 +1,233 @@
+"""The data of two binaries, compared: initial values of variables, and embedded files."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from probes.binary.embedded import read_embedded
+from probes.binary.functable import package_of
+from probes.drift.data import shown
+from probes.drift.data.embedded import embedded_drift
+from probes.drift.data.facts import DataChange, DataDrift, UndecidedData
+from probes.drift.data.roots import Root, named, unnamed
+from probes.drift.data.walk import SCALAR, STRING, UNSURE, Difference, Piece, Walk, text_at
+from probes.drift.side import TEXT, WRITABLE, Side
+
+if TYPE_CHECKING:
+    from probes.binary.dwarf_shapes import Shape
+    from probes.drift.meaning import Meaning
+    from probes.drift.variables import Variables
+
+MAX_CHANGES = 1000
+"""Changes that are listed."""
+MAX_PARTS = 50
+"""Of one variable."""
+MAX_USERS = 3
+MODULE_INFO = bytes.fromhex("3077af0c9274080241e1c107e6d618e6")
+"""How cmd/go begins runtime.modinfo (modload, build.go: infoStart)."""
+
+
+def data_drift(meaning: Meaning, variables: Variables | None) -> DataDrift:
+    """Compare the data of the two sides of `meaning`; `variables` where both sides have symbols.
+
+    Raises:
+        MalformedTable: embedded files are larger than the program, or debug information is damaged.
+    """
+    files, embedded = embedded_drift(meaning.old.facts, meaning.new.facts)
+    roots, undecided, total = named(variables) if variables is not None else unnamed(meaning)
+    size = sum(root.size for root in roots)
+    if meaning.unmoved:
+        return DataDrift(len(roots), total, size, (), files, embedded, tuple(undecided))
+    walk = Walk(meaning, native=frozenset(i for i, root in enumerate(roots) if root.package == "C"))
+    walk.run([Piece(i, root.old, root.new, root.size) for i, root in enumerate(roots)])
+    assembled = _Assembly(meaning, variables, roots)
+    for each in walk.differences:
+        assembled.add(each)
+    changes = assembled.changes
+    return DataDrift(
+        compared=len(roots),
+        bytes=total,
+        compared_bytes=size,
+        variables=tuple(changes[:MAX_CHANGES]),
+        files=files,
+        embedded=embedded,
+        undecided=(*undecided, *assembled.undecided),
+        more=assembled.more + max(len(changes) - MAX_CHANGES, 0),
+    )
+
+
+class _Assembly:
+    """Differences of words into changes of variables."""
+
+    def __init__(self, meaning: Meaning, variables: Variables | None, roots: list[Root]) -> None:
+        self.meaning = meaning
+        self.variables = variables
+        self.roots = roots
+        self.changes: list[DataChange] = []
+        self.undecided: list[UndecidedData] = []
+        self.more = 0
+        self._parts: dict[int, int] = {}
+        self._told: set[tuple[int, int, int]] = set()
+        self._sets = tuple(
+            frozenset(each.address for each in read_embedded(side.image, side.facts.symtab))
+            for side in (meaning.old, meaning.new)
+        )
+
+    def add(self, found: Difference) -> None:
+        """Take one difference in, unless it is told already, or is none of the program's own."""
+        piece = found.piece
+        root = self.roots[piece.root]
+        before, after = self._words(piece, found.offset)
+        if before in self._sets[0] or after in self._sets[1]:
+            return  # embedded files are told by path
+        lead, leaves = self._place(piece, found.offset)
+        for leaf in leaves:
+            key = (piece.old, piece.new, leaf.offset)
+            if key in self._told:
+                continue
+            self._told.add(key)
+            if found.kind == UNSURE:
+                path = f"{lead}{leaf.path}"
+                what = "it leads to data whose extent is not known"
+                self.undecided.append(UndecidedData(f"{self._name(root)}{path}", self._package(root), what))
+                continue
+            self._change(found, root, leaf, lead)
+
+    def _change(self, found: Difference, root: Root, leaf: shown.Leaf, lead: str) -> None:
+        piece = found.piece
+        raw = [_raw(side, at + leaf.offset, leaf.size) for side, at in self._sides(piece)]
+        is_text = found.kind == STRING or leaf.kind == "string"
+        if is_text:
+            texts = [_text(side, at + leaf.offset) for side, at in self._sides(piece)]
+            if texts[0] == texts[1] or any(self._of_the_build(text) for text in texts):
+                return
+            raw = texts
+            self._told.add((piece.old, piece.new, leaf.offset + 8))
+            values = shown.texts(*texts)
+        elif found.kind == SCALAR and raw[0] == raw[1]:
+            return  # another part of the word
+        else:
+            values = self._values(found, leaf, raw)
+        if self._parts.setdefault(piece.root, 0) >= MAX_PARTS:
+            self.more += 1
+            return
+        self._parts[piece.root] += 1
+        digests = [hashlib.sha256(each).hexdigest() for each in raw]
+        self.changes.append(
+            DataChange(
+                name=root.name,
+                package=self._package(root),
+                path=f"{lead}{leaf.path}",
+                old=values[0],
+                new=values[1],
+                text=is_text,
+                old_size=len(raw[0]),
+                new_size=len(raw[1]),
+                old_digest=digests[0],
+                new_digest=digests[1],
+                used_by=() if root.name else self._users(root, leaf.offset),
+            )
+        )
+
+    def _values(self, found: Difference, leaf: shown.Leaf, raw: list[bytes]) -> tuple[str, str]:
+        numbers = [shown.number(leaf.kind, each) for each in raw]
+        if all(numbers):
+            return numbers[0], numbers[1]
+        words = self._words(found.piece, leaf.offset)
+        if leaf.kind == "slice":
+            lengths = [int.from_bytes(each[8:16], "little") for each in raw]
+            if lengths[0] != lengths[1]:
+                return f"{lengths[0]:,} elements", f"{lengths[1]:,} elements"
+        if leaf.kind in {"", *shown.SIZES} and found.kind == SCALAR:
+            return shown.unknown(*raw)
+        targets = [_target(side, word) for side, word in zip((self.meaning.old, self.meaning.new), words, strict=True)]
+        if leaf.kind == "interface" and found.offset == leaf.offset:
+            targets = ["nil" if not word else "a value of another type" for word in words]
+        return (targets[0], targets[1]) if targets[0] != targets[1] else (targets[0], f"another {targets[1]}")
+
+    def _place(self, piece: Piece, offset: int) -> tuple[str, list[shown.Leaf]]:
+        """The way from the variable to a piece, and the parts of it in the word at `offset`."""
+        root = self.roots[piece.root]
+        shape = self._shape(root)
+        if not piece.via:
+            return "", shown.leaves(shape, offset, piece.size)
+        first = shown.leaves(shape, piece.via[0][1], root.size)[0]
+        if len(piece.via) == 1:
+            parts = shown.elements(first.elements, offset)
+            if parts:
+                return first.path, parts
+        further = "".join(f"+{step}→" if step else "→" for _, step in piece.via[1:])
+        return f"{first.path}→{further}", shown.leaves(None, offset, piece.size)
+
+    def _shape(self, root: Root) -> Shape | None:
+        if self.variables is None or root.rows[0] < 0 or self.variables.types.sides is None:
+            return None
+        ours, theirs = (side.shape(row) for side, row in zip(self.variables.types.sides, root.rows, strict=True))
+        return theirs if ours is not None and theirs is not None and ours.digest == theirs.digest else None
+
+    def _words(self, piece: Piece, offset: int) -> tuple[int, int]:
+        ours, theirs = (int.from_bytes(_raw(side, at + offset, 8), "little") for side, at in self._sides(piece))
+        return ours, theirs
+
+    def _sides(self, piece: Piece) -> tuple[tuple[Side, int], tuple[Side, int]]:
+        return (self.meaning.old, piece.old), (self.meaning.new, piece.new)
+
+    def _name(self, root: Root) -> str:
+        if root.name:
+            return root.name
+        users = self._users(root, 0)
+        return f"data that {users[0]} uses" if users else "data without a name"
+
+    def _package(self, root: Root) -> str:
+        users = () if root.name else self._users(root, 0)
+        return root.package or (package_of(users[0]) if users else "")
+
+    def _users(self, root: Root, offset: int) -> tuple[str, ...]:
+        """Functions of NEW that refer to the unnamed data of `root`: nearest before `offset`, as a table is by its start."""
+        addresses, rows = self.meaning.users
+        inside = np.flatnonzero((addresses >= root.new) & (addresses < root.new + root.size))
+        if not inside.size:
+            return ()
+        before = addresses[inside] <= root.new + offset
+        near = addresses[inside][before].max() if before.any() else addresses[inside].min()
+        names = self.meaning.new.table.names
+        return tuple(sorted({names[row] for row in rows[inside[addresses[inside] == near]].tolist()})[:MAX_USERS])
+
+    def _of_the_build(self, value: bytes) -> bool:
+        """Whether a text is one that the linker writes into every program."""
+        facts = (self.meaning.old.facts, self.meaning.new.facts)
+        known = {each.go_version.encode() for each in facts if each.go_version}
+        settings = {each.build.settings.get("DefaultGODEBUG", "") for each in facts if each.build is not None}
+        return value.startswith(MODULE_INFO) or value in known | {each.encode() for each in settings if each}
+
+
+def _raw(side: Side, address: int, size: int) -> bytes:
+    """The bytes at `address`; zeros where the loader makes them."""
+    found = side.contents(address, size).tobytes()
+    return found + bytes(size - len(found))
+
+
+def _text(side: Side, address: int) -> bytes:
+    """The text whose header is at `address`."""
+    header = _raw(side, address, 16)
+    start, length = int.from_bytes(header[:8], "little"), int.from_bytes(header[8:], "little")
+    return text_at(side, start, length) or side.contents(start, min(length, 1 << 20)).tobytes()
+
+
+def _target(side: Side, word: int) -> str:
+    """What a pointer leads to, in a few words."""
+    if not word:
+        return "nil"
+    at = np.array([word if word < 1 << 63 else 0], dtype=np.int64)
+    region = int(side.regions(at)[0])
+    for place in (at, side.words_at(at).view(np.int64)):
+        if int(side.regions(place)[0]) == TEXT:
+            return side.table.names[int(side.text.index(place)[0])]
+    if region == WRITABLE and side.symbols is not None:
+        row = int(side.symbols.find(at)[0])
+        if row >= 0 and not side.symbols.numbered[row]:
+            return f"&{side.symbols.names[row]}"
+    return "value"
