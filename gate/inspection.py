@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 from gate import __version__
+from gate.inspection_embedded import EmbeddedPart, embedded_part
 from gate.inspection_types import TypePart, type_part
 from gate.report.build import binary_info
 from gate.report.model import BinaryInfo, Tool
@@ -153,6 +154,8 @@ class Inspection:
     types: TypePart | None
     variables: VariablePart | None
     variables_problem: str | None
+    embedded: EmbeddedPart | None
+    embedded_problem: str | None
 
 
 def inspect_binary(facts: BinaryFacts, *, functions: bool = False, types: Iterable[str] = ()) -> Inspection:
@@ -162,6 +165,7 @@ def inspect_binary(facts: BinaryFacts, *, functions: bool = False, types: Iterab
         ProbeError: one of `types` is not in the file, or its types cannot be read.
     """
     variables, variables_problem = _variables(facts)
+    embedded, embedded_problem = embedded_part(facts)
     return Inspection(
         schema_version="1",
         tool=Tool("hotgate", __version__),
@@ -186,6 +190,8 @@ def inspect_binary(facts: BinaryFacts, *, functions: bool = False, types: Iterab
         types=type_part(facts, types),
         variables=variables,
         variables_problem=variables_problem,
+        embedded=embedded,
+        embedded_problem=embedded_problem,
     )
 
 

@@ -59,7 +59,18 @@ def main() -> int:
         configs.remove(config)
     print(f"Go {go_version(root)}, {len(edits)} edits, {len(configs)} configurations")
     try:
-        return _run(edits, configs, root, truth_only=options.truth, verbose=options.verbose)
+        if options.data:
+            return _data(root, options.toolchain or "")
+        whole = not (options.quick or options.only or options.config)
+        return _run(
+            edits,
+            configs,
+            root,
+            truth_only=options.truth,
+            verbose=options.verbose,
+            whole=whole,
+            toolchain=options.toolchain or "",
+        )
     except BuildFailed as exc:
         print(f"error: {exc}", file=sys.stderr)
         return 2
@@ -71,6 +82,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--only", action="append", default=[], metavar="EDIT", help="only this edit; repeatable")
     parser.add_argument("--config", action="append", default=[], metavar="CONFIG", help="only this one; repeatable")
     parser.add_argument("--toolchain", metavar="VERSION", help="build with this Go release instead of the newest here")
+    parser.add_argument("--data", action="store_true", help="only the edits of data")
     parser.add_argument("--truth", action="store_true", help="only build, and print what the oracle says")
     parser.add_argument("--list", action="store_true", help="list edits and configurations")
     parser.add_argument("-v", "--verbose", action="store_true", help="show the binaries and every name")
@@ -81,7 +93,42 @@ def _picked(name: str, wanted: list[str], otherwise: tuple[str, ...]) -> bool:
     return name in (wanted or otherwise or (name,))
 
 
-def _run(edits: list[Edit], configs: list[Config], root: Path, *, truth_only: bool, verbose: bool) -> int:
+def _data(root: Path, toolchain: str) -> int:
+    """Edits of data: those whose report is not as stated."""
+    from scripts.gobuild import CACHE, can_build_cgo  # noqa: PLC0415 - of this part alone
+    from tests.drift.data_pairs import EDITS as DATA_EDITS  # noqa: PLC0415
+    from tests.drift.data_pairs import Programs, everything  # noqa: PLC0415
+    from tests.groundtruth.data import MATRIX, drift_of, wrong  # noqa: PLC0415
+
+    folder = CACHE / "groundtruth" / "data" / (toolchain or go_version(root))
+    folder.mkdir(parents=True, exist_ok=True)
+    programs = Programs(root, folder)
+    compared = bad = undecided = 0
+    for edit in (*DATA_EDITS, everything()):
+        for config in MATRIX:
+            if config.cgo and not can_build_cgo(config.goarch):
+                continue
+            drift = drift_of(programs, edit, config)
+            compared += 1
+            undecided += bool(drift.undecided)
+            for line in wrong(edit, config, drift):
+                bad += 1
+                print(f"    {edit.name} {config}: {line}")
+        programs.facts.cache_clear()
+    print(f"data: {compared} comparisons, {bad} reports wrong, {undecided} of stripped programs with a part undecided")
+    return int(bad > 0)
+
+
+def _run(  # noqa: PLR0913 - keywords, one a choice
+    edits: list[Edit],
+    configs: list[Config],
+    root: Path,
+    *,
+    truth_only: bool,
+    verbose: bool,
+    whole: bool,
+    toolchain: str,
+) -> int:
     if truth_only:
         for edit, config in ((e, c) for e in edits for c in configs if applies(e, c)):
             _print_truth(case(edit, config, root), verbose=True)
@@ -115,7 +162,9 @@ def _run(edits: list[Edit], configs: list[Config], root: Path, *, truth_only: bo
         f"recall {total.recall:.4f} (wanted {WANTED_RECALL})  precision {total.precision:.4f} (wanted {WANTED_PRECISION})"
     )
     print(f"pairs without a difference that were reported: {noisy}  functions left undecided: {undecided}")
-    return int(total.recall < WANTED_RECALL or total.precision < WANTED_PRECISION or noisy > 0)
+    if not whole:
+        return int(total.recall < WANTED_RECALL or total.precision < WANTED_PRECISION or noisy > 0)
+    return _data(root, toolchain) | int(total.recall < WANTED_RECALL or total.precision < WANTED_PRECISION or noisy > 0)
 
 
 def _print_row(edit: Edit, row: Score, wrong: list[str]) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PACKAGES = 15
 LINES = 10
+FILES = 40
 INTEGRITY = {
     "intact": "as the go command wrote it: the hash in its build ID matches",
     "changed": "changed after the go command wrote it: the hash in its build ID does not match",
@@ -65,6 +66,9 @@ def render(facts: Inspection, *, width: int = DEFAULT_WIDTH, color: bool = False
         paragraph(console, Text(clean(f"cannot be read: {facts.variables_problem}")), indent=2)
     else:
         _variables(console, facts.variables)
+    if facts.embedded is None or facts.embedded.total:
+        heading_line(console, "Embedded files")
+        _embedded(console, facts)
     heading_line(console, "Native needs")
     if facts.native is None:
         paragraph(console, Text(clean(f"cannot be read: {facts.native_problem}")), indent=2)
@@ -156,6 +160,19 @@ def _variables(console: Console, part: VariablePart) -> None:
         paragraph(console, Text(clean(f"{each.bytes:>11,} {each.name} {each.type or ''}".rstrip())), indent=6, hang=4)
     if part.types_problem is not None:
         paragraph(console, Text(clean(f"types are not known: {part.types_problem}"), "dim"), indent=2)
+
+
+def _embedded(console: Console, facts: Inspection) -> None:
+    if facts.embedded is None:
+        paragraph(console, Text(clean(f"cannot be read: {facts.embedded_problem}")), indent=2)
+        return
+    files = facts.embedded.files
+    paragraph(console, Text(f"{count(len(files), 'file')}, {facts.embedded.bytes:,} bytes"), indent=2)
+    for each in files[:FILES]:
+        held = f" (in {each.variable})" if each.variable else ""
+        paragraph(console, Text(clean(f"{each.bytes:>11,} {each.path}{held}")), indent=6, hang=4)
+    if len(files) > FILES:
+        paragraph(console, Text(f"and {len(files) - FILES:,} more; --format json lists all", "dim"), indent=4)
 
 
 def _list(console: Console, lines: Sequence[FunctionLine]) -> None:

@@ -77,6 +77,13 @@ class ModuleData:
         """Functions in the table: `ftab` has one entry more, the end."""
         return self.ftab.len - 1
 
+    @property
+    def size(self) -> int:
+        """Bytes of the module data: behind the last list that is read are names, hashes, masks and links (runtime/symtab.go)."""
+        if self.layout.inittasks is not None:
+            return self.layout.inittasks + 120
+        return (self.layout.itablinks or self.layout.textsectmap + 48) + 184
+
 
 def find_module(image: Image, symtab: SymbolTable | None, minor: int | None) -> ModuleData | None:
     """Find the module data.

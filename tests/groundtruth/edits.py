@@ -46,6 +46,7 @@ class Edit:
         cgo_only: makes no difference to a build without cgo.
         touches_c: changes one C function, of which Go's listing knows nothing.
         configs: the configurations that it is built in; all when empty.
+        data: changes initial values of variables; without it, a value that is reported is made up.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Edit:
     cgo_only: bool = False
     touches_c: bool = False
     configs: tuple[str, ...] = ()
+    data: bool = False
 
     def files(self) -> dict[str, str]:
         """The edited files: path in the module -> whole text.
@@ -421,12 +423,14 @@ EDITS: tuple[Edit, ...] = (
             ),
             _ledger("	pricing.Adjust,\n", "	pricing.Adjust,\n	pricing.Fee,\n"),
         ),
+        data=True,
     ),
     Edit(
         "crowd-added",
         "three hundred functions before all others",
         (_ledger("	pricing.Adjust,\n", "	pricing.Adjust,\n	pricing.Crowd,\n"),),
         added={"internal/pricing/crowd.go": _crowd(300)},
+        data=True,
     ),
     Edit(
         "function-removed",
@@ -472,6 +476,7 @@ EDITS: tuple[Edit, ...] = (
         "the initial values of package variables, which no code holds",
         (_pricing("{3, 5, 8, 13}", "{3, 5, 9, 14}"), _pricing("Surcharge int64 = 7", "Surcharge int64 = 8")),
         silent=True,
+        data=True,
     ),
     Edit(
         "variable-added",
@@ -627,6 +632,7 @@ EDITS: tuple[Edit, ...] = (
             f"{PRICING}.Adjust",
             f"{SHAPES}.Largest[go.shape.int64]",
         ),
+        data=True,
     ),
     Edit("orders-nothing", "a service with net/http, the same sources again", source=ORDERS, silent=True, configs=_BIG),
     Edit(

@@ -12,6 +12,7 @@ from probes.drift import compare
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from probes.drift.data.facts import DataDrift
     from probes.drift.facts import FunctionDrift
     from tests.groundtruth.corpus import Case
     from tests.groundtruth.listing import Truth
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 Item = tuple[str, str]
 """What happened (`changed`, `added`, `removed`, `renamed`) and to which function."""
 
+DATA = "data"
 NATIVE = "a C function"
 """Stands for any C function: a stripped file has no names for them."""
 
@@ -51,15 +53,16 @@ class Score:
         self.false += other.false
 
 
-def drift_of(old: Path, new: Path) -> FunctionDrift:
+def drift_of(old: Path, new: Path) -> tuple[FunctionDrift, DataDrift]:
     """Compare two binaries with the code under test.
 
     Raises:
-        AssertionError: when it says that it could not compare the functions.
+        AssertionError: when it says that it could not compare the functions or the data.
     """
     drift = compare(load(str(old)), load(str(new)))
     assert drift.functions is not None, f"functions were not compared: {drift.problems}"
-    return drift.functions
+    assert drift.data is not None, f"data was not compared: {drift.problems}"
+    return drift.functions, drift.data
 
 
 def reported_items(drift: FunctionDrift) -> Counter[Item]:
@@ -87,4 +90,13 @@ def score(drift: FunctionDrift, truth: Truth, *, native: int = 0) -> Score:
 
 def score_case(case: Case) -> Score:
     """Run the code under test on a case."""
-    return score(drift_of(case.old, case.new), case.truth, native=int(case.edit.touches_c))
+    functions, data = drift_of(case.old, case.new)
+    result = score(functions, case.truth, native=int(case.edit.touches_c))
+    values = [(DATA, each.name + each.path or str(each.used_by)) for each in data.variables]
+    if not case.edit.data:
+        result.false.update([*values, *((DATA, each.path) for each in data.embedded)])
+    elif values or data.undecided:
+        result.found.update([(DATA, "initial values")])
+    else:
+        result.missed.update([(DATA, "initial values")])
+    return result

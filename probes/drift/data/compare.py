@@ -44,8 +44,7 @@ def data_drift(meaning: Meaning, variables: Variables | None) -> DataDrift:
     walk = Walk(meaning, native=frozenset(i for i, root in enumerate(roots) if root.package == "C"))
     walk.run([Piece(i, root.old, root.new, root.size) for i, root in enumerate(roots)])
     assembled = _Assembly(meaning, variables, roots)
-    for each in walk.differences:
-        assembled.add(each)
+    assembled.take(walk.differences)
     changes = assembled.changes
     return DataDrift(
         compared=len(roots),
@@ -71,10 +70,17 @@ class _Assembly:
         self.more = 0
         self._parts: dict[int, int] = {}
         self._told: set[tuple[int, int, int]] = set()
+        self._scalars: dict[tuple[int, int], tuple[int, int]] = {}
         self._sets = tuple(
             frozenset(each.address for each in read_embedded(side.image, side.facts.symtab))
             for side in (meaning.old, meaning.new)
         )
+
+    def take(self, found: list[Difference]) -> None:
+        """Take differences in, in the order of the variables; of a word, a text before its length."""
+        self._scalars = {(d.piece.old, d.offset): self._words(d.piece, d.offset) for d in found if d.kind == SCALAR}
+        for each in sorted(found, key=lambda d: (d.piece.root, d.piece.via, d.kind != STRING, d.offset)):
+            self.add(each)
 
     def add(self, found: Difference) -> None:
         """Take one difference in, unless it is told already, or is none of the program's own."""
@@ -84,15 +90,25 @@ class _Assembly:
         if before in self._sets[0] or after in self._sets[1]:
             return  # embedded files are told by path
         lead, leaves = self._place(piece, found.offset)
+        if found.kind == SCALAR and self._scalars.get((piece.old, found.offset + 8)) == (before, after):
+            # Length and capacity of a slice, unless a type says something else.
+            leaves = [
+                shown.Leaf(shown.offset(found.offset - 8), "slice", found.offset - 8, 24) if not leaf.kind else leaf
+                for leaf in leaves
+            ]
         for leaf in leaves:
             key = (piece.old, piece.new, leaf.offset)
             if key in self._told:
                 continue
             self._told.add(key)
+            if leaf.kind == "slice":
+                self._told.update((piece.old, piece.new, leaf.offset + at) for at in (8, 16))
             if found.kind == UNSURE:
                 path = f"{lead}{leaf.path}"
                 what = "it leads to data whose extent is not known"
-                self.undecided.append(UndecidedData(f"{self._name(root)}{path}", self._package(root), what))
+                name = self._name(root, piece, leaf.offset)
+                subject = f"{name}{path}" if root.name else name
+                self.undecided.append(UndecidedData(subject, self._package(root, piece, leaf.offset), what))
                 continue
             self._change(found, root, leaf, lead)
 
@@ -115,12 +131,19 @@ class _Assembly:
             self.more += 1
             return
         self._parts[piece.root] += 1
+        if found.kind == SCALAR and not leaf.kind:
+            leaf, raw, values = shown.narrowed(leaf, raw, values)
+        path = f"{lead}{leaf.path}"
+        users: tuple[str, ...] = ()
+        if not root.name:
+            users, distance = self._users(root, piece, leaf.offset)
+            path = shown.offset(distance)
         digests = [hashlib.sha256(each).hexdigest() for each in raw]
         self.changes.append(
             DataChange(
                 name=root.name,
-                package=self._package(root),
-                path=f"{lead}{leaf.path}",
+                package=root.package or (package_of(users[0]) if users else ""),
+                path=path,
                 old=values[0],
                 new=values[1],
                 text=is_text,
@@ -128,7 +151,7 @@ class _Assembly:
                 new_size=len(raw[1]),
                 old_digest=digests[0],
                 new_digest=digests[1],
-                used_by=() if root.name else self._users(root, leaf.offset),
+                used_by=users,
             )
         )
 
@@ -175,26 +198,30 @@ class _Assembly:
     def _sides(self, piece: Piece) -> tuple[tuple[Side, int], tuple[Side, int]]:
         return (self.meaning.old, piece.old), (self.meaning.new, piece.new)
 
-    def _name(self, root: Root) -> str:
+    def _name(self, root: Root, piece: Piece, offset: int) -> str:
+        """The variable, else whose data it is, for what could not be compared."""
         if root.name:
             return root.name
-        users = self._users(root, 0)
+        users, _ = self._users(root, piece, offset)
         return f"data that {users[0]} uses" if users else "data without a name"
 
-    def _package(self, root: Root) -> str:
-        users = () if root.name else self._users(root, 0)
+    def _package(self, root: Root, piece: Piece, offset: int) -> str:
+        users = () if root.name else self._users(root, piece, offset)[0]
         return root.package or (package_of(users[0]) if users else "")
 
-    def _users(self, root: Root, offset: int) -> tuple[str, ...]:
-        """Functions of NEW that refer to the unnamed data of `root`: nearest before `offset`, as a table is by its start."""
+    def _users(self, root: Root, piece: Piece, offset: int) -> tuple[tuple[str, ...], int]:
+        """Functions of NEW that refer to unnamed data, and how many bytes before `offset` they do: a table is by its start."""
+        if piece.via:
+            offset = piece.via[0][1]
         addresses, rows = self.meaning.users
-        inside = np.flatnonzero((addresses >= root.new) & (addresses < root.new + root.size))
+        place = root.new + offset
+        inside = np.flatnonzero((addresses >= root.new) & (addresses <= place))
         if not inside.size:
-            return ()
-        before = addresses[inside] <= root.new + offset
-        near = addresses[inside][before].max() if before.any() else addresses[inside].min()
+            return (), offset
+        near = int(addresses[inside].max())
         names = self.meaning.new.table.names
-        return tuple(sorted({names[row] for row in rows[inside[addresses[inside] == near]].tolist()})[:MAX_USERS])
+        users = sorted({names[row] for row in rows[inside[addresses[inside] == near]].tolist()})
+        return tuple(users[:MAX_USERS]), place - near
 
     def _of_the_build(self, value: bytes) -> bool:
         """Whether a text is one that the linker writes into every program."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from probes.binary.image import I64
 from probes.drift.data.facts import UndecidedData
 from probes.drift.data.walk import Piece, Walk
-from probes.drift.side import Side
 from probes.records import dataclass
 
 if TYPE_CHECKING:
@@ -21,6 +20,14 @@ if TYPE_CHECKING:
     from probes.drift.variables import Variables
 
 WORD = 8
+SHIFTS = tuple(sign * step for step in (8, 16, 24, 32, 40, 48, 56, 64, 4, 2, 1) for sign in (1, -1))
+"""Bytes that data may have moved by within a run: sizes of small variables, up to the largest alignment."""
+MAX_TOLD = 16
+"""Words of one run; where more differ, something moved in a way that was not found out."""
+MAX_IMMEDIATE = 4
+"""Bytes of a constant behind an amd64 operand, which the operand counts from: a link may be so far before its variable."""
+MAX_LONE = 24
+"""Bytes that are looked at of a variable whose size nothing tells: the largest header, a slice's."""
 MAX_VALUE = 1 << 26
 """Bytes; a larger variable is not compared."""
 
@@ -87,7 +94,9 @@ def unnamed(meaning: Meaning) -> tuple[list[Root], list[UndecidedData], int]:
         more = more[~meaning.learned.contradicts(more[:, 0], more[:, 1])]
         links = np.concatenate((links[0], more[:, 0])), np.concatenate((links[1], more[:, 1]))
         roots, gaps = _cut(meaning, links)
-    lost = _unmatched(meaning, gaps)
+    roots, unclear = _straightened(meaning, roots)
+    roots += _crossing(meaning, links)
+    lost = _unmatched(meaning, gaps) + unclear
     undecided = []
     if lost:
         what = f"{lost:,} bytes of it could not be matched: variables were added, removed or resized among them"
@@ -100,73 +109,136 @@ Gap = tuple[int, int, int, int]
 
 
 def _cut(meaning: Meaning, links: tuple[I64, I64]) -> tuple[list[Root], list[Gap]]:
-    """Pieces of equal size on both sides, and the gaps between others."""
+    """Runs of data that are equally long on both sides, and the others, over both sections with initial values."""
     roots: list[Root] = []
     gaps: list[Gap] = []
-    aligned = (links[0] % WORD == 0) & (links[1] % WORD == 0)
-    for (first, last), (start, end) in zip(meaning.old.module.data, meaning.new.module.data, strict=True):
-        # A piece should not end within a word that may be a pointer. Only where pieces do not fit, small variables tell.
-        level, rest = _level((first, last, start, end), (links[0][aligned], links[1][aligned]))
-        for gap in rest:
-            more, left = _level(gap, links)
-            level += more
-            gaps += [(a, x - a, b, y - b) for a, x, b, y in left]
-        for old, new, size in level:
-            if not _linker_made(meaning.old, old, old + size) and size <= MAX_VALUE:
+    for ours, theirs in zip(meaning.old.module.data, meaning.new.module.data, strict=True):
+        made = meaning.old.module.address
+        apart = {made, made + meaning.old.module.size}
+        for run in _runs(_places(meaning, ours, theirs, links), (ours[1], theirs[1]), apart):
+            old, size, new, other = run
+            if old == made:
+                continue  # every build changes the module data
+            if size == other and size <= MAX_VALUE:
                 roots.append(Root("", "", old, new, size))
-    return sorted(roots, key=lambda root: root.old), gaps
+            else:
+                gaps.append(run)
+    return roots, gaps
 
 
-def _level(
-    area: tuple[int, int, int, int], links: tuple[I64, I64]
-) -> tuple[list[tuple[int, int, int]], list[tuple[int, int, int, int]]]:
-    """An area, start and end in OLD and in NEW, cut at `links`: (old, new, size) where sizes agree, and areas where not."""
-    first, last, start, end = area
-    inside = (links[0] > first) & (links[0] < last) & (links[1] > start) & (links[1] < end)
-    pairs = sorted(set(zip(links[0][inside].tolist(), links[1][inside].tolist(), strict=True)))
-    places = [(first, start), *_rising(pairs), (last, end)]
-    level: list[tuple[int, int, int]] = []
-    rest: list[tuple[int, int, int, int]] = []
-    for (a, b), (x, y) in pairwise(places):
-        if x - a != y - b:
-            rest.append((a, x, b, y))
-        elif x > a:
-            level.append((a, b, x - a))
-    return level, rest
+def _places(
+    meaning: Meaning, ours: tuple[int, int], theirs: tuple[int, int], links: tuple[I64, I64]
+) -> list[tuple[int, int]]:
+    """Where something begins in a section of both sides: its start, the links, the module data and what follows it."""
+    inside = (links[0] > ours[0]) & (links[0] < ours[1]) & (links[1] > theirs[0]) & (links[1] < theirs[1])
+    found = dict(zip(links[0][inside].tolist(), links[1][inside].tolist(), strict=True))
+    found[ours[0]] = theirs[0]
+    old, new = meaning.old.module, meaning.new.module
+    if ours[0] <= old.address < ours[1] and theirs[0] <= new.address < theirs[1]:
+        found = {a: b for a, b in found.items() if not old.address < a < old.address + old.size}
+        found |= {old.address: new.address, old.address + old.size: new.address + new.size}
+    back = {b: a for a, b in found.items()}  # of two that lead to one, one is wrong
+    return sorted((a, b) for a, b in found.items() if back[b] == a)
 
 
-def _rising(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The longest part of `pairs` that rises strictly in both elements, which order them."""
-    ordered = sorted(
-        pairs, key=lambda pair: (pair[0], -pair[1])
-    )  # of two with one first element, only one can be taken
-    tails: list[int] = []
-    at: list[int] = []
-    before: list[int] = []
-    for index, (_, value) in enumerate(ordered):
-        place = bisect_left(tails, value)
-        before.append(at[place - 1] if place else -1)
-        tails[place : place + 1] = [value]
-        at[place : place + 1] = [index]
-    out = []
-    index = at[-1] if at else -1
-    while index >= 0:
-        out.append(ordered[index])
-        index = before[index]
-    return out[::-1]
+def _runs(places: list[tuple[int, int]], ends: tuple[int, int], apart: set[int]) -> list[Gap]:
+    """The data from each place to the next one, which may be another one in NEW.
+
+    Neighbours on both sides are one run, but where one of `apart` begins.
+
+    The linker puts variables of one size in any order, so that the places need not rise.
+    """
+    behind = [*sorted(b for _, b in places)[1:], ends[1]]
+    next_new = dict(zip(sorted(b for _, b in places), behind, strict=True))
+    out: list[Gap] = []
+    for (a, b), (after, _) in pairwise([*places, ends]):
+        size, other = after - a, next_new[b] - b
+        if out and a not in apart and size == other and out[-1][1] == out[-1][3]:
+            old, length, new, _ = out[-1]
+            if old + length == a and new + length == b:
+                out[-1] = (old, length + size, new, length + size)
+                continue
+        out.append((a, size, b, other))
+    return out
 
 
-def _linker_made(side: Side, start: int, end: int) -> bool:
-    """Whether the data from `start` to `end` is the module data, which every build changes."""
-    return start <= side.module.address < end
+def _straightened(meaning: Meaning, roots: list[Root]) -> tuple[list[Root], int]:
+    """`roots`, in which what moved within one is two; and the bytes of those that differ in more than can be told apart.
+
+    Padding can swallow a variable that came or went: then a run is as long as before, and the rest of it moved.
+    """
+    walk = Walk(meaning)
+    walk.run([Piece(i, root.old, root.new, root.size) for i, root in enumerate(roots)])
+    places: dict[int, list[int]] = {}
+    for each in walk.differences:
+        if not each.piece.via:
+            places.setdefault(each.piece.root, []).append(each.offset)
+    several = {i: (min(found), max(found) + WORD) for i, found in places.items() if len(found) > 1}
+    pieces: dict[int, Root] = {}
+    for shift in SHIFTS:
+        tried = {i: _moved(roots[i], first, last, shift) for i, (first, last) in several.items() if i not in pieces}
+        tried = {i: root for i, root in tried.items() if root.size > abs(shift)}
+        attempt = Walk(meaning)
+        attempt.run([Piece(i, root.old, root.new, root.size) for i, root in tried.items()])
+        wrong = {each.piece.root for each in attempt.differences}
+        pieces |= {i: root for i, root in tried.items() if i not in wrong}
+    unclear = {i for i in several if i not in pieces and len(places[i]) > MAX_TOLD}
+    out: list[Root] = []
+    for i, root in enumerate(roots):
+        if i in pieces:
+            first, last = several[i]
+            rest = root.size - last
+            out += [Root("", "", root.old, root.new, first)] * (first > 0)
+            out += [pieces[i]]
+            out += [Root("", "", root.old + last, root.new + last, rest)] * (rest > 0)
+        elif i not in unclear:
+            out.append(root)
+    return out, sum(several[i][1] - several[i][0] for i in unclear)
+
+
+def _moved(root: Root, first: int, last: int, shift: int) -> Root:
+    """The part of `root` from `first` to `last` that is the same if NEW has it `shift` bytes further on."""
+    size = min(last, root.size) - first - abs(shift)
+    return Root("", "", root.old + first + max(-shift, 0), root.new + first + max(shift, 0), size)
+
+
+def _crossing(meaning: Meaning, links: tuple[I64, I64]) -> list[Root]:
+    """Variables that have an initial value on one side alone: the linker puts those without one elsewhere."""
+    known = [np.sort(each) for each in links]
+    out: list[Root] = []
+    for data, zero, swap in (
+        (meaning.old.module.data, meaning.new.module.bss, False),
+        (meaning.new.module.data, meaning.old.module.bss, True),
+    ):
+        ours, theirs = links[::-1] if swap else links
+        at = np.flatnonzero(_within(ours, data) & _within(theirs, zero))
+        for here, there in zip(ours[at].tolist(), theirs[at].tolist(), strict=True):
+            size = min(_next(known[swap], here), _next(known[not swap], there), MAX_LONE)
+            before = max(min((start for start, end in data if here < end), default=here) - here, 0)
+            pair = (there + before, here + before) if swap else (here + before, there + before)
+            out.append(Root("", "", *pair, max(size - before, 1)))
+    return out
+
+
+def _within(addresses: I64, ranges: Sequence[tuple[int, int]]) -> npt.NDArray[np.bool_]:
+    out = np.zeros(addresses.shape, dtype=np.bool_)
+    for start, end in ranges:
+        out |= (addresses >= start - MAX_IMMEDIATE) & (addresses < end)
+    return out
+
+
+def _next(ordered: I64, address: int) -> int:
+    """Bytes from `address` to the next of `ordered`."""
+    at = int(np.searchsorted(ordered, address, side="right"))
+    return int(ordered[at]) - address if at < ordered.size else MAX_LONE
 
 
 def _unmatched(meaning: Meaning, gaps: list[Gap]) -> int:
-    """Bytes of gaps that neither begin nor end alike on both sides."""
-    sized = [
-        (gap, min(gap[1], gap[3]) // 8 * 8) for gap in gaps if not _linker_made(meaning.old, gap[0], gap[0] + gap[1])
-    ]
-    sized = [(gap, size) for gap, size in sized if size]
+    """Bytes of gaps of which it is not known what became of them.
+
+    Where something was added or removed before or behind all the rest of a gap, the rest is seen to be the same.
+    """
+    sized = [(gap, min(gap[1], gap[3])) for gap in gaps if min(gap[1], gap[3])]
     looked = [(gap, size) for gap, size in sized if size <= MAX_VALUE]
     head, tail = Walk(meaning), Walk(meaning)
     head.run([Piece(i, old, new, size) for i, ((old, _, new, _), size) in enumerate(looked)])
@@ -176,10 +248,5 @@ def _unmatched(meaning: Meaning, gaps: list[Gap]) -> int:
             for i, ((old, ours, new, theirs), size) in enumerate(looked)
         ]
     )
-    begins, ends = [size for _, size in looked], [size for _, size in looked]
-    for each in head.differences:
-        begins[each.piece.root] = min(begins[each.piece.root], each.offset)
-    for each in tail.differences:
-        ends[each.piece.root] = min(ends[each.piece.root], looked[each.piece.root][1] - each.offset - 8)
-    lost = sum(size for _, size in sized if size > MAX_VALUE)
-    return lost + sum(max(size - a - b, 0) for (_, size), a, b in zip(looked, begins, ends, strict=True))
+    wrong = {each.piece.root for each in head.differences} & {each.piece.root for each in tail.differences}
+    return sum(size for _, size in sized if size > MAX_VALUE) + sum(looked[i][1] for i in wrong)

@@ -48,17 +48,22 @@ class Leaf:
     elements: str = ""
 
 
-def leaves(shape: Shape | None, offset: int, size: int) -> list[Leaf]:
-    """The parts of a variable of type `shape` that lie in the word at `offset`; `size`: the variable's bytes.
+def offset(distance: int) -> str:
+    """A place in a variable of unknown type: `+16`; "" for its start."""
+    return f"{distance:+d}" if distance else ""
+
+
+def leaves(shape: Shape | None, place: int, size: int) -> list[Leaf]:
+    """The parts of a variable of type `shape` that lie in the word at `place`; `size`: the variable's bytes.
 
     Without a type, or where it does not reach, it is the word itself.
     """
-    rest = min(WORD, size - offset)
+    rest = min(WORD, size - place)
     if shape is not None:
-        found = list(_inside(shape, "", 0, offset, offset + rest))
+        found = list(_inside(shape, "", 0, place, place + rest))
         if found:
             return found
-    return [Leaf(f"+{offset}" if offset else "", "", offset, rest)]
+    return [Leaf(offset(place), "", place, rest)]
 
 
 def _inside(shape: Shape, path: str, base: int, first: int, last: int) -> Iterator[Leaf]:
@@ -79,12 +84,12 @@ def _inside(shape: Shape, path: str, base: int, first: int, last: int) -> Iterat
         yield Leaf(path, kind, base, shape.size, shape.underlying[2:] if kind == "slice" else "")
 
 
-def elements(kind: str, offset: int) -> list[Leaf]:
-    """The elements of type `kind`, of which a slice's data is made, in the word at `offset`; none where their size is unknown."""
+def elements(kind: str, place: int) -> list[Leaf]:
+    """The elements of type `kind`, of which a slice's data is made, in the word at `place`; none where their size is unknown."""
     size = SIZES.get(kind)
     if size is None:
         return []
-    return [Leaf(f"[{i}]", kind, i * size, size) for i in range(offset // size, (offset + WORD - 1) // size + 1)]
+    return [Leaf(f"[{i}]", kind, i * size, size) for i in range(place // size, (place + WORD - 1) // size + 1)]
 
 
 def kind_of(shape: Shape) -> str:
@@ -139,6 +144,20 @@ def unknown(old: bytes, new: bytes) -> tuple[str, str]:
     elif len(old) == len(new) and len(old) in {1, 2, 4}:
         return str(int.from_bytes(old, "little")), str(int.from_bytes(new, "little"))
     return hexadecimal(old), hexadecimal(new)
+
+
+def narrowed(leaf: Leaf, raw: list[bytes], values: tuple[str, str]) -> tuple[Leaf, list[bytes], tuple[str, str]]:
+    """A word of unknown type of which one half alone differs, as that half; anything else as it is."""
+    half = WORD // 2
+    if leaf.size != WORD or values != (hexadecimal(raw[0]), hexadecimal(raw[1])):
+        return leaf, raw, values
+    for start in (0, half):
+        if raw[0][half - start :][:half] == raw[1][half - start :][:half]:
+            parts = [each[start:][:half] for each in raw]
+            place = leaf.offset + start
+            path = f"{leaf.path.removesuffix(offset(leaf.offset))}{offset(place)}"
+            return Leaf(path, "", place, half), parts, unknown(*parts)
+    return leaf, raw, values
 
 
 def hexadecimal(raw: bytes) -> str:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from probes.binary.gcmask import PointerMasks, read_masks
 from probes.binary.image import I64, U64
 from probes.drift import literals
+from probes.drift.descriptors import type_hash
 from probes.drift.side import FOREIGN, NOWHERE, READONLY, TEXT, WRITABLE, Side, contains, distinct
 from probes.drift.windows import LEA
 from probes.errors import MalformedTable
@@ -136,7 +137,7 @@ class Walk:
         x, y = words.x[after], words.y[after]
         beside &= (x <= MAX_TEXT) & (y <= MAX_TEXT) & ((x > 0) | (y > 0))
         a, b = words.x[rows].view(np.int64), words.y[rows].view(np.int64)
-        beside &= ~_descriptor(meaning.old, a) & ~_descriptor(meaning.new, b)
+        beside &= ~type_hash(meaning.old, a)[1] & ~type_hash(meaning.new, b)[1]
         level = np.flatnonzero(beside & (x == y))
         level = level[(meaning.old.regions(a[level]) == READONLY) & (meaning.new.regions(b[level]) == READONLY)]
         length = x[level].view(np.int64)
@@ -202,10 +203,12 @@ class Walk:
             self.anchors += zip(a.tolist(), b.tolist(), strict=True)
             return []
         sizes = [left_of(starts, at) for starts, at in zip(self.starts, (a, b), strict=True)]
+        size = np.minimum(*sizes)
+        fewer = _fewer(words, rows, sizes)
+        size = np.where(fewer >= 0, fewer, size)
         for i, row in enumerate(rows.tolist()):
             x, y = int(a[i]), int(b[i])
-            ours, theirs = int(sizes[0][i]), int(sizes[1][i])
-            if min(ours, theirs) <= 0:
+            if min(int(sizes[0][i]), int(sizes[1][i])) <= 0:
                 self._note(words, rows[i : i + 1], UNSURE)
                 continue
             if (x, y) in self._known:
@@ -213,7 +216,7 @@ class Walk:
             self._known.add((x, y))
             piece = words.pieces[int(words.owner[row])]
             via = (*piece.via, (piece.old, int(words.step[row])))
-            out.append(Piece(piece.root, x, y, min(ours, theirs), via))
+            out.append(Piece(piece.root, x, y, int(size[i]), via))
         return out
 
 
@@ -248,6 +251,25 @@ class _Words:
         for side, value in ((old, self.x), (new, self.y)):
             self.table &= (value == 0) | _descriptor(side, value.view(np.int64))
         self.table &= (self.x != 0) | (self.y != 0)
+
+
+def _fewer(words: _Words, rows: I64, sizes: list[I64]) -> I64:
+    """Bytes of the elements that both of two slices of different lengths have; -1 where the pointers `rows` begin none.
+
+    An element is as long as fits into both.
+    """
+    out = np.full(rows.shape, -1, dtype=np.int64)
+    if words.x.size < 3:
+        return out
+    at = np.minimum(rows, words.x.size - 3)
+    inside = (rows == at) & (words.owner[at] == words.owner[at + 2]) & ~words.pointer[at + 1] & ~words.pointer[at + 2]
+    lengths = [value[at + 1].view(np.int64) for value in (words.x, words.y)]
+    inside &= (words.x[at + 1] == words.x[at + 2]) & (words.y[at + 1] == words.y[at + 2]) & (lengths[0] != lengths[1])
+    for length, size in zip(lengths, sizes, strict=True):
+        inside &= (length > 0) & (length <= size)
+    element = np.minimum(*(size // np.where(inside, length, 1) for length, size in zip(lengths, sizes, strict=True)))
+    out[inside] = (np.minimum(*lengths) * element)[inside]
+    return out
 
 
 def text_at(side: Side, address: int, length: int) -> bytes | None:

@@ -1,0 +1,3 @@
+module example.com/datum
+
+go 1.21
