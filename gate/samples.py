@@ -241,7 +241,7 @@ def data_change(
     """A variable that starts with another value."""
     text = old.startswith('"')
     sizes = (len(old) - 2, len(new) - 2) if text else (8, 8)
-    before, after = (hashlib.sha256(value.encode()).hexdigest() for value in (old, new))
+    before, after = (hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest() for value in (old, new))
     return DataChange(name, package_of(name), path, old, new, text, *sizes, before, after, **more)
 
 

@@ -40,4 +40,5 @@ def subject_of(change: DataChange) -> str:
     """What a change is of: the variable and the part of it, or whose data it is in a stripped program."""
     if change.name:
         return f"{change.name}{change.path}"
-    return f"data that {change.used_by[0]} uses{change.path}" if change.used_by else f"unnamed data{change.path}"
+    place = f" ({change.path})" if change.path else ""
+    return f"data that {change.used_by[0]} uses{place}" if change.used_by else f"unnamed data{place}"

@@ -199,12 +199,10 @@ def data_subject(item: DataItem) -> str:
     """What a change of data is of."""
     if item.name is not None:
         return f"{item.name}{item.path}"
-    users = some(item.used_by)
-    return (
-        f"data that {users} {'uses' if len(item.used_by) == 1 else 'use'}{item.path}"
-        if users
-        else f"unnamed data{item.path}"
-    )
+    place = f" ({item.path})" if item.path else ""
+    if not item.used_by:
+        return f"unnamed data{place}"
+    return f"data that {some(item.used_by)} {'uses' if len(item.used_by) == 1 else 'use'}{place}"
 
 
 def file_change(item: EmbeddedItem) -> str:

@@ -9,12 +9,15 @@ from gate.model import Mode
 from gate.policy import Policy, Suppression, Thresholds
 from gate.samples import (
     HEALTH,
+    NO_DATA_DRIFT,
     NO_GLOBAL_DRIFT,
     NO_INIT_DRIFT,
     Case,
     binary,
     build,
     change,
+    data_change,
+    embedded_change,
     functions,
     other,
     ref,
@@ -22,6 +25,7 @@ from gate.samples import (
     variable_change,
 )
 from probes.binary.facts import Module
+from probes.drift.data.facts import UndecidedData
 from probes.drift.facts import Rename
 
 FORGED = (
@@ -69,6 +73,17 @@ CASES = {
             removed=(variable("main.stale", 24),),
             resized=(variable_change("main.limits", 128, 256),),
         ),
+        data=replace(
+            NO_DATA_DRIFT,
+            variables=(
+                data_change(),
+                data_change("main.apiKey", "", '"hunter2"', '"hunter3"'),
+                data_change("", "+16", "3", "4", used_by=("main.price",)),
+                data_change("", "", '"hunter4"', '"hunter5"', used_by=("main.price", "main.total")),
+            ),
+            embedded=(embedded_change(), embedded_change("tls/server.key", ("-hunter6", "+hunter7"))),
+            undecided=(UndecidedData("main.rates→+8", "main", "it leads to data whose extent is not known"),),
+        ),
         policy=Policy(protected_packages=("example.com/pay/...",), thresholds=Thresholds(max_changed_functions=10)),
     ),
     "inconclusive": Case(
@@ -77,6 +92,7 @@ CASES = {
         functions=None,
         init=None,
         globals=None,
+        data=None,
         problems={"init": "OLD is stripped", "globals": "OLD: it has no ELF symbol table (stripped)"},
     ),
     "undecided": Case(functions=functions(undecided=("main.jump",))),
@@ -89,6 +105,12 @@ CASES = {
             renamed=(Rename(HOSTILE, HOSTILE),),
         ),
         globals=replace(NO_GLOBAL_DRIFT, added=(variable(HOSTILE),), resized=(variable_change(HOSTILE),)),
+        data=replace(
+            NO_DATA_DRIFT,
+            variables=(data_change(HOSTILE, HOSTILE, HOSTILE, HOSTILE),),
+            embedded=(embedded_change(HOSTILE, (HOSTILE,)),),
+            undecided=(UndecidedData(HOSTILE, HOSTILE, HOSTILE),),
+        ),
         policy=Policy(protected_packages=("*",)),
     ),
     "suppressed": Case(
@@ -106,6 +128,11 @@ CASES = {
             removed=(ref(FORGED),),
             renamed=(Rename(FORGED, FORGED),),
             undecided=(FORGED,),
+        ),
+        data=replace(
+            NO_DATA_DRIFT,
+            variables=(data_change(FORGED, FORGED, FORGED, FORGED),),
+            embedded=(embedded_change(FORGED, (FORGED,)),),
         ),
         policy=Policy(protected_packages=("*",)),
     ),

@@ -79,7 +79,7 @@ def test_exit_zero_is_explicit_and_leaves_the_report_alone(case, loaded):
         (["check", "old", "new", "--output", "json=./new"], "the report would overwrite NEW: ./new", "another path"),
         (["check", "old", "new", "--output", "json=link"], "the report would overwrite OLD: link", "another path"),
         (["chekc"], "no such command: chekc", "did you mean check?"),
-        (["explain", "HG2O1"], "unknown rule: HG2O1", "did you mean HG201?"),
+        (["explain", "HG2O1"], "unknown rule: HG2O1", "did you mean HG210?"),
         (["inspect"], "missing argument 'BINARY'", "hotgate inspect --help"),
         (["inspect", "--host", "x"], "--host takes no BINARY", ""),
     ],

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from gate.cli import cli
 from gate.model import Mode, Severity
-from gate.policy import LivePolicy, Policy, PolicyError, ProfilePolicy, Suppression, Thresholds
+from gate.policy import DataPolicy, LivePolicy, Policy, PolicyError, ProfilePolicy, Suppression, Thresholds
 from gate.policy_env import LAYERS, apply_environment, check_environment
 from gate.samples import Case, other
 
@@ -40,6 +40,7 @@ FILE = Policy(
         ("HOTGATE_PROFILE_GROWTH_PERCENT", "25", "profile", ProfilePolicy(growth_percent=25)),
         ("HOTGATE_PROTECTED_PACKAGES", "a/... b", "protected_packages", ("a/...", "b")),
         ("HOTGATE_REQUIRE_SYMBOLS", "true", "require_symbols", True),
+        ("HOTGATE_DATA_VALUES", "false", "data", DataPolicy(values=False)),
         ("HOTGATE_AUDIT", "true", "audit", True),
         ("HOTGATE_STORE", "a.db", "store", "a.db"),
     ],
@@ -53,7 +54,7 @@ def test_a_variable_replaces_its_key_and_nothing_else(name, text, key, value):
 
 
 def test_every_key_but_suppressions_and_the_contract_has_a_variable():
-    tables = {"thresholds": Thresholds, "live": LivePolicy, "profile": ProfilePolicy}
+    tables = {"thresholds": Thresholds, "live": LivePolicy, "profile": ProfilePolicy, "data": DataPolicy}
     keys = set(Policy.__dataclass_fields__) - {"source", "suppress", "contract", *tables}
     keys |= {f"{table}_{name}" for table, shape in tables.items() for name in shape.__dataclass_fields__}
     assert {name.removeprefix("HOTGATE_").lower() for name in LAYERS} == keys
@@ -86,7 +87,7 @@ def test_errors_name_the_variable(name, text, message, hint):
         ("HOTGATE_FAILON", "did you mean HOTGATE_FAIL_ON?"),
         ("HOTGATE_MAX_CHANGED_FUNCTIONS", "did you mean HOTGATE_THRESHOLDS_MAX_CHANGED_FUNCTIONS?"),
         ("HOTGATE_polcy", "did you mean HOTGATE_POLICY?"),
-        ("HOTGATE_ZZZ", "valid names are HOTGATE_AUDIT, HOTGATE_BASELINE, HOTGATE_DEBUG"),
+        ("HOTGATE_ZZZ", "valid names are HOTGATE_AUDIT, HOTGATE_BASELINE, HOTGATE_DATA_VALUES"),
         ("HOTGATE_SUPPRESS", "a suppression needs a reason"),
     ],
 )

@@ -186,7 +186,7 @@ def test_json_keys_are_in_the_documented_order(reporter):
         ]
     )
     assert list(report["drift"]["functions"]["changed"][0]) == ["name", "package", "kind", "inlined_from", "detail"]
-    assert list(report["drift"]) == ["functions", "build", "init", "globals"]
+    assert list(report["drift"]) == ["functions", "build", "init", "globals", "data"]
     assert list(report["drift"]["globals"]) == ["added", "removed", "resized", "retyped"]
     assert list(report["drift"]["init"]) == ["old", "new", "added", "removed", "reordered"]
     assert list(report["old"]) == (
@@ -230,6 +230,7 @@ def test_sections_without_evidence_are_absent_from_json(reporter):
         "init": "missing",
         "target": "ok",
         "globals": "missing",
+        "data": "missing",
         "integrity": "ok",
     }
 
