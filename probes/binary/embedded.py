@@ -21,6 +21,8 @@ HEADER, RECORD = 24, 48
 MAX_FILES = 1 << 20
 """Of one program; one with more is not listed to the end."""
 MAX_NAME = 4096
+PIECE = 1 << 14
+"""Words that are looked through at once: they and what is made from them stay in the processor's cache."""
 MAX_SYMBOLS = 1 << 16
 MAX_SHARE = 8
 """All contents together, in sizes of the program: sets may share files, but not without end."""
@@ -86,17 +88,20 @@ def digest(image: Image, file: EmbeddedFile) -> str:
 def _headers(image: Image) -> I64:
     """Addresses of words that lead right behind their slice header, whose length and capacity are equal."""
     found: list[I64] = []
+    ramp = 8 * np.arange(PIECE, dtype=np.int64)
     for span in image.spans:
         if span.executable and not span.writable:
             continue
         first, last = (span.offset + 7) // 8, (span.offset + span.end - span.start) // 8 - 2
         if last <= first:
             continue
-        words = image.words[first : last + 2]
-        address = span.start - span.offset + 8 * np.arange(first, last, dtype=np.int64)
-        hits = np.flatnonzero(words[:-2].view(np.int64) == address + HEADER)
-        length = words[hits + 1]
-        found.append(address[hits[(length == words[hits + 2]) & (length > 0) & (length <= MAX_FILES)]])
+        shift = span.start - span.offset
+        for at in range(first, last, PIECE):
+            words = image.words[at : min(at + PIECE, last)].view(np.int64)
+            hits = np.flatnonzero(words - ramp[: words.size] == shift + 8 * at + HEADER) + at
+            length = image.words[hits + 1]
+            hits = hits[(length == image.words[hits + 2]) & (length > 0) & (length <= MAX_FILES)]
+            found.append(shift + 8 * hits)
     return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
 
 

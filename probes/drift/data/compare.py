@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from probes.binary.embedded import read_embedded
+from probes.binary.embedded import EmbeddedSet, read_embedded
 from probes.binary.functable import package_of
 from probes.drift.data import shown
 from probes.drift.data.embedded import embedded_drift
 from probes.drift.data.facts import DataChange, DataDrift, UndecidedData
-from probes.drift.data.roots import Root, named, unnamed
-from probes.drift.data.walk import SCALAR, STRING, UNSURE, Difference, Piece, Walk, text_at
+from probes.drift.data.roots import Root, named, unnamed, walked
+from probes.drift.data.walk import SCALAR, STRING, UNSURE, Difference, Ground, Piece, text_at
 from probes.drift.side import TEXT, WRITABLE, Side
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from probes.binary.dwarf_shapes import Shape
     from probes.drift.meaning import Meaning
     from probes.drift.variables import Variables
@@ -36,15 +38,22 @@ def data_drift(meaning: Meaning, variables: Variables | None) -> DataDrift:
     Raises:
         MalformedTable: embedded files are larger than the program, or debug information is damaged.
     """
-    files, embedded = embedded_drift(meaning.old.facts, meaning.new.facts)
-    roots, undecided, total = named(variables) if variables is not None else unnamed(meaning)
+    sets = [read_embedded(side.image, side.facts.symtab) for side in (meaning.old, meaning.new)]
+    embedded = () if meaning.unmoved else embedded_drift(meaning.old.image, sets[0], meaning.new.image, sets[1])
+    files = sum(len(each.files) for each in sets[1])
+    if variables is None and meaning.unmoved:
+        total = sum(end - start for start, end in meaning.old.module.data)
+        return DataDrift(1, total, total, (), files, embedded, ())
+    ground = Ground(meaning)
+    if variables is not None:
+        roots, undecided, total = named(variables)
+        native = frozenset(i for i, root in enumerate(roots) if root.package == "C")
+        found = [] if meaning.unmoved else walked(ground, roots, native=native).differences
+    else:
+        roots, undecided, total, found = unnamed(ground)
     size = sum(root.size for root in roots)
-    if meaning.unmoved:
-        return DataDrift(len(roots), total, size, (), files, embedded, tuple(undecided))
-    walk = Walk(meaning, native=frozenset(i for i, root in enumerate(roots) if root.package == "C"))
-    walk.run([Piece(i, root.old, root.new, root.size) for i, root in enumerate(roots)])
-    assembled = _Assembly(meaning, variables, roots)
-    assembled.take(walk.differences)
+    assembled = _Assembly(meaning, variables, roots, sets)
+    assembled.take(found)
     changes = assembled.changes
     return DataDrift(
         compared=len(roots),
@@ -61,7 +70,9 @@ def data_drift(meaning: Meaning, variables: Variables | None) -> DataDrift:
 class _Assembly:
     """Differences of words into changes of variables."""
 
-    def __init__(self, meaning: Meaning, variables: Variables | None, roots: list[Root]) -> None:
+    def __init__(
+        self, meaning: Meaning, variables: Variables | None, roots: list[Root], sets: Sequence[Sequence[EmbeddedSet]]
+    ) -> None:
         self.meaning = meaning
         self.variables = variables
         self.roots = roots
@@ -71,10 +82,7 @@ class _Assembly:
         self._parts: dict[int, int] = {}
         self._told: set[tuple[int, int, int]] = set()
         self._scalars: dict[tuple[int, int], tuple[int, int]] = {}
-        self._sets = tuple(
-            frozenset(each.address for each in read_embedded(side.image, side.facts.symtab))
-            for side in (meaning.old, meaning.new)
-        )
+        self._sets = [frozenset(each.address for each in found) for found in sets]
 
     def take(self, found: list[Difference]) -> None:
         """Take differences in, in the order of the variables; of a word, a text before its length."""

@@ -6,13 +6,12 @@ import difflib
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from probes.binary.embedded import EmbeddedFile, EmbeddedSet, contents, digest, read_embedded
+from probes.binary.embedded import EmbeddedFile, EmbeddedSet, contents, digest
 from probes.drift.data.facts import EmbeddedChange
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from probes.binary.facts import BinaryFacts
     from probes.binary.image import Image
 
 MAX_TEXT = 1 << 16
@@ -23,14 +22,15 @@ MAX_DIFF = 40
 MAX_LINE = 200
 
 
-def embedded_drift(old: BinaryFacts, new: BinaryFacts) -> tuple[int, tuple[EmbeddedChange, ...]]:
-    """The number of NEW's files, and those that came, went or differ, in the order of their paths."""
-    ours, theirs = (read_embedded(facts.image, facts.symtab) for facts in (old, new))
+def embedded_drift(
+    old: Image, ours: Sequence[EmbeddedSet], new: Image, theirs: Sequence[EmbeddedSet]
+) -> tuple[EmbeddedChange, ...]:
+    """Files that came, went or differ, in the order of their paths."""
     by_variable = all(each.variable for each in (*ours, *theirs))
     changes: list[EmbeddedChange] = []
     for before, after in _paired(ours, theirs, by_variable=by_variable):
-        changes += _changes(old.image, before, new.image, after)
-    return sum(len(each.files) for each in theirs), tuple(sorted(changes, key=lambda c: (c.path, c.variable)))
+        changes += _changes(old, before, new, after)
+    return tuple(sorted(changes, key=lambda c: (c.path, c.variable)))
 
 
 def _paired(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from probes.binary.image import I64
 from probes.drift.data.facts import UndecidedData
-from probes.drift.data.walk import Piece, Walk
+from probes.drift.data.walk import Difference, Ground, Piece, Walk
 from probes.records import dataclass
 
 if TYPE_CHECKING:
@@ -79,29 +80,56 @@ def named(variables: Variables) -> tuple[list[Root], list[UndecidedData], int]:
     return out, beyond, total
 
 
-def unnamed(meaning: Meaning) -> tuple[list[Root], list[UndecidedData], int]:
+def unnamed(ground: Ground) -> tuple[list[Root], list[UndecidedData], int, list[Difference]]:
     """The initialised data of stripped programs, cut where code or other data is known to refer to the same on both sides.
 
     What lies between two such places belongs together where it is equally long on both sides. Where something was
     added or removed between them, all that begins or ends alike is the same; of the rest nothing is known.
+
+    Returns:
+        the pieces of data; what could not be matched; the number of bytes of OLD's initialised data; and what differs.
     """
+    meaning = ground.meaning
     links = meaning.learned.old, meaning.learned.new
     roots, gaps = _cut(meaning, links)
-    walk = Walk(meaning)
-    walk.run([Piece(i, r.old, r.new, r.size) for i, r in enumerate(roots)])
+    walk = walked(ground, roots)
     if walk.anchors:  # pointers that lead to the same tell of more places
         more = np.array(sorted(set(walk.anchors)), dtype=np.int64).reshape(-1, 2)
         more = more[~meaning.learned.contradicts(more[:, 0], more[:, 1])]
         links = np.concatenate((links[0], more[:, 0])), np.concatenate((links[1], more[:, 1]))
-        roots, gaps = _cut(meaning, links)
-    roots, unclear = _straightened(meaning, roots)
-    roots += _crossing(meaning, links)
-    lost = _unmatched(meaning, gaps) + unclear
+        again, gaps = _cut(meaning, links)
+        found = _walked_again(ground, roots, walk.differences, again)
+        roots = again
+    else:
+        found = walk.differences
+    straight, unclear = _straightened(ground, roots, found)
+    found = _walked_again(ground, roots, found, straight)
+    lone = _crossing(meaning, links)
+    found += walked(ground, lone, len(straight)).differences
+    roots = straight + lone
+    lost = _unmatched(ground, gaps) + unclear
     undecided = []
     if lost:
         what = f"{lost:,} bytes of it could not be matched: variables were added, removed or resized among them"
         undecided.append(UndecidedData("initialised data", "", what))
-    return roots, undecided, sum(end - start for start, end in meaning.old.module.data)
+    return roots, undecided, sum(end - start for start, end in meaning.old.module.data), found
+
+
+def _walked_again(ground: Ground, before: list[Root], found: list[Difference], after: list[Root]) -> list[Difference]:
+    """The differences of the roots `after`, where those of the roots `before` are `found`: only what is new is walked."""
+    place = {(root.old, root.new, root.size): i for i, root in enumerate(before)}
+    now = {place.get((root.old, root.new, root.size), -1): i for i, root in enumerate(after)}
+    out = [replace(d, piece=replace(d.piece, root=now[d.piece.root])) for d in found if d.piece.root in now]
+    fresh = [i for i, root in enumerate(after) if (root.old, root.new, root.size) not in place]
+    more = walked(ground, [after[i] for i in fresh]).differences
+    return out + [replace(d, piece=replace(d.piece, root=fresh[d.piece.root])) for d in more]
+
+
+def walked(ground: Ground, roots: list[Root], first: int = 0, native: frozenset[int] = frozenset()) -> Walk:
+    """A walk over `roots`, of which the first has the index `first`."""
+    walk = Walk(ground, native=native)
+    walk.run([Piece(i, root.old, root.new, root.size) for i, root in enumerate(roots, first)])
+    return walk
 
 
 Gap = tuple[int, int, int, int]
@@ -162,23 +190,21 @@ def _runs(places: list[tuple[int, int]], ends: tuple[int, int], apart: set[int])
     return out
 
 
-def _straightened(meaning: Meaning, roots: list[Root]) -> tuple[list[Root], int]:
+def _straightened(ground: Ground, roots: list[Root], found: list[Difference]) -> tuple[list[Root], int]:
     """`roots`, in which what moved within one is two; and the bytes of those that differ in more than can be told apart.
 
     Padding can swallow a variable that came or went: then a run is as long as before, and the rest of it moved.
     """
-    walk = Walk(meaning)
-    walk.run([Piece(i, root.old, root.new, root.size) for i, root in enumerate(roots)])
     places: dict[int, list[int]] = {}
-    for each in walk.differences:
+    for each in found:
         if not each.piece.via:
             places.setdefault(each.piece.root, []).append(each.offset)
-    several = {i: (min(found), max(found) + WORD) for i, found in places.items() if len(found) > 1}
+    several = {i: (min(at), max(at) + WORD) for i, at in places.items() if len(at) > 1}
     pieces: dict[int, Root] = {}
-    for shift in SHIFTS:
+    for shift in SHIFTS if several else ():
         tried = {i: _moved(roots[i], first, last, shift) for i, (first, last) in several.items() if i not in pieces}
         tried = {i: root for i, root in tried.items() if root.size > abs(shift)}
-        attempt = Walk(meaning)
+        attempt = Walk(ground)
         attempt.run([Piece(i, root.old, root.new, root.size) for i, root in tried.items()])
         wrong = {each.piece.root for each in attempt.differences}
         pieces |= {i: root for i, root in tried.items() if i not in wrong}
@@ -233,14 +259,14 @@ def _next(ordered: I64, address: int) -> int:
     return int(ordered[at]) - address if at < ordered.size else MAX_LONE
 
 
-def _unmatched(meaning: Meaning, gaps: list[Gap]) -> int:
+def _unmatched(ground: Ground, gaps: list[Gap]) -> int:
     """Bytes of gaps of which it is not known what became of them.
 
     Where something was added or removed before or behind all the rest of a gap, the rest is seen to be the same.
     """
     sized = [(gap, min(gap[1], gap[3])) for gap in gaps if min(gap[1], gap[3])]
     looked = [(gap, size) for gap, size in sized if size <= MAX_VALUE]
-    head, tail = Walk(meaning), Walk(meaning)
+    head, tail = Walk(ground), Walk(ground)
     head.run([Piece(i, old, new, size) for i, ((old, _, new, _), size) in enumerate(looked)])
     tail.run(
         [

@@ -7,6 +7,7 @@ its own, by its contents. All words of a round are looked at together; each roun
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,19 +58,33 @@ class Difference:
     kind: int
 
 
+class Ground:
+    """What all walks over the data of the two sides of a `meaning` need: the collector's masks, and where things begin."""
+
+    def __init__(self, meaning: Meaning) -> None:
+        self.meaning = meaning
+        self.masks = [_masks(side) for side in (meaning.old, meaning.new)]
+        self.stripped = meaning.old.symbols is None or meaning.new.symbols is None
+
+    @cached_property
+    def starts(self) -> list[I64]:
+        """Of either side, where something begins among the variables, sorted."""
+        sides = (self.meaning.old, self.meaning.new)
+        return [_starts(side, mask) for side, mask in zip(sides, self.masks, strict=True)]
+
+
 class Walk:
-    """Compares pieces of data of the two sides of a `meaning`.
+    """Compares pieces of data of both sides.
 
     After `run`, `differences` are what was found, `anchors` pairs of addresses that equal pointers lead to (unnamed data),
     and `seen` the number of bytes compared.
     """
 
-    def __init__(self, meaning: Meaning, *, native: frozenset[int] = frozenset()) -> None:
+    def __init__(self, ground: Ground, *, native: frozenset[int] = frozenset()) -> None:
         """`native`: indices of roots that are variables of C, about whose pointers nobody tells."""
-        self.meaning = meaning
+        self.ground = ground
+        self.meaning = ground.meaning
         self.native = native
-        self.masks = [_masks(side) for side in (meaning.old, meaning.new)]
-        self.starts = [_starts(side, mask) for side, mask in zip((meaning.old, meaning.new), self.masks, strict=True)]
         self.differences: list[Difference] = []
         self.anchors: list[tuple[int, int]] = []
         self.seen = 0
@@ -137,9 +152,12 @@ class Walk:
         x, y = words.x[after], words.y[after]
         beside &= (x <= MAX_TEXT) & (y <= MAX_TEXT) & ((x > 0) | (y > 0))
         a, b = words.x[rows].view(np.int64), words.y[rows].view(np.int64)
-        beside &= ~type_hash(meaning.old, a)[1] & ~type_hash(meaning.new, b)[1]
-        level = np.flatnonzero(beside & (x == y))
-        level = level[(meaning.old.regions(a[level]) == READONLY) & (meaning.new.regions(b[level]) == READONLY)]
+        near = np.flatnonzero(beside)
+        beside[near] &= ~type_hash(meaning.old, a[near])[1] & ~type_hash(meaning.new, b[near])[1]
+        near = np.flatnonzero(beside)
+        beside[near] &= (meaning.old.regions(a[near]) == READONLY) | (a[near] == 0)
+        beside[near] &= (meaning.new.regions(b[near]) == READONLY) | (b[near] == 0)
+        level = np.flatnonzero(beside & (x == y) & (a != 0) & (b != 0))
         length = x[level].view(np.int64)
         same = meaning.equal_bytes(a[level], b[level], length)
         same &= ~literals.holds_addresses(meaning, a[level], b[level], length)
@@ -197,12 +215,11 @@ class Walk:
         out: list[Piece] = []
         open_rows = np.flatnonzero(~both)
         a, b, rows = a[open_rows], b[open_rows], rows[open_rows]
-        stripped = meaning.old.symbols is None or meaning.new.symbols is None
-        if stripped:
+        if self.ground.stripped:
             self._note(words, rows[meaning.learned.contradicts(a, b)], POINTER)
             self.anchors += zip(a.tolist(), b.tolist(), strict=True)
             return []
-        sizes = [left_of(starts, at) for starts, at in zip(self.starts, (a, b), strict=True)]
+        sizes = [left_of(starts, at) for starts, at in zip(self.ground.starts, (a, b), strict=True)]
         size = np.minimum(*sizes)
         fewer = _fewer(words, rows, sizes)
         size = np.where(fewer >= 0, fewer, size)
@@ -240,7 +257,9 @@ class _Words:
         self.rest = size[self.owner] - self.step
         tail = (8 * np.clip(8 - self.rest, 0, 7)).astype(np.uint64)
         self.x, self.y = _words(old, self.left) << tail >> tail, _words(new, self.right) << tail >> tail
-        ours, theirs = (_pointers(mask, at) for mask, at in zip(walk.masks, (self.left, self.right), strict=True))
+        ours, theirs = (
+            _pointers(mask, at) for mask, at in zip(walk.ground.masks, (self.left, self.right), strict=True)
+        )
         self.pointer = ours & theirs & (self.rest >= 8)
         native = np.array([piece.root in walk.native for piece in pieces], dtype=np.bool_)
         self.native = native[self.owner]
