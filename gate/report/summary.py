@@ -179,8 +179,8 @@ def data_totals(drift: DataSection) -> str:
         (len(drift.embedded), "embedded file", "embedded files"),
     )
     said = [f"{number:,} {one if number == 1 else many}" for number, one, many in parts if number]
-    said += [f"{len(drift.undecided):,} undecided"] if drift.undecided else []
-    return f"{' and '.join(said[:2])} changed" + (f", {said[2]}" if len(said) > 2 else "")
+    totals = f"{' and '.join(said)} changed" if said else "none changed"
+    return f"{totals}, {len(drift.undecided):,} undecided" if drift.undecided else totals
 
 
 def data_lines(report: Report) -> list[str]:
@@ -202,7 +202,7 @@ def data_subject(item: DataItem) -> str:
     place = f" ({item.path})" if item.path else ""
     if not item.used_by:
         return f"unnamed data{place}"
-    return f"data that {some(item.used_by)} {'uses' if len(item.used_by) == 1 else 'use'}{place}"
+    return f"data that {item.used_by[0]} uses{place}"
 
 
 def file_change(item: EmbeddedItem) -> str:

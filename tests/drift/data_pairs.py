@@ -89,6 +89,7 @@ EDITS = (
     Edit("slice-of-strings", (('"wed"}', '"web"}'),), {"Days[2]": ('"wed"', '"web"')}),
     Edit("map", (('"tea": 2', '"tea": 3'),)),  # code fills it
     Edit("function", (("Hook = one", "Hook = two"),), {"Hook": ("one", "two")}),
+    Edit("function-beside-a-number", (("{one, 3}", "{two, 3}"),), {"Step.Run": ("one", "two")}),
     Edit("interface", (('any = "text"', 'any = "next"'),), {"Any+8→": ('"text"', '"next"')}),
     Edit("text-file", embedded={"files/001.sql": "changed"}, files={"files/001.sql": b"select 2;\n"}),
     Edit("file-added", embedded={"files/002.sql": "added"}, files={"files/002.sql": b"select 3;\n"}),

@@ -36,9 +36,10 @@ def programs(go_toolchain: Path, tmp_path_factory: pytest.TempPathFactory) -> Pr
 
 @pytest.mark.parametrize("edit", EDITS, ids=str)
 def test_what_one_edit_changes(edit: Edit, programs: Programs) -> None:
-    drift = global_drift(programs.facts("nothing", PLAIN), programs.facts(edit.name, PLAIN))
-    assert drift.compared > 250
-    assert summary(drift) == edit.drift
+    drift = compare(programs.facts("nothing", PLAIN), programs.facts(edit.name, PLAIN))
+    assert drift.globals is not None
+    assert drift.globals.compared > 250
+    assert summary(drift.globals, drift.data) == edit.drift
 
 
 @pytest.mark.parametrize("edit", C_EDITS, ids=str)
@@ -52,7 +53,9 @@ def test_c_variables(edit: Edit, programs: Programs) -> None:
 def test_in_every_configuration(config: Config, programs: Programs) -> None:
     edit = everything(config.cgo)
     old, new = programs.facts("nothing", config), programs.facts(edit.name, config)
-    assert summary(global_drift(old, new)) == edit.drift
+    drift = compare(old, new)
+    assert drift.globals is not None
+    assert summary(drift.globals, drift.data) == edit.drift
     assert {"hits", "totals"} <= set(names_of(old)) or not config.cgo
 
 

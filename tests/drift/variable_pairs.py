@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from probes.binary.facts import BinaryFacts
+    from probes.drift.data.facts import DataDrift
     from probes.drift.facts import GlobalDrift
 
 SOURCE = ROOT / "testdata" / "programs" / "globals"
@@ -26,7 +27,7 @@ Drift = dict[str, list[str]]
 
 @dataclass(frozen=True)
 class Edit:
-    """`replace`: pairs of text in a file of the program. `drift`: per field of `GlobalDrift`, names without the package."""
+    """`replace`: pairs of text in a file of the program. `drift`: per field of `GlobalDrift`, and `revalued`, names without the package."""
 
     name: str
     replace: tuple[tuple[str, str], ...]
@@ -196,10 +197,12 @@ def toolchain(config: Config, newest: Path) -> Path:
     return root
 
 
-def summary(drift: GlobalDrift) -> Drift:
-    """The drift in the form of `Edit.drift`."""
+def summary(drift: GlobalDrift, data: DataDrift | None = None) -> Drift:
+    """The drift in the form of `Edit.drift`; variables with another value are a matter of `data`."""
     out: Drift = {}
-    for kind in ("added", "removed", "resized", "retyped", "revalued"):
+    if data is not None and data.variables:
+        out["revalued"] = [*dict.fromkeys(each.name.removeprefix(STATE) for each in data.variables)]
+    for kind in ("added", "removed", "resized", "retyped"):
         found = getattr(drift, kind)
         if found:
             detail = kind == "resized"

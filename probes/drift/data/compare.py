@@ -28,6 +28,7 @@ MAX_CHANGES = 1000
 MAX_PARTS = 50
 """Of one variable."""
 MAX_USERS = 3
+MAX_ADDRESS = (1 << 63) - 1
 MODULE_INFO = bytes.fromhex("3077af0c9274080241e1c107e6d618e6")
 """How cmd/go begins runtime.modinfo (modload, build.go: infoStart)."""
 
@@ -97,6 +98,8 @@ class _Assembly:
         before, after = self._words(piece, found.offset)
         if before in self._sets[0] or after in self._sets[1]:
             return  # embedded files are told by path
+        if not root.name and self._is_module_info(piece, found.offset):
+            return
         lead, leaves = self._place(piece, found.offset)
         if found.kind == SCALAR and self._scalars.get((piece.old, found.offset + 8)) == (before, after):
             # Length and capacity of a slice, unless a type says something else.
@@ -112,11 +115,8 @@ class _Assembly:
             if leaf.kind == "slice":
                 self._told.update((piece.old, piece.new, leaf.offset + at) for at in (8, 16))
             if found.kind == UNSURE:
-                path = f"{lead}{leaf.path}"
                 what = "it leads to data whose extent is not known"
-                name = self._name(root, piece, leaf.offset)
-                subject = f"{name}{path}" if root.name else name
-                self.undecided.append(UndecidedData(subject, self._package(root, piece, leaf.offset), what))
+                self._doubt(root, piece, leaf, f"{lead}{leaf.path}", what)
                 continue
             self._change(found, root, leaf, lead)
 
@@ -135,6 +135,10 @@ class _Assembly:
             return  # another part of the word
         else:
             values = self._values(found, leaf, raw)
+        if root.lone and not is_text and not _is_small(raw):
+            what = "it has an initial value on one side alone, or the code refers to something else there"
+            self._doubt(root, piece, leaf, f"{lead}{leaf.path}", what)
+            return
         if self._parts.setdefault(piece.root, 0) >= MAX_PARTS:
             self.more += 1
             return
@@ -162,6 +166,12 @@ class _Assembly:
                 used_by=users,
             )
         )
+
+    def _doubt(self, root: Root, piece: Piece, leaf: shown.Leaf, path: str, why: str) -> None:
+        name = self._name(root, piece, leaf.offset)
+        told = UndecidedData(f"{name}{path}" if root.name else name, self._package(root, piece, leaf.offset), why)
+        if told not in self.undecided[-MAX_PARTS:]:
+            self.undecided.append(told)
 
     def _values(self, found: Difference, leaf: shown.Leaf, raw: list[bytes]) -> tuple[str, str]:
         numbers = [shown.number(leaf.kind, each) for each in raw]
@@ -231,12 +241,25 @@ class _Assembly:
         users = sorted({names[row] for row in rows[inside[addresses[inside] == near]].tolist()})
         return tuple(users[:MAX_USERS]), place - near
 
+    def _is_module_info(self, piece: Piece, place: int) -> bool:
+        """Whether the word at `place` leads to what cmd/go writes of the modules, or is the length of that text."""
+        return any(
+            side.contents(int(side.words_at(np.array([at + offset]))[0]) & MAX_ADDRESS, 16).tobytes() == MODULE_INFO
+            for side, at in self._sides(piece)
+            for offset in (place, place - 8)
+        )
+
     def _of_the_build(self, value: bytes) -> bool:
-        """Whether a text is one that the linker writes into every program."""
+        """Whether a text is the release or the GODEBUG defaults, which are compared as such."""
         facts = (self.meaning.old.facts, self.meaning.new.facts)
         known = {each.go_version.encode() for each in facts if each.go_version}
         settings = {each.build.settings.get("DefaultGODEBUG", "") for each in facts if each.build is not None}
-        return value.startswith(MODULE_INFO) or value in known | {each.encode() for each in settings if each}
+        return value in known | {each.encode() for each in settings if each}
+
+
+def _is_small(raw: list[bytes]) -> bool:
+    """Whether both values are small numbers of one word."""
+    return all(len(each) <= shown.WORD and int.from_bytes(each, "little") < shown.SMALL for each in raw)
 
 
 def _raw(side: Side, address: int, size: int) -> bytes:

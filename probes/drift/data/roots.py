@@ -42,6 +42,8 @@ OF_THE_BUILD = frozenset({
 })  # fmt: skip
 """Variables into which the linker writes what build, modules and GODEBUG are compared by."""
 
+POINTERS = 1
+"""Of `ModuleData.data`: the section of variables with pointers."""
 INITIALISED = (0, 1)
 """Of `variables.KINDS`: sections with initial values."""
 
@@ -56,6 +58,8 @@ class Root:
     new: int
     size: int
     rows: tuple[int, int] = (-1, -1)
+    lone: bool = False
+    """It has an initial value on one side alone."""
 
 
 def named(variables: Variables) -> tuple[list[Root], list[UndecidedData], int]:
@@ -140,10 +144,13 @@ def _cut(meaning: Meaning, links: tuple[I64, I64]) -> tuple[list[Root], list[Gap
     """Runs of data that are equally long on both sides, and the others, over both sections with initial values."""
     roots: list[Root] = []
     gaps: list[Gap] = []
-    for ours, theirs in zip(meaning.old.module.data, meaning.new.module.data, strict=True):
+    aligned = (links[0] % WORD == 0) & (links[1] % WORD == 0)
+    for at, (ours, theirs) in enumerate(zip(meaning.old.module.data, meaning.new.module.data, strict=True)):
+        # What holds pointers is aligned as they are; other places are within variables, or miss one by a constant's bytes.
+        usable = (links[0][aligned], links[1][aligned]) if at == POINTERS else links
         made = meaning.old.module.address
         apart = {made, made + meaning.old.module.size}
-        for run in _runs(_places(meaning, ours, theirs, links), (ours[1], theirs[1]), apart):
+        for run in _runs(_places(meaning, ours, theirs, usable), (ours[1], theirs[1]), apart):
             old, size, new, other = run
             if old == made:
                 continue  # every build changes the module data
@@ -208,7 +215,11 @@ def _straightened(ground: Ground, roots: list[Root], found: list[Difference]) ->
         attempt.run([Piece(i, root.old, root.new, root.size) for i, root in tried.items()])
         wrong = {each.piece.root for each in attempt.differences}
         pieces |= {i: root for i, root in tried.items() if i not in wrong}
-    unclear = {i for i in several if i not in pieces and len(places[i]) > MAX_TOLD}
+    unclear = {
+        i
+        for i in several
+        if i not in pieces and (len(places[i]) > MAX_TOLD or _permuted(ground.meaning, roots[i], places[i]))
+    }
     out: list[Root] = []
     for i, root in enumerate(roots):
         if i in pieces:
@@ -220,6 +231,13 @@ def _straightened(ground: Ground, roots: list[Root], found: list[Difference]) ->
         elif i not in unclear:
             out.append(root)
     return out, sum(several[i][1] - several[i][0] for i in unclear)
+
+
+def _permuted(meaning: Meaning, root: Root, offsets: list[int]) -> bool:
+    """Whether the words of a run that differ are the same ones in another order: most likely variables that changed places."""
+    at = np.array(offsets, dtype=np.int64)
+    ours, theirs = meaning.old.words_at(root.old + at), meaning.new.words_at(root.new + at)
+    return bool((np.sort(ours) == np.sort(theirs)).all())
 
 
 def _moved(root: Root, first: int, last: int, shift: int) -> Root:
@@ -242,7 +260,7 @@ def _crossing(meaning: Meaning, links: tuple[I64, I64]) -> list[Root]:
             size = min(_next(known[swap], here), _next(known[not swap], there), MAX_LONE)
             before = max(min((start for start, end in data if here < end), default=here) - here, 0)
             pair = (there + before, here + before) if swap else (here + before, there + before)
-            out.append(Root("", "", *pair, max(size - before, 1)))
+            out.append(Root("", "", *pair, max(size - before, 1), lone=True))
     return out
 
 

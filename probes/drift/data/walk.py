@@ -157,6 +157,8 @@ class Walk:
         near = np.flatnonzero(beside)
         beside[near] &= (meaning.old.regions(a[near]) == READONLY) | (a[near] == 0)
         beside[near] &= (meaning.new.regions(b[near]) == READONLY) | (b[near] == 0)
+        near = np.flatnonzero(beside)
+        beside[near] &= ~_leads_to_code(meaning.old, a[near]) & ~_leads_to_code(meaning.new, b[near])
         level = np.flatnonzero(beside & (x == y) & (a != 0) & (b != 0))
         length = x[level].view(np.int64)
         same = meaning.equal_bytes(a[level], b[level], length)
@@ -216,7 +218,7 @@ class Walk:
         open_rows = np.flatnonzero(~both)
         a, b, rows = a[open_rows], b[open_rows], rows[open_rows]
         if self.ground.stripped:
-            self._note(words, rows[meaning.learned.contradicts(a, b)], POINTER)
+            self._note(words, rows[meaning.learned.contradicts(a, b)], UNSURE)
             self.anchors += zip(a.tolist(), b.tolist(), strict=True)
             return []
         sizes = [left_of(starts, at) for starts, at in zip(self.ground.starts, (a, b), strict=True)]
@@ -334,6 +336,12 @@ def _starts(side: Side, masks: PointerMasks | None) -> I64:
         words = _words(side, at[masks.at(at) == 1]).view(np.int64)
         found.append(words[side.regions(words) == WRITABLE])
     return distinct(np.concatenate(found))
+
+
+def _leads_to_code(side: Side, addresses: I64) -> Bools:
+    """Whether each address is that of a function value."""
+    out: Bools = (addresses % 8 == 0) & side.text.holds(side.words_at(addresses).view(np.int64))
+    return out
 
 
 def _descriptor(side: Side, values: I64) -> Bools:

@@ -43,6 +43,10 @@ var Backup = &Defaults
 var Other = Settings{Port: 9090}
 var Any any = "text"
 var Hook = one
+var Step = struct {
+	Run  func() int
+	Size int
+}{one, 3}
 var Small = map[string]int{"tea": 2}
 var ApiToken = "hunter2"
 var Silent [4]int64
@@ -67,5 +71,5 @@ func Sum(n int) string {
 	if Flag || Defaults.Strict {
 		total++
 	}
-	return fmt.Sprint(total, Currency, Defaults, Days[n%3], Backup.Port, Other, Any, Small, len(ApiToken), Banner, len(Logo), Logo)
+	return fmt.Sprint(total, Step.Run(), Step.Size, Currency, Defaults, Days[n%3], Backup.Port, Other, Any, Small, len(ApiToken), Banner, len(Logo), Logo)
 }
