@@ -76,11 +76,11 @@ def examine(facts: BinaryFacts) -> BinaryFacts:
     return examined(facts)
 
 
-def compare_binaries(old: BinaryFacts, new: BinaryFacts) -> Drift:
-    """What differs between two binaries."""
+def compare_binaries(old: BinaryFacts, new: BinaryFacts, mode: Mode = Mode.EXEC) -> Drift:
+    """What differs between two binaries; in a hotfix it counts whether variables without names are where they were."""
     from probes.drift import compare
 
-    return compare(old, new)
+    return compare(old, new, places=mode is Mode.HOTFIX)
 
 
 def read_target() -> TargetFacts:
@@ -153,7 +153,7 @@ def check(  # noqa: PLR0913 - keywords, one a fact
     old, new = (task.result() for task in reading)
     read = time.perf_counter()
     examining = Task(partial(examine, new))
-    drift = compare_binaries(old, new)
+    drift = compare_binaries(old, new, policy.mode)
     new = examining.result()
     if new.health.unverifiable:
         drift = replace(drift, functions=None)

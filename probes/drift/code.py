@@ -16,7 +16,7 @@ from probes.drift.facts import ChangeKind, FunctionChange, FunctionDoubt, Functi
 from probes.drift.judge import Judgement, judge
 from probes.drift.match import Pairing, match
 from probes.drift.meaning import Meaning
-from probes.drift.native_code import compare_native
+from probes.drift.native_code import NativeCode, compare_native
 from probes.drift.scan import scan
 from probes.drift.side import Side
 from probes.drift.unmoved import same_bytes
@@ -37,8 +37,11 @@ def compare_functions(old: Side, new: Side) -> FunctionDrift:
     return compare_code(old, new)[0]
 
 
-def compare_code(old: Side, new: Side) -> tuple[FunctionDrift, Meaning]:
-    """Compare all functions as `compare_functions` does; beside it, what addresses were found to mean."""
+def compare_code(old: Side, new: Side, *, by_place: bool = False) -> tuple[FunctionDrift, Meaning, str]:
+    """Compare all functions as `compare_functions` does; beside it, what addresses were found to mean.
+
+    With `by_place`, also why it cannot be said that all variables are where they were; "" when they are.
+    """
     pairing = match(old, new)
     meaning = Meaning(old, new, pairing.pair)
     rows = np.flatnonzero(pairing.pair >= 0)
@@ -80,7 +83,26 @@ def compare_code(old: Side, new: Side) -> tuple[FunctionDrift, Meaning]:
         remapped=_remapped(old, new, pairing.pair),
         doubtful=tuple(_doubt(new.table.names[j.new_row]) for j in judged if j.doubtful) + native.doubtful,
     )
-    return drift, meaning
+    moved = ""
+    if by_place:
+        from probes.drift.data.places import Codes, why_not_kept  # noqa: PLC0415 - of a hotfix alone
+
+        unsure = [*undecided, *blind]
+        added = np.array([r for r in np.flatnonzero(pairing.back < 0).tolist() if new.table.names[r] not in BOUNDARIES])
+        moved = why_not_kept(meaning, Codes(judged, unsure, calm, added.astype(np.int64), _of_c(native)))
+    return drift, meaning, moved
+
+
+def _of_c(native: NativeCode) -> str:
+    """Why the variables of C may be others; "" where its code is the same."""
+    for names, what in (
+        ([each.name for each in native.changed], "changed"),
+        ([each.name for each in (*native.added, *native.removed)], "is on one side alone"),
+        ([*native.undecided, *(each.name for each in native.doubtful)], "may have changed"),
+    ):
+        if names:
+            return f"the C function {names[0]} {what}, and C's variables are not known by their places"
+    return ""
 
 
 def _judge(

@@ -22,10 +22,14 @@ from probes.drift.variables import Variables, global_drift, pair_variables, why_
 from probes.errors import MalformedElf, MalformedTable
 
 
-def compare(old: BinaryFacts, new: BinaryFacts) -> Drift:
-    """Compare two binaries. A part that cannot be compared is None, and `problems` says why."""
+def compare(old: BinaryFacts, new: BinaryFacts, *, places: bool = False) -> Drift:
+    """Compare two binaries. A part that cannot be compared is None, and `problems` says why.
+
+    With `places`, the variables of stripped programs are compared by where they are and what refers to them.
+    """
     problems: dict[str, str] = {}
-    functions, meaning = _functions(old, new, problems)
+    places &= old.symtab is None or new.symtab is None
+    functions, meaning, moved = _functions(old, new, problems, places=places)
     variables = _variables(old, new, problems)
     data = _data(meaning, variables, problems)
     del meaning  # the largest of all that is kept here
@@ -35,31 +39,31 @@ def compare(old: BinaryFacts, new: BinaryFacts) -> Drift:
         init=_init(old, new, problems),
         problems=problems,
         types=_types(old, new, problems),
-        globals=_globals(old, new, variables, problems),
+        globals=_by_place(moved, problems) if places and functions else _globals(old, new, variables, problems),
         native=_native(old, new, problems),
         data=data,
     )
 
 
 def _functions(
-    old: BinaryFacts, new: BinaryFacts, problems: dict[str, str]
-) -> tuple[FunctionDrift | None, Meaning | None]:
+    old: BinaryFacts, new: BinaryFacts, problems: dict[str, str], *, places: bool
+) -> tuple[FunctionDrift | None, Meaning | None, str]:
     for label, facts in (("OLD", old), ("NEW", new)):
         if facts.linkage == SHARED:
             problems["functions"] = f"{label}: {NOT_GO}"
-            return None, None
+            return None, None, ""
         if facts.health.unverifiable or facts.functions is None or facts.module is None:
             problems["functions"] = f"{label}'s function table cannot be verified: {facts.health.unverifiable}"
-            return None, None
+            return None, None, ""
     if old.arch != new.arch:
         problems["functions"] = f"the architectures differ: {old.arch} and {new.arch}"
-        return None, None
+        return None, None, ""
     try:
         sides = [Side(f, f.functions, f.module) for f in (old, new) if f.functions is not None and f.module is not None]
-        return compare_code(*sides)
+        return compare_code(*sides, by_place=places)
     except MalformedTable as exc:
         problems["functions"] = str(exc)
-        return None, None
+        return None, None, ""
 
 
 def _types(old: BinaryFacts, new: BinaryFacts, problems: dict[str, str]) -> LayoutDrift | None:
@@ -136,6 +140,15 @@ def _globals(
     except MalformedTable as exc:
         problems["globals"] = str(exc)
         return None
+
+
+def _by_place(moved: str, problems: dict[str, str]) -> GlobalDrift | None:
+    """No change where all variables are where they were; else why that cannot be said."""
+    if moved:
+        problems["globals"] += f", and by their places the variables cannot be shown to be the same: {moved}"
+        return None
+    reason = problems.pop("globals")
+    return GlobalDrift(0, 0, 0, (), (), (), (), types_problem=f"{reason}; all variables are where they were")
 
 
 def _data(meaning: Meaning | None, variables: Variables | None, problems: dict[str, str]) -> DataDrift | None:

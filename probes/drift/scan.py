@@ -14,7 +14,7 @@ import numpy.typing as npt
 from probes.binary.image import I64, U8
 from probes.drift import windows, windows_arm64
 from probes.drift.meaning import Meaning
-from probes.drift.side import NOWHERE, READONLY, TEXT, distinct
+from probes.drift.side import NOWHERE, READONLY, TEXT, Side, contains, distinct
 from probes.drift.windows import CODE, COVER, LEA, MEMORY, Windows
 from probes.parallel import each
 from probes.records import dataclass
@@ -94,6 +94,25 @@ def scan(meaning: Meaning, old_rows: I64, new_rows: I64) -> Scan:
         {int(order[pair]): found for pair, found in places.items()},
         {int(order[pair]) for pair in unexplained},
     )
+
+
+def operands(side: Side, rows: I64, wanted: I64) -> Iterator[tuple[int, int]]:
+    """(address, row) for every place in the code of `rows` that could be an operand that leads to one of `wanted`, sorted.
+
+    On amd64 some are chance, and where a constant stands behind the operand, the address is too low by its bytes.
+    """
+    rows = np.sort(rows)
+    find = _FINDERS[side.image.arch]
+    for part in _slices(side.text.size[rows]):
+        chosen = rows[part]
+        sizes = side.text.size[chosen]
+        code = _gather(side.image.data, side.image.offsets(side.text.entry[chosen], 1), sizes)
+        starts = np.concatenate(([0], np.cumsum(sizes)[:-1]))
+        base = side.text.entry[chosen]
+        found = find(code, code, base, base, starts)
+        hits = np.flatnonzero(contains(wanted, found.old))
+        owner = np.searchsorted(starts, found.position[hits], side="right") - 1
+        yield from zip(found.old[hits].tolist(), chosen[owner].tolist(), strict=True)
 
 
 def _slices(sizes: I64) -> Iterator[slice]:

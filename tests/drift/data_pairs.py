@@ -49,6 +49,14 @@ class Edit:
         }
 
 
+LOGO = (SOURCE / "store" / "logo.bin").read_bytes()
+IMAGE = (SOURCE / "store" / "files" / "image.bin").read_bytes()
+
+
+def _number(raw: bytes) -> str:
+    return str(int.from_bytes(raw, "little"))
+
+
 PLAIN: dict[str, tuple[str, tuple[str, str]]] = {
     "Rate": ("Rate", ("0.5 (as float64)", "0.75 (as float64)")),
     "Share": ("Share", ("1048576000", "1040187392")),
@@ -59,13 +67,10 @@ PLAIN: dict[str, tuple[str, tuple[str, str]]] = {
     "Defaults.Host": ("Defaults+8", ('"localhost"', '"127.0.0.1"')),
     "Counts[2]": ("Counts→+16", ("30", "31")),
     "Days[2]": ("Days→+32", ('"wed"', '"web"')),
-    "Logo[39]": ("Logo→+36", ("2556977411", "4284030723")),
+    "Logo[39]": ("Logo→+36", (_number(LOGO[36:40]), _number(LOGO[36:39] + b"\xff"))),
 }
 """What is said of a change without types, by how it is said with them."""
 
-
-LOGO = (SOURCE / "store" / "logo.bin").read_bytes()
-IMAGE = (SOURCE / "store" / "files" / "image.bin").read_bytes()
 
 EDITS = (
     Edit("nothing"),
