@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gate.report.model import Report
     from probes.binary.facts import BinaryFacts
     from probes.drift.facts import Drift
-    from probes.drift.native_facts import AbiFacts
+    from probes.drift.native_facts import AbiFacts, HostDrift
     from probes.host import TargetFacts
     from probes.live.topics import LiveFacts
     from probes.profile.sources import ProfileSource
@@ -115,6 +115,15 @@ def read_abi(old: BinaryFacts, new: BinaryFacts) -> AbiFacts | None:
     return compare_abi(old.path, old.sha256, new.path, new.sha256)
 
 
+def read_loader(path: str | None, new: BinaryFacts) -> HostDrift | None:
+    """NEW, a plugin, against the program at `path`; None without one."""
+    if path is None:
+        return None
+    from probes.drift.plugin_host import host_drift  # only where a program was given
+
+    return host_drift(load_binary(path, examine=False), new)
+
+
 def check(  # noqa: PLR0913 - keywords, one a fact
     old_path: str,
     new_path: str,
@@ -125,6 +134,7 @@ def check(  # noqa: PLR0913 - keywords, one a fact
     meanwhile: Callable[[], object] | None = None,
     live: Callable[[BinaryFacts], LiveFacts] | None = None,
     profile: ProfileSource | None = None,
+    loader: str | None = None,
 ) -> Report:
     """Compare the binary at `new_path` with the one at `old_path` and judge under `policy`.
 
@@ -137,6 +147,7 @@ def check(  # noqa: PLR0913 - keywords, one a fact
         meanwhile: called while the two files are read, such as to import what shows the result.
         live: given OLD, asks the running service; it is called last, because a service changes by the second.
         profile: taken while OLD ran.
+        loader: the path of the program that is to load NEW, a plugin.
 
     Raises:
         ProbeError: one of the two cannot be read as a Go binary.
@@ -164,7 +175,15 @@ def check(  # noqa: PLR0913 - keywords, one a fact
 
     now = moment()
     host = target or (lambda: with_needs(read_target(), new))
-    bundle = Bundle.gather(old, new, drift, policy, host, abi=partial(read_abi, old, new) if plugin else None)
+    bundle = Bundle.gather(
+        old,
+        new,
+        drift,
+        policy,
+        host,
+        abi=partial(read_abi, old, new) if plugin else None,
+        loader=read_loader(loader, new),
+    )
     service, asked = None, compared
     if live is not None:
         from gate.live_evidence import live_values

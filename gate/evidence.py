@@ -16,7 +16,7 @@ from probes.binary.facts import SHARED, BinaryFacts, BuildFacts, NativeFacts, Ta
 from probes.binary.integrity import CHANGED, INTACT, UNKNOWN
 from probes.drift.data.facts import DataDrift
 from probes.drift.facts import BuildDrift, Drift, FunctionDrift, GlobalDrift, InitDrift
-from probes.drift.native_facts import AbiFacts, NativeDrift
+from probes.drift.native_facts import AbiFacts, HostDrift, NativeDrift
 from probes.errors import MalformedTable, ProbeError
 from probes.host import TargetFacts
 from probes.records import dataclass
@@ -69,6 +69,7 @@ NewSymbols: TypeAlias = Annotated[TableHealth, Evidence("symbols")]
 Natives: TypeAlias = Annotated[NativePair, Evidence("native")]
 NativeChanges: TypeAlias = Annotated[NativeDrift, Evidence("native")]
 Abi: TypeAlias = Annotated[AbiFacts, Evidence("abi")]
+Loader: TypeAlias = Annotated[HostDrift, Evidence("host")]
 Target: TypeAlias = Annotated[TargetFacts, Evidence("target")]
 Data: TypeAlias = Annotated[DataDrift, Evidence("data")]
 Globals: TypeAlias = Annotated[GlobalDrift, Evidence("globals")]
@@ -114,8 +115,11 @@ class Bundle:
         target: Callable[[], TargetFacts],
         *,
         abi: Callable[[], AbiFacts | None] | None = None,
+        loader: HostDrift | None = None,
     ) -> Bundle:
         """The evidence of OLD against NEW under `policy`; `target` and `abi` are called when a rule asks for them.
+
+        `loader`: NEW, a plugin, against the program that is to load it, where that was given.
 
         A target that cannot be read, or that is this host while NEW is for another processor, is missing evidence.
         """
@@ -132,6 +136,7 @@ class Bundle:
                 (NativePair, "native"): lambda: _natives(old, new),
                 (NativeDrift, "native"): lambda: _native_drift(old, new, drift),
                 (AbiFacts, "abi"): lambda: (abi() if abi is not None else None) or Missing("nobody was asked"),
+                (HostDrift, "host"): lambda: loader or Missing("no program was given"),
                 (TargetFacts, "target"): lambda: _target(new, target),
                 (GlobalDrift, "globals"): lambda: _part(drift.globals, drift, "globals"),
                 (DataDrift, "data"): lambda: _part(drift.data, drift, "data"),

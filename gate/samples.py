@@ -24,7 +24,7 @@ from probes.drift.facts import (
     VariableRef,
 )
 from probes.drift.layout_facts import FieldSide, LayoutChange, TypeChange
-from probes.drift.native_facts import AbiFacts, NativeDrift, SharedDrift
+from probes.drift.native_facts import AbiFacts, HostDrift, NativeDrift, SharedDrift
 from probes.host import TargetFacts
 from probes.records import dataclass
 
@@ -280,6 +280,7 @@ class Case:
     data: DataDrift | None = NO_DATA_DRIFT
     native: NativeDrift | None = NO_NATIVE_DRIFT
     abi: AbiFacts | None = None
+    loader: HostDrift | None = None
     live: LiveFacts | None = None
     profile: ProfileEvidence | None = None
 
@@ -299,7 +300,15 @@ class Case:
 
     def bundle(self) -> Bundle:
         """The evidence of this case, as a rule gets it."""
-        found = Bundle.gather(self.old, self.new, self.drift(), self.policy, lambda: self.target, abi=lambda: self.abi)
+        found = Bundle.gather(
+            self.old,
+            self.new,
+            self.drift(),
+            self.policy,
+            lambda: self.target,
+            abi=lambda: self.abi,
+            loader=self.loader,
+        )
         if self.live is not None:
             from gate.live_evidence import live_values
 

@@ -3,19 +3,22 @@
 from collections.abc import Iterator, Sequence
 
 from gate.check import Check, Explanation, Samples
-from gate.evidence import Abi, NativeChanges, NewBinary, OldBinary
+from gate.evidence import Abi, Loader, NativeChanges, NewBinary, OldBinary
 from gate.mangled import readable, special
 from gate.model import Confidence, Finding, Json, Mode, Severity
 from gate.policy import Policy
 from gate.samples import Case, native, shared
 from gate.words import count, some
 from probes.drift.facts import ValueChange
-from probes.drift.native_facts import AbiFacts, PluginDrift, Resize, SharedDrift
+from probes.drift.native_facts import AbiFacts, HostDrift, PluginDrift, Resize, SharedDrift
 
 LISTED = 50
 """Findings on single symbols; the others are summed up in one."""
 PLUGIN = Policy(mode=Mode.PLUGIN)
 REBUILT = PluginDrift("example%2ecom/a", "example%2ecom/b", ("example.com/shared",))
+SAME = PluginDrift("example%2ecom/a", "example%2ecom/b", ())
+REFUSES = HostDrift("shop", ("example.com/shared",), 30)
+LOADS = HostDrift("shop", (), 30)
 GREW = AbiFacts(changed=True, altered=1, lines=("C 'function int area(shape*)' has some indirect sub-type changes",))
 
 
@@ -35,8 +38,8 @@ class SharedObject(Check):
         why="The program that loads NEW was compiled against OLD. It calls symbols by name and version, reserved room for "
         "exported variables by their size, calls virtual functions by their index, and may hold pointers into static "
         "state, of which NEW brings its own copy. Go refuses a plugin with `plugin was built with a different version of "
-        "package`. A package that the program does not have may differ without harm: nobody can tell that from the "
-        "plugins alone.",
+        "package`. A package that the program does not have may differ without harm: `--host PROGRAM` names the program, "
+        "whose own digests then decide.",
         example="A virtual function was added before others: every call through the old vtable index runs another function.",
         remedy="Keep the interface and add to its end, or raise the soname and rebuild what uses it; build Go plugins together "
         "with their program.",
@@ -53,6 +56,8 @@ class SharedObject(Check):
             lambda: Case(native=shared(retyped=(ValueChange("f", "function", "object"),)), policy=PLUGIN),
             lambda: Case(native=shared(plugin=REBUILT), policy=PLUGIN),
             lambda: Case(native=shared(), abi=GREW, policy=PLUGIN),
+            lambda: Case(native=shared(plugin=SAME), loader=REFUSES, policy=PLUGIN),
+            lambda: Case(native=shared(plugin=SAME), loader=HostDrift("shop", problem="it is damaged"), policy=PLUGIN),
             lambda: Case(native=native(), policy=PLUGIN),
             lambda: Case(native=shared(removed=("area",))),
         ),
@@ -61,11 +66,12 @@ class SharedObject(Check):
             lambda: Case(native=shared()),
             lambda: Case(native=shared(), policy=PLUGIN),
             lambda: Case(native=shared(), abi=AbiFacts(), policy=PLUGIN),
+            lambda: Case(native=shared(plugin=REBUILT), loader=LOADS, policy=PLUGIN),
         ),
     )
 
-    def run(
-        self, old: OldBinary, new: NewBinary, drift: NativeChanges, mode: Mode, abi: Abi | None
+    def run(  # noqa: PLR0913, PLR0917 - one a kind of evidence
+        self, old: OldBinary, new: NewBinary, drift: NativeChanges, mode: Mode, abi: Abi | None, loader: Loader | None
     ) -> Iterator[Finding]:
         """One finding a symbol, and one for each other part that changed."""
         part, plugin = drift.shared, mode is Mode.PLUGIN
@@ -93,7 +99,7 @@ class SharedObject(Check):
         for subject, message, evidence in _parts(part):
             yield self.finding(subject, message, severity=level, evidence=evidence)
         if part.plugin is not None:
-            yield from self._plugin(part.plugin, same=old.sha256 == new.sha256, level=level)
+            yield from self._plugin(part.plugin, loader, same=old.sha256 == new.sha256, level=level)
         if part.added:
             yield self.finding(
                 "added exports",
@@ -104,8 +110,37 @@ class SharedObject(Check):
         if abi is not None and plugin:
             yield from self._abidiff(abi)
 
-    def _plugin(self, plugin: PluginDrift, *, same: bool, level: Severity) -> Iterator[Finding]:
-        if plugin.packages:
+    def _loaded(self, loader: HostDrift) -> Iterator[Finding]:
+        """What the program that loads NEW will say to it: its own digests decide."""
+        if loader.problem:
+            yield self.unverified(
+                "loading program",
+                f"Whether {loader.path} can load NEW is unknown: {loader.problem}.",
+                remedy="Pass the program that loads the plugin, as it was built.",
+            )
+        elif loader.packages:
+            number = count(len(loader.packages), "package")
+            modules = [f"{each.path} {each.old} → {each.new}" for each in loader.modules]
+            why = f"; modules that differ: {some(modules)}" if modules else ""
+            yield self.finding(
+                "packages",
+                f"plugin.Open in {loader.path} will refuse NEW with `plugin was built with a different version of package`: "
+                f"{number} differ{'s' if len(loader.packages) == 1 else ''} of {loader.shared:,} that both have, "
+                f"{some(loader.packages)}{why}.",
+                remedy="Build the plugin with the program's toolchain, flags and module versions.",
+                evidence={
+                    "count": len(loader.packages),
+                    "packages": [*loader.packages[:LISTED]],
+                    "modules": [*modules[:LISTED]],
+                },
+            )
+
+    def _plugin(
+        self, plugin: PluginDrift, loader: HostDrift | None, *, same: bool, level: Severity
+    ) -> Iterator[Finding]:
+        if loader is not None:
+            yield from self._loaded(loader)
+        elif plugin.packages:
             runtime = "runtime" in plugin.packages
             number = count(len(plugin.packages), "package")
             yield self.finding(

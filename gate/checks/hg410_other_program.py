@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from gate.check import Check, Explanation, Samples
-from gate.evidence import Builds
-from gate.model import Finding, Severity
-from gate.samples import Case, build, other
+from gate.evidence import Builds, NewBinary, OldBinary
+from gate.model import Finding, Mode, Severity
+from gate.policy import Policy
+from gate.samples import Case, binary, build, other
 from gate.words import value
 from probes.binary.facts import Module
 
@@ -27,12 +28,21 @@ class OtherProgram(Check):
             lambda: Case(new=other(build=build(path="example.com/shop/cmd/shopctl"))),
             lambda: Case(new=other(build=build(main=Module("example.com/fork", "v1.4.0", "")))),
         ),
-        quiet=(Case,),
+        quiet=(
+            Case,
+            lambda: Case(
+                old=binary(linkage="plugin"),
+                new=other(linkage="plugin", build=build(path="example.com/shop/v2")),
+                policy=Policy(mode=Mode.PLUGIN),
+            ),
+        ),
     )
 
-    def run(self, builds: Builds) -> Iterator[Finding]:
+    def run(self, builds: Builds, one: OldBinary, other: NewBinary, mode: Mode) -> Iterator[Finding]:
         """One finding, on the package when that differs, else on the module."""
         old, new = builds.old, builds.new
+        if mode is Mode.PLUGIN and one.linkage == other.linkage == "plugin":
+            return  # loaded beside OLD, which needs another path: HG306
         modules = [side.main.path if side.main else None for side in (old, new)]
         if old.path != new.path:
             yield self.finding(

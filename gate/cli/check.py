@@ -14,7 +14,7 @@ from gate.cli._audit import audit_options, keep_verdict, open_audit
 from gate.cli._live import ask_live, asked_for, live_options
 from gate.cli._output import import_renderers, parse_outputs, refuse_overwriting, write_report
 from gate.cli._policy import policy_options, resolve_policy, values_option
-from gate.model import EXIT_CODES
+from gate.model import EXIT_CODES, Mode
 from gate.report import formats
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class Forgotten(Failure):
 @click.option(
     "--target", metavar="FILE", envvar="HOTGATE_TARGET", help="The host that will run NEW (default: this one)."
 )
+@click.option("--host", "loader", metavar="PROGRAM", help="In plugin mode, the program that is to load NEW.")
 @click.option(
     "--format", "format_name", type=click.Choice(formats.names()), help="What stdout gets (default: terminal)."
 )
@@ -74,6 +75,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     require: tuple[str, ...],
     target: str | None,
     baseline: str | None,
+    loader: str | None,
     policy: str | None,
     no_values: bool,
     format_name: str | None,
@@ -95,6 +97,8 @@ def command(  # noqa: PLR0913 - keywords, one a fact
         raise click.UsageError("--wait and --token-file are for a running service: pass --live URL or --pid PID")
     outputs = parse_outputs(format_name, output)
     chosen = resolve_policy(policy, mode, fail_on, require, no_values=no_values)
+    if loader is not None and chosen.mode is not Mode.PLUGIN:
+        raise click.UsageError("--host is for the program that loads a plugin: pass --mode plugin")
     inputs = {
         "OLD": old,
         "NEW": new,
@@ -102,6 +106,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
         "the target": target,
         "the baseline": baseline,
         "the profile": profile,
+        "the program of --host": loader,
     }
     refuse_overwriting(outputs, inputs)
     log = open_audit(chosen, audit, store)
@@ -135,12 +140,13 @@ def command(  # noqa: PLR0913 - keywords, one a fact
             meanwhile=lambda: import_renderers(outputs),
             live=None if asked is None else lambda running: ask_live(asked, running, new, wait),
             profile=heated,
+            loader=loader,
         )
     from gate.report.clean import clean
 
     for notice in report.notices:
         click.echo(f"warning: {clean(notice)}", err=True)
-    others = {"target": target, "baseline": baseline, "policy": chosen.source}
+    others = {"host": loader, "target": target, "baseline": baseline, "policy": chosen.source}
     keep_verdict(log, "check", report, chosen, subject=f"{old} → {new}", inputs=others)
     write_report(report, outputs)
     return 0 if exit_zero else report.exit_code

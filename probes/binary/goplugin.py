@@ -10,8 +10,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from probes.binary.dynsym import read_dynamic_symbols
 from probes.binary.image import Image
 from probes.binary.moduledata import ModuleData
+from probes.binary.relocs import dynamic_tags
 from probes.errors import MalformedTable
 from probes.records import dataclass
 
@@ -62,3 +64,26 @@ def _string(image: Image, address: int, length: int, limit: int) -> bytes:
     if length > limit:
         raise MalformedTable(f"a name of {length:,} bytes", subject=image.path)
     return image.bytes(address, length).tobytes() if length else b""
+
+
+PKGHASH = ("go:link.pkghash.", "go.link.pkghash.")
+"""Names of the digests that a program which can load plugins exports, each a string (cmd/link/internal/ld/symtab.go)."""
+
+
+def read_loader(image: Image) -> Mapping[str, str] | None:
+    """The packages of a program that can load plugins: import path -> digest in hex; None for one that cannot.
+
+    Raises:
+        MalformedTable: a table or a digest is outside of the image.
+    """
+    dynamic = read_dynamic_symbols(image, dynamic_tags(image))
+    if dynamic is None:
+        return None
+    table = dynamic.table
+    rows = np.flatnonzero(table.section != 0)
+    out: dict[str, str] = {}
+    for name, address in zip(table.names(rows), table.value[rows].tolist(), strict=True):
+        if name.startswith(PKGHASH):
+            pointer, length = image.u64s(address, 2).tolist()
+            out[name.partition(".pkghash.")[2]] = _string(image, pointer, length, MAX_HASH).hex()
+    return out or None

@@ -55,8 +55,16 @@ def match(old: Side, new: Side) -> Pairing:
 
 
 def _keys(side: Side) -> list[str]:
-    """Names, without the hash of the source file that cgo writes into some."""
+    """Names, without the hash of the source file that cgo writes into some, and without the path of a plugin.
+
+    A program can load two plugins only if their paths differ.
+    """
     names = side.table.names
+    build = side.facts.build
+    if side.facts.linkage == "plugin" and build is not None and build.path:
+        folder, slash, last = build.path.rpartition("/")
+        own = f"{folder}{slash}{last.replace('.', '%2e')}."
+        names = [f"plugin.{n[len(own) :]}" if n.startswith(own) else n for n in names]
     if b"_cgo_" not in side.table.name_bytes:
         return names
     return [_CGO.sub("_cgo_", n) if "_cgo_" in n else n for n in names]

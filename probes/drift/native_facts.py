@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from probes.binary.facts import SymbolVersion, TlsSegment
-from probes.drift.facts import ValueChange
+from probes.drift.facts import ModuleChange, ValueChange
 from probes.records import dataclass
 
 
@@ -112,4 +112,20 @@ class AbiFacts:
     altered: int = 0
     added: int = 0
     lines: tuple[str, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HostDrift:
+    """What stands between the program at `path` and the plugin NEW.
+
+    `packages`: those of both whose digests differ; `shared`: how many both have. `modules`: of both, in other versions (OLD
+    is the program). `problem`: why the two cannot be compared, "" when they can.
+    """
+
+    path: str
+    packages: tuple[str, ...] = ()
+    shared: int = 0
+    modules: tuple[ModuleChange, ...] = ()
+    go_version: str | None = None
     problem: str = ""

@@ -58,6 +58,7 @@ def _number(raw: bytes) -> str:
 
 
 PLAIN: dict[str, tuple[str, tuple[str, str]]] = {
+    "Step.Run": ("Step", ("one", "two")),
     "Rate": ("Rate", ("0.5 (as float64)", "0.75 (as float64)")),
     "Share": ("Share", ("1048576000", "1040187392")),
     "Flag": ("Flag", ("1", "0")),

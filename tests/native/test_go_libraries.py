@@ -8,7 +8,9 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+from click.testing import CliRunner
 
+from gate.cli import cli
 from probes.binary import load
 from probes.binary.goplugin import read_plugin
 from tests import matrix
@@ -164,6 +166,40 @@ def test_a_plugin_without_anything_to_initialise_is_read(built) -> None:
     facts = load(str(built["plugin"]))
     assert facts.module.inittasks.len == 0
     assert (facts.health.unverifiable, facts.initialisers) == (None, ())
+
+
+def test_a_plugin_under_another_path_is_an_update(built) -> None:
+    """It must have one, else it is `already loaded`: what it exports is what counts."""
+    code, report = run_check(built["plugin"], built["plugin-body"], "--mode", "plugin")
+    assert code == 0, [(f["rule"], f["message"]) for f in report["findings"]]
+    assert [each["name"] for each in report["drift"]["functions"]["changed"]] == ["example.com/shop/v2.Total"]
+    _, report = run_check(built["plugin"], built["plugin-lookup"], "--mode", "plugin")
+    assert found(report, "HG306")["Total"]["severity"] == "block"
+
+
+def test_the_program_that_loads_it_decides(built) -> None:
+    host = ("--mode", "plugin", "--host", str(built["host"]))
+    code, report = run_check(built["plugin"], built["plugin-shared"], *host)
+    finding = found(report, "HG306")["packages"]
+    assert code == 10
+    assert (finding["confidence"], finding["evidence"]["packages"]) == ("high", ["example.com/shop/rates"])
+    assert "will refuse NEW" in finding["message"]
+    code, report = run_check(built["plugin-shared"], built["plugin-body"], *host)
+    assert "packages" not in found(report, "HG306")  # OLD was the odd one
+
+
+def test_a_program_that_loads_no_plugins_is_said(built) -> None:
+    code, report = run_check(built["plugin"], built["plugin-body"], "--mode", "plugin", "--host", str(built["library"]))
+    assert code == 11, [(f["rule"], f["severity"], f["message"]) for f in report["findings"]]
+    assert "was not built to load plugins" in found(report, "HG306")["loading program"]["message"]
+
+
+def test_the_program_is_asked_for_in_plugin_mode_alone(built) -> None:
+    result = CliRunner(catch_exceptions=False).invoke(
+        cli, ["check", str(built["plugin"]), str(built["plugin"]), "--host", str(built["host"])]
+    )
+    assert result.exit_code == 2
+    assert "pass --mode plugin" in result.stderr
 
 
 @pytest.mark.parametrize(
