@@ -31,7 +31,7 @@ def check_table(table: FuncTable, symtab: SymbolTable | None, *, examine: bool =
     obfuscated = _obfuscated(table)
     unverifiable = None
     if obfuscated:
-        unverifiable = "it is obfuscated: its records contradict its own index, so names and sizes mean nothing"
+        unverifiable = "it is obfuscated, as by garble: its records contradict its own index, so names and sizes mean nothing"
     elif bool((table.end < table.entry).any()):
         unverifiable = "its entries are out of order, so no address can be looked up in it"
     believed = unverifiable is None
@@ -40,7 +40,7 @@ def check_table(table: FuncTable, symtab: SymbolTable | None, *, examine: bool =
         layout=module.layout.name,
         obfuscated=obfuscated,
         unverifiable=unverifiable,
-        start_faults=tuple(_start_faults(table)),
+        start_faults=tuple(_start_faults(table, obfuscated=obfuscated)),
         decode_faults=tuple(_decode_faults(table)) if believed and examine else (),
         symbol_faults=symbol_faults,
         symbols_compared=compared,
@@ -54,12 +54,12 @@ def _obfuscated(table: FuncTable) -> bool:
     return bool(differs.mean() > OBFUSCATED_SHARE) or (unknown_magic and bool(differs.any()))
 
 
-def _start_faults(table: FuncTable) -> list[Fault]:
+def _start_faults(table: FuncTable, *, obfuscated: bool) -> list[Fault]:
     module, image = table.module, table.image
     layout = module.layout.table
     out = []
     pads = image.bytes(module.header + 4, 4).tolist()
-    if module.magic != layout.magic:
+    if module.magic != layout.magic and not obfuscated:  # obfuscators change what the runtime asks, too
         out.append(
             Fault(
                 "magic", "pcHeader", f"magic is {module.magic:#010x}, Go {module.layout.name} asks {layout.magic:#010x}"

@@ -18,6 +18,7 @@ from probes.binary.integrity import read_integrity
 from probes.binary.moduledata import ModuleData, find_module, old_table
 from probes.binary.native import read_build_ids, read_interpreter, read_native
 from probes.binary.ondemand import TypesOnDemand
+from probes.binary.others import named
 from probes.binary.relocs import apply_relocations, dynamic_symbols
 from probes.binary.source import Source, read_source
 from probes.binary.symbols import SymbolTable, read_symbols
@@ -53,6 +54,9 @@ def load(path: str, source: Source | None = None, *, examine: bool = True, forei
     minor = go_minor(version) if version else None
     module = find_module(image, symtab, minor)
     if module is None and version is None and go_id is None and not _go_sections(elf):
+        what, hint = named(source.data, elf, native.needed if native is not None else ())
+        if what:
+            raise NotGo(f"not a Go binary that hotgate can read, {what}", subject=path, hint=hint)
         if not shared_object(image, native):
             hint = "pass the Go program itself, not a library or tool in another language"
             raise NotGo(
