@@ -9,7 +9,7 @@ GO_STAMP := $(VENV)/.go-ready
 export PATH := $(abspath $(VENV)/bin):$(PATH)
 
 .PHONY: help setup demo test goprobe overhead groundtruth matrix bench fuzz lint proto stats stats-live public sarif clean hazards \
-	soak crash screenshot
+	soak crash screenshot damages wild releases
 
 help:
 	@echo "make demo         build two releases of a service, check both: one passes, one is blocked"
@@ -21,6 +21,9 @@ help:
 	@echo "make screenshot   pictures of the sidecar's page beside real services, for docs/"
 	@echo "make lint         ruff, mypy and the import rules"
 	@echo "make groundtruth  recall and precision of the function comparison on known edits"
+	@echo "make wild         builds with every linker, C library and option, each as a pair: right verdicts, right changes"
+	@echo "make releases     real releases of public programs against the compiler's own listing"
+	@echo "make damages      damage what the runtime reads before main, run it, and see that nothing passes"
 	@echo "make matrix       build the binary fixtures again with every toolchain and compare digests"
 	@echo "make public       names and lines of public binaries against Go's own reader"
 	@echo "make sarif        SARIF reports against the official schema"
@@ -61,6 +64,15 @@ overhead: setup
 
 groundtruth: setup
 	@$(PY) -m scripts.groundtruth
+
+damages: setup
+	@$(PY) -m scripts.toolchains 1.25.5 1.27.3 > /dev/null && $(PY) -m scripts.damages
+
+wild: setup
+	@$(PY) -m scripts.wild
+
+releases: setup
+	@$(PY) -m scripts.toolchains 1.27.3 > /dev/null && $(PY) -m scripts.releases
 
 matrix: setup
 	@$(PY) -m scripts.fixtures

@@ -14,16 +14,18 @@ FAULT = Fault("order", "ftab", "entry 17 is at 0x401200, below entry 16 at 0x401
 
 
 class StartChecks(Check):
-    """NEW's function table breaks a check that the runtime makes before `main`."""
+    """NEW breaks a check that the runtime makes before `main`, or holds what would lead it astray there."""
 
     id = "HG101"
     title = "The new image would throw before main"
     severity = Severity.BLOCK
     explanation = Explanation(
         what="At start the Go runtime verifies its own function table (runtime.moduledataverify1): the magic number, "
-        "the pad bytes, the instruction quantum, the pointer size, the order of the entries and the text bounds. "
-        "This rule makes the same checks on the file.",
-        why="A table that breaks one of them makes the new image throw before main runs. After exec there is no old "
+        "the pad bytes, the instruction quantum, the pointer size, the order of the entries and the text bounds. It also reads "
+        "the itabs (runtime.itabsinit), the collector's pointer masks (runtime.modulesinit), the list of package initialisers "
+        "(runtime.doInit1), its look-up table (runtime.findfunc) and the rest of its module data; the C library reads the "
+        "thread-local segment and the array of initialisers. This rule makes the same checks on the file.",
+        why="A file that breaks one of them makes the new image throw before main runs. After exec there is no old "
         "image to go back to: the PID dies and its listeners close.",
         example="A post-processing step cut or patched the binary: the entries of the function table are no longer in order.",
         remedy="Build NEW again from source and leave it as the linker wrote it; look at what strips, packs or patches it.",

@@ -31,7 +31,9 @@ def check_table(table: FuncTable, symtab: SymbolTable | None, *, examine: bool =
     obfuscated = _obfuscated(table)
     unverifiable = None
     if obfuscated:
-        unverifiable = "it is obfuscated, as by garble: its records contradict its own index, so names and sizes mean nothing"
+        unverifiable = (
+            "it is obfuscated, as by garble: its records contradict its own index, so names and sizes mean nothing"
+        )
     elif bool((table.end < table.entry).any()):
         unverifiable = "its entries are out of order, so no address can be looked up in it"
     believed = unverifiable is None

@@ -67,6 +67,8 @@ def load(path: str, source: Source | None = None, *, examine: bool = True, forei
             raise NotGo("not a Go binary", subject=path, hint=hint)
         return foreign_facts(source, image, symtab, native, native_problem, gnu_id)
     table, health = _table(image, module, symtab if examine else None, minor, examine=examine)
+    if examine:
+        health = _started(health, image, module, table)
     return BinaryFacts(
         path=path,
         size=source.size,
@@ -105,10 +107,20 @@ def examined(facts: BinaryFacts) -> BinaryFacts:
     if facts.functions is None:
         return facts
     try:
-        return replace(facts, health=check_table(facts.functions, facts.symtab))
+        health = check_table(facts.functions, facts.symtab)
+        return replace(facts, health=_started(health, facts.image, facts.module, facts.functions))
     except MalformedTable as exc:
         damaged = TableHealth(facts.health.layout, obfuscated=False, unverifiable=f"it is damaged: {exc.what}")
         return replace(facts, functions=None, health=damaged)
+
+
+def _started(health: TableHealth, image: Image, module: ModuleData | None, table: FuncTable | None) -> TableHealth:
+    """`health`, and what else the runtime would stumble over before main."""
+    if module is None:
+        return health
+    from probes.binary.startup import startup_faults  # noqa: PLC0415 - of NEW alone, beside the comparison
+
+    return replace(health, start_faults=health.start_faults + startup_faults(image, module, table))
 
 
 def _build(image: Image) -> tuple[str | None, BuildFacts | None, str | None]:

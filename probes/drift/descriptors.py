@@ -47,7 +47,7 @@ def type_hash(side: Side, addresses: I64) -> tuple[U64, Bools]:
     kind = (flags >> np.uint64(56)) & np.uint64(31)
     good = (
         inside
-        & (size < 1 << 40)
+        & (size < 1 << 50)
         & (ptrdata <= size)
         & ((flags >> np.uint64(32)) & np.uint64(0xFF) < 64)
         & (align > 0)
