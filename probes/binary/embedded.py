@@ -8,16 +8,19 @@ their SHA-256. Folders have a name that ends in "/" and no contents. No name of 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 
 import numpy as np
 
-from probes.binary.image import I64, U8, Image
+from probes.binary.elf import SHF_ALLOC
+from probes.binary.image import I64, U8, Image, Span
 from probes.binary.symbols import SymbolTable
 from probes.errors import MalformedTable
 from probes.records import dataclass
 
 HEADER, RECORD = 24, 48
 """Bytes of a slice header, and of embed.file."""
+SHF_EXECINSTR = 4
 MAX_FILES = 1 << 20
 """Of one program; one with more is not listed to the end."""
 MAX_NAME = 4096
@@ -89,9 +92,7 @@ def _headers(image: Image) -> I64:
     """Addresses of words that lead right behind their slice header, whose length and capacity are equal."""
     found: list[I64] = []
     ramp = 8 * np.arange(PIECE, dtype=np.int64)
-    for span in image.spans:
-        if span.executable and not span.writable:
-            continue
+    for span in _constants(image):
         first, last = (span.offset + 7) // 8, (span.offset + span.end - span.start) // 8 - 2
         if last <= first:
             continue
@@ -103,6 +104,20 @@ def _headers(image: Image) -> I64:
             hits = hits[(length == image.words[hits + 2]) & (length > 0) & (length <= MAX_FILES)]
             found.append(shift + 8 * hits)
     return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
+
+
+def _constants(image: Image) -> Iterator[Span]:
+    """The runs that may hold constants. Linkers may put them beside the code (ld -z noseparate-code, gold)."""
+    for span in image.spans:
+        if not span.executable or span.writable or not image.elf.sections:
+            yield span
+            continue
+        for section in image.elf.sections:
+            inside = span.start <= section.addr and section.addr + section.size <= span.end
+            if inside and section.size and section.flags & (SHF_ALLOC | SHF_EXECINSTR) == SHF_ALLOC:
+                start = section.addr
+                offset = span.offset + start - span.start
+                yield Span(start, start + section.size, offset, executable=False, writable=False)
 
 
 def _files(image: Image, address: int, limit: int) -> list[EmbeddedFile]:

@@ -42,6 +42,12 @@ def read_fips(image: Image, build: BuildFacts | None) -> str | None:
     return "off" if mode == "off" else "on"
 
 
+def fips_info(image: Image) -> tuple[int, int] | None:
+    """Address and bytes of what the linker writes of the FIPS module, its sum among it; None without one."""
+    address = _find(image)
+    return None if address is None else (address, SECTIONS + 16 * 4)
+
+
 def _find(image: Image) -> int | None:
     for address in image.find_word(int.from_bytes(MAGIC[:8], "little")):
         try:

@@ -94,7 +94,9 @@ def apply_relocations(image: Image, dynsym: SymbolTable) -> None:
             if entries.size * 8 > image.data.size // 16:
                 # A table that names every word of the file once is 1/64 of it.
                 raise MalformedElf("the packed relocations name more words than there are", subject=image.path)
-            _check(image, _relr(entries))  # the addend of a RELR relocation is already in place
+            targets = _relr(entries)
+            _check(image, targets)  # the addend of a RELR relocation is already in place
+            image.relocated.append(targets)
 
 
 def _apply_rela(image: Image, rela: npt.NDArray[np.void], kinds: _Types, dynsym: SymbolTable) -> None:

@@ -82,6 +82,8 @@ class _Comparison:
             [self._operands(meaning.old, f, self.absolute[0]) for f in ours],
             [self._operands(meaning.new, f, self.absolute[1]) for f in theirs],
         )
+        self.named = any(f.name for f in ours) and any(f.name for f in theirs)
+        """A stripped file has no names: then what a function is called on one side says nothing."""
         self.pairs = self._pair()
 
     def _operands(self, side: Side, function: NativeFunction, absolute: Callable[[int], bool] | None) -> Operands:
@@ -95,16 +97,26 @@ class _Comparison:
         """Index in OLD -> index in NEW: by name and body, then by name, each in order of address."""
         out: dict[int, int] = {}
         taken: set[int] = set()
-        for exact in (True, False):
+        for exact in (True, False) if self._known else (True,):
             free: dict[tuple[str, bytes], list[int]] = defaultdict(list)
             for j in range(len(self.theirs) - 1, -1, -1):
                 if j not in taken:
-                    free[self.theirs[j].name, self.code[1][j].bare if exact else b""].append(j)
+                    free[self._key(self.theirs[j].name), self.code[1][j].bare if exact else b""].append(j)
             for i, function in enumerate(self.ours):
-                if i not in out and (rest := free.get((function.name, self.code[0][i].bare if exact else b""))):
+                if i not in out and (
+                    rest := free.get((self._key(function.name), self.code[0][i].bare if exact else b""))
+                ):
                     out[i] = rest.pop()
                     taken.add(out[i])
         return out
+
+    @property
+    def _known(self) -> bool:
+        """Whether both sides have names, or neither: else what came and what went is not known."""
+        return self.named or not any(f.name for f in (*self.ours, *self.theirs))
+
+    def _key(self, name: str) -> str:
+        return name if self.named else ""
 
     def result(self) -> NativeCode:
         details: dict[int, str] = {}
@@ -127,8 +139,8 @@ class _Comparison:
             len(self.pairs),
             identical,
             moved,
-            added=tuple(self._ref(f, j) for j, f in enumerate(self.theirs) if j not in back),
-            removed=tuple(self._ref(f, i) for i, f in enumerate(self.ours) if i not in self.pairs),
+            added=tuple(self._ref(f, j) for j, f in enumerate(self.theirs) if j not in back and self._known),
+            removed=tuple(self._ref(f, i) for i, f in enumerate(self.ours) if i not in self.pairs and self._known),
             changed=tuple(changed),
             doubtful=tuple(
                 FunctionDoubt(
@@ -242,7 +254,7 @@ def _absolute(side: Side, entries: list[int]) -> Callable[[int], bool] | None:
         return None
     sections = [s for s in side.image.elf.sections if s.flags & SHF_ALLOC and s.size and is_data(s)]
     places = [(s.addr, s.addr + s.size) for s in sections]
-    places = places or [(s.start, s.end) for s in side.image.spans if not s.executable]
+    places = places or [*((s.start, s.end) for s in side.image.spans if not s.executable), *side.image.zero]
     hidden = [*side.module.data, *side.module.bss, (side.module.types, side.module.etypes)]
     code = {*entries, *side.text.entry.tolist()}
 

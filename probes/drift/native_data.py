@@ -38,6 +38,9 @@ WIDEST = 64
 CASE = 4
 """Bytes of an entry of a jump table: the distance from the table to the case (gcc and clang on both architectures)."""
 
+MAX_TABLE = 1024
+"""Bytes of a jump table before an entry that is read by itself."""
+
 _METADATA = (
     ".eh_frame",
     ".gnu",
@@ -195,7 +198,12 @@ class NativeData:
         same[rows] = self.meaning.constants(old[rows], new[rows], kind, unknown, strict=False)
         for at, (x, y, need) in enumerate(places):
             here, there = int(ours[at]), int(theirs[at])
-            if here != there:
+            outside = self._external(x, y)
+            if outside is not None:  # a slot that the loader fills in, protected afterwards or not
+                yield Answer.SAME if outside else Answer.OTHER, []
+            elif {here, there} == {READONLY, WRITABLE}:  # only one side has it protected after start (PT_GNU_RELRO)
+                yield self._contents(x, y, need if need > 0 else WORD, backed=False)
+            elif here != there:
                 yield Answer.OTHER, []
             elif here == READONLY and (places_of := (self.old.metadata(x), self.new.metadata(y))) != (None, None):
                 yield Answer.SAME if places_of[0] == places_of[1] else Answer.OTHER, []
@@ -226,6 +234,8 @@ class NativeData:
         size = min(len(a), len(b))
         ours, theirs = self.old.pointers_in(x, size), self.new.pointers_in(y, size)
         if a[:size] == b[:size] and not ours and not theirs:
+            return Answer.SAME, []
+        if need == size == CASE and self._case(x, y, (a, b)):
             return Answer.SAME, []
         return self._compare(x, y, (a[:size], b[:size]), (ours, theirs), sure)
 
@@ -290,6 +300,11 @@ class NativeData:
         """Whether the loader fills both words in with the same symbol; None where it fills in neither."""
         ours, theirs = self.old.side.image.external.get(at), self.new.side.image.external.get(there)
         return None if ours is None and theirs is None else ours == theirs
+
+    def _case(self, x: int, y: int, contents: tuple[bytes, bytes]) -> bool:
+        """Whether one entry of a jump table, which code reads by itself, leads to the same place: the table began before it."""
+        ours, theirs = (int.from_bytes(each, "little", signed=True) for each in contents)
+        return any(self.code(x + ours - back, y + theirs - back) is True for back in range(0, MAX_TABLE, CASE))
 
     def _cases(self, x: int, y: int, contents: tuple[bytes, bytes]) -> int:
         """Bytes of the jump table that begins both contents: distances from the table to the same places of code."""

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from probes.binary.fips import fips_info
 from probes.binary.image import I64
 from probes.drift.data.facts import UndecidedData
 from probes.drift.data.walk import Difference, Ground, Piece, Walk
+from probes.drift.judge import decoder_for
+from probes.drift.side import Side
 from probes.records import dataclass
 
 if TYPE_CHECKING:
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from probes.drift.meaning import Meaning
     from probes.drift.variables import Variables
 
+MAX_LOOKS, MAX_EDGES, MAX_USERS = 4, 200, 20
+"""Times that links are looked at again, links that are looked at, and functions that are decoded for each."""
 WORD = 8
 SHIFTS = tuple(sign * step for step in (8, 16, 24, 32, 40, 48, 56, 64, 4, 2, 1) for sign in (1, -1))
 """Bytes that data may have moved by within a run: sizes of small variables, up to the largest alignment."""
@@ -106,6 +111,15 @@ def unnamed(ground: Ground) -> tuple[list[Root], list[UndecidedData], int, list[
         roots = again
     else:
         found = walk.differences
+    seen: dict[int, I64] = {}
+    for _ in range(MAX_LOOKS):
+        chance = _by_chance(meaning, roots, found, links, seen)
+        if not chance.any():
+            break
+        links = links[0][~chance], links[1][~chance]
+        again, gaps = _cut(meaning, links)
+        found = _walked_again(ground, roots, found, again)
+        roots = again
     straight, unclear = _straightened(ground, roots, found)
     found = _walked_again(ground, roots, found, straight)
     lone = _crossing(meaning, links)
@@ -148,12 +162,12 @@ def _cut(meaning: Meaning, links: tuple[I64, I64]) -> tuple[list[Root], list[Gap
     for at, (ours, theirs) in enumerate(zip(meaning.old.module.data, meaning.new.module.data, strict=True)):
         # What holds pointers is aligned as they are; other places are within variables, or miss one by a constant's bytes.
         usable = (links[0][aligned], links[1][aligned]) if at == POINTERS else links
-        made = meaning.old.module.address
-        apart = {made, made + meaning.old.module.size}
+        made = {start for start, _ in _linker_made(meaning.old)}
+        apart = made | {start + size for start, size in _linker_made(meaning.old)}
         for run in _runs(_places(meaning, ours, theirs, usable), (ours[1], theirs[1]), apart):
             old, size, new, other = run
-            if old == made:
-                continue  # every build changes the module data
+            if old in made:
+                continue
             if size == other and size <= MAX_VALUE:
                 roots.append(Root("", "", old, new, size))
             else:
@@ -168,12 +182,18 @@ def _places(
     inside = (links[0] > ours[0]) & (links[0] < ours[1]) & (links[1] > theirs[0]) & (links[1] < theirs[1])
     found = dict(zip(links[0][inside].tolist(), links[1][inside].tolist(), strict=True))
     found[ours[0]] = theirs[0]
-    old, new = meaning.old.module, meaning.new.module
-    if ours[0] <= old.address < ours[1] and theirs[0] <= new.address < theirs[1]:
-        found = {a: b for a, b in found.items() if not old.address < a < old.address + old.size}
-        found |= {old.address: new.address, old.address + old.size: new.address + new.size}
+    for (start, size), (other, length) in zip(_linker_made(meaning.old), _linker_made(meaning.new), strict=False):
+        if ours[0] <= start < ours[1] and theirs[0] <= other < theirs[1] and size == length:
+            found = {a: b for a, b in found.items() if not start < a < start + size}
+            found |= {start: other, start + size: other + length}
     back = {b: a for a, b in found.items()}  # of two that lead to one, one is wrong
     return sorted((a, b) for a, b in found.items() if back[b] == a)
+
+
+def _linker_made(side: Side) -> list[tuple[int, int]]:
+    """Address and bytes of what every build changes: the module data, and the sum over the FIPS module."""
+    fips = fips_info(side.image)
+    return [(side.module.address, side.module.size), *([fips] if fips is not None else [])]
 
 
 def _runs(places: list[tuple[int, int]], ends: tuple[int, int], apart: set[int]) -> list[Gap]:
@@ -195,6 +215,40 @@ def _runs(places: list[tuple[int, int]], ends: tuple[int, int], apart: set[int])
                 continue
         out.append((a, size, b, other))
     return out
+
+
+def _by_chance(
+    meaning: Meaning, roots: list[Root], found: list[Difference], links: tuple[I64, I64], seen: dict[int, I64]
+) -> npt.NDArray[np.bool_]:
+    """Which links, at an end of a run that differs, no instruction makes: what was scanned as an operand was none.
+
+    Decoding tells, which is too slow for all of them and need not be done where nothing differs. `seen`: what functions of
+    NEW refer to, by row, sorted.
+    """
+    edges = {edge for each in found for edge in _edges(roots[each.piece.root]) if not each.piece.via}
+    out = np.zeros(links[0].shape, dtype=np.bool_)
+    addresses, rows = meaning.users
+    for at in np.flatnonzero(np.isin(links[1], np.array(sorted(edges), dtype=np.int64))).tolist()[:MAX_EDGES]:
+        place = int(links[1][at])
+        users = np.unique(rows[addresses == place]).tolist()
+        # Pointers among the data make links too: those are no chance.
+        out[at] = bool(users) and not any(_refers(meaning.new, row, place, seen) for row in users[:MAX_USERS])
+    return out
+
+
+def _edges(root: Root) -> tuple[int, int]:
+    return root.new, root.new + root.size
+
+
+def _refers(side: Side, row: int, place: int, seen: dict[int, I64]) -> bool:
+    """Whether an instruction of the function at `row` refers to `place`, or a little behind it."""
+    targets = seen.get(row)
+    if targets is None:
+        entry, size = int(side.text.entry[row]), int(side.text.size[row])
+        code = decoder_for(side.image.arch).code(side.image.bytes(entry, size).tobytes(), entry)
+        targets = seen[row] = np.sort(np.array([target for _, _, target in code.targets()], dtype=np.int64))
+    at = int(np.searchsorted(targets, place))
+    return at < targets.size and int(targets[at]) <= place + MAX_IMMEDIATE
 
 
 def _straightened(ground: Ground, roots: list[Root], found: list[Difference]) -> tuple[list[Root], int]:
