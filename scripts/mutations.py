@@ -118,6 +118,8 @@ class Places:
     """Those of the compressed tables of DWARF, with the size of what they hold."""
     typed: list[int] = field(default_factory=list)
     """Where in `.debug_info` the location of a variable stands."""
+    spans: list[tuple[int, int, int]] = field(default_factory=list)
+    """Offset, address and bytes of what is loaded and is no code."""
 
 
 _EHDR = ((16, 2), (18, 2), (24, 8), (32, 8), (40, 8), (52, 2), (54, 2), (56, 2), (58, 2), (60, 2), (62, 2))
@@ -181,6 +183,10 @@ def _go_places(facts: BinaryFacts, out: Places) -> None:
         for address in facts.types.read().address[::5].tolist():
             at = image.offset(address, 96)
             out.fields += [(at + place, width) for place, width in _DESCRIPTOR]
+    for start, end in module.data:
+        weighted.append((image.offset(start, end - start), end - start))
+    weighted += [(image.offset(at, 64), 64) for at in (module.gcdata, module.gcbss) if image.span(at) is not None]
+    out.spans = [(s.offset, s.start, s.end - s.start) for s in image.spans if not s.executable]
     out.regions += weighted * 3
     for row in range(0, len(table), 7):
         at = records + int(table.funcoff[row])
@@ -331,5 +337,26 @@ def _dwarf(rng: random.Random, _: bytes, where: Places) -> list[Edit]:
     return out
 
 
-_KINDS = (_truncated, _tiny, _flips, _edge_value, _wide_value, _splice, _filled, _cycle, _overlap, _dwarf)
-_WEIGHTS = (6, 3, 22, 24, 18, 9, 6, 6, 6, 12)
+def _embedded(rng: random.Random, _: bytes, where: Places) -> list[Edit]:
+    """An embed.FS where there is none: a header that leads behind itself, and records of files that may be anything."""
+    if not where.spans:
+        return []
+    offset, address, size = rng.choice(where.spans)
+    number = rng.choice((1, 2, 3, 17, 200))
+    number = min(number, max((size - 64) // 48, 1))
+    at = rng.randrange(max((size - 24 - 48 * number) // 8, 1)) * 8
+    start = address + at
+    words = [start + 24, number, number]
+    claimed = rng.choice((number, number, number, number + 1, 1 << 20, (1 << 64) - 1))
+    words[1] = words[2] = claimed
+    name = start + 24 + 48 * number
+    for _each in range(number):
+        length = rng.choice((5, 5, 5, 0, 4096, 1 << 40))
+        held = rng.choice((size - at, 8, 0, 1 << 30, (1 << 64) - 8))
+        words += [name, length, rng.choice((start, address, 0, TOP[0])), held, rng.getrandbits(64), 1]
+    raw = b"".join((word % (1 << 64)).to_bytes(8, "little") for word in words) + b"a/b.c" + b"d" * 11
+    return [("write", offset + at, raw.hex())]
+
+
+_KINDS = (_truncated, _tiny, _flips, _edge_value, _wide_value, _splice, _filled, _cycle, _overlap, _dwarf, _embedded)
+_WEIGHTS = (6, 3, 22, 24, 18, 9, 6, 6, 6, 12, 8)

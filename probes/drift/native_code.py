@@ -16,6 +16,7 @@ from probes.binary.elf import SHF_ALLOC
 from probes.binary.image import I64
 from probes.drift.facts import ChangeKind, FunctionChange, FunctionDoubt, FunctionRef
 from probes.drift.insn import BRANCH, CALL
+from probes.drift.judge import decoder_for
 from probes.drift.meaning import Meaning
 from probes.drift.native_data import Answer, NativeData, is_data
 from probes.drift.native_functions import NativeFunction, native_functions
@@ -27,6 +28,8 @@ from probes.records import dataclass
 PACKAGE = "C"
 MAX_BYTES = 32 << 20
 DOUBT = "a constant of unknown length is followed by other bytes"
+LONGEST = 16
+"""Bytes of an instruction, and one more."""
 STUB = 16
 """Bytes of an entry of the PLT on both architectures."""
 
@@ -238,10 +241,22 @@ class _Comparison:
 
     def _stub(self, side: Side, address: int) -> str | bytes:
         """What a jump to `address` outside of all functions leads to: the symbol of a PLT entry, else the entry's code."""
-        code = side.contents(address, STUB).tobytes()
+        code = side.contents(address, STUB + LONGEST).tobytes()
         found = operands(code, address, side.image.arch, None)
         slots = [target for kind, target, _ in found.targets if kind == MEMORY]
-        return side.image.external.get(slots[0], found.bare) if slots else found.bare
+        bare = found.bare[: self._end(side, code, address)]
+        return side.image.external.get(slots[0], bare) if slots else bare
+
+    @staticmethod
+    def _end(side: Side, code: bytes, address: int) -> int:
+        """Bytes up to the first jump or return, behind which anything may stand."""
+        decoded = decoder_for(side.image.arch).code(code, address)
+        index = 0
+        while decoded.has(index) and (insn := decoded.insn(index)).offset < STUB:
+            if decoded.ends(index):
+                return insn.offset + insn.size
+            index += 1
+        return STUB
 
 
 def _targets(code: list[Operands], kinds: set[int]) -> I64:

@@ -38,6 +38,8 @@ WIDEST = 64
 CASE = 4
 """Bytes of an entry of a jump table: the distance from the table to the case (gcc and clang on both architectures)."""
 
+MAX_TABLES = 64
+"""Jump tables within one constant."""
 MAX_TABLE = 1024
 """Bytes of a jump table before an entry that is read by itself."""
 
@@ -270,8 +272,13 @@ class NativeData:
             masked[at : at + 8] = b"\1" * 8
         wrong = np.frombuffer(a, dtype=np.uint8) != np.frombuffer(b, dtype=np.uint8)
         wrong &= np.frombuffer(masked, dtype=np.uint8) == 0
-        if wrong.any():
-            wrong[: self._cases(x, y, contents)] = False
+        for _ in range(MAX_TABLES if wrong.any() else 0):
+            # A jump table may stand behind, at which nothing is seen to begin: code forms its address in some other way.
+            at = int(np.argmax(wrong)) // CASE * CASE
+            size = self._cases(x + at, y + at, (a[at:], b[at:])) if wrong.any() else 0
+            wrong[at : at + size] = False
+            if not size:
+                break
         first = int(np.argmax(wrong)) if wrong.any() else len(a)
         text = _text(a)
         own = Answer.SAME
@@ -306,11 +313,16 @@ class NativeData:
         ours, theirs = (int.from_bytes(each, "little", signed=True) for each in contents)
         return any(self.code(x + ours - back, y + theirs - back) is True for back in range(0, MAX_TABLE, CASE))
 
+    def _same_place(self, x: int, y: int) -> bool:
+        """Whether both are one place of C's code; where no function is known, as in assembler, one that did not move."""
+        known = self.code(x, y)
+        return x == y and self.meaning.old.regions(np.array([x]))[0] == FOREIGN if known is None else known
+
     def _cases(self, x: int, y: int, contents: tuple[bytes, bytes]) -> int:
         """Bytes of the jump table that begins both contents: distances from the table to the same places of code."""
         size = 0
         for a, b in zip(*(np.frombuffer(c[: len(c) // 4 * 4], dtype="<i4").tolist() for c in contents), strict=True):
-            if not a or not b or self.code(x + a, y + b) is not True:
+            if not a or not b or not self._same_place(x + a, y + b):
                 break
             size += CASE
         return size if size > CASE else 0
