@@ -26,8 +26,8 @@ class InitialDataChanged(Check):
         "variables whose names speak of a secret are shown by length and digest; `data.values = false` and `--no-values` do "
         "so for all. What the linker writes into every build is not counted.",
         why="A table of fees, a default or a migration decides what a service does as much as code does. After exec the new "
-        "values hold from the first moment. A hotfix keeps the memory of the running program: new initial values never take "
-        "effect there, while changed code may count on them; embedded files do, because they are part of the image.",
+        "values hold from the first moment. A hotfix keeps the memory of the running program: neither new initial values nor "
+        "changed embedded files take effect there, while changed code may count on them.",
         example="`var rates = [...]float64{0.1, 0.2, 0.3}` ends in 0.4 in NEW; `migrations/004.sql` was added.",
         remedy="Read the list; for a hotfix, leave the data as it is or set the new values in a function that runs on demand.",
     )
