@@ -80,7 +80,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> Loader:
 
     def patch(case: Case) -> None:
         monkeypatch.setattr(engine, "load_binary", lambda path, **_: {"old": case.old, "new": case.new}[path])
-        monkeypatch.setattr(engine, "compare_binaries", lambda _old, _new: case.drift())
+        monkeypatch.setattr(engine, "compare_binaries", lambda _old, _new, _mode: case.drift())
         monkeypatch.setattr(engine, "read_target", lambda: case.target)
 
     return patch
