@@ -114,7 +114,7 @@ def damages(facts: BinaryFacts, number: int, seed: int) -> Iterator[Damage]:
     found = parts(facts)
     names = sorted(found)
     data = bytes(facts.image.buffer)
-    for _ in range(number):
+    while number:
         name = rng.choice(names)
         start, size = found[name]
         length = min(rng.choice((1, 1, 2, 4, 8, 8)), size)
@@ -131,6 +131,7 @@ def damages(facts: BinaryFacts, number: int, seed: int) -> Iterator[Damage]:
         )
         if raw != old and len(raw) == length:
             yield Damage(name, offset, raw)
+            number -= 1
 
 
 def dies(path: Path) -> bool:
