@@ -169,9 +169,7 @@ class Programs:
         source = self.folder / f"source-{edit.name}"
         if not source.exists():
             _write(source, edit)
-        # With cgo, net's resolver links C in; the program itself needs none.
-        tags = ("-tags=cgo",) if config.cgo else ()
-        flags = ("-trimpath", *tags, f"-ldflags={config.strip} {edit.flags}")
+        flags = ("-trimpath", f"-ldflags={config.strip} {edit.flags}")
         GoBuild(
             toolchain(config.release, self.newest),
             source,

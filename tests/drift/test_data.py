@@ -53,6 +53,11 @@ def test_in_every_configuration(config: Config, programs: Programs) -> None:
         assert wrong(edit, config, drift_of(programs, edit, config)) == []
 
 
+@pytest.mark.parametrize("config", [each for each in CONFIGS if each.cgo], ids=str)
+def test_a_build_with_cgo_has_c_in_it(config: Config, programs: Programs) -> None:
+    assert programs.facts("nothing", config).cgo
+
+
 def test_whose_data_it_is_in_a_stripped_program(programs: Programs) -> None:
     edit = next(edit for edit in EDITS if edit.name == "array-element")
     (change,) = drift_of(programs, edit, STRIPPED).variables

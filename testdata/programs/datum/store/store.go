@@ -51,7 +51,7 @@ var Small = map[string]int{"tea": 2}
 var ApiToken = "hunter2"
 var Silent [4]int64
 
-func one() int { return Silence(1) }
+func one() int { return Silence(native(1)) }
 
 func two() int { return Silence(2) }
 
