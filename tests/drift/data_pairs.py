@@ -8,9 +8,9 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from probes.binary import load
-from scripts.gobuild import ROOT, BuildFailed, GoBuild, can_build_cgo
-from scripts.toolchains import TOOLCHAINS, problem
+from scripts.gobuild import ROOT, GoBuild, can_build_cgo
 from tests.conftest import missing
+from tests.drift.variable_pairs import toolchain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -171,7 +171,7 @@ class Programs:
             _write(source, edit)
         flags = ("-trimpath", f"-ldflags={config.strip} {edit.flags}")
         GoBuild(
-            toolchain(config.release, self.newest),
+            toolchain(config, self.newest),
             source,
             buildmode=config.buildmode,
             goarch=config.goarch,
@@ -198,20 +198,6 @@ def _write(source: Path, edit: Edit) -> None:
             (source / "store" / name).unlink()
         else:
             (source / "store" / name).write_bytes(content)
-
-
-def toolchain(release: str, newest: Path) -> Path:
-    """The root of a toolchain; skips the test where it was not fetched."""
-    if not release:
-        return newest
-    root = TOOLCHAINS / release
-    try:
-        found = problem(root, release)
-    except BuildFailed as exc:
-        found = str(exc)
-    if found is not None:
-        missing(f"python -m scripts.toolchains {release} fetches this toolchain: {found}")
-    return root
 
 
 def reported(drift: DataDrift) -> tuple[Values, dict[str, str]]:
