@@ -11,12 +11,14 @@ func TestExpensiveWorkRests(t *testing.T) {
 	if !d.begin() || d.begin() {
 		t.Fatal("one at a time")
 	}
-	d.end(10 * time.Millisecond)
+	before := time.Now()
+	d.end(200 * time.Millisecond)
+	after := time.Now()
 	if d.begin() {
 		t.Error("no rest")
 	}
-	if rest := time.Until(d.rest); rest < 150*time.Millisecond || rest > 190*time.Millisecond {
-		t.Errorf("it rests for %v", rest)
+	if rest := (dutyShare - 1) * 200 * time.Millisecond; d.rest.Before(before.Add(rest)) || d.rest.After(after.Add(rest)) {
+		t.Errorf("it rests for %v", d.rest.Sub(before))
 	}
 	d.rest = time.Now()
 	if !d.begin() {

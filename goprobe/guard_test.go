@@ -141,7 +141,7 @@ func TestRawGarbage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+		_ = conn.SetDeadline(time.Now().Add(time.Minute))
 		_, _ = io.WriteString(conn, text)
 		answer, _ := io.ReadAll(io.LimitReader(conn, 20))
 		if strings.Contains(string(answer), " 200 ") {

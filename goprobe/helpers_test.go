@@ -56,10 +56,10 @@ func get(t *testing.T, url string, status int, into any) http.Header {
 	return response.Header
 }
 
-// eventually waits for a condition.
+// eventually waits for a condition, for as long as a busy machine may take.
 func eventually(t *testing.T, what string, met func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if met() {
 			return
 		}

@@ -250,7 +250,7 @@ func (s *service) line(start string) string {
 				return strings.TrimSpace(rest)
 			}
 			s.t.Fatalf("the service said %q, not %q", line, start)
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			s.t.Fatalf("the service never said %q", start)
 		}
 	}

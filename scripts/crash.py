@@ -9,9 +9,9 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import os
 import random
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -20,7 +20,7 @@ import time
 import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from gate.store import audit, chain
 from gate.store.database import Database
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 ACKNOWLEDGED = re.compile(rb"^(?:audit: )?(\d+:[0-9a-f]{64})$", re.MULTILINE)
-PATIENCE = 30.0
+PATIENCE = 90.0
 
 APPENDER = """
 import sys
@@ -57,18 +57,23 @@ def checker(store: str, binary: Path) -> list[str]:
     return [sys.executable, "-m", "gate", "check", str(binary), str(binary), "--audit", "--store", store]
 
 
-def kill_once(argv: Sequence[str], delay: float) -> list[chain.Head]:
-    """Start `argv`, kill it after `delay` seconds, and give the heads that it acknowledged."""
+def kill_once(argv: Sequence[str], delay: float | None, enough: int = 1) -> list[chain.Head]:
+    """Start `argv`, kill it after `delay` seconds or, without, after `enough` answers; give the heads it acknowledged."""
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(argv, stdout=said, stderr=said, cwd=ROOT)
-        try:
-            process.wait(delay)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait(PATIENCE)
-        said.seek(0)
-        found = (chain.parse_head(each.decode()) for each in ACKNOWLEDGED.findall(said.read()))
-        return [head for head in found if head is not None]
+        end = time.monotonic() + (PATIENCE if delay is None else delay)
+        while process.poll() is None and (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, 0.02))
+            if delay is None and len(_acknowledged(said)) >= enough:
+                break
+        process.kill()
+        process.wait(PATIENCE)
+        return _acknowledged(said)
+
+
+def _acknowledged(said: IO[bytes]) -> list[chain.Head]:
+    found = (chain.parse_head(each.decode()) for each in ACKNOWLEDGED.findall(os.pread(said.fileno(), 1 << 30, 0)))
+    return [head for head in found if head is not None]
 
 
 def look(store: str, acknowledged: Sequence[chain.Head]) -> list[str]:
@@ -83,13 +88,20 @@ def look(store: str, acknowledged: Sequence[chain.Head]) -> list[str]:
 def rounds(
     number: int, argv: Sequence[str], store: str, longest: float, chance: random.Random
 ) -> tuple[int, int, list[str]]:
-    """Kill `number` times after up to `longest` seconds: rounds that acknowledged something, records, and problems."""
+    """Kill `number` times: rounds that acknowledged something, records, and problems.
+
+    At the first answer once, so that it is known how long one takes here; then after up to `longest` seconds.
+    """
     heads: list[chain.Head] = []
     busy, problems = 0, []
     for n in range(number):
-        found = kill_once(argv, chance.uniform(0.05, longest))
+        begun = time.monotonic()
+        found = kill_once(argv, chance.uniform(0.05, longest) if n else None)
+        if n == 0:
+            longest = max(longest, 1.5 * (time.monotonic() - begun))
+        else:
+            longest *= 0.97 if found else 1.2  # so that a slow machine, too, is hit before, in and after its appends
         busy += bool(found)
-        longest *= 0.97 if found else 1.2  # so that a slow machine, too, is hit before, in and after its appends
         heads += found
         # The store is opened after every crash; the whole log is read every tenth time and at the end.
         wrong = look(store, heads) if n % 10 == 9 or n == number - 1 else look_briefly(store, found)
@@ -167,10 +179,11 @@ def _sidecar(number: int, store: str, chance: random.Random) -> tuple[int, int, 
                 argv = [sys.executable, "-m", "gate", "sidecar", "--config", str(path), "--store", store]
                 process = subprocess.Popen(argv, stderr=log, cwd=ROOT)
             begun = time.monotonic()
-            killer = threading.Timer(chance.uniform(0.3, longest), process.kill)
+            # The first is killed some time after its first answer, so that it is known how long one takes here.
+            killer = threading.Timer(chance.uniform(0.3, longest) if n else PATIENCE, process.kill)
             killer.start()
-            found, answered = _ask(Path(folder, "log"), process)
-            killer.join()
+            found, answered = _ask(Path(folder, "log"), process, 0 if n else 20)
+            killer.cancel()
             process.wait(PATIENCE)
             busy += bool(found)
             # Killed before, in and after the first answers, however slow the machine is.
@@ -184,8 +197,11 @@ def _sidecar(number: int, store: str, chance: random.Random) -> tuple[int, int, 
     return busy, len(heads), problems
 
 
-def _ask(log: Path, process: subprocess.Popen[bytes]) -> tuple[list[chain.Head], float]:
-    """The heads that a sidecar answers verdicts with, until it is gone, and when the first came."""
+def _ask(log: Path, process: subprocess.Popen[bytes], enough: int) -> tuple[list[chain.Head], float]:
+    """The heads that a sidecar answers verdicts with until it is gone, and when the first came.
+
+    After `enough` answers, where that is not 0, it is killed.
+    """
     first = 0.0
     heads: list[chain.Head] = []
     address = ""
@@ -203,6 +219,9 @@ def _ask(log: Path, process: subprocess.Popen[bytes]) -> tuple[list[chain.Head],
         if head is not None:
             first = first or time.monotonic()
             heads.append(head)
+        if enough and len(heads) >= enough:
+            process.kill()
+            process.wait(PATIENCE)
     return heads, first
 
 

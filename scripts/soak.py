@@ -34,8 +34,8 @@ LATE_MS = 1000
 START_SECONDS = 15.0
 """The first round is not measured: everything is imported and connected to."""
 
-SETTLE_SECONDS = 2.0
-"""What was due in the last moment is begun by then."""
+SETTLE_SECONDS = 10.0
+"""What was due in the last moment is in the store by then, on a busy machine too."""
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -43,7 +43,10 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was seen. `cores` is CPU seconds a second, `peak` bytes; `missed` are polls of good services that were due."""
+    """What was seen. `cores` is CPU seconds a second, `peak` bytes.
+
+    `missed` are polls of good services that were due, `unseen` are good services without any poll.
+    """
 
     services: int
     seconds: float
@@ -51,21 +54,33 @@ class Outcome:
     on_time: float
     worst_ms: int
     missed: int
+    unseen: int
     good_failed: int
     cores: float
     peak: int
 
     def problems(self) -> list[str]:
         """Which bounds do not hold."""
+        return self.lost() + self.slow()
+
+    def slow(self) -> list[str]:
+        """Which bounds do not hold that other work on the machine may be to blame for."""
         found = []
         if self.cores > MAX_CORES:
             found.append(f"{self.cores:.2f} cores, more than {MAX_CORES}")
-        if self.peak > MAX_BYTES:
-            found.append(f"{self.peak / 1e6:.0f} MB, more than {MAX_BYTES / 1e6:.0f}")
         if self.on_time < ON_TIME:
             found.append(f"{self.on_time:.2%} of polls within {LATE_MS} ms, fewer than {ON_TIME:.0%}")
         if self.missed > 0:
             found.append(f"{self.missed} polls of good services are not in the store")
+        return found
+
+    def lost(self) -> list[str]:
+        """Which bounds do not hold that are the same on every machine, however busy."""
+        found = []
+        if self.peak > MAX_BYTES:
+            found.append(f"{self.peak / 1e6:.0f} MB, more than {MAX_BYTES / 1e6:.0f}")
+        if self.unseen:
+            found.append(f"{self.unseen} good services were never polled")
         if self.good_failed > self.polls * (1 - ON_TIME):
             found.append(f"{self.good_failed} polls of good services failed")
         return found
@@ -151,6 +166,7 @@ def read(store: str, begun: float, end: float, interval: float, good: int) -> di
         "on_time": (polls - late) / polls if polls else 0.0,
         "worst_ms": worst or 0,
         "missed": missed,
+        "unseen": good - len(per),
         "good_failed": failed,
     }
 

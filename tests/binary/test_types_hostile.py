@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from probes.binary.types import TypeTable
 
 FIXTURES = ("go1.21-amd64-exe", "go1.26-amd64-exe", "go1.27-amd64-exe")
-SECONDS = 5
+SECONDS = 60
 Write = tuple[int, bytes]
 
 

@@ -121,7 +121,7 @@ def prometheus(served: Running, tmp_path_factory: pytest.TempPathFactory) -> Ite
         process = subprocess.Popen(argv, stdout=log, stderr=log, cwd=folder)
     url = f"http://127.0.0.1:{port}"
     try:
-        deadline = time.monotonic() + 40
+        deadline = time.monotonic() + 120
         while not _ready(url):
             assert process.poll() is None, (folder / "log").read_text("utf-8")
             assert time.monotonic() < deadline
@@ -150,7 +150,7 @@ def test_a_real_prometheus_scrapes_the_sidecar(prometheus: str) -> None:
     assert up["good-0"] == "1"
     assert up["dead-1"] == "0"
     assert _query(prometheus, 'up{job="hotgate"}')[0]["value"][1] == "1"
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 120
     while "unknown" in (found := _health(prometheus)):  # not evaluated yet
         assert time.monotonic() < deadline, found
         time.sleep(0.2)

@@ -283,13 +283,13 @@ def test_a_closed_pipe_keeps_the_exit_code_and_is_quiet():
     os.close(reader)
     with hotgate("schema", stdout=writer, stderr=subprocess.PIPE) as process:
         os.close(writer)
-        assert process.communicate(timeout=30)[1] == ""
+        assert process.communicate(timeout=120)[1] == ""
     assert process.returncode == 0
 
 
 def test_a_full_disk_is_an_error():
     with Path("/dev/full").open("w") as full, hotgate("schema", stdout=full, stderr=subprocess.PIPE) as process:
-        error = process.communicate(timeout=30)[1]
+        error = process.communicate(timeout=120)[1]
     assert process.returncode == 2
     assert error.startswith("error: cannot write the report (No space left on device): stdout")
 
@@ -314,7 +314,7 @@ def test_a_signal_ends_it_quietly_and_at_once():
             assert process.stdout is not None
             assert "reading" in process.stdout.readline()
             process.send_signal(signal.SIGINT)
-            _, error = process.communicate(timeout=20)
+            _, error = process.communicate(timeout=120)
         finally:
             process.kill()
     assert (process.returncode, error.strip()) == (130, "")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-PATIENCE = 20.0  # seconds for anything to happen
+PATIENCE = 90.0  # seconds for anything to happen
 
 
 class Service:

@@ -10,9 +10,6 @@ import socket
 import struct
 import subprocess
 import sys
-import threading
-import time
-import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +34,7 @@ WAITS = ("--wait", "5s")
 def hotgate(*arguments: str | Path | int) -> tuple[dict[str, Any], str]:
     """The JSON report of a command, and what it said beside it."""
     argv = [sys.executable, "-m", "gate", *map(str, arguments), "--format", "json"]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=300)
     assert done.stdout, done.stderr
     report = json.loads(done.stdout)
     assert done.returncode == report["exit_code"]
@@ -143,21 +140,18 @@ def test_a_request_that_goprobe_drains_by_itself_is_a_warning(service_program: B
 
 
 def test_waiting_says_for_what_and_ends_with_it(service_program: Build, tmp_path: Path) -> None:
-    with running(service_program(None), tmp_path / "log") as (_, url):
+    with running(service_program(None), tmp_path / "log") as (service, url):
         hotgate("probe", url, *WAITS)
-
-        def profile() -> None:
-            with urllib.request.urlopen(f"{url}/debug/pprof/profile?seconds=4", timeout=30) as answer:  # noqa: S310 - our own
-                answer.read()
-
-        taking = threading.Thread(target=profile)
-        taking.start()
-        time.sleep(0.5)
-        report, _ = hotgate("probe", url)
-        waited, said = hotgate("probe", url, "--wait", "20s")
-        taking.join()
-    assert fired(report)["HG501"]["severity"] == "block"
-    assert "waiting for the end of a CPU profile" in said
+        host, port = service.address().rsplit(":", 1)
+        with socket.create_connection((host, int(port))) as taking:
+            taking.sendall(b"GET /debug/pprof/profile?seconds=60 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            service.eventually(lambda: service.status()["profiler"]["owner"] == "endpoint")
+            argv = [sys.executable, "-m", "gate", "probe", url, "--wait", "120s", "--format", "json"]
+            with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as waiting:
+                assert waiting.stdout is not None and waiting.stderr is not None  # noqa: PT018 - both are pipes
+                assert "waiting for the end of a CPU profile" in waiting.stderr.readline()
+                taking.close()  # whoever takes it went away, and so it ends
+                waited = json.loads(waiting.stdout.read())
     assert waited["verdict"] == "pass"
 
 

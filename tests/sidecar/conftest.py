@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 REPO = Path(__file__).parents[2]
-PATIENCE = 30.0
+PATIENCE = 90.0
 COUNTS = {"good": 3, "dead": 2, "dribble": 1, "garbage": 1}
 
 

