@@ -149,7 +149,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 @lru_cache(maxsize=8)
 def _listing(printed: Path) -> listing.Listing:
-    return listing.parse(gzip.decompress(printed.read_bytes()).decode())
+    return listing.parse(gzip.decompress(printed.read_bytes()).decode().splitlines())
 
 
 def linked(binary: Path, goroot: Path) -> set[str]:

@@ -10,13 +10,20 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-_SYMBOL = re.compile(r"^(?P<name>.+)<(?P<abi>\d+)>-? (?P<kind>S[A-Z]+)(?P<marks>(?: [a-z]+)*) size=(?P<size>\d+)")
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# The assembler writes no ABI behind a name; its functions have ABI 0.
+_SYMBOL = re.compile(
+    r"^(?P<name>\S.*?)(?:<(?P<abi>\d*)>)?-? (?P<kind>S[A-Z]+)(?P<marks>(?: [a-z]+)*) size=\d+(?: args=(?P<args>\S+))?"
+)
 _BYTES = re.compile(r"^\t0x[0-9a-f]{4,} ((?:[0-9a-f]{2} ){1,16})")
 _RELOCATION = re.compile(r"^\trel (\d+)\+(\d+) t=(\S+) (.*?)(?:<(\d+)>)?\+(-?[0-9a-f]+)$")
 
 # Data that the compiler numbers, or names by their contents: they are what they hold.
-_ANONYMOUS = re.compile(
+NUMBERED_DATA = re.compile(
     r"\.\.stmp_\d+$|\.\.(?:interfaceSwitch|typeAssert|gobytes)\.?\d+$|\.\.dict\.|\.jump\d+$"
     r"|^go[:.]string\.|^\.gostring\.|^\$[fi]\d+\."
 )
@@ -31,11 +38,12 @@ Relocation = tuple[int, int, str, str, int]
 
 @dataclass(slots=True)
 class Symbol:
-    """One symbol of the listing: its bytes and its relocations."""
+    """One symbol of the listing: the size of its arguments, its bytes and its relocations."""
 
     name: str
     abi: int
     kind: str
+    args: str = ""
     data: bytearray = field(default_factory=bytearray)
     relocations: list[Relocation] = field(default_factory=list)
 
@@ -68,7 +76,7 @@ class Listing:
             for *_, target, _ in queue.pop().relocations:
                 if target.startswith(("type:", "type.")):
                     found.add(target)
-                elif _ANONYMOUS.search(target) and target not in seen:
+                elif NUMBERED_DATA.search(target) and target not in seen:
                     seen.add(target)
                     queue += self.data.get(target, [])
         return found
@@ -76,7 +84,7 @@ class Listing:
     def _expand(self, symbol: Symbol, rename: dict[str, str], own: str, above: tuple[str, ...]) -> object:
         relocations = []
         for offset, size, kind, target, addend in symbol.relocations:
-            if _ANONYMOUS.search(target) and target not in above:
+            if NUMBERED_DATA.search(target) and target not in above:
                 meant: object = (
                     frozenset(self._expand(data, rename, own, (*above, target)) for data in self.data.get(target, []))
                     or target
@@ -88,18 +96,18 @@ class Listing:
         return bytes(symbol.data), tuple(relocations)
 
 
-def parse(text: str) -> Listing:
-    """Read what `go build -gcflags=…=-S=2` printed."""
+def parse(lines: Iterable[str]) -> Listing:
+    """Read the lines that `go build -gcflags=…=-S=2` printed."""
     texts: dict[tuple[str, int], list[Symbol]] = {}
     data: dict[str, list[Symbol]] = {}
     current: Symbol | None = None
-    for line in text.splitlines():
+    for line in lines:
         if not line.startswith("\t"):
             current = None
             header = _SYMBOL.match(line)
             if header is None or header["kind"].startswith("SDWARF") or line.startswith("aux for "):
                 continue
-            current = Symbol(canonical(header["name"]), int(header["abi"]), header["kind"])
+            current = Symbol(canonical(header["name"]), int(header["abi"] or 0), header["kind"], header["args"] or "")
             if current.is_text:
                 texts.setdefault((current.name, current.abi), []).append(current)
             else:
@@ -176,7 +184,7 @@ def truth(old: Listing, new: Listing, old_linked: set[str], new_linked: set[str]
         rename: old name -> new name.
     """
     reverse = {new_name: old_name for old_name, new_name in rename.items()}
-    kept_old, kept_new = _functions(old, old_linked), _functions(new, new_linked)
+    kept_old, kept_new = functions(old, old_linked), functions(new, new_linked)
     retyped = {
         name
         for name in old.data.keys() & new.data.keys()
@@ -194,7 +202,7 @@ def truth(old: Listing, new: Listing, old_linked: set[str], new_linked: set[str]
         elif (old.types(before) | new.types(key)) & retyped:
             tolerated[table_name(linked_name)] += 1
     renamed_names = {name: rename_symbol(name, rename) for name in old_linked}
-    gone = [name for name in old_linked if renamed_names[name] not in new_linked and _is_go(name)]
+    gone = [name for name in old_linked if renamed_names[name] not in new_linked and is_go(name)]
     come = [name for name in new_linked - set(renamed_names.values()) if _is_go(name)]
     return Truth(
         changed=changed,
@@ -209,7 +217,7 @@ def truth(old: Listing, new: Listing, old_linked: set[str], new_linked: set[str]
     )
 
 
-def _functions(listing: Listing, linked: set[str]) -> dict[tuple[str, int], str]:
+def functions(listing: Listing, linked: set[str]) -> dict[tuple[str, int], str]:
     """The listed functions that were linked, with their names in the symbol table."""
     by_canonical = {canonical(name): name for name in linked}
     found = {}
@@ -222,6 +230,6 @@ def _functions(listing: Listing, linked: set[str]) -> dict[tuple[str, int], str]
     return found
 
 
-def _is_go(name: str) -> bool:
+def is_go(name: str) -> bool:
     """Whether a text symbol is a Go function: those have their package before a dot; C's have none."""
     return "." in name or name.startswith("type:")

@@ -1,0 +1,188 @@
+"""What the compiler's listings say of two releases that nobody edited on purpose.
+
+In real releases closures, `deferwrapN` and `init.N` are numbered anew whenever one is put in front, and Go 1.27 hashes
+the place of an inlined closure into its name. So functions are counted by their names without such numbers: of the
+functions of one such name, those that mean the same on both sides are unchanged, whatever their numbers, and as many as
+are left on the new side have to be reported.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from tests.groundtruth.listing import NUMBERED_DATA, functions, is_go, table_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from probes.drift.facts import FunctionDrift
+    from tests.groundtruth.listing import Listing, Symbol
+
+_HASH = re.compile(r"#[^#.]*#")
+_NUMBER = re.compile(r"(?<=\.func)\d+|(?<=wrap)\d+|(?<=-range)\d+|(?<=\.init\.)\d+|(?<=[\d·]\.)\d+|(?<=·)\d+")
+_ARGUMENTS = re.compile(r"\[.*\]")
+MAX_DEPTH = 8
+
+Key = tuple[str, int]
+
+
+@lru_cache(maxsize=1 << 20)
+def unnumbered(name: str) -> str:
+    """A symbol's name without what numbers it by position: `f.func3.1` is `f.func_._`."""
+    previous, name = "", _HASH.sub("", name)
+    while name != previous:
+        previous, name = name, _NUMBER.sub("_", name)
+        name = re.sub(r"(?<=_)\.\d+", "._", name)
+    return name
+
+
+def shown(name: str) -> str:
+    """The name that functions are counted by: as the function table has it, which is without type arguments."""
+    return _ARGUMENTS.sub("[...]", unnumbered(table_name(name)))
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """Functions by the name they are counted by.
+
+    Attributes:
+        new: of NEW, those that have to be reported: changed or added.
+        old: of OLD, those that are gone.
+        either: those that may be reported or not: they refer to a type whose descriptor changed, only the size of their
+            arguments changed, or several definitions exist of which the linker took one.
+        same: functions that mean the same on both sides.
+    """
+
+    new: Counter[str] = field(default_factory=Counter)
+    old: Counter[str] = field(default_factory=Counter)
+    either: Counter[str] = field(default_factory=Counter)
+    same: int = 0
+
+
+class _Side:
+    def __init__(self, listing: Listing, linked: set[str]) -> None:
+        self.listing = listing
+        self.functions = functions(listing, linked)
+        self.groups: dict[Key, list[Key]] = defaultdict(list)
+        for key in sorted(self.functions):
+            self.groups[unnumbered(key[0]), key[1]].append(key)
+        listed = set(self.functions.values())
+        self.others = {name for name in linked - listed if is_go(name)}
+        self._meanings: dict[Key, frozenset[int]] = {}
+        self._data: dict[str, int] = {}
+
+    def meaning(self, key: Key) -> frozenset[int]:
+        """One digest for each definition, of its bytes and what its relocations mean."""
+        if key not in self._meanings:
+            definitions = self.listing.texts[key]
+            self._meanings[key] = frozenset(self._digest(symbol, ()) for symbol in definitions)
+        return self._meanings[key]
+
+    def _digest(self, symbol: Symbol, above: tuple[str, ...]) -> int:
+        relocations = tuple(
+            (offset, size, kind, self._target(target, above), addend)
+            for offset, size, kind, target, addend in symbol.relocations
+            if kind not in ("R_CALLIND", "R_INITORDER", "R_KEEP", "R_USEIFACE", "R_USEIFACEMETHOD", "R_USENAMEDMETHOD")
+        )
+        return hash((bytes(symbol.data), relocations))
+
+    def _target(self, name: str, above: tuple[str, ...]) -> object:
+        if not NUMBERED_DATA.search(name) or name in above or len(above) > MAX_DEPTH:
+            return unnumbered(name)
+        if name not in self._data:
+            below = (*above, name)
+            self._data[name] = hash(frozenset(self._digest(each, below) for each in self.listing.data.get(name, ())))
+        return self._data[name]
+
+    def arguments(self, key: Key) -> set[str]:
+        return {symbol.args for symbol in self.listing.texts[key]}
+
+    def types(self, key: Key) -> set[str]:
+        return self.listing.types(key)
+
+
+def truth(old: Listing, new: Listing, old_linked: set[str], new_linked: set[str]) -> Truth:
+    """Compare two listings; `…_linked` are the names that `go tool nm` finds in the programs."""
+    before, after = _Side(old, old_linked), _Side(new, new_linked)
+    retyped = _retyped(old, new)
+    found = Truth()
+    same = 0
+    for group in before.groups.keys() | after.groups.keys():
+        old_keys, new_keys = list(before.groups.get(group, ())), list(after.groups.get(group, ()))
+        for key in list(new_keys):
+            twin = _twin(before, after, key, old_keys)
+            if twin is None:
+                continue
+            old_keys.remove(twin)
+            new_keys.remove(key)
+            same += 1
+            if (
+                before.meaning(twin) != after.meaning(key)
+                or before.arguments(twin) != after.arguments(key)
+                or (retyped and (before.types(twin) | after.types(key)) & retyped)
+            ):
+                found.either[shown(after.functions[key])] += 1
+        found.new.update(shown(after.functions[key]) for key in new_keys)
+        found.old.update(shown(before.functions[key]) for key in old_keys[len(new_keys) :])
+        found.either.update(shown(before.functions[key]) for key in old_keys[: len(new_keys)])
+    found.new.update(shown(name) for name in after.others - before.others)
+    found.old.update(shown(name) for name in before.others - after.others)
+    return Truth(found.new, found.old, found.either, same)
+
+
+def _twin(before: _Side, after: _Side, key: Key, candidates: Iterable[Key]) -> Key | None:
+    """The function of OLD that means the same, the one of the same name first; they may share one of several definitions."""
+    meaning = after.meaning(key)
+    alike = [other for other in candidates if before.meaning(other) & meaning]
+    return key if key in alike else next(iter(alike), None)
+
+
+def _retyped(old: Listing, new: Listing) -> set[str]:
+    return {
+        name
+        for name in old.data.keys() & new.data.keys()
+        if name.startswith(("type:", "type."))
+        and {symbol.plain() for symbol in old.data[name]} != {symbol.plain() for symbol in new.data[name]}
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How many of the functions that had to be reported were, and what was missed and made up, by name."""
+
+    wanted: int
+    reported: int
+    missed: Counter[str]
+    false: Counter[str]
+
+    @property
+    def recall(self) -> float:
+        """Share of what had to be reported; 1.0 where nothing had to be."""
+        return 1 - self.missed.total() / self.wanted if self.wanted else 1.0
+
+    @property
+    def precision(self) -> float:
+        """Share of the report that is true; 1.0 where nothing was reported."""
+        return 1 - self.false.total() / self.reported if self.reported else 1.0
+
+
+def score(drift: FunctionDrift, real: Truth) -> Score:
+    """Hold a report against the truth. C functions are said as such: the listing has none of them."""
+    come = Counter(shown(each.name) if each.package != "C" else f"C: {each.name}" for each in drift.changed)
+    gone: Counter[str] = Counter()
+    come.update(shown(each.name) for each in drift.added)
+    gone.update(shown(each.name) for each in drift.removed)
+    for rename in drift.renamed:
+        if shown(rename.old) != shown(rename.new):
+            come[shown(rename.new)] += 1
+            gone[shown(rename.old)] += 1
+    return Score(
+        wanted=real.new.total() + real.old.total(),
+        reported=come.total() + gone.total(),
+        missed=(real.new - come) + (real.old - gone),
+        false=(come - real.new - real.either) + (gone - real.old - real.either),
+    )
