@@ -115,16 +115,21 @@ def _install(  # noqa: PLR0913, PLR0917 - one thing to run
     }
     said: list[bytes] = []
     FOLDER.mkdir(parents=True, exist_ok=True)
-    with subprocess.Popen(
-        [*argv, f"{pair.package}@{version}"], env=env, stderr=subprocess.PIPE, cwd=FOLDER
-    ) as process, gzip.open(kept or os.devnull, "wb", 1) as out:
+    with (
+        subprocess.Popen([*argv, f"{pair.package}@{version}"], env=env, stderr=subprocess.PIPE, cwd=FOLDER) as process,
+        gzip.open(kept or os.devnull, "wb", 1) as out,
+    ):
         assert process.stderr is not None  # noqa: S101 - it is a pipe
+        skipped = False
         for line in process.stderr:
-            if _KEPT.match(line):
-                if kept and not _DWARF.search(line[:400]):
-                    out.write(line)
-            elif not line.startswith(b"\t"):
-                said = [*said[-20:], line]
+            if not _KEPT.match(line):
+                if not line.startswith(b"\t"):
+                    said = [*said[-20:], line]
+                continue
+            if not line.startswith(b"\t"):
+                skipped = _DWARF.search(line) is not None
+            if kept and not skipped:
+                out.write(line)
     if process.returncode:
         raise BuildFailed(f"{' '.join(argv)} {pair.package}@{version}\n{b''.join(said).decode('utf-8', 'replace')}")
 
@@ -150,7 +155,10 @@ def truth(pair: Pair, root: Path) -> tuple[Built, Built, releases.Truth]:
 def run(pairs: list[Pair], roots: list[Path], *, verbose: bool) -> int:
     """Print a table, and every disagreement under its row."""
     bad = 0
-    print(f"{'program':<14} {'Go':<7} {'build':<8} {'functions':>9} {'wanted':>6} {'missed':>6} {'report':>6} {'false':>5}", end="")
+    print(
+        f"{'program':<14} {'Go':<7} {'build':<8} {'functions':>9} {'wanted':>6} {'missed':>6} {'report':>6} {'false':>5}",
+        end="",
+    )
     print(f" {'recall':>7} {'precision':>9} {'seconds':>7}")
     for pair in pairs:
         for root in roots:
@@ -164,7 +172,7 @@ def run(pairs: list[Pair], roots: list[Path], *, verbose: bool) -> int:
                 begun = time.perf_counter()
                 drift, _ = drift_of(getattr(old, kind), getattr(new, kind))
                 took = time.perf_counter() - begun
-                result = releases.score(drift, real)
+                result = releases.score(drift, real, stripped=kind == "stripped")
                 bad += result.recall < WANTED_RECALL or result.precision < WANTED_PRECISION
                 print(
                     f"{pair.name:<14} {go_version(root):<7} {kind:<8} {real.same:>9} {result.wanted:>6}"
@@ -189,12 +197,14 @@ def _explained(drift: FunctionDrift, result: releases.Score, most: int) -> Itera
     for rename in drift.renamed:
         for name in {releases.shown(rename.old), releases.shown(rename.new)}:
             said.setdefault(name, []).append(f"renamed: {rename.old} -> {rename.new}")
-    for doubt in drift.doubts:
+    for doubt in drift.doubtful:
         said.setdefault(releases.shown(doubt.name), []).append(f"in doubt: {doubt.detail}")
     undecided = {releases.shown(name) for name in drift.undecided}
     for what, names in (("missed", result.missed), ("false", result.false)):
         for name, count in sorted(names.items())[:most]:
-            told = "; ".join(dict.fromkeys(said.get(name, ()))) or ("undecided" if name in undecided else "not reported")
+            told = "; ".join(dict.fromkeys(said.get(name, ()))) or (
+                "undecided" if name in undecided else "not reported"
+            )
             yield f"{what} {name}{f' ({count} times)' if count > 1 else ''}: {told}"
         if len(names) > most:
             yield f"{what}: {len(names) - most} more (-v shows them)"

@@ -125,11 +125,30 @@ def judge(meaning: Meaning, pairs: Iterable[tuple[int, int, list[int] | None]]) 
             for a, b in steps:
                 _examine(meaning, found, a, b, decoder)
         out.append(found)
-    _resolve(meaning, [r for j in out for r in j.references])
+    references = [r for j in out for r in j.references]
+    _resolve(meaning, references)
+    unsure = [r for r in references if r.kind == LEA and not r.same and max(r.old_need, r.new_need) < 0]
+    if unsure and _note_starts(meaning, out):
+        _resolve(meaning, unsure)
     for found in out:
         found.constants += [(r.old_index, r.new_index) for r in found.references if r.maybe_constant and not r.same]
         found.references = [r for r in found.references if not (r.maybe_constant and not r.same)]
     return out
+
+
+def _note_starts(meaning: Meaning, judged: list[Judgement]) -> bool:
+    """Note what functions of another structure take the address of: a constant ends where such a thing begins.
+
+    False when there is nothing to note.
+    """
+    taken: tuple[list[int], list[int]] = [], []
+    for found in judged:
+        if not found.lockstep:
+            for code, addresses in zip((found.old, found.new), taken, strict=True):
+                insns = (code.insn(index) for index in range(len(code)))
+                addresses += [_signed(insn.target) for insn in insns if insn.kind == LEA and insn.target is not None]
+    meaning.note_starts(*(np.array(addresses, dtype=np.int64) for addresses in taken))
+    return any(taken)
 
 
 def _decode(side: Side, row: int, decoder: Decoder) -> Code:

@@ -133,6 +133,9 @@ def _addresses(meaning: Meaning, at: I64, x: npt.NDArray[np.uint64], y: npt.NDAr
     length = _word(meaning.old, at[rows] + 8)
     text = (ours == READONLY) & (length > 0) & (length <= MAX_LENGTH)
     found &= (a[rows] % 8 == 0) | text
+    if not meaning.old.image.elf.dynamic:
+        # A number that is the same on both sides, such as 0x1000000, is an address only if a variable begins there on both.
+        found &= (ours != WRITABLE) | (a[rows] != b[rows]) | meaning.begin_variables(a[rows], b[rows])
     code = np.flatnonzero((ours == TEXT) & (theirs == TEXT))
     owner = meaning.old.text.index(a[rows[code]])
     found[code] = meaning.old.text.entry[owner] == a[rows[code]]

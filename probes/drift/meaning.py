@@ -142,6 +142,15 @@ class Meaning:
         same = (self._names[0][a] == self._names[1][b]) & (old - ours.start[a] == new - theirs.start[b])
         return both & same, both
 
+    def begin_variables(self, old: I64, new: I64) -> Bools:
+        """Whether variables are known to begin at both addresses: by their symbols, or because code refers to them."""
+        known = [contains(self.learned.old, old), self.learned.backward(new) >= 0]
+        for row, (side, addresses) in enumerate(((self.old, old), (self.new, new))):
+            if side.symbols is not None and side.symbols.names:
+                known[row] |= contains(side.symbols.start, addresses)
+        out: Bools = (known[0] & known[1]) | self.learned.identity
+        return out
+
     def left_of_symbol(self, old: I64, new: I64) -> I64:
         """Bytes up to the end of the symbols that hold the addresses, of the longer one; -1 where either has none.
 
@@ -199,7 +208,7 @@ class Meaning:
         return np.where(need >= 0, np.minimum(need, MAX_NEED), np.maximum(limit, 1))
 
     def note_starts(self, old: I64, new: I64) -> None:
-        """Note addresses that code takes: something begins there."""
+        """Note addresses of either side that code takes: something begins there. Shapes (k,) and (m,)."""
         ours, theirs = self.starts
         self._starts = distinct(np.concatenate((ours, old))), distinct(np.concatenate((theirs, new)))
 

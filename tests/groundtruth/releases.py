@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ _HASH = re.compile(r"#[^#.]*#")
 _NUMBER = re.compile(r"(?<=\.func)\d+|(?<=wrap)\d+|(?<=-range)\d+|(?<=\.init\.)\d+|(?<=[\d·]\.)\d+|(?<=·)\d+")
 _ARGUMENTS = re.compile(r"\[.*\]")
 MAX_DEPTH = 8
+VARIABLE = re.compile(r"S(NOPTR)?(DATA|BSS)$")
 
 Key = tuple[str, int]
 
@@ -52,6 +53,8 @@ class Truth:
     Attributes:
         new: of NEW, those that have to be reported: changed or added.
         old: of OLD, those that are gone.
+        moved: of `new`, those of which nothing changed but the place of a field within a variable. A stripped program
+            does not tell where a variable begins: there, the field is a variable that moved.
         either: those that may be reported or not: they refer to a type whose descriptor changed, only the size of their
             arguments changed, or several definitions exist of which the linker took one.
         same: functions that mean the same on both sides.
@@ -59,6 +62,7 @@ class Truth:
 
     new: Counter[str] = field(default_factory=Counter)
     old: Counter[str] = field(default_factory=Counter)
+    moved: Counter[str] = field(default_factory=Counter)
     either: Counter[str] = field(default_factory=Counter)
     same: int = 0
 
@@ -72,19 +76,22 @@ class _Side:
             self.groups[unnumbered(key[0]), key[1]].append(key)
         listed = set(self.functions.values())
         self.others = {name for name in linked - listed if is_go(name)}
-        self._meanings: dict[Key, frozenset[int]] = {}
+        self._meanings: dict[tuple[Key, bool], frozenset[int]] = {}
         self._data: dict[str, int] = {}
 
-    def meaning(self, key: Key) -> frozenset[int]:
-        """One digest for each definition, of its bytes and what its relocations mean."""
-        if key not in self._meanings:
-            definitions = self.listing.texts[key]
-            self._meanings[key] = frozenset(self._digest(symbol, ()) for symbol in definitions)
-        return self._meanings[key]
+    def meaning(self, key: Key, *, fields: bool = True) -> frozenset[int]:
+        """One digest for each definition, of its bytes and what its relocations mean.
 
-    def _digest(self, symbol: Symbol, above: tuple[str, ...]) -> int:
+        Without `fields`, it does not matter which place in a variable is meant.
+        """
+        if (key, fields) not in self._meanings:
+            definitions = self.listing.texts[key]
+            self._meanings[key, fields] = frozenset(self._digest(symbol, (), fields) for symbol in definitions)
+        return self._meanings[key, fields]
+
+    def _digest(self, symbol: Symbol, above: tuple[str, ...], fields: bool = True) -> int:
         relocations = tuple(
-            (offset, size, kind, self._target(target, above), addend)
+            (offset, size, kind, self._target(target, above), addend if fields or not self._is_variable(target) else 0)
             for offset, size, kind, target, addend in symbol.relocations
             if kind not in ("R_CALLIND", "R_INITORDER", "R_KEEP", "R_USEIFACE", "R_USEIFACEMETHOD", "R_USENAMEDMETHOD")
         )
@@ -97,6 +104,9 @@ class _Side:
             below = (*above, name)
             self._data[name] = hash(frozenset(self._digest(each, below) for each in self.listing.data.get(name, ())))
         return self._data[name]
+
+    def _is_variable(self, name: str) -> bool:
+        return any(VARIABLE.match(each.kind) for each in self.listing.data.get(name, ()))
 
     def arguments(self, key: Key) -> set[str]:
         return {symbol.args for symbol in self.listing.texts[key]}
@@ -127,11 +137,14 @@ def truth(old: Listing, new: Listing, old_linked: set[str], new_linked: set[str]
             ):
                 found.either[shown(after.functions[key])] += 1
         found.new.update(shown(after.functions[key]) for key in new_keys)
+        fields = {after.meaning(key, fields=False): key for key in new_keys}
+        both = fields.keys() & {before.meaning(key, fields=False) for key in old_keys}
+        found.moved.update(shown(after.functions[fields[each]]) for each in both)
         found.old.update(shown(before.functions[key]) for key in old_keys[len(new_keys) :])
         found.either.update(shown(before.functions[key]) for key in old_keys[: len(new_keys)])
     found.new.update(shown(name) for name in after.others - before.others)
     found.old.update(shown(name) for name in before.others - after.others)
-    return Truth(found.new, found.old, found.either, same)
+    return replace(found, same=same)
 
 
 def _twin(before: _Side, after: _Side, key: Key, candidates: Iterable[Key]) -> Key | None:
@@ -170,8 +183,10 @@ class Score:
         return 1 - self.false.total() / self.reported if self.reported else 1.0
 
 
-def score(drift: FunctionDrift, real: Truth) -> Score:
+def score(drift: FunctionDrift, real: Truth, *, stripped: bool) -> Score:
     """Hold a report against the truth. C functions are said as such: the listing has none of them."""
+    if stripped:
+        real = replace(real, new=real.new - real.moved, either=real.either + real.moved)
     come = Counter(shown(each.name) if each.package != "C" else f"C: {each.name}" for each in drift.changed)
     gone: Counter[str] = Counter()
     come.update(shown(each.name) for each in drift.added)
