@@ -9,7 +9,7 @@ GO_STAMP := $(VENV)/.go-ready
 export PATH := $(abspath $(VENV)/bin):$(PATH)
 
 .PHONY: help setup demo test goprobe overhead groundtruth matrix bench fuzz lint proto stats stats-live public sarif clean hazards \
-	soak crash screenshot damages wild
+	soak crash screenshot damages wild releases
 
 help:
 	@echo "make demo         build two releases of a service, check both: one passes, one is blocked"
@@ -22,6 +22,7 @@ help:
 	@echo "make lint         ruff, mypy and the import rules"
 	@echo "make groundtruth  recall and precision of the function comparison on known edits"
 	@echo "make wild         builds with every linker, C library and option, each as a pair: right verdicts, right changes"
+	@echo "make releases     public programs at two versions each, built here, against the compiler's own listing"
 	@echo "make damages      damage what the runtime reads before main, run it, and see that nothing passes"
 	@echo "make matrix       build the binary fixtures again with every toolchain and compare digests"
 	@echo "make public       names and lines of public binaries against Go's own reader"
@@ -69,6 +70,9 @@ damages: setup
 
 wild: setup
 	@$(PY) -m scripts.wild
+
+releases: setup
+	@$(PY) -m scripts.releases
 
 matrix: setup
 	@$(PY) -m scripts.fixtures

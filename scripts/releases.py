@@ -114,24 +114,36 @@ def _install(  # noqa: PLR0913, PLR0917 - one thing to run
         "CGO_ENABLED": "1" if pair.cgo else "0",
     }
     said: list[bytes] = []
+    symbols = Symbols()
     FOLDER.mkdir(parents=True, exist_ok=True)
     with (
         subprocess.Popen([*argv, f"{pair.package}@{version}"], env=env, stderr=subprocess.PIPE, cwd=FOLDER) as process,
         gzip.open(kept or os.devnull, "wb", 1) as out,
     ):
         assert process.stderr is not None  # noqa: S101 - it is a pipe
-        skipped = False
         for line in process.stderr:
-            if not _KEPT.match(line):
-                if not line.startswith(b"\t"):
-                    said = [*said[-20:], line]
-                continue
-            if not line.startswith(b"\t"):
-                skipped = _DWARF.search(line) is not None
-            if kept and not skipped:
-                out.write(line)
+            if _KEPT.match(line):
+                if kept and symbols(line):
+                    out.write(line)
+            elif not line.startswith(b"\t"):
+                said = [*said[-20:], line]
     if process.returncode:
         raise BuildFailed(f"{' '.join(argv)} {pair.package}@{version}\n{b''.join(said).decode('utf-8', 'replace')}")
+
+
+class Symbols:
+    """Tells, line by line, which of a listing belong to symbols of the program, and not to DWARF."""
+
+    def __init__(self) -> None:
+        self._skipped = False
+
+    def __call__(self, line: bytes) -> bool:
+        """Whether the line is one to read."""
+        if not _KEPT.match(line):
+            return False
+        if not line.startswith(b"\t"):
+            self._skipped = _DWARF.search(line) is not None
+        return not self._skipped
 
 
 def _lines(path: Path) -> Iterator[str]:

@@ -127,8 +127,10 @@ def judge(meaning: Meaning, pairs: Iterable[tuple[int, int, list[int] | None]]) 
         out.append(found)
     references = [r for j in out for r in j.references]
     _resolve(meaning, references)
-    unsure = [r for r in references if r.kind == LEA and not r.same and max(r.old_need, r.new_need) < 0]
+    unsure = [r for r in references if r.kind == LEA and (r.doubtful or not r.same) and max(r.old_need, r.new_need) < 0]
     if unsure and _note_starts(meaning, out):
+        for reference in unsure:
+            reference.doubtful = False
         _resolve(meaning, unsure)
     for found in out:
         found.constants += [(r.old_index, r.new_index) for r in found.references if r.maybe_constant and not r.same]

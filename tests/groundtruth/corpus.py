@@ -10,6 +10,7 @@ import fcntl
 import gzip
 import shutil
 import subprocess
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -88,7 +89,11 @@ def case(edit: Edit, config: Config, goroot: Path) -> Case:
     old = _side(plain, config, goroot, keep_paths=edit.elsewhere)
     new = _side(edit, config, goroot, keep_paths=edit.elsewhere)
     truth = listing.truth(
-        _listing(old.printed), _listing(new.printed), linked(old.full, goroot), linked(new.full, goroot), edit.renames
+        _listing(old.printed),
+        _listing(new.printed),
+        set(linked(old.full, goroot)),
+        set(linked(new.full, goroot)),
+        edit.renames,
     )
     missed = set(edit.touches) - set(truth.changed)
     assert not missed, f"{edit.name} in {config.name}: the oracle does not see {sorted(missed)}"
@@ -152,8 +157,8 @@ def _listing(printed: Path) -> listing.Listing:
     return listing.parse(gzip.decompress(printed.read_bytes()).decode().splitlines())
 
 
-def linked(binary: Path, goroot: Path) -> set[str]:
-    """The names of the functions that `go tool nm` finds in an unstripped binary."""
+def linked(binary: Path, goroot: Path) -> Counter[str]:
+    """The names of the functions that `go tool nm` finds in an unstripped binary, with how many have each."""
     done = subprocess.run(
         [goroot / "bin" / "go", "tool", "nm", str(binary)],
         env={
@@ -164,9 +169,9 @@ def linked(binary: Path, goroot: Path) -> set[str]:
         text=True,
         check=True,
     )  # fmt: skip
-    names = set()
+    names: Counter[str] = Counter()
     for line in done.stdout.splitlines():
         kind, _, name = line[line.find(" ", len(line) - len(line.lstrip())) + 1 :].partition(" ")
         if kind in "Tt":
-            names.add(name)
+            names[name] += 1
     return names

@@ -203,7 +203,7 @@ def truth(old: Listing, new: Listing, old_linked: set[str], new_linked: set[str]
             tolerated[table_name(linked_name)] += 1
     renamed_names = {name: rename_symbol(name, rename) for name in old_linked}
     gone = [name for name in old_linked if renamed_names[name] not in new_linked and is_go(name)]
-    come = [name for name in new_linked - set(renamed_names.values()) if _is_go(name)]
+    come = [name for name in new_linked - set(renamed_names.values()) if is_go(name)]
     return Truth(
         changed=changed,
         added=Counter(table_name(name) for name in come),

@@ -14,18 +14,24 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import capstone
+
 from tests.groundtruth.listing import NUMBERED_DATA, functions, is_go, table_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from probes.drift.facts import FunctionDrift
-    from tests.groundtruth.listing import Listing, Symbol
+
+from tests.groundtruth.listing import Listing, Symbol
 
 _HASH = re.compile(r"#[^#.]*#")
 _NUMBER = re.compile(r"(?<=\.func)\d+|(?<=wrap)\d+|(?<=-range)\d+|(?<=\.init\.)\d+|(?<=[\d·]\.)\d+|(?<=·)\d+")
+_LOCAL_TYPE = re.compile(r"[.·]\d+(?=$|[\])};, ])")
 _ARGUMENTS = re.compile(r"\[.*\]")
 MAX_DEPTH = 8
+DECODER = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64)
+_NOTHING = {("xchg", "ax, ax"), ("xchg", "eax, eax")}
 VARIABLE = re.compile(r"S(NOPTR)?(DATA|BSS)$")
 
 Key = tuple[str, int]
@@ -35,6 +41,8 @@ Key = tuple[str, int]
 def unnumbered(name: str) -> str:
     """A symbol's name without what numbers it by position: `f.func3.1` is `f.func_._`."""
     previous, name = "", _HASH.sub("", name)
+    if name.startswith("type:"):
+        name = _LOCAL_TYPE.sub("·_", name)
     while name != previous:
         previous, name = name, _NUMBER.sub("_", name)
         name = re.sub(r"(?<=_)\.\d+", "._", name)
@@ -56,7 +64,7 @@ class Truth:
         moved: of `new`, those of which nothing changed but the place of a field within a variable. A stripped program
             does not tell where a variable begins: there, the field is a variable that moved.
         either: those that may be reported or not: they refer to a type whose descriptor changed, only the size of their
-            arguments changed, or several definitions exist of which the linker took one.
+            arguments changed, instructions that do nothing were put in, or several functions have their name.
         same: functions that mean the same on both sides.
     """
 
@@ -75,7 +83,7 @@ class _Side:
         for key in sorted(self.functions):
             self.groups[unnumbered(key[0]), key[1]].append(key)
         listed = set(self.functions.values())
-        self.others = {name for name in linked - listed if is_go(name)}
+        self.others = Counter(shown(name) for name in linked - listed if is_go(name))
         self._meanings: dict[tuple[Key, bool], frozenset[int]] = {}
         self._data: dict[str, int] = {}
 
@@ -91,13 +99,13 @@ class _Side:
 
     def _digest(self, symbol: Symbol, above: tuple[str, ...], fields: bool = True) -> int:
         relocations = tuple(
-            (offset, size, kind, self._target(target, above), addend if fields or not self._is_variable(target) else 0)
+            (offset, size, kind, self.target(target, above), addend if fields or not self._is_variable(target) else 0)
             for offset, size, kind, target, addend in symbol.relocations
             if kind not in ("R_CALLIND", "R_INITORDER", "R_KEEP", "R_USEIFACE", "R_USEIFACEMETHOD", "R_USENAMEDMETHOD")
         )
         return hash((bytes(symbol.data), relocations))
 
-    def _target(self, name: str, above: tuple[str, ...]) -> object:
+    def target(self, name: str, above: tuple[str, ...] = ()) -> object:
         if not NUMBERED_DATA.search(name) or name in above or len(above) > MAX_DEPTH:
             return unnumbered(name)
         if name not in self._data:
@@ -115,9 +123,9 @@ class _Side:
         return self.listing.types(key)
 
 
-def truth(old: Listing, new: Listing, old_linked: set[str], new_linked: set[str]) -> Truth:
-    """Compare two listings; `…_linked` are the names that `go tool nm` finds in the programs."""
-    before, after = _Side(old, old_linked), _Side(new, new_linked)
+def truth(old: Listing, new: Listing, old_linked: Counter[str], new_linked: Counter[str]) -> Truth:
+    """Compare two listings; `…_linked` are the names that `go tool nm` finds in the programs, with how many have each."""
+    before, after = _Side(old, set(old_linked)), _Side(new, set(new_linked))
     retyped = _retyped(old, new)
     found = Truth()
     same = 0
@@ -136,14 +144,21 @@ def truth(old: Listing, new: Listing, old_linked: set[str], new_linked: set[str]
                 or (retyped and (before.types(twin) | after.types(key)) & retyped)
             ):
                 found.either[shown(after.functions[key])] += 1
+        for key in [key for key in new_keys if key in old_keys and _padded(before, after, key)]:
+            old_keys.remove(key)
+            new_keys.remove(key)
+            found.either[shown(after.functions[key])] += 1
         found.new.update(shown(after.functions[key]) for key in new_keys)
         fields = {after.meaning(key, fields=False): key for key in new_keys}
         both = fields.keys() & {before.meaning(key, fields=False) for key in old_keys}
         found.moved.update(shown(after.functions[fields[each]]) for each in both)
         found.old.update(shown(before.functions[key]) for key in old_keys[len(new_keys) :])
         found.either.update(shown(before.functions[key]) for key in old_keys[: len(new_keys)])
-    found.new.update(shown(name) for name in after.others - before.others)
-    found.old.update(shown(name) for name in before.others - after.others)
+    for name in old_linked.keys() & new_linked.keys():
+        # Of static functions of one name the listing does not say which one was linked how often.
+        found.either[shown(name)] += abs(old_linked[name] - new_linked[name])
+    found.new.update(after.others - before.others)
+    found.old.update(before.others - after.others)
     return replace(found, same=same)
 
 
@@ -152,6 +167,23 @@ def _twin(before: _Side, after: _Side, key: Key, candidates: Iterable[Key]) -> K
     meaning = after.meaning(key)
     alike = [other for other in candidates if before.meaning(other) & meaning]
     return key if key in alike else next(iter(alike), None)
+
+
+def _padded(before: _Side, after: _Side, key: Key) -> bool:
+    """Whether the function of both sides is the same but for instructions that do nothing, such as marks of inlining."""
+    sides = []
+    for side in (before, after):
+        definitions = side.listing.texts[key]
+        if len(definitions) != 1:
+            return False
+        code = []
+        for _, _, mnemonic, operands in DECODER.disasm_lite(bytes(definitions[0].data), 0):
+            if (mnemonic, operands) in _NOTHING or mnemonic == "nop":
+                continue
+            code.append((mnemonic, "" if mnemonic.startswith("j") else operands))
+        targets = [(kind, side.target(target), addend) for *_, kind, target, addend in definitions[0].relocations]
+        sides.append((code, targets))
+    return sides[0] == sides[1]
 
 
 def _retyped(old: Listing, new: Listing) -> set[str]:
@@ -191,9 +223,10 @@ def score(drift: FunctionDrift, real: Truth, *, stripped: bool) -> Score:
     gone: Counter[str] = Counter()
     come.update(shown(each.name) for each in drift.added)
     gone.update(shown(each.name) for each in drift.removed)
+    told = {each.name for each in drift.changed}
     for rename in drift.renamed:
         if shown(rename.old) != shown(rename.new):
-            come[shown(rename.new)] += 1
+            come[shown(rename.new)] += rename.new not in told
             gone[shown(rename.old)] += 1
     return Score(
         wanted=real.new.total() + real.old.total(),

@@ -1,0 +1,89 @@
+"""Where a constant ends, and what in it is a number: both were taken for something else in real releases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from probes.binary import load
+from probes.drift import compare
+from scripts.gobuild import GoBuild
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MARK = 0x1122334455667788
+COPIED = f"""package main
+
+var room [1 << 22]byte
+
+type record [40]uint64
+
+//go:noinline
+func literal() record {{ return record{{{MARK:#x}, 5, 6, 30: 7, 39: 8}} }}
+
+func main() {{
+	room[0] = "NOTE"[1]
+	r := literal()
+	println(room[0], r[0], r[39], "NOTE")
+}}
+"""
+TABLE = """package main
+
+//go:noinline
+func choose(i int) int {
+	switch i {
+CASES	}
+	STATEMENT
+	return i * 3
+}
+
+func main() { println(choose(len(mode()))) }
+
+//go:noinline
+func mode() string { return "NOTE" }
+"""
+
+
+def program(root: Path, folder: Path, files: dict[str, str], *, stripped: bool) -> Path:
+    """Build the files into a program."""
+    folder.mkdir()
+    (folder / "go.mod").write_text("module example.org/ends\n\ngo 1.21\n", "utf-8")
+    for name, text in files.items():
+        (folder / name).write_text(text, "utf-8")
+    GoBuild(root, folder, flags=("-trimpath", *(("-ldflags=-s -w",) if stripped else ()))).run(folder / "out")
+    return folder / "out"
+
+
+def changed(old: Path, new: Path) -> set[str]:
+    """The functions that are reported, for certain or as possible."""
+    drift = compare(load(str(old)), load(str(new))).functions
+    assert drift is not None
+    return {each.name for each in (*drift.changed, *drift.doubtful)}
+
+
+@pytest.mark.parametrize("stripped", [False, True])
+def test_a_number_that_looks_like_an_address_is_a_number(go_toolchain: Path, tmp_path: Path, stripped: bool) -> None:
+    sides = []
+    for name, note in (("old", "short"), ("new", "so long that what is behind it moves " * 200)):
+        files = {"main.go": COPIED.replace("NOTE", note)}
+        sides.append(program(go_toolchain, tmp_path / name, files, stripped=stripped))
+    room = [next(s for s in load(str(side)).image.elf.sections if s.name == ".noptrbss") for side in sides]
+    number = (max(each.addr for each in room) + (1 << 21)) & ~0xFFFF
+    assert all(each.addr < number < each.addr + each.size for each in room)
+    for side in sides:
+        data = side.read_bytes()
+        assert data.count(MARK.to_bytes(8, "little")) == 1
+        side.write_bytes(data.replace(MARK.to_bytes(8, "little"), number.to_bytes(8, "little")))
+    assert changed(*sides) == {"main.main"}
+
+
+def test_a_table_ends_where_a_changed_function_has_its_own(go_toolchain: Path, tmp_path: Path) -> None:
+    """The hash function of the runtime reads two tables of 256 bytes at any index; 33 cases are the next in size."""
+    cases = "".join(f"\tcase {n}:\n\t\treturn {n * n * 7 + 1}\n" for n in range(33))
+    sides = []
+    for name, statement in (("old", ""), ("new", "println(i, i*5)")):
+        text = TABLE.replace("CASES", cases).replace("STATEMENT", statement).replace("NOTE", name)
+        sides.append(program(go_toolchain, tmp_path / name, {"main.go": text}, stripped=True))
+    assert changed(*sides) == {"main.choose", "main.mode"}
