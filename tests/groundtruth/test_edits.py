@@ -25,7 +25,7 @@ KEY = ("example.com/p.F", 1)
 
 def parsed(number: int, text: str) -> listing.Listing:
     content = text.encode().hex(" ")
-    return listing.parse(LISTING.format(number=number, text=text, content=content))
+    return listing.parse(LISTING.format(number=number, text=text, content=content).splitlines())
 
 
 @pytest.mark.parametrize("edit", EDITS, ids=[edit.name for edit in EDITS])
