@@ -66,8 +66,6 @@ class Outcome:
     def slow(self) -> list[str]:
         """Which bounds do not hold that other work on the machine may be to blame for."""
         found = []
-        if self.cores > MAX_CORES:
-            found.append(f"{self.cores:.2f} cores, more than {MAX_CORES}")
         if self.on_time < ON_TIME:
             found.append(f"{self.on_time:.2%} of polls within {LATE_MS} ms, fewer than {ON_TIME:.0%}")
         if self.missed > 0:
@@ -77,6 +75,8 @@ class Outcome:
     def lost(self) -> list[str]:
         """Which bounds do not hold that are the same on every machine, however busy."""
         found = []
+        if self.cores > MAX_CORES:  # CPU time, which other work leaves as it is
+            found.append(f"{self.cores:.2f} cores, more than {MAX_CORES}")
         if self.peak > MAX_BYTES:
             found.append(f"{self.peak / 1e6:.0f} MB, more than {MAX_BYTES / 1e6:.0f}")
         if self.unseen:

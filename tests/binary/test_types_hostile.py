@@ -171,6 +171,8 @@ def test_names_that_double_stay_bounded(tmp_path: Path) -> None:
             edits.append((tools.place(name, fields + 24 * number + 16), _q(0)))
     table = _read(tools.damaged(tmp_path, name, *edits))
     _use(table, whole)
+    assert len(table) == len(whole)
+    assert sum(map(len, table.strings)) <= 2 * sum(map(len, whole.strings))
 
 
 def test_a_long_chain_is_refused(tmp_path: Path) -> None:

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from probes.drift.facts import FunctionDrift
-
-from tests.groundtruth.listing import Listing, Symbol
+    from tests.groundtruth.listing import Listing, Symbol
 
 _HASH = re.compile(r"#[^#.]*#")
 _NUMBER = re.compile(r"(?<=\.func)\d+|(?<=wrap)\d+|(?<=-range)\d+|(?<=\.init\.)\d+|(?<=[\d·]\.)\d+|(?<=·)\d+")
@@ -119,9 +118,6 @@ class _Side:
     def arguments(self, key: Key) -> set[str]:
         return {symbol.args for symbol in self.listing.texts[key]}
 
-    def types(self, key: Key) -> set[str]:
-        return self.listing.types(key)
-
 
 def truth(old: Listing, new: Listing, old_linked: Counter[str], new_linked: Counter[str]) -> Truth:
     """Compare two listings; `…_linked` are the names that `go tool nm` finds in the programs, with how many have each."""
@@ -141,7 +137,7 @@ def truth(old: Listing, new: Listing, old_linked: Counter[str], new_linked: Coun
             if (
                 before.meaning(twin) != after.meaning(key)
                 or before.arguments(twin) != after.arguments(key)
-                or (retyped and (before.types(twin) | after.types(key)) & retyped)
+                or (retyped and (before.listing.types(twin) | after.listing.types(key)) & retyped)
             ):
                 found.either[shown(after.functions[key])] += 1
         for key in [key for key in new_keys if key in old_keys and _padded(before, after, key)]:
