@@ -147,8 +147,7 @@ def _note_starts(meaning: Meaning, judged: list[Judgement]) -> bool:
     for found in judged:
         if not found.lockstep:
             for code, addresses in zip((found.old, found.new), taken, strict=True):
-                insns = (code.insn(index) for index in range(len(code)))
-                addresses += [_signed(insn.target) for insn in insns if insn.kind == LEA and insn.target is not None]
+                addresses += [_signed(target) for _, kind, target in code.targets() if kind == LEA]
     meaning.note_starts(*(np.array(addresses, dtype=np.int64) for addresses in taken))
     return any(taken)
 
