@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 GROWTH = 16
 """How much longer than the descriptors' part of the file all names may be together; beyond, the file's own text is taken."""
+_LOCAL = re.compile(r"·\d+")
+"""What numbers a type that was declared in a function, among type arguments: `main.box[main.pair·1]`."""
 _ARROWS = {1: "<-chan ", 2: "chan<- ", 3: "chan "}
 
 
@@ -21,9 +24,9 @@ def base_names(table: TypeTable) -> list[str]:
     """The full name of every row: `path/of/pkg.T` for named types, `map[string]*path/of/pkg.T` and so on for others.
 
     The text of a type contains those of its parts, so going by length, parts come first. Where that does not hold, in a
-    damaged file, the part's own text stands in.
+    damaged file, the part's own text stands in. Numbers of types that are local to functions are left out.
     """
-    out = list(table.strings)
+    out = [_LOCAL.sub("", text) if "·" in text else text for text in table.strings]
     text = table.names.text
     named = table.named.tolist()
     package = table.package.tolist()

@@ -45,12 +45,13 @@ def type_at(side: Side, address: int) -> str | None:
     where = _one(address)
     if bool(is_itab(side, where)[0]):
         inter, concrete = (int(side.words_at(where + at)[0]) for at in (0, 8))
-        names = _type_name(side, concrete), _type_name(side, inter)
+        names = type_name(side, concrete), type_name(side, inter)
         return f"{names[0]} as {names[1]}" if all(names) else None
-    return _type_name(side, address)
+    return type_name(side, address)
 
 
-def _type_name(side: Side, address: int) -> str | None:
+def type_name(side: Side, address: int) -> str | None:
+    """The text of the type descriptor at `address`; None when there is none."""
     where = _one(address)
     if not bool(type_hash(side, where)[1][0]):
         return None

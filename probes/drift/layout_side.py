@@ -10,6 +10,7 @@ from probes.binary import types_layouts as tl
 from probes.binary.image import I64
 from probes.binary.types import Bools, TypeTable
 from probes.drift.layout_screen import differing
+from probes.drift.structure import Structures
 
 MADE_OF = frozenset({tl.ARRAY, tl.MAP, tl.SLICE, tl.STRUCT})
 MAX_POINTERS = 16
@@ -96,24 +97,24 @@ def _pointed(table: TypeTable, row: int) -> int:
 def _partners(old: TypeTable, new: TypeTable) -> I64:
     """Pair by full name.
 
-    Named types that share their name with others (local to functions) go by what they are made of, then by hash, kind
-    and order. The hash of a local type counts those declared before it, so it comes second.
+    Named types that share their name with others (local to functions) go by what they are made of, then by the names of
+    their fields, hash, kind and order. The hash of a local type counts those declared before it, so it comes late.
     """
     rows = new.rows_by_name
     partner = np.array([rows.get(name, -1) for name in old.full_names], dtype=np.int64)
-    shared_old, shared_new = _shared(old), _shared(new)
-    names = {old.base[row] for row in shared_old} | {new.base[row] for row in shared_new}
+    structures = Structures(old, new)
+    names = structures.shared
     if not names:
         return partner
     left = _of_names(old, names)
     free = _of_names(new, names)
     partner[left] = -1
-    for look in (_structure, _hash, _kind, _nothing):
-        places: dict[tuple[str, object], list[int]] = {}
+    for look in (structures.number, structures.outline, structures.hash, structures.kind, _nothing):
+        places: dict[tuple[str, int], list[int]] = {}
         for row in reversed(free):
-            places.setdefault((new.base[row], look(new, row)), []).append(row)
+            places.setdefault((new.base[row], look(1, row)), []).append(row)
         for row in left:
-            found = places.get((old.base[row], look(old, row)))
+            found = places.get((old.base[row], look(0, row)))
             if found:
                 partner[row] = found.pop()
         left = [row for row in left if partner[row] < 0]
@@ -121,36 +122,9 @@ def _partners(old: TypeTable, new: TypeTable) -> I64:
     return partner
 
 
-def _shared(table: TypeTable) -> list[int]:
-    """Rows of named types whose name other types have too."""
-    named = table.named.tolist()
-    return [row for row, (a, b) in enumerate(zip(table.base, table.full_names, strict=True)) if a != b and named[row]]
-
-
 def _of_names(table: TypeTable, names: set[str]) -> list[int]:
     return [row for row in np.flatnonzero(table.named).tolist() if table.base[row] in names]
 
 
-def _structure(table: TypeTable, row: int) -> object:
-    """What a type is made of, in words that are the same on both sides."""
-    fields, names = table.fields, table.names
-    part = range(int(fields.first[row]), int(fields.first[row + 1]))
-    made = tuple((names.text[int(fields.name[i])], _base(table, int(fields.type[i]))) for i in part)
-    pieces = (_base(table, int(table.elem[row])), _base(table, int(table.key[row])), int(table.length[row]))
-    return int(table.kind[row]), int(table.size[row]), pieces, made
-
-
-def _base(table: TypeTable, row: int) -> str:
-    return table.base[row] if row >= 0 else ""
-
-
-def _hash(table: TypeTable, row: int) -> object:
-    return int(table.hash[row])
-
-
-def _kind(table: TypeTable, row: int) -> object:
-    return int(table.kind[row])
-
-
-def _nothing(_: TypeTable, __: int) -> object:
-    return None
+def _nothing(_: int, __: int) -> int:
+    return 0

@@ -13,6 +13,7 @@ from probes.binary.image import I64
 from probes.drift import caches, literals
 from probes.drift.descriptors import is_itab, type_hash
 from probes.drift.learned import Learned
+from probes.drift.local_types import LocalTypes
 from probes.drift.reads import TO_NEXT
 from probes.drift.side import FOREIGN, NOWHERE, READONLY, TEXT, WRITABLE, Side, contains, distinct
 from probes.drift.unmoved import nothing_moved
@@ -45,6 +46,7 @@ class Meaning:
         self.old, self.new, self.pair = old, new, pair
         self.unmoved = nothing_moved(old, new, pair)
         self.learned = Learned(*(np.zeros(0, dtype=np.int64),) * 3, identity=self.unmoved)
+        self.local_types = LocalTypes(old, new)
         self._starts: tuple[I64, I64] | None = None
         self._texts: tuple[I64, I64] = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
         self.read_starts: I64 = np.zeros(0, dtype=np.int64)
@@ -318,10 +320,13 @@ class Meaning:
         return out
 
     def types(self, old: I64, new: I64) -> Bools:
-        """Whether the addresses are descriptors of the same type, by hash and kind."""
+        """Whether the addresses are descriptors of the same type, by hash and kind; local types by what they are made of."""
         a, known = type_hash(self.old, old)
         b, also = type_hash(self.new, new)
         out: Bools = known & also & (a == b)
+        rows = np.flatnonzero(known & also & ~out & (a >> np.uint64(32) == b >> np.uint64(32)))
+        if rows.size:
+            out[rows] = self.local_types.same(old[rows], new[rows])
         return out
 
     def itabs(self, old: I64, new: I64) -> Bools:

@@ -1,4 +1,7 @@
-"""Numbered siblings: closures, wrappers and init functions, whose numbers say only in what order they came."""
+"""Numbered siblings: closures, wrappers, init functions and functions of types that were declared in functions.
+
+Their numbers say only in what order they came.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import re
 
 MAX_CELLS = 250_000
 
-_NUMBER = re.compile(r"\.(func|gowrap|deferwrap|dwrap|init\.|)\d+(?=$|[.\-])|-range\d+")
+_NUMBER = re.compile(r"\.(func|gowrap|deferwrap|dwrap|init\.|)\d+(?=$|[.\-])|-range\d+|·\d+")
 
 
 def family(name: str) -> str | None:
@@ -14,10 +17,12 @@ def family(name: str) -> str | None:
 
     >>> family("main.serve.func2.1")
     'main.serve.func#.#'
+    >>> family("type:.eq.main.pair·2")
+    'type:.eq.main.pair·#'
     """
-    if not any(c.isdigit() for c in name[-24:]):
+    if not any(c.isdigit() for c in name[-24:]) and "·" not in name:
         return None
-    plain, count = _NUMBER.subn(lambda found: "-range#" if found[1] is None else f".{found[1]}#", name)
+    plain, count = _NUMBER.subn(lambda found: f"{found[0].rstrip('0123456789')}#", name)
     return plain if count else None
 
 
