@@ -56,12 +56,10 @@ func first(n int) {
 """
 
 
-def built(
-    root: Path, folder: Path, *, ratio: str = "float64", extra: str = "", before: str = "", stripped: bool
-) -> Path:
-    """Build the program."""
-    text = MAIN.replace("BEFORE", before).replace("EXTRA", extra).replace("RATIO", ratio)
-    return program(root, folder, {"main.go": text}, stripped=stripped)
+def built(root: Path, folder: Path, *, ratio: str = "float64", first: bool = False, stripped: bool) -> Path:
+    """Build the program. `first`: with a function before all others."""
+    text = MAIN.replace("BEFORE", BEFORE if first else "").replace("EXTRA", "first(3)" if first else "")
+    return program(root, folder, {"main.go": text.replace("RATIO", ratio)}, stripped=stripped)
 
 
 @pytest.mark.parametrize("stripped", [False, True])
