@@ -195,7 +195,8 @@ def _differing(meaning: Meaning, words: _Words) -> tuple[I64, I64]:
     rest = np.flatnonzero((words.x != words.y) | outside | _addresses(meaning, words.at, words.x, words.y))
     at, there = words.at[rest], words.there[rest]
     length, other = _word(meaning.old, at + 8), _word(meaning.new, there + 8)
-    sized = (length == other) & (length > 0) & (length <= MAX_LENGTH)
+    more = np.append(words.row[1:] == words.row[:-1], False)[rest]  # what is behind the end is no length
+    sized = more & (length == other) & (length > 0) & (length <= MAX_LENGTH)
     # Behind a pointer may stand another one, which is no length.
     large = np.flatnonzero(sized & (length > SHORT))
     sized[large] = meaning.old.regions(length[large].view(np.int64)) == NOWHERE

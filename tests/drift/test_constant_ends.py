@@ -87,3 +87,49 @@ def test_a_table_ends_where_a_changed_function_has_its_own(go_toolchain: Path, t
         text = TABLE.replace("CASES", cases).replace("STATEMENT", statement).replace("NOTE", name)
         sides.append(program(go_toolchain, tmp_path / name, {"main.go": text}, stripped=True))
     assert changed(*sides) == {"main.choose", "main.mode"}
+
+
+GENERIC = """package main
+
+//go:noinline
+func kind[T any]() string {
+	var none T
+	switch any(none).(type) {
+	case int:
+		return "NOTE"
+	}
+	return "others"
+}
+
+//go:noinline
+func inner[T any](n int) string { return kind[T]()[n:] }
+
+//go:noinline
+func outer[T any](n int) string { return inner[T](n + 1) }
+
+func main() { println(outer[int](1), outer[string](2), outer[float64](3)) }
+"""
+
+
+@pytest.mark.parametrize("stripped", [False, True])
+def test_what_is_behind_the_last_pointer_of_a_constant_is_no_length(
+    go_toolchain: Path, tmp_path: Path, stripped: bool
+) -> None:
+    sides = []
+    for name, note in (("old", "short"), ("new", "so long that what is behind it moves " * 200)):
+        files = {"main.go": GENERIC.replace("NOTE", note)}
+        whole = program(go_toolchain, tmp_path / f"{name}-whole", files, stripped=False)
+        facts = load(str(whole))
+        assert facts.symtab is not None
+        dictionary = "main..dict.outer[float64]"
+        row = facts.symtab.find(dictionary)[dictionary]
+        assert int(facts.symtab.size[row]) == 8, "it holds the address of inner's dictionary, and nothing else"
+        side = program(go_toolchain, tmp_path / name, files, stripped=True) if stripped else whole
+        address = int(facts.symtab.value[row])
+        assert load(str(side)).image.u64(address) == facts.image.u64(address)
+        data = bytearray(side.read_bytes())
+        at = load(str(side)).image.offset(address + 8, 8)
+        data[at : at + 8] = (5).to_bytes(8, "little")
+        side.write_bytes(data)
+        sides.append(side)
+    assert {name.partition("[")[0] for name in changed(*sides)} == {"main.kind"}
