@@ -202,15 +202,16 @@ class Amd64Code:
             target = raw.ip_rel_memory_address
             kind = LEA if opcode in _LEAS else MEMORY
             width = MemorySizeExt.size(raw.memory_size)
-        lea, move, store = -1, None, None
+        lea, move = -1, None
+        stores: tuple[tuple[int, int, int, int], ...] = ()
         if kind == LEA:
             lea = _number(raw.op0_register)
         elif opcode in _MOVES and raw.op0_kind == OpKind.REGISTER:
             move = (_number(raw.op0_register), constants[-1])
         elif opcode == Code.MOV_RM64_R64 and raw.op0_kind == OpKind.MEMORY and raw.memory_index == Register.NONE:
-            store = (raw.memory_base, raw.memory_displacement, _number(raw.op1_register), 0)
+            stores = ((_number(raw.memory_base), raw.memory_displacement, _number(raw.op1_register), 0),)
         elif opcode == Code.MOV_RM64_IMM32 and raw.memory_index == Register.NONE:
-            store = (raw.memory_base, raw.memory_displacement, -1, constants[-1])
+            stores = ((_number(raw.memory_base), raw.memory_displacement, -1, constants[-1]),)
         return Insn(
             offset,
             size,
@@ -222,7 +223,7 @@ class Amd64Code:
             is_float=raw.memory_size in _FLOATS,
             lea=lea,
             move=move,
-            store=store,
+            stores=stores,
             frame=raw.memory_base in _STACK,
         )
 

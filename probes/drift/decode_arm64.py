@@ -22,6 +22,7 @@ FOLLOWS = {n: n + 1 for n in range(15)}
 """Go passes integer arguments in R0 to R15 (compile/abi-internal.md)."""
 
 _IMMEDIATE = re.compile(r"#(-?0x[0-9a-f]+|-?\d+)")
+_STORE = re.compile(r"(x\d+|xzr), (?:(x\d+|xzr), )?\[(x\d+|sp)(?:, #(-?0x[0-9a-f]+|-?\d+))?\]$")
 _MOVE = re.compile(r"[xw](\d+), (?:[xw]zr, )?#(0x[0-9a-f]+|\d+)$")
 
 
@@ -186,6 +187,17 @@ def _page(word: int, following: int, pc: int, offset: int) -> Insn | None:
     )
 
 
+def _stores(mnemonic: str, operands: str) -> tuple[tuple[int, int, int, int], ...]:
+    """What a store, of one word or a pair of them, puts where: (base, displacement, register or -1, 0)."""
+    found = _STORE.match(operands) if mnemonic in {"str", "stp", "stur"} else None
+    if found is None:
+        return ()
+    base = 31 if found[3] == "sp" else int(found[3][1:])
+    sources = [-1 if each == "xzr" else int(each[1:]) for each in (found[1], found[2]) if each]
+    place = int(found[4] or "0", 0)
+    return tuple((base, place + 8 * at, source, 0) for at, source in enumerate(sources))
+
+
 def _plain(word: int, pc: int, offset: int) -> Insn:
     raw = struct.pack("<I", word)
     found = next(_engine().disasm_lite(raw, pc, 1), None)
@@ -201,5 +213,6 @@ def _plain(word: int, pc: int, offset: int) -> Insn:
         shape,
         constants,
         move=(int(move[1]), int(move[2], 0)) if move else None,
+        stores=_stores(mnemonic, operands),
         frame="[sp" in operands,
     )

@@ -19,8 +19,8 @@ class Insn:
     equal shapes are the same operation. `constants`: immediates and displacements, in order. `target`: the address that
     a PC-relative operand leads to, None without one; `kind` says what for, `width` how many bytes are accessed there (0:
     not known, to the decoder neither).
-    `lea`, `move`, `store`: what string detection needs: the register whose value is the address; (register, immediate);
-    (base, displacement, register or None, immediate).
+    `lea`, `move`, `stores`: what string detection needs: the register whose value is the address; (register, immediate);
+    for each word that is stored, (base register, displacement, register or -1, immediate).
     """
 
     offset: int
@@ -33,9 +33,15 @@ class Insn:
     is_float: bool = False
     lea: int = -1
     move: tuple[int, int] | None = None
-    store: tuple[int, int, int, int] | None = None
+    stores: tuple[tuple[int, int, int, int], ...] = ()
     frame: bool = False
     """Its constants are places on the stack."""
+
+
+BARRIER = 16
+"""Instructions that a write barrier may take."""
+SET_BEFORE = 4
+"""Instructions before a store among which its register may be set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,25 +146,60 @@ def string_length(code: Code, index: int, follows: dict[int, int]) -> int:
     """Bytes of the string whose address instruction `index` takes, -1 when no length is seen nearby.
 
     The length goes into the register that follows the pointer's in the calling convention (`follows`), or into the
-    stack slot behind the pointer's.
+    slot behind the pointer's, on the stack or elsewhere.
     """
     taken = code.insn(index).lea
     if taken < 0:
         return -1
     wanted = follows.get(taken, -1)
-    for near in _around(code, index, 6):
-        if near.move is not None and near.move[0] == wanted and near.move[1] > 0:
-            return near.move[1]
+    for place in _around(code, index, 6):
+        move = code.insn(place).move
+        if move is not None and move[0] == wanted and move[1] > 0:
+            return move[1]
     for place in range(index + 1, index + 4):
         if not code.has(place):
             break
-        near = code.insn(place)
-        if near.store is not None and near.store[2] == taken:
-            wanted_slot = (near.store[0], near.store[1] + 8, -1)
-            for other in _around(code, index, 8):
-                if other.store is not None and other.store[:3] == wanted_slot and other.store[3] > 0:
-                    return other.store[3]
+        for base, displacement, register, _ in code.insn(place).stores:
+            if register != taken:
+                continue
+            for other in (*_around(code, index, 8), *_before_barrier(code, index, base)):
+                length = _stored(code, other, (base, displacement + 8))
+                if length > 0:
+                    return length
     return -1
+
+
+def _stored(code: Code, place: int, slot: tuple[int, int]) -> int:
+    """The constant that instruction `place` stores in `slot` (base, displacement), itself or by a register; -1 without."""
+    for base, displacement, register, number in code.insn(place).stores:
+        if (base, displacement) != slot:
+            continue
+        if register < 0:
+            return number
+        for before in range(place - 1, max(place - 1 - SET_BEFORE, -1), -1):
+            near = code.insn(before)
+            if near.move is not None and near.move[0] == register:
+                return near.move[1]
+            if near.kind in {BRANCH, CALL} or code.writes(before, register):
+                break
+    return -1
+
+
+def _before_barrier(code: Code, index: int, base: int) -> Iterator[int]:
+    """Instructions before the jump that leads to `index`, around a write barrier, while register `base` holds its value.
+
+    The length of a string is stored before the barrier, the pointer behind it: `MOVQ $7, 8(AX); CMPL writeBarrier, $0;
+    JE next; ...; next: LEAQ text, DX; MOVQ DX, 0(AX)`.
+    """
+    here = code.address + code.insn(index).offset
+    for jump in range(index - 1, max(index - 1 - BARRIER, -1), -1):
+        if code.insn(jump).kind != BRANCH or code.insn(jump).target != here:
+            continue
+        for place in range(jump - 1, max(jump - 1 - BARRIER, -1), -1):
+            if code.insn(place).kind == CALL or code.ends(place) or code.writes(place, base):
+                return
+            yield place
+        return
 
 
 def chosen_length(code: Code, index: int) -> int:
@@ -177,17 +218,15 @@ def chosen_length(code: Code, index: int) -> int:
     return -1
 
 
-def _around(code: Code, index: int, reach: int) -> Iterator[Insn]:
+def _around(code: Code, index: int, reach: int) -> Iterator[int]:
     """Instructions after `index` up to the next call or branch, then those before it."""
     for place in range(index + 1, index + 1 + reach):
         if not code.has(place):
             break
-        near = code.insn(place)
-        yield near
-        if near.kind in {BRANCH, CALL}:
+        yield place
+        if code.insn(place).kind in {BRANCH, CALL}:
             break
     for place in range(index - 1, max(index - 1 - reach, -1), -1):
-        near = code.insn(place)
-        if near.kind in {BRANCH, CALL}:
+        if code.insn(place).kind in {BRANCH, CALL}:
             break
-        yield near
+        yield place

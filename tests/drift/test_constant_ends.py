@@ -46,13 +46,16 @@ func mode() string { return "NOTE" }
 """
 
 
-def program(root: Path, folder: Path, files: dict[str, str], *, stripped: bool) -> Path:
+def program(root: Path, folder: Path, files: dict[str, str], *, stripped: bool, arch: str = "amd64") -> Path:
     """Build the files into a program."""
     folder.mkdir()
     (folder / "go.mod").write_text("module example.org/ends\n\ngo 1.21\n", "utf-8")
     for name, text in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text, "utf-8")
-    GoBuild(root, folder, flags=("-trimpath", *(("-ldflags=-s -w",) if stripped else ()))).run(folder / "out")
+    GoBuild(root, folder, goarch=arch, flags=("-trimpath", *(("-ldflags=-s -w",) if stripped else ()))).run(
+        folder / "out"
+    )
     return folder / "out"
 
 
@@ -133,3 +136,35 @@ def test_what_is_behind_the_last_pointer_of_a_constant_is_no_length(
         side.write_bytes(data)
         sides.append(side)
     assert {name.partition("[")[0] for name in changed(*sides)} == {"main.kind"}
+
+
+NAMES = """package main
+
+import "example.org/ends/other"
+
+var names = map[int32]string{0: "FIRST", 1: "XX_HASH", 2: "FNV"}
+
+func main() { println(names[int32(len(other.Name()))]) }
+"""
+OTHER = """package other
+
+//go:noinline
+func Name() string { return "NOTE" }
+"""
+
+
+@pytest.mark.parametrize("arch", ["amd64", "arm64"])
+def test_the_length_of_a_string_is_stored_before_the_write_barrier(
+    go_toolchain: Path, tmp_path: Path, arch: str
+) -> None:
+    sides = []
+    for name, first, note in (("old", "DEFAULT", "MURMUR3"), ("new", "UNKNOWN", "SIPHASH")):
+        files = {"main.go": NAMES.replace("FIRST", first), "other/other.go": OTHER.replace("NOTE", note)}
+        sides.append(program(go_toolchain, tmp_path / name, files, stripped=True, arch=arch))
+        assert f"XX_HASH{note}".encode() in sides[-1].read_bytes(), "the one behind its name"
+    drift = compare(*(load(str(side)) for side in sides)).functions
+    assert drift is not None
+    assert {each.name: each.detail for each in drift.changed} == {
+        "main.init": 'string "DEFAULT" → "UNKNOWN"',
+        "example.org/ends/other.Name": 'string "MURMUR3" → "SIPHASH"',
+    }

@@ -75,14 +75,20 @@ class Truth:
 
 
 class _Side:
-    def __init__(self, listing: Listing, linked: set[str]) -> None:
+    def __init__(self, listing: Listing, linked: Counter[str]) -> None:
         self.listing = listing
-        self.functions = functions(listing, linked)
+        self.functions = functions(listing, set(linked))
+        # From Go 1.27 on, copies of closures have the place of their call in the listing's name, and not in the program's.
+        copies = {key: name for key in listing.texts if (name := _HASH.sub("", key[0])) != key[0] and name in linked}
+        self.functions |= copies
+        listed_as = Counter(self.functions.values())
+        self.unsure = {key for key, name in copies.items() if listed_as[name] > linked[name]}
+        """Copies of which some were not linked, and nothing says which."""
         self.groups: dict[Key, list[Key]] = defaultdict(list)
         for key in sorted(self.functions):
             self.groups[unnumbered(key[0]), key[1]].append(key)
         listed = set(self.functions.values())
-        self.others = Counter(shown(name) for name in linked - listed if is_go(name))
+        self.others = Counter(shown(name) for name in linked.keys() - listed if is_go(name))
         self._meanings: dict[tuple[Key, bool], frozenset[int]] = {}
         self._data: dict[str, int] = {}
 
@@ -121,7 +127,7 @@ class _Side:
 
 def truth(old: Listing, new: Listing, old_linked: Counter[str], new_linked: Counter[str]) -> Truth:
     """Compare two listings; `…_linked` are the names that `go tool nm` finds in the programs, with how many have each."""
-    before, after = _Side(old, set(old_linked)), _Side(new, set(new_linked))
+    before, after = _Side(old, old_linked), _Side(new, new_linked)
     retyped = _retyped(old, new)
     found = Truth()
     same = 0
@@ -144,6 +150,10 @@ def truth(old: Listing, new: Listing, old_linked: Counter[str], new_linked: Coun
             old_keys.remove(key)
             new_keys.remove(key)
             found.either[shown(after.functions[key])] += 1
+        found.either.update(shown(after.functions[key]) for key in new_keys if key in after.unsure)
+        found.either.update(shown(before.functions[key]) for key in old_keys if key in before.unsure)
+        new_keys = [key for key in new_keys if key not in after.unsure]
+        old_keys = [key for key in old_keys if key not in before.unsure]
         found.new.update(shown(after.functions[key]) for key in new_keys)
         fields = {after.meaning(key, fields=False): key for key in new_keys}
         both = fields.keys() & {before.meaning(key, fields=False) for key in old_keys}
@@ -176,7 +186,8 @@ def _padded(before: _Side, after: _Side, key: Key) -> bool:
         for _, _, mnemonic, operands in DECODER.disasm_lite(bytes(definitions[0].data), 0):
             if (mnemonic, operands) in _NOTHING or mnemonic == "nop":
                 continue
-            code.append((mnemonic, "" if mnemonic.startswith("j") else operands))
+            direct = mnemonic.startswith("j") or (mnemonic == "call" and operands.startswith("0x"))
+            code.append((mnemonic, "" if direct else operands))
         targets = [(kind, side.target(target), addend) for *_, kind, target, addend in definitions[0].relocations]
         sides.append((code, targets))
     return sides[0] == sides[1]
