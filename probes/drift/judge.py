@@ -17,16 +17,15 @@ from probes.drift import decode_amd64
 from probes.drift.descriptors import type_size
 from probes.drift.insn import BRANCH, CALL, Code, Insn, chosen_length, string_length
 from probes.drift.meaning import ENOUGH, Meaning
-from probes.drift.reads import TO_NEXT, Duff, bytes_read
-from probes.drift.side import NOWHERE, READONLY, Side
+from probes.drift.reads import DICTIONARY, TO_NEXT, Duff, bytes_read
+from probes.drift.side import READONLY, Side
 from probes.drift.windows import CODE, LEA
 from probes.records import dataclass
 
 SHAPED = "[go.shape."
 """In the names of functions that several instances share."""
-MAX_ARGUMENTS = 12
-MAX_ENTRIES = 64
-"""Instructions that set a call's arguments, and words of a dictionary, that are looked at."""
+MAX_ARGUMENTS = 24
+"""Instructions that set a call's arguments that are looked at."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -47,6 +46,16 @@ class Reference:
     """Nothing that is certainly used differs, but something that may be."""
     maybe_constant: bool = False
     """An absolute address may as well be a plain number: if it does not resolve, it is one."""
+
+    @property
+    def need(self) -> int:
+        """Bytes used on either side; negative as in `reads`."""
+        return max(self.old_need, self.new_need)
+
+    @property
+    def unsized(self) -> bool:
+        """Whether nothing tells how long the constant is whose address is taken."""
+        return self.kind == LEA and self.need in {-1, TO_NEXT}
 
 
 @dataclasses.dataclass(slots=True)
@@ -127,7 +136,7 @@ def judge(meaning: Meaning, pairs: Iterable[tuple[int, int, list[int] | None]]) 
         out.append(found)
     references = [r for j in out for r in j.references]
     _resolve(meaning, references)
-    unsure = [r for r in references if r.kind == LEA and (r.doubtful or not r.same) and max(r.old_need, r.new_need) < 0]
+    unsure = [r for r in references if r.unsized and (r.doubtful or not r.same)]
     if unsure and _note_starts(meaning, out):
         for reference in unsure:
             reference.doubtful = False
@@ -225,7 +234,7 @@ def _examine(meaning: Meaning, found: Judgement, old_index: int, new_index: int,
 def _used(side: Side, code: Code, index: int, decoder: Decoder) -> tuple[int, int]:
     """Bytes used of what instruction `index` takes the address of, and how many of them for certain.
 
-    A string's length, what is copied, or the size of an interface's data; `TO_NEXT` for a table, -1 when nothing tells.
+    A string's length, what is copied, or the size of an interface's data; `TO_NEXT` for a table, `DICTIONARY`, -1 when nothing tells.
     """
     read, certain = bytes_read(code, index, Duff(*side.duffcopy, *decoder.duff))
     return _extent(side, code, index, decoder, (read, certain)), max(read, 1)
@@ -233,7 +242,7 @@ def _used(side: Side, code: Code, index: int, decoder: Decoder) -> tuple[int, in
 
 def _extent(side: Side, code: Code, index: int, decoder: Decoder, seen: tuple[int, bool]) -> int:
     if _is_dictionary(side, code, index):
-        return _dictionary_size(side, code.insn(index).target or 0)
+        return DICTIONARY
     length = string_length(code, index, decoder.follows)
     read, certain = seen
     if length >= 0 and not certain:
@@ -249,24 +258,30 @@ def _extent(side: Side, code: Code, index: int, decoder: Decoder, seen: tuple[in
 
 
 def _is_dictionary(side: Side, code: Code, index: int) -> bool:
-    """Whether the address is the first argument of a generic function: its dictionary."""
-    if code.insn(index).lea != 0:  # AX on amd64, R0 on arm64
-        return False
+    """Whether the address is the first argument of a generic function, behind the receiver of a method: its dictionary."""
+    held = {code.insn(index).lea}
     for place in range(index + 1, index + 1 + MAX_ARGUMENTS):
-        if not code.has(place):
+        if not code.has(place) or not held:
             break
         insn = code.insn(place)
         if insn.kind in {BRANCH, CALL}:
             row = side.table.find(insn.target or 0) if insn.kind == CALL else -1
-            return row >= 0 and SHAPED in side.table.names[row]
+            if row < 0 or SHAPED not in side.table.names[row]:
+                return False
+            # AX on amd64, R0 on arm64. In another register, it may as well be a string: that begins with no address.
+            return 0 in held or _leads_on(side, code.insn(index).target or 0)
+        effect = code.effect(place)
+        copied = effect is not None and effect.source in held and (effect.multiple, effect.offset) == (1, 0)
+        held = {register for register in held if not code.writes(place, register)}
+        if copied and effect is not None:
+            held.add(effect.target)
     return False
 
 
-def _dictionary_size(side: Side, address: int) -> int:
-    """Bytes of the dictionary at `address`, which holds addresses only (cmd/compile/internal/noder, readerDict)."""
-    words = side.words_at(address + 8 * np.arange(MAX_ENTRIES)).view(np.int64)
-    none = (side.regions(words) == NOWHERE) | (words == 0)
-    return 8 * (int(np.argmax(none)) if none.any() else MAX_ENTRIES)
+def _leads_on(side: Side, address: int) -> bool:
+    """Whether an address of read-only data is at `address`."""
+    word = side.words_at(np.array([_signed(address)], dtype=np.int64)).view(np.int64)
+    return address % 8 == 0 and bool(side.regions(word)[0] == READONLY)
 
 
 def _same_place(found: Judgement, here: int, there: int) -> bool:
@@ -299,9 +314,7 @@ def _resolve(meaning: Meaning, references: list[Reference]) -> None:
         return
     wanted: dict[tuple[int, int, int, int], int] = {}
     rows = [
-        wanted.setdefault(
-            (r.old, r.new, CODE if r.kind in {BRANCH, CALL} else r.kind, max(r.old_need, r.new_need)), len(wanted)
-        )
+        wanted.setdefault((r.old, r.new, CODE if r.kind in {BRANCH, CALL} else r.kind, r.need), len(wanted))
         for r in references
     ]
     table = np.array([[_signed(number) for number in key] for key in wanted], dtype=np.int64)
@@ -309,7 +322,7 @@ def _resolve(meaning: Meaning, references: list[Reference]) -> None:
     same = meaning.same(table[:, 0].copy(), table[:, 1].copy(), kind, table[:, 3].copy(), strict=False)
     for reference, row in zip(references, rows, strict=True):
         reference.same = bool(same[row])
-    unsized = [r for r in references if r.kind == LEA and max(r.old_need, r.new_need) < 0]
+    unsized = [r for r in references if r.unsized]
     _doubt(meaning, [r for r in unsized if not r.same])
     _look_further(meaning, [r for r in unsized if r.same and not r.doubtful])
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from probes.binary.image import I64
-from probes.drift.reads import TO_NEXT
+from probes.drift.reads import DICTIONARY
 from probes.drift.side import NOWHERE, PIECE, READONLY, TEXT, WRITABLE, Side, contains, distinct
 from probes.records import dataclass
 
@@ -26,6 +26,8 @@ Bools = npt.NDArray[np.bool_]
 WORDS = 8
 """Words of a constant of unknown size that are compared where nothing else begins before."""
 MAX_WORDS = 1 << 17
+MAX_ENTRIES = 64
+"""Words of a dictionary that are looked at."""
 MAX_ROUNDS = 16
 SHORT = 4096
 MAX_LENGTH = 1 << 20
@@ -34,7 +36,9 @@ FEW_CASES, MAX_CASES = 24, 1024
 
 
 def same(meaning: Meaning, old: I64, new: I64, need: I64 | None = None) -> Bools:
-    """Whether the constants at `old[i]` and `new[i]` mean the same, shape (k,). `need`: their bytes, `TO_NEXT`, or -1 when unknown.
+    """Whether the constants at `old[i]` and `new[i]` mean the same, shape (k,).
+
+    `need`: their bytes, `TO_NEXT`, `DICTIONARY`, or -1 when unknown.
 
     Where a size is known but the bytes differ, only constants that begin with an address or consist of whole words are
     looked into: others, such as strings, have then been compared already.
@@ -56,10 +60,11 @@ def same(meaning: Meaning, old: I64, new: I64, need: I64 | None = None) -> Bools
         bad.update(ids[i] for i in failed)
         frontier = []
         for source, a, b in links:
-            if (a, b, -1) not in number:
-                number[a, b, -1] = len(number)
-                frontier.append((a, b, -1))
-            edges.append((ids[source], number[a, b, -1]))
+            target = a, b, DICTIONARY if pairs[source, 2] == DICTIONARY else -1
+            if target not in number:
+                number[target] = len(number)
+                frontier.append(target)
+            edges.append((ids[source], number[target]))
     bad.update(number[pair] for pair in frontier)
     _spread(bad, edges)
     return np.array([node not in bad for node in wanted], dtype=np.bool_)
@@ -174,8 +179,7 @@ def _examine(meaning: Meaning, old: I64, new: I64, need: I64) -> tuple[list[int]
     rows = rows[meaning.old.text.entry[meaning.old.text.index(first[0][rows])] != first[0][rows]]
     failed = rows[~_jump_tables(meaning, old[rows], new[rows])].tolist() if rows.size else []
     links: list[tuple[int, int, int]] = []
-    to_next = -(-meaning.reach(old, new) // 8)
-    count = np.where(need > 0, -(-need // 8), np.where(need == TO_NEXT, to_next, np.minimum(to_next, WORDS)))
+    count = _count(meaning, old, new, need)
     address = (meaning.old.regions(first[0]) != NOWHERE) & (meaning.new.regions(first[1]) != NOWHERE)
     # What is copied in whole words may hold addresses further on; a string then fails at its first word that differs.
     text = (need >= 0) & ~address & ~_external(meaning, old, new) & ((need % 8 != 0) | (need < 16))
@@ -187,6 +191,28 @@ def _examine(meaning: Meaning, old: I64, new: I64, need: I64) -> tuple[list[int]
         rest = follow[~contains(distinct(part.row[wrong]), part.row[follow])]
         links += zip(rows[part.row[rest]].tolist(), part.x[rest].tolist(), part.y[rest].tolist(), strict=True)
     return failed, links
+
+
+def _count(meaning: Meaning, old: I64, new: I64, need: I64) -> I64:
+    """Words that belong to each pair of constants, shape (k,): what is known of their size, else what is likely."""
+    count = np.where(need > 0, -(-need // 8), -(-meaning.reach(old, new) // 8))
+    count[need == -1] = np.minimum(count[need == -1], WORDS)
+    rows = np.flatnonzero(need == DICTIONARY)
+    if rows.size:
+        count[rows] = np.minimum(count[rows], _entries(meaning.old, old[rows]))
+        count[rows] = np.minimum(count[rows], _entries(meaning.new, new[rows]))
+    left = meaning.left_of_symbol(old, new)
+    out: I64 = np.where((need <= 0) & (left > 0), -(-left // 8), count)
+    return out
+
+
+def _entries(side: Side, addresses: I64) -> I64:
+    """Words of the dictionaries at `addresses`, shape (k,): up to the first that is a number; of a function value, one."""
+    words = _word(side, (addresses[:, None] + 8 * np.arange(MAX_ENTRIES)).ravel()).view(np.int64)
+    places = ((side.regions(words) != NOWHERE) | (words == 0)).reshape(addresses.size, -1)
+    run = np.logical_and.accumulate(places, axis=1).sum(axis=1)
+    functions = side.regions(words.reshape(places.shape)[:, 0]) == TEXT
+    return np.maximum(np.where(functions, 1, run), 1)
 
 
 def _differing(meaning: Meaning, words: _Words) -> tuple[I64, I64]:

@@ -14,7 +14,7 @@ from probes.drift import caches, literals
 from probes.drift.descriptors import is_itab, type_hash
 from probes.drift.learned import Learned
 from probes.drift.local_types import LocalTypes
-from probes.drift.reads import TO_NEXT
+from probes.drift.reads import DICTIONARY, TO_NEXT
 from probes.drift.side import FOREIGN, NOWHERE, READONLY, TEXT, WRITABLE, Side, contains, distinct
 from probes.drift.unmoved import nothing_moved
 from probes.drift.windows import LEA
@@ -180,7 +180,7 @@ class Meaning:
             wanted = self._wanted(old[rest], new[rest], kind[rest], need[rest], strict=strict)
             equal = self.equal_bytes(old[rest], new[rest], wanted)
             # Equal bytes may still be addresses of something that changed: the text behind an interface, a function.
-            equal &= ~literals.holds_addresses(self, old[rest], new[rest], wanted)
+            equal &= (need[rest] != DICTIONARY) & ~literals.holds_addresses(self, old[rest], new[rest], wanted)
             out[rest] = equal
             rest = rest[~equal]
         if rest.size:

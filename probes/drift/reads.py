@@ -12,6 +12,9 @@ from probes.records import dataclass
 
 TO_NEXT = -2
 """Read at an index that nothing bounds here: the table goes on to where the next thing begins."""
+DICTIONARY = -3
+"""The dictionary of a generic function: addresses only, of types, itabs, functions and further dictionaries
+(cmd/compile/internal/noder, readerDict), zero where one is not needed. It ends before the first number."""
 REACH = 72
 """Instructions that are followed after the address is taken."""
 NEAR = 6

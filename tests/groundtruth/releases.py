@@ -142,6 +142,7 @@ def truth(old: Listing, new: Listing, old_linked: Counter[str], new_linked: Coun
             same += 1
             if (
                 before.meaning(twin) != after.meaning(key)
+                or len(after.meaning(key)) > 1
                 or before.arguments(twin) != after.arguments(key)
                 or (retyped and (before.listing.types(twin) | after.listing.types(key)) & retyped)
             ):
