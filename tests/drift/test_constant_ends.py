@@ -121,21 +121,29 @@ def test_what_is_behind_the_last_pointer_of_a_constant_is_no_length(
     sides = []
     for name, note in (("old", "short"), ("new", "so long that what is behind it moves " * 200)):
         files = {"main.go": GENERIC.replace("NOTE", note)}
-        whole = program(go_toolchain, tmp_path / f"{name}-whole", files, stripped=False)
-        facts = load(str(whole))
-        assert facts.symtab is not None
-        dictionary = "main..dict.outer[float64]"
-        row = facts.symtab.find(dictionary)[dictionary]
-        assert int(facts.symtab.size[row]) == 8, "it holds the address of inner's dictionary, and nothing else"
-        side = program(go_toolchain, tmp_path / name, files, stripped=True) if stripped else whole
-        address = int(facts.symtab.value[row])
-        assert load(str(side)).image.u64(address) == facts.image.u64(address)
-        data = bytearray(side.read_bytes())
-        at = load(str(side)).image.offset(address + 8, 8)
-        data[at : at + 8] = (5).to_bytes(8, "little")
-        side.write_bytes(data)
-        sides.append(side)
+        sides.append(
+            with_number_behind(go_toolchain, tmp_path / name, files, "main..dict.outer[float64]", 5, stripped=stripped)
+        )
     assert {name.partition("[")[0] for name in changed(*sides)} == {"main.kind"}
+
+
+def with_number_behind(  # noqa: PLR0913 - one program
+    root: Path, folder: Path, files: dict[str, str], dictionary: str, number: int, *, stripped: bool
+) -> Path:
+    """Build the program, and put `number` behind a dictionary that holds one address."""
+    whole = program(root, folder, files, stripped=False)
+    facts = load(str(whole))
+    assert facts.symtab is not None
+    row = facts.symtab.find(dictionary)[dictionary]
+    assert int(facts.symtab.size[row]) == 8
+    side = program(root, folder.with_name(f"{folder.name}-stripped"), files, stripped=True) if stripped else whole
+    address = int(facts.symtab.value[row])
+    assert load(str(side)).image.u64(address) == facts.image.u64(address)
+    data = bytearray(side.read_bytes())
+    at = load(str(side)).image.offset(address + 8, 8)
+    data[at : at + 8] = number.to_bytes(8, "little")
+    side.write_bytes(data)
+    return side
 
 
 NAMES = """package main
@@ -168,3 +176,36 @@ def test_the_length_of_a_string_is_stored_before_the_write_barrier(
         "main.init": 'string "DEFAULT" → "UNKNOWN"',
         "example.org/ends/other.Name": 'string "MURMUR3" → "SIPHASH"',
     }
+
+
+SORTED = """package main
+
+import (
+	"slices"
+	"sort"
+)
+
+//go:noinline
+func order(x []float64) { sort.Float64s(x) }
+
+func main() {
+	x := []float64{3, 2, 1}
+	order(x)
+	slices.Reverse(x)
+	println("NOTE", x[0])
+}
+"""
+
+
+@pytest.mark.parametrize("stripped", [False, True])
+def test_a_dictionary_ends_before_the_first_number(go_toolchain: Path, tmp_path: Path, stripped: bool) -> None:
+    sides = []
+    for name, number, note in (("old", 1 << 52, "short"), ("new", 1 << 53, "moves what is behind it " * 99)):
+        files = {"main.go": SORTED.replace("NOTE", note)}
+        dictionary = "slices..dict.reverseRangeOrdered[float64]"
+        sides.append(with_number_behind(go_toolchain, tmp_path / name, files, dictionary, number, stripped=stripped))
+    drift = compare(*(load(str(side)) for side in sides)).functions
+    assert drift is not None
+    names = {each.name for each in drift.changed}
+    assert "main.main" in names
+    assert "sort.Float64s" not in names
