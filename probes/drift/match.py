@@ -14,6 +14,7 @@ import numpy as np
 
 from probes.binary.functable import package_of
 from probes.binary.image import I64
+from probes.drift.insn import CALL
 from probes.drift.judge import decoder_for
 from probes.drift.siblings import common, family
 from probes.drift.side import Side
@@ -74,6 +75,15 @@ def _bare(side: Side, row: int) -> bytes:
     """The code with every PC-relative operand zeroed: what stays when a function moves."""
     entry, size = int(side.text.entry[row]), int(side.text.size[row])
     return decoder_for(side.image.arch).bare(side.image.bytes(entry, size).tobytes(), entry)
+
+
+def _callees(side: Side, row: int) -> bytes:
+    """The names of the functions that are called by the code, without numbers."""
+    entry, size = int(side.text.entry[row]), int(side.text.size[row])
+    code = decoder_for(side.image.arch).code(side.image.bytes(entry, size).tobytes(), entry)
+    targets = np.array([target for _, kind, target in code.targets() if kind == CALL], dtype=np.int64)
+    names = [side.table.names[callee] for callee in side.text.index(targets).tolist() if callee >= 0]
+    return "\0".join(["", *(family(name) or name for name in names)]).encode()
 
 
 def _line(side: Side, row: int) -> int:
@@ -167,7 +177,10 @@ class _Matcher:
             self._regroup(rows, others)
 
     def _regroup(self, rows: list[int], others: list[int]) -> None:
-        """Align two sequences of siblings by code, in source order; the rest stays paired by name."""
+        """Align two sequences of siblings by code, in source order; the rest stays paired by name.
+
+        Where several have the same code, those that call the same functions come first.
+        """
         before = {row: int(self.pair[row]) for row in rows}
         self.pair[rows] = -1
         self.back[others] = -1
@@ -175,11 +188,35 @@ class _Matcher:
         right = sorted(others, key=lambda row: (_line(self.new, row), row))
         ours = [(_bare(self.old, row), self.ours[row]) for row in left]
         theirs = [(_bare(self.new, row), self.theirs[row]) for row in right]
-        for i, j in common(ours, theirs):
-            self.join(left[i], right[j])
+        if any(len({body for body, _ in bodies}) < len(bodies) for bodies in (ours, theirs)):
+            calling = [(body + _callees(self.old, row), name) for row, (body, name) in zip(left, ours, strict=True)]
+            called = [(body + _callees(self.new, row), name) for row, (body, name) in zip(right, theirs, strict=True)]
+            self._align_sequences(left, right, calling, called)
+            self._join_single(left, right, [body for body, _ in calling], [body for body, _ in called])
+        self._align_sequences(left, right, ours, theirs)
         for row, other in before.items():
             if self.pair[row] < 0 and other >= 0 and self.back[other] < 0:
                 self.join(row, other)
+
+    def _align_sequences(
+        self, left: list[int], right: list[int], ours: list[tuple[bytes, str]], theirs: list[tuple[bytes, str]]
+    ) -> None:
+        """Join the longest common subsequence of those that have no partner yet."""
+        free = [i for i, row in enumerate(left) if self.pair[row] < 0]
+        others = [j for j, other in enumerate(right) if self.back[other] < 0]
+        for i, j in common([ours[i] for i in free], [theirs[j] for j in others]):
+            self.join(left[free[i]], right[others[j]])
+
+    def _join_single(self, left: list[int], right: list[int], ours: list[bytes], theirs: list[bytes]) -> None:
+        """Join those without partner that are the only ones of their body on either side, wherever they are."""
+        found: dict[bytes, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
+        for at, (rows, bodies, partner) in enumerate(((left, ours, self.pair), (right, theirs, self.back))):
+            for row, body in zip(rows, bodies, strict=True):
+                if partner[row] < 0:
+                    found[body][at].append(row)
+        for rows, others in found.values():
+            if len(rows) == len(others) == 1:
+                self.join(rows[0], others[0])
 
     def by_code(self) -> None:
         """Pair what is left over on both sides where the code is the same, and the only such in its package: renamed."""

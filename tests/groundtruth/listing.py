@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # The assembler writes no ABI behind a name; its functions have ABI 0.
 _SYMBOL = re.compile(
-    r"^(?P<name>\S.*?)(?:<(?P<abi>\d*)>)?-? (?P<kind>S[A-Z]+)(?P<marks>(?: [a-z]+)*) size=\d+(?: args=(?P<args>\S+))?"
+    r"^(?P<name>\S.*?)(?:<(?P<abi>\d*)>)?-? (?P<kind>S[A-Z]+)(?P<marks>(?: [a-z]+)*) size=\d+(?: align=\S+)?(?: args=(?P<args>\S+))?"
 )
 _BYTES = re.compile(r"^\t0x[0-9a-f]{4,} ((?:[0-9a-f]{2} ){1,16})")
 _RELOCATION = re.compile(r"^\trel (\d+)\+(\d+) t=(\S+) (.*?)(?:<(\d+)>)?\+(-?[0-9a-f]+)$")

@@ -60,8 +60,8 @@ class Truth:
     Attributes:
         new: of NEW, those that have to be reported: changed or added.
         old: of OLD, those that are gone.
-        moved: of `new`, those of which nothing changed but the place of a field within a variable. A stripped program
-            does not tell where a variable begins: there, the field is a variable that moved.
+        moved: of `new`, those of which nothing changed but the place of a field within a variable, or a variable's
+            name. A stripped program tells neither where a variable begins nor what it is called.
         either: those that may be reported or not: they refer to a type whose descriptor changed, only the size of their
             arguments changed, instructions that do nothing were put in, or several functions have their name.
         same: functions that mean the same on both sides.
@@ -82,8 +82,11 @@ class _Side:
         copies = {key: name for key in listing.texts if (name := _HASH.sub("", key[0])) != key[0] and name in linked}
         self.functions |= copies
         listed_as = Counter(self.functions.values())
-        self.unsure = {key for key, name in copies.items() if listed_as[name] > linked[name]}
-        """Copies of which some were not linked, and nothing says which."""
+        copied = {name for name in copies.values() if listed_as[name] > linked[name]}
+        self.unsure = {key for key, name in self.functions.items() if name in copied}
+        """Functions with copies, of which some were not linked, and nothing says which."""
+        self.theirs: set[str] = set()
+        """The names of data on the other side."""
         self.groups: dict[Key, list[Key]] = defaultdict(list)
         for key in sorted(self.functions):
             self.groups[unnumbered(key[0]), key[1]].append(key)
@@ -95,7 +98,8 @@ class _Side:
     def meaning(self, key: Key, *, fields: bool = True) -> frozenset[int]:
         """One digest for each definition, of its bytes and what its relocations mean.
 
-        Without `fields`, it does not matter which place in a variable is meant.
+        Without `fields`, it does not matter which place in a variable is meant, and what a variable is called that the
+        other side has not.
         """
         if (key, fields) not in self._meanings:
             definitions = self.listing.texts[key]
@@ -104,7 +108,9 @@ class _Side:
 
     def _digest(self, symbol: Symbol, above: tuple[str, ...], fields: bool = True) -> int:
         relocations = tuple(
-            (offset, size, kind, self.target(target, above), addend if fields or not self._is_variable(target) else 0)
+            (offset, size, kind, self.target(target, above), addend)
+            if fields or not self._is_variable(target)
+            else (offset, size, kind, target if target in self.theirs else "a variable", 0)
             for offset, size, kind, target, addend in symbol.relocations
             if kind not in ("R_CALLIND", "R_INITORDER", "R_KEEP", "R_USEIFACE", "R_USEIFACEMETHOD", "R_USENAMEDMETHOD")
         )
@@ -128,6 +134,7 @@ class _Side:
 def truth(old: Listing, new: Listing, old_linked: Counter[str], new_linked: Counter[str]) -> Truth:
     """Compare two listings; `…_linked` are the names that `go tool nm` finds in the programs, with how many have each."""
     before, after = _Side(old, old_linked), _Side(new, new_linked)
+    before.theirs, after.theirs = set(new.data), set(old.data)
     retyped = _retyped(old, new)
     found = Truth()
     same = 0
