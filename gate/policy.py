@@ -133,6 +133,8 @@ class Policy:
     thresholds: Thresholds = field(default_factory=Thresholds)
     protected_packages: tuple[str, ...] = ()
     require_symbols: bool = False
+    debug_tags: tuple[str, ...] = ("debug",)
+    """Build tags of programs that are not meant for release (HG414)."""
     suppress: tuple[Suppression, ...] = ()
     source: str = ""
     contract: Contract = field(default_factory=Contract)

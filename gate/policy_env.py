@@ -113,6 +113,10 @@ def _protected_packages(policy: Policy, text: str) -> Policy:
     return replace(policy, protected_packages=tuple(text.split()))
 
 
+def _debug_tags(policy: Policy, text: str) -> Policy:
+    return replace(policy, debug_tags=tuple(text.split()))
+
+
 def _require_symbols(policy: Policy, text: str) -> Policy:
     return replace(policy, require_symbols=_one_of(text, ["true", "false"]) == "true")
 
@@ -184,6 +188,7 @@ LAYERS: dict[str, Callable[[Policy, str], Policy]] = {
     "HOTGATE_PROFILE_LEAK_PERCENT": _profile("leak_percent", 10_000),
     "HOTGATE_PROTECTED_PACKAGES": _protected_packages,
     "HOTGATE_REQUIRE_SYMBOLS": _require_symbols,
+    "HOTGATE_DEBUG_TAGS": _debug_tags,
     "HOTGATE_DATA_VALUES": _data_values,
     "HOTGATE_AUDIT": _audit,
     "HOTGATE_STORE": _store,

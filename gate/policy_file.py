@@ -109,6 +109,7 @@ class _PolicyFile(_Table):
     thresholds: _Thresholds = _Thresholds()
     protected_packages: list[str] = []
     require_symbols: StrictBool = False
+    debug_tags: list[str] = list(Policy().debug_tags)
     suppress: list[_Suppression] = []
     contract: _Contract = _Contract()
     live: _Live = _Live()
@@ -147,6 +148,7 @@ def load_policy(path: str) -> Policy:
         thresholds=Thresholds(**shape.thresholds.model_dump()),
         protected_packages=tuple(shape.protected_packages),
         require_symbols=shape.require_symbols,
+        debug_tags=tuple(shape.debug_tags),
         suppress=tuple(
             Suppression(each.rule, each.scope, each.reason, each.expires, each.owner) for each in shape.suppress
         ),

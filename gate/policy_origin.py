@@ -73,6 +73,7 @@ def settings(
         out.append(Setting(key, limit, origin(key)))
     out.append(Setting("protected_packages", list(policy.protected_packages), origin("protected_packages")))
     out.append(Setting("require_symbols", policy.require_symbols, origin("require_symbols")))
+    out.append(Setting("debug_tags", list(policy.debug_tags), origin("debug_tags")))
     contract = policy.contract
     for name, codec in contract.state.items():
         key = f"contract.state.{name}"

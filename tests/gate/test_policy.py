@@ -17,6 +17,7 @@ fail_on = "warn"
 require = ["functions", "target"]
 protected_packages = ["example.com/pay/..."]
 require_symbols = true
+debug_tags = ["trace", "invariants"]
 
 [severity]
 HG403 = "block"
@@ -59,6 +60,7 @@ def test_every_key():
         thresholds=Thresholds(max_changed_functions=50),
         protected_packages=("example.com/pay/...",),
         require_symbols=True,
+        debug_tags=("trace", "invariants"),
         suppress=(Suppression("HG403", "Go toolchain", "planned, OPS-12", date(2026, 6, 30)),),
         source="hotgate.toml",
     )

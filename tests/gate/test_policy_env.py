@@ -40,6 +40,7 @@ FILE = Policy(
         ("HOTGATE_PROFILE_GROWTH_PERCENT", "25", "profile", ProfilePolicy(growth_percent=25)),
         ("HOTGATE_PROTECTED_PACKAGES", "a/... b", "protected_packages", ("a/...", "b")),
         ("HOTGATE_REQUIRE_SYMBOLS", "true", "require_symbols", True),
+        ("HOTGATE_DEBUG_TAGS", "trace invariants", "debug_tags", ("trace", "invariants")),
         ("HOTGATE_DATA_VALUES", "false", "data", DataPolicy(values=False)),
         ("HOTGATE_AUDIT", "true", "audit", True),
         ("HOTGATE_STORE", "a.db", "store", "a.db"),

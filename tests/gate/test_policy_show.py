@@ -85,6 +85,7 @@ def test_origins():
         "thresholds.max_changed_functions": (7, "HOTGATE_THRESHOLDS_MAX_CHANGED_FUNCTIONS"),
         "protected_packages": (["a/...", "b"], "hotgate.toml:2"),
         "require_symbols": (False, "default"),
+        "debug_tags": (["debug"], "default"),
         "contract.state.main.Order": ("gob", "hotgate.toml:28"),
         "contract.interfaces": ([], "default"),
         "contract.globals": (["main.orders"], "hotgate.toml:25"),
