@@ -8,11 +8,11 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from gate.judgement import Judgement
 from gate.model import EvidenceState, Mode, Outcome, Severity
 from gate.policy import PROFILE_TOPICS
 from probes.errors import UnreadableFile
 from probes.live.topics import TOPICS
-from probes.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,36 +21,14 @@ if TYPE_CHECKING:
     from gate.baseline import Baseline, Known
     from gate.check import Check
     from gate.evidence import Bundle
-    from gate.model import Finding, Verdict
     from gate.policy import Policy
     from gate.report.model import Report
     from probes.binary.facts import BinaryFacts
-    from probes.drift.facts import Drift
     from probes.drift.native_facts import AbiFacts, HostDrift
+    from probes.drift.result import Drift
     from probes.host import TargetFacts
     from probes.live.topics import LiveFacts
     from probes.profile.sources import ProfileSource
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What the rules made of one comparison."""
-
-    outcomes: tuple[Outcome, ...]
-    evidence: tuple[EvidenceState, ...]
-    verdict: Verdict
-    require: tuple[str, ...]
-    """The evidence without which nothing passes."""
-    baseline: Baseline | None = None
-    fixed: tuple[Known, ...] = ()
-    """What the baseline has and no rule found any more."""
-    notices: tuple[str, ...] = ()
-    """What the policy's author should know, such as suppressions that expired."""
-
-    def findings(self) -> tuple[Finding, ...]:
-        """All findings: heaviest first, then by rule and subject."""
-        found = [finding for outcome in self.outcomes for finding in outcome.findings]
-        return tuple(sorted(found, key=lambda f: (-f.severity.rank, f.rule, f.subject, f.fingerprint)))
 
 
 def load_binary(path: str, *, examine: bool = True, foreign: bool = False) -> BinaryFacts:

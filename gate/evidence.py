@@ -15,7 +15,7 @@ from gate.words import count
 from probes.binary.facts import SHARED, BinaryFacts, BuildFacts, NativeFacts, TableHealth
 from probes.binary.integrity import CHANGED, INTACT, UNKNOWN
 from probes.drift.data.facts import DataDrift
-from probes.drift.facts import BuildDrift, Drift, FunctionDrift, GlobalDrift, InitDrift
+from probes.drift.facts import BuildDrift, FunctionDrift, GlobalDrift, InitDrift
 from probes.drift.native_facts import AbiFacts, HostDrift, NativeDrift
 from probes.errors import MalformedTable, ProbeError
 from probes.host import TargetFacts
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from gate.model import EvidenceStatus
+    from probes.drift.result import Drift
 
 
 @dataclass(frozen=True, slots=True)

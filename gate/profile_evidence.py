@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from gate.evidence import Evidence, Missing
 from gate.words import count
-from probes.profile.continuity import ContinuityFacts, continuity
+from probes.profile.continuity import continuity
+from probes.profile.continuity_facts import ContinuityFacts
 from probes.profile.diff_facts import DiffSettings, ProfileDiff
 from probes.profile.heat_facts import GrowthFacts, HeatFacts, RenamedSamples
 from probes.records import dataclass

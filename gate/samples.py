@@ -14,7 +14,6 @@ from probes.binary.facts import BinaryFacts, BuildFacts, Module, NativeFacts, Ta
 from probes.drift.build import build_drift
 from probes.drift.data.facts import DataChange, DataDrift, EmbeddedChange
 from probes.drift.facts import (
-    Drift,
     FunctionChange,
     FunctionDrift,
     FunctionRef,
@@ -25,6 +24,7 @@ from probes.drift.facts import (
 )
 from probes.drift.layout_facts import FieldSide, LayoutChange, TypeChange
 from probes.drift.native_facts import AbiFacts, HostDrift, NativeDrift, SharedDrift
+from probes.drift.result import Drift
 from probes.host import TargetFacts
 from probes.records import dataclass
 

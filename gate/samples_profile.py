@@ -7,7 +7,7 @@ from typing import Any
 
 from gate.profile_evidence import ProfileEvidence
 from gate.samples import Case
-from probes.profile.continuity import ContinuityFacts, Deduction, HandOver
+from probes.profile.continuity_facts import ContinuityFacts, Deduction, HandOver
 from probes.profile.diff_facts import DiffSettings, FunctionDiff, ProfileDiff, SideFigures
 from probes.profile.heat_facts import GrowthFacts, HeatFacts, RenamedSamples
 

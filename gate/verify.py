@@ -11,8 +11,8 @@ from gate.evidence import Bundle
 from gate.report.build import build_report, lock_info
 from gate.type_evidence import type_evidence
 from probes.binary.types_saved import restore
-from probes.drift.facts import Drift
 from probes.drift.layout import layout_drift
+from probes.drift.result import Drift
 from probes.drift.variables_saved import saved_drift
 from probes.errors import MalformedTable
 

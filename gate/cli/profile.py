@@ -16,7 +16,7 @@ from gate.token_file import read_token
 if TYPE_CHECKING:
     from gate.policy import ProfilePolicy
     from gate.profile_evidence import ProfileEvidence
-    from probes.profile.continuity import ContinuityFacts
+    from probes.profile.continuity_facts import ContinuityFacts
     from probes.profile.facts import ProfileFacts
     from probes.profile.windows import Comparison
 

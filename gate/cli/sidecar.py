@@ -31,6 +31,7 @@ def command(*, path: str | None, store: str | None) -> int:
     elsewhere stderr gets lines of JSON.
     """
     import asyncio
+    from functools import partial
 
     from gate.policy import Policy, find_policy_file
     from gate.policy_env import apply_environment
@@ -49,7 +50,7 @@ def command(*, path: str | None, store: str | None) -> int:
     config, policy = load()
     from gate.sidecar.app import Sidecar
     from gate.sidecar.log import configure
-    from gate.sidecar.server import listen
+    from gate.sidecar.server import listen, serve
     from gate.store.database import Database
 
     with Database.open(store or policy.store) as database:
@@ -61,7 +62,7 @@ def command(*, path: str | None, store: str | None) -> int:
 
         async def run() -> tuple[int, bool]:
             sidecar = Sidecar(config, policy, database, load)
-            return await sidecar.run(sock, show), sidecar.broken
+            return await sidecar.run(sock, show, partial(serve, sidecar)), sidecar.broken
 
         with sock:
             lost, broken = asyncio.run(run())

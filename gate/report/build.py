@@ -16,15 +16,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gate.baseline import Baseline, Known
-    from gate.engine import Judgement
+    from gate.judgement import Judgement
     from gate.lock import Lock
     from gate.model import Finding
     from gate.policy import Policy
     from gate.profile_evidence import ProfileEvidence
     from gate.type_evidence import TypeEvidence
     from probes.binary.facts import BinaryFacts
-    from probes.drift.facts import BuildDrift, Drift, FunctionDrift, GlobalDrift, InitDrift, ValueChange, VariableChange
+    from probes.drift.facts import BuildDrift, FunctionDrift, GlobalDrift, InitDrift, ValueChange, VariableChange
     from probes.drift.layout_facts import LayoutChange, LayoutDrift
+    from probes.drift.result import Drift
     from probes.live.topics import LiveFacts
 
 

@@ -21,7 +21,7 @@ from gate.words import count
 
 if TYPE_CHECKING:
     from gate.report.model import Report
-    from probes.profile.continuity import ContinuityFacts
+    from probes.profile.continuity_facts import ContinuityFacts
     from probes.profile.windows import Comparison, Side
 
     Beats = tuple[ContinuityFacts | None, ContinuityFacts | None]

@@ -17,19 +17,21 @@ from gate.sidecar.notify import Notifier
 from gate.sidecar.poller import Polling
 from gate.sidecar.recorder import Recorder
 from gate.sidecar.resume import remembered
-from gate.sidecar.server import serve
 from gate.sidecar.watching import Watching
 from gate.words import count
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Coroutine
-    from typing import Any
+    from contextlib import AbstractAsyncContextManager
+    from typing import Any, TypeAlias
 
     from gate.policy import Policy
     from gate.sidecar.board import Entry
     from gate.sidecar.config import SidecarConfig
     from gate.store.database import Database
+
+    Serve: TypeAlias = Callable[[socket.socket], AbstractAsyncContextManager[None]]
 
 LOG = logging.getLogger("hotgate.sidecar")
 
@@ -68,8 +70,14 @@ class Sidecar:
         self.broken = False
         """A part of it has failed, which is a bug."""
 
-    async def run(self, sock: socket.socket, show: Callable[[str], None] | None) -> int:
-        """Serve until SIGTERM or SIGINT; how many polls never reached the store. `show` gets the status line."""
+    async def run(self, sock: socket.socket, show: Callable[[str], None] | None, serve: Serve) -> int:
+        """Serve until SIGTERM or SIGINT; how many polls never reached the store.
+
+        Args:
+            sock: where to listen.
+            show: gets the status line.
+            serve: answers requests at the socket while its context lasts.
+        """
         loop = asyncio.get_running_loop()
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -81,7 +89,7 @@ class Sidecar:
         self._polling.remember(known)
         await self._polling.change(self.config.services)
         try:
-            async with serve(self, sock):
+            async with serve(sock):
                 self._notifier.ready(self.status())
                 LOG.info("polling %s, serving %s", count(len(self.config.services), "service"), self.address(sock))
                 showing = asyncio.create_task(self._show(show))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from gate.report.model import Report
     from gate.sidecar.app import Sidecar
     from gate.sidecar.board import Entry
-    from probes.profile.continuity import ContinuityFacts
+    from probes.profile.continuity_facts import ContinuityFacts
 
 HISTORY_MS = 3_600_000
 SHORTEST_MS = 600_000

@@ -7,6 +7,7 @@ import re
 from probes.binary.elf import SHF_WRITE
 from probes.binary.facts import BuildFacts, Module
 from probes.binary.godebug import effective
+from probes.binary.goversion import go_minor
 from probes.binary.image import Image
 from probes.errors import MalformedTable
 
@@ -15,12 +16,6 @@ HEADER = 32
 FLAG_INLINE = 2  # header byte 15: strings follow inline, with varint lengths (1.18+)
 MAX_STRING = 16 << 20
 MAX_MODULES = 100_000
-
-
-def go_minor(version: str) -> int | None:
-    """26 for `go1.26.3`, `go1.26rc1` or `devel go1.26-abcdef`; None when the text is no Go version."""
-    match = re.search(r"\bgo1\.(\d{1,4})", version)
-    return int(match[1]) if match else None
 
 
 def find_build_info(image: Image) -> tuple[str, str] | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import field
 from typing import TYPE_CHECKING
 
+from probes.binary.goversion import go_minor
 from probes.records import dataclass
 
 if TYPE_CHECKING:
@@ -87,8 +88,6 @@ class BuildFacts:
     @property
     def minor(self) -> int | None:
         """The minor number of the Go release (26 for go1.26.3); None for a development version."""
-        from probes.binary.buildinfo import go_minor  # noqa: PLC0415 - the parser imports these dataclasses
-
         return go_minor(self.go_version)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from probes.binary import layouts as lay
-from probes.binary.buildinfo import find_build_info, go_minor, parse_build
+from probes.binary.buildinfo import find_build_info, parse_build
 from probes.binary.elf import Elf, open_elf
 from probes.binary.facts import BinaryFacts, BuildFacts, NativeFacts, TableHealth
 from probes.binary.fips import read_fips
 from probes.binary.foreign import foreign_facts, shared_object
 from probes.binary.functable import FuncTable
+from probes.binary.goversion import go_minor
 from probes.binary.health import check_table
 from probes.binary.image import Image
 from probes.binary.inittasks import read_initialisers

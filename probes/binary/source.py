@@ -11,7 +11,10 @@ from probes.errors import UnreadableFile
 from probes.records import dataclass
 
 if TYPE_CHECKING:
-    from probes.binary.image import U8
+    import numpy as np
+    import numpy.typing as npt
+
+    U8 = npt.NDArray[np.uint8]
 
 MAX_FILE_SIZE = 4 << 30
 """Bytes. Larger than any Go program that was ever linked; a bound, not a target."""

@@ -6,7 +6,8 @@ import numpy as np
 
 from probes.binary import types_layouts as tl
 from probes.binary.image import I64, Image
-from probes.binary.types import I32, Bools, Fields, Itabs, Methods, Params, TypeTable
+from probes.binary.types import TypeTable
+from probes.binary.types_columns import I32, Bools, Fields, Itabs, Methods, Params
 from probes.binary.types_names import Names, read_names
 from probes.binary.types_raw import Region, lists
 

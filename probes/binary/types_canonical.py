@@ -11,7 +11,7 @@ import numpy as np
 from probes.binary import types_layouts as tl
 
 if TYPE_CHECKING:
-    from probes.binary.types import TypeTable
+    from probes.binary.types_columns import TypeColumns
 
 GROWTH = 16
 """How much longer than the descriptors' part of the file all names may be together; beyond, the file's own text is taken."""
@@ -20,7 +20,7 @@ _LOCAL = re.compile(r"·\d+")
 _ARROWS = {1: "<-chan ", 2: "chan<- ", 3: "chan "}
 
 
-def base_names(table: TypeTable) -> list[str]:
+def base_names(table: TypeColumns) -> list[str]:
     """The full name of every row: `path/of/pkg.T` for named types, `map[string]*path/of/pkg.T` and so on for others.
 
     The text of a type contains those of its parts, so going by length, parts come first. Where that does not hold, in a
@@ -73,7 +73,7 @@ def _own_name(string: str) -> str:
 class _Composer:
     """Names of unnamed types from the names of their parts, which are in `names` already."""
 
-    def __init__(self, table: TypeTable, names: list[str]) -> None:
+    def __init__(self, table: TypeColumns, names: list[str]) -> None:
         self._table = table
         self._names = names
         self._kind = table.kind.tolist()

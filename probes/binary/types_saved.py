@@ -14,7 +14,8 @@ import numpy as np
 
 from probes.binary import types_layouts as tl
 from probes.binary.image import I64, Image
-from probes.binary.types import Fields, Itabs, Methods, Params, TypeTable
+from probes.binary.types import TypeTable
+from probes.binary.types_columns import Fields, Itabs, Methods, Params
 from probes.binary.types_names import Names
 from probes.errors import MalformedTable
 from probes.records import dataclass

@@ -9,13 +9,14 @@ from probes.drift.build import build_drift
 from probes.drift.code import compare_code
 from probes.drift.data.compare import data_drift
 from probes.drift.data.facts import DataDrift
-from probes.drift.facts import BuildDrift, Drift, FunctionDrift, GlobalDrift, InitDrift
+from probes.drift.facts import BuildDrift, FunctionDrift, GlobalDrift, InitDrift
 from probes.drift.init import init_drift
 from probes.drift.layout import layout_drift
 from probes.drift.layout_facts import LayoutDrift
 from probes.drift.meaning import Meaning
 from probes.drift.native import native_drift
 from probes.drift.native_facts import NativeDrift
+from probes.drift.result import Drift
 from probes.drift.side import Side
 from probes.drift.unmoved import same_constants
 from probes.drift.variables import Variables, global_drift, pair_variables, why_not

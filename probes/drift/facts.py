@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from probes.records import dataclass
-
-if TYPE_CHECKING:
-    from probes.drift.data.facts import DataDrift
-    from probes.drift.layout_facts import LayoutDrift
-    from probes.drift.native_facts import NativeDrift
 
 ChangeKind = Literal["body", "resized", "signature"]
 
@@ -186,20 +181,6 @@ class GlobalDrift:
     damaged: bool = False
     untyped: tuple[str, ...] = ()
     untyped_go: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Drift:
-    """Everything that differs; a part is None when the evidence for it is missing (`problems` says why, by part)."""
-
-    functions: FunctionDrift | None
-    build: BuildDrift | None
-    init: InitDrift | None
-    problems: dict[str, str]
-    types: LayoutDrift | None = None
-    globals: GlobalDrift | None = None
-    native: NativeDrift | None = None
-    data: DataDrift | None = None
 
 
 def short(name: str) -> str:

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
 from probes.binary import types_layouts as tl
 from probes.binary.image import I64
-from probes.binary.types import Bools, Fields, Methods, Params, TypeTable
+from probes.binary.types import TypeTable
+from probes.binary.types_columns import Bools, Fields, Methods, Params
 from probes.binary.types_names import Names
-
-if TYPE_CHECKING:
-    from probes.drift.layout_side import Pairing
 
 MASK_BYTES = 8
 """Bytes of pointer masks that are compared at once; they speak of 512 bytes of a value."""
 
 
-def differing(pairing: Pairing) -> Bools:
+class Paired(Protocol):
+    """Which type of OLD is which of NEW (see `layout_side.Pairing`)."""
+
+    old: TypeTable
+    new: TypeTable
+    partner: I64
+    identity_old: I64
+    identity_new: I64
+
+
+def differing(pairing: Paired) -> Bools:
     """Rows of OLD whose description is another in NEW, shape (rows of OLD,); False for those without a partner."""
     old, new = pairing.old, pairing.new
     rows = np.flatnonzero(pairing.partner >= 0)
@@ -39,7 +47,7 @@ def differing(pairing: Pairing) -> Bools:
     return out
 
 
-def _parts(pairing: Pairing, rows: I64, theirs: I64, text_old: I64, text_new: I64) -> list[Bools]:
+def _parts(pairing: Paired, rows: I64, theirs: I64, text_old: I64, text_new: I64) -> list[Bools]:
     """Which pairs have other fields, parameters, or methods of an interface."""
     old, new = pairing.old, pairing.new
     found = []

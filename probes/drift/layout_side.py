@@ -8,7 +8,8 @@ import numpy as np
 
 from probes.binary import types_layouts as tl
 from probes.binary.image import I64
-from probes.binary.types import Bools, TypeTable
+from probes.binary.types import TypeTable
+from probes.binary.types_columns import Bools
 from probes.drift.layout_screen import differing
 from probes.drift.structure import Structures
 

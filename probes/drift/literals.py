@@ -8,7 +8,7 @@ all pairs are the same, follows every pointer once, and takes back what a differ
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +17,6 @@ from probes.binary.image import I64
 from probes.drift.reads import DICTIONARY
 from probes.drift.side import NOWHERE, PIECE, READONLY, TEXT, WRITABLE, Side, contains, distinct
 from probes.records import dataclass
-
-if TYPE_CHECKING:
-    from probes.drift.meaning import Meaning
 
 Bools = npt.NDArray[np.bool_]
 
@@ -35,7 +32,38 @@ MAX_LENGTH = 1 << 20
 FEW_CASES, MAX_CASES = 24, 1024
 
 
-def same(meaning: Meaning, old: I64, new: I64, need: I64 | None = None) -> Bools:
+class Comparison(Protocol):
+    """What is known of addresses on two sides (see `meaning.Meaning`)."""
+
+    old: Side
+    new: Side
+
+    def functions(self, old: I64, new: I64) -> Bools:
+        """Whether text addresses are the same place of the same function."""
+
+    def variables(self, old: I64, new: I64, *, strict: bool, values: bool = True) -> Bools:
+        """Whether writable addresses are the same variable."""
+
+    def types(self, old: I64, new: I64) -> Bools:
+        """Whether the addresses are descriptors of the same type."""
+
+    def itabs(self, old: I64, new: I64) -> Bools:
+        """Whether the addresses are itabs of the same pair."""
+
+    def begin_variables(self, old: I64, new: I64) -> Bools:
+        """Whether variables are known to begin at both addresses."""
+
+    def equal_bytes(self, old: I64, new: I64, count: I64) -> Bools:
+        """Whether `count[i]` bytes are equal."""
+
+    def left_of_symbol(self, old: I64, new: I64) -> I64:
+        """Bytes up to the end of the symbols that hold the addresses, -1 without."""
+
+    def reach(self, old: I64, new: I64) -> I64:
+        """Bytes up to where, on either side, something else is known to begin."""
+
+
+def same(meaning: Comparison, old: I64, new: I64, need: I64 | None = None) -> Bools:
     """Whether the constants at `old[i]` and `new[i]` mean the same, shape (k,).
 
     `need`: their bytes, `TO_NEXT`, `DICTIONARY`, or -1 when unknown.
@@ -70,7 +98,7 @@ def same(meaning: Meaning, old: I64, new: I64, need: I64 | None = None) -> Bools
     return np.array([node not in bad for node in wanted], dtype=np.bool_)
 
 
-def holds_addresses(meaning: Meaning, old: I64, new: I64, count: I64) -> Bools:
+def holds_addresses(meaning: Comparison, old: I64, new: I64, count: I64) -> Bools:
     """Whether some aligned word among the `count[i]` bytes at `old[i]` and `new[i]` is an address, shape (k,)."""
     out = np.zeros(old.shape, dtype=np.bool_)
     aligned = np.flatnonzero(old % 8 == 0)
@@ -91,7 +119,7 @@ class _Words:
     y: npt.NDArray[np.uint64]
 
 
-def _words(meaning: Meaning, old: I64, new: I64, count: I64) -> Iterator[_Words]:
+def _words(meaning: Comparison, old: I64, new: I64, count: I64) -> Iterator[_Words]:
     """The first `count[i]` words (`MAX_WORDS` at most) at `old[i]` and `new[i]`, about `PIECE` at a time."""
     count = np.minimum(count, MAX_WORDS)
     total = np.cumsum(count)
@@ -116,7 +144,7 @@ def _run(side: Side, start: I64, count: I64, row: I64, step: I64) -> npt.NDArray
     return _word(side, start[row] + step)
 
 
-def _addresses(meaning: Meaning, at: I64, x: npt.NDArray[np.uint64], y: npt.NDArray[np.uint64]) -> Bools:
+def _addresses(meaning: Comparison, at: I64, x: npt.NDArray[np.uint64], y: npt.NDArray[np.uint64]) -> Bools:
     """Which words, at `at` in OLD, are addresses of constants, variables or functions.
 
     Relocations tell, where there are any; else it is the value, and numbers that look like addresses are rare, because
@@ -148,7 +176,7 @@ def _addresses(meaning: Meaning, at: I64, x: npt.NDArray[np.uint64], y: npt.NDAr
     return out
 
 
-def same_pointers(meaning: Meaning, a: I64, b: I64) -> Bools:
+def same_pointers(meaning: Comparison, a: I64, b: I64) -> Bools:
     """Whether the words `a[i]` and `b[i]` are addresses that mean the same, shape (k,)."""
     verdict, follow = _pointers(meaning, a, b, np.full(a.shape, -1, dtype=np.int64))
     rows = np.flatnonzero(follow)
@@ -170,7 +198,7 @@ def _spread(bad: set[int], edges: list[tuple[int, int]]) -> None:
                 queue.append(user)
 
 
-def _examine(meaning: Meaning, old: I64, new: I64, need: I64) -> tuple[list[int], list[tuple[int, int, int]]]:
+def _examine(meaning: Comparison, old: I64, new: I64, need: I64) -> tuple[list[int], list[tuple[int, int, int]]]:
     """One look at each pair: those that differ, and the pairs of pointers (source, old, new) that remain to follow."""
     first = _word(meaning.old, old).view(np.int64), _word(meaning.new, new).view(np.int64)
     code = meaning.functions(*first)
@@ -193,7 +221,7 @@ def _examine(meaning: Meaning, old: I64, new: I64, need: I64) -> tuple[list[int]
     return failed, links
 
 
-def _count(meaning: Meaning, old: I64, new: I64, need: I64) -> I64:
+def _count(meaning: Comparison, old: I64, new: I64, need: I64) -> I64:
     """Words that belong to each pair of constants, shape (k,): what is known of their size, else what is likely."""
     count = np.where(need > 0, -(-need // 8), -(-meaning.reach(old, new) // 8))
     count[need == -1] = np.minimum(count[need == -1], WORDS)
@@ -215,7 +243,7 @@ def _entries(side: Side, addresses: I64) -> I64:
     return np.maximum(np.where(functions, 1, run), 1)
 
 
-def _differing(meaning: Meaning, words: _Words) -> tuple[I64, I64]:
+def _differing(meaning: Comparison, words: _Words) -> tuple[I64, I64]:
     """Which of `words` mean something else, and which are pointers to constants that remain to be followed."""
     outside = _external(meaning, words.at, words.there)
     rest = np.flatnonzero((words.x != words.y) | outside | _addresses(meaning, words.at, words.x, words.y))
@@ -236,7 +264,7 @@ def _differing(meaning: Meaning, words: _Words) -> tuple[I64, I64]:
     return rest[~same & ~follow], rest[~same & follow]
 
 
-def _pointers(meaning: Meaning, a: I64, b: I64, length: I64) -> tuple[Bools, Bools]:
+def _pointers(meaning: Comparison, a: I64, b: I64, length: I64) -> tuple[Bools, Bools]:
     """(known to mean the same, worth following: constants on both sides), shapes (k,)."""
     ours, theirs = meaning.old.regions(a), meaning.new.regions(b)
     out: Bools = (ours == TEXT) & (theirs == TEXT) & meaning.functions(a, b)
@@ -252,12 +280,12 @@ def _pointers(meaning: Meaning, a: I64, b: I64, length: I64) -> tuple[Bools, Boo
     return out, follow
 
 
-def _external(meaning: Meaning, old: I64, new: I64) -> Bools:
+def _external(meaning: Comparison, old: I64, new: I64) -> Bools:
     """Words that the loader fills in."""
     return contains(meaning.old.external, old) | contains(meaning.new.external, new)
 
 
-def _same_external(meaning: Meaning, old: I64, new: I64) -> Bools:
+def _same_external(meaning: Comparison, old: I64, new: I64) -> Bools:
     ours, theirs = meaning.old.image.external, meaning.new.image.external
     out = contains(meaning.old.external, old) & contains(meaning.new.external, new)
     for row in np.flatnonzero(out).tolist():
@@ -265,7 +293,7 @@ def _same_external(meaning: Meaning, old: I64, new: I64) -> Bools:
     return out
 
 
-def _jump_tables(meaning: Meaning, old: I64, new: I64) -> Bools:
+def _jump_tables(meaning: Comparison, old: I64, new: I64) -> Bools:
     """Whether tables of addresses in the middle of functions, at `old[i]` and `new[i]`, have the same cases, shape (k,).
 
     A table goes on for as long as its words lead into the same function.

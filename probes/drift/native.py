@@ -12,10 +12,10 @@ from probes.binary.relocs import dynamic_entries, dynamic_tags
 from probes.binary.symbols import SHN_UNDEF, STT_TLS
 from probes.binary.versions import needed_versions
 from probes.drift.facts import ValueChange
-from probes.drift.native_facts import NativeDrift, Resize, TlsDrift, VersionUse
+from probes.drift.native_facts import NativeDrift, TlsDrift, VersionUse, resizes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from probes.binary.facts import BinaryFacts, NativeFacts
     from probes.binary.image import Image
@@ -67,13 +67,6 @@ def version_uses(image: Image) -> tuple[VersionUse, ...]:
             users[number].append(name)
     uses = [VersionUse(n.library, n.version, n.weak, tuple(sorted(users[index]))) for index, n in needs.items()]
     return tuple(sorted(uses, key=lambda use: (use.library, use.version)))
-
-
-def resizes(old: Mapping[str, int], new: Mapping[str, int]) -> tuple[Resize, ...]:
-    """What has another size, sorted by name; what only one side has does not count."""
-    return tuple(
-        Resize(name, old[name], new[name]) for name in sorted(old.keys() & new.keys()) if old[name] != new[name]
-    )
 
 
 def _without(names: Iterable[str], others: Iterable[str]) -> tuple[str, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from probes.binary.facts import SymbolVersion, TlsSegment
 from probes.drift.facts import ModuleChange, ValueChange
 from probes.records import dataclass
@@ -129,3 +131,10 @@ class HostDrift:
     modules: tuple[ModuleChange, ...] = ()
     go_version: str | None = None
     problem: str = ""
+
+
+def resizes(old: Mapping[str, int], new: Mapping[str, int]) -> tuple[Resize, ...]:
+    """What has another size, sorted by name; what only one side has does not count."""
+    return tuple(
+        Resize(name, old[name], new[name]) for name in sorted(old.keys() & new.keys()) if old[name] != new[name]
+    )

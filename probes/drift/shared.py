@@ -9,8 +9,7 @@ from probes.binary.facts import SHARED
 from probes.binary.goplugin import read_plugin
 from probes.binary.shared import SharedFacts, read_shared
 from probes.drift.facts import ValueChange
-from probes.drift.native import resizes
-from probes.drift.native_facts import PluginDrift, Resize, SharedDrift
+from probes.drift.native_facts import PluginDrift, Resize, SharedDrift, resizes
 from probes.records import dataclass
 
 if TYPE_CHECKING:

@@ -11,11 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from statistics import median
-from typing import Literal
 
 from probes.live.topics import HeartbeatWindow
-from probes.profile.strip import Mark, marks
-from probes.records import dataclass
+from probes.profile.continuity_facts import ContinuityFacts, Deduction, DeductionKind, HandOver
+from probes.profile.strip import marks
 
 SECOND = 1_000_000_000
 LATE = 1.5
@@ -27,57 +26,6 @@ CLOCK_STEP = 1.0
 MAX_MISSING = 1_000_000
 HANDOVER_SECONDS = 60.0
 """What a planned hand-over may take, beyond the pause between windows, unless the policy says otherwise."""
-
-DeductionKind = Literal["gap", "restart", "silence", "failed", "short", "rate", "clock"]
-
-
-@dataclass(frozen=True, slots=True)
-class Deduction:
-    """Why points are missing.
-
-    `after`: the number of the window before; `wall`: seconds since 1970; `seconds`: profile time that is missing.
-    """
-
-    kind: DeductionKind
-    after: int
-    wall: float
-    seconds: float
-    points: float
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class HandOver:
-    """A planned change of the image. `seconds` without a profile, beyond what was due; `lost_samples`: an estimate."""
-
-    generation: int
-    wall: float
-    seconds: float
-    lost_samples: float
-    explained: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ContinuityFacts:
-    """The score, and all that it is made of. Seconds of profile time; `yields`: windows that gave way.
-
-    `strip`: the windows, and all of this at its place among them.
-    """
-
-    score: float
-    windows: int
-    covered_seconds: float
-    expected_seconds: float
-    interval_seconds: float
-    window_seconds: float
-    yields: int
-    deductions: tuple[Deduction, ...] = ()
-    hand_overs: tuple[HandOver, ...] = ()
-    strip: tuple[Mark, ...] = ()
-
-    def unexplained(self) -> tuple[Deduction, ...]:
-        """The gaps that no announced hand-over explains."""
-        return tuple(each for each in self.deductions if each.kind in ("gap", "restart", "silence"))
 
 
 def continuity(

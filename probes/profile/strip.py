@@ -2,44 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from probes.records import dataclass
+from probes.profile.continuity_facts import Mark, MarkKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from probes.live.topics import HeartbeatWindow
-    from probes.profile.continuity import ContinuityFacts, Deduction, HandOver
+    from probes.profile.continuity_facts import ContinuityFacts, Deduction, HandOver
 
 MOST = 400
 """The last ones."""
-
-MarkKind = Literal[
-    "window", "short", "yielded", "failed", "gap", "restart", "silence", "hand-over", "lost", "rate", "clock"
-]
-"""`lost`: a planned hand-over over which samples were lost. The last seven stand between two windows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """One place of the strip.
-
-    Attributes:
-        kind: what it shows.
-        wall: seconds since 1970: the start of the window, or of the one before what is between two.
-        window: the number of that window.
-        missing: windows that are missing there.
-        samples: of the window.
-        detail: what happened; "" for a whole window.
-    """
-
-    kind: MarkKind
-    wall: float
-    window: int
-    missing: int = 0
-    samples: int = 0
-    detail: str = ""
 
 
 def marks(windows: Sequence[HeartbeatWindow], facts: ContinuityFacts) -> tuple[Mark, ...]:

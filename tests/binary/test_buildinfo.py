@@ -5,7 +5,8 @@ import struct
 import pytest
 
 from probes.binary import buildinfo
-from probes.binary.buildinfo import find_build_info, go_minor, parse_build
+from probes.binary.buildinfo import find_build_info, parse_build
+from probes.binary.goversion import go_minor
 from probes.errors import MalformedTable
 from tests.binary.tools import DATA, facts
 

@@ -16,7 +16,7 @@ from gate.samples import Case, change, functions
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gate.engine import Judgement
+    from gate.judgement import Judgement
 
 
 def judged(case: Case, policy: Policy) -> Judgement:

@@ -149,9 +149,8 @@ def test_whatever_fails_while_it_runs_what_waits_is_written(tmp_path: Path, monk
         sidecar.recorder.know([("orders", "http://h")])
         sidecar.recorder.put(Polled(Sample("orders", 1, 0, 1, "ok")))
         monkeypatch.setattr(sidecar, "_show", fails)
-        monkeypatch.setattr("gate.sidecar.app.serve", lambda *_: pytest.fail("no server"))
         with listen("127.0.0.1", 0) as sock:
-            await sidecar.run(sock, None)
+            await sidecar.run(sock, None, lambda _: pytest.fail("no server"))
 
     with Database.open(str(tmp_path / "a.db")) as database:
         with pytest.raises(pytest.fail.Exception, match="no server"):
