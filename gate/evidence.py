@@ -12,8 +12,10 @@ from gate.model import EvidenceState, Mode
 from gate.policy import PROFILE_TOPICS, Policy
 from gate.type_evidence import TypeEvidence, type_evidence
 from gate.words import count
-from probes.binary.facts import SHARED, BinaryFacts, BuildFacts, NativeFacts, TableHealth
+from probes.binary.build_facts import BuildFacts
+from probes.binary.facts import SHARED, BinaryFacts, TableHealth
 from probes.binary.integrity import CHANGED, INTACT, UNKNOWN
+from probes.binary.native_facts import NativeFacts
 from probes.drift.data.facts import DataDrift
 from probes.drift.facts import BuildDrift, FunctionDrift, GlobalDrift, InitDrift
 from probes.drift.native_facts import AbiFacts, HostDrift, NativeDrift

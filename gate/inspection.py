@@ -16,8 +16,11 @@ from probes.records import dataclass
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from probes.binary.facts import BinaryFacts, BuildFacts, Fault, NativeFacts
+    from probes.binary.build_facts import BuildFacts
+    from probes.binary.facts import BinaryFacts
+    from probes.binary.fault import Fault
     from probes.binary.functable import FuncTable
+    from probes.binary.native_facts import NativeFacts
     from probes.binary.variables import VariableTable
 
 LARGEST = 10

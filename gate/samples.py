@@ -10,7 +10,9 @@ from gate.evidence import Bundle
 from gate.policy import Policy
 from gate.type_evidence import TypeEvidence
 from gate.words import package_of
-from probes.binary.facts import BinaryFacts, BuildFacts, Module, NativeFacts, TableHealth
+from probes.binary.build_facts import BuildFacts, Module
+from probes.binary.facts import BinaryFacts, TableHealth
+from probes.binary.native_facts import NativeFacts
 from probes.drift.build import build_drift
 from probes.drift.data.facts import DataChange, DataDrift, EmbeddedChange
 from probes.drift.facts import (

@@ -8,7 +8,7 @@ from gate.model import Finding, Json, Mode, Severity
 from gate.policy import Policy
 from gate.samples import Case, native
 from gate.words import some
-from probes.binary.facts import TlsSegment
+from probes.binary.native_facts import TlsSegment
 from probes.drift.native_facts import Resize, TlsDrift
 
 SMALL = TlsSegment(size=8, file_size=0, align=8)

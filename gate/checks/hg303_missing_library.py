@@ -9,7 +9,7 @@ from gate.evidence import NativeChanges, Natives, NewBinary, Target
 from gate.model import Finding, Severity
 from gate.samples import NATIVE, TARGET, Case, native, other
 from gate.words import some
-from probes.binary.facts import SymbolVersion
+from probes.binary.native_facts import SymbolVersion
 from probes.drift.native_facts import NativeDrift, VersionUse
 from probes.host import TargetFacts
 

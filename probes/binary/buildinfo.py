@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from probes.binary.build_facts import BuildFacts, Module
 from probes.binary.elf import SHF_WRITE
-from probes.binary.facts import BuildFacts, Module
 from probes.binary.godebug import effective
 from probes.binary.goversion import go_minor
 from probes.binary.image import Image

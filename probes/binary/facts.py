@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import field
 from typing import TYPE_CHECKING
 
-from probes.binary.goversion import go_minor
+from probes.binary.build_facts import BuildFacts
+from probes.binary.fault import Fault
+from probes.binary.native_facts import NativeFacts
 from probes.records import dataclass
 
 if TYPE_CHECKING:
@@ -23,86 +25,6 @@ if TYPE_CHECKING:
 
 SHARED = "shared"
 """The `linkage` of a shared object without any Go in it."""
-
-
-@dataclass(frozen=True, slots=True)
-class SymbolVersion:
-    """A version that a needed library must define, such as `libc.so.6` `GLIBC_2.34`."""
-
-    library: str
-    version: str
-
-
-@dataclass(frozen=True, slots=True)
-class TlsSegment:
-    """The PT_TLS segment: `size` in memory, `file_size` initialised, and its alignment, in bytes."""
-
-    size: int
-    file_size: int
-    align: int
-
-
-@dataclass(frozen=True, slots=True)
-class NativeFacts:
-    """What the image asks of the host's loader, and how it is hardened."""
-
-    interpreter: str | None
-    needed: tuple[str, ...]
-    versions: tuple[SymbolVersion, ...]
-    soname: str | None
-    tls: TlsSegment | None
-    tls_symbols: tuple[str, ...]
-    relro: str
-    """`none`, `partial` or `full`."""
-    exec_stack: bool
-    pie: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Module:
-    """One module of the build: `sum` is empty for the main module; `replace` is what stands in for it."""
-
-    path: str
-    version: str
-    sum: str
-    replace: Module | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class BuildFacts:
-    """The build information that the linker embedded (`go version -m`).
-
-    `settings` keeps the toolchain's own keys (`-tags`, `GOAMD64`, `vcs.revision`). `godebug` is the *effective*
-    default of every setting known to the toolchain table: name -> value. `godebug_known` is false when the
-    toolchain is newer than the table, in which case `godebug` holds what the binary itself says.
-    """
-
-    go_version: str
-    path: str
-    main: Module | None
-    deps: tuple[Module, ...]
-    settings: dict[str, str]
-    godebug: dict[str, str]
-    godebug_known: bool
-
-    @property
-    def minor(self) -> int | None:
-        """The minor number of the Go release (26 for go1.26.3); None for a development version."""
-        return go_minor(self.go_version)
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Something in the file that contradicts the format.
-
-    `kind` is a short stable word (`magic`, `order`, `text-base`, `line-table`, `symbol-address` ...);
-    `subject` is the function or table it is about; `detail` says what was found and what the format asks.
-    """
-
-    kind: str
-    subject: str
-    detail: str
-    offset: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

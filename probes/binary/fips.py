@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hmac
 
-from probes.binary.facts import BuildFacts
+from probes.binary.build_facts import BuildFacts
 from probes.binary.image import Image
 from probes.errors import MalformedTable
 

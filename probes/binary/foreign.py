@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from probes.binary.facts import SHARED, BinaryFacts, NativeFacts, TableHealth
+from probes.binary.facts import SHARED, BinaryFacts, TableHealth
 from probes.binary.image import Image
+from probes.binary.native_facts import NativeFacts
 from probes.binary.source import Source
 from probes.binary.symbols import SymbolTable
 

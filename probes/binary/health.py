@@ -10,7 +10,8 @@ import re
 import numpy as np
 
 from probes.binary import layouts as lay
-from probes.binary.facts import Fault, TableHealth
+from probes.binary.facts import TableHealth
+from probes.binary.fault import Fault
 from probes.binary.functable import FuncTable
 from probes.binary.pctables import decode_faults
 from probes.binary.symbols import STT_FUNC, SymbolTable

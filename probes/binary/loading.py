@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from probes.binary import layouts as lay
+from probes.binary.build_facts import BuildFacts
 from probes.binary.buildinfo import find_build_info, parse_build
 from probes.binary.elf import Elf, open_elf
-from probes.binary.facts import BinaryFacts, BuildFacts, NativeFacts, TableHealth
+from probes.binary.facts import BinaryFacts, TableHealth
 from probes.binary.fips import read_fips
 from probes.binary.foreign import foreign_facts, shared_object
 from probes.binary.functable import FuncTable
@@ -18,6 +19,7 @@ from probes.binary.inittasks import read_initialisers
 from probes.binary.integrity import read_integrity
 from probes.binary.moduledata import ModuleData, find_module, old_table
 from probes.binary.native import read_build_ids, read_interpreter, read_native
+from probes.binary.native_facts import NativeFacts
 from probes.binary.ondemand import TypesOnDemand
 from probes.binary.others import named
 from probes.binary.relocs import apply_relocations, dynamic_symbols

@@ -9,8 +9,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from probes.binary.facts import NativeFacts, SymbolVersion, TlsSegment
 from probes.binary.image import Image
+from probes.binary.native_facts import NativeFacts, SymbolVersion, TlsSegment
 from probes.binary.relocs import dynamic_entries, dynamic_tags
 from probes.binary.symbols import STT_TLS, SymbolTable
 from probes.binary.versions import needed_versions

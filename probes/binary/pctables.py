@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from probes.binary.facts import Fault
+from probes.binary.fault import Fault
 from probes.binary.inlining import inline_tree
 from probes.errors import MalformedTable
 from probes.records import dataclass

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from probes.binary.facts import Fault
+from probes.binary.fault import Fault
 from probes.binary.functable import FuncTable
 from probes.binary.gcmask import PointerMasks, read_masks
 from probes.binary.image import I64, U64, Image

@@ -17,8 +17,9 @@ from probes.drift.native_facts import NativeDrift, TlsDrift, VersionUse, resizes
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from probes.binary.facts import BinaryFacts, NativeFacts
+    from probes.binary.facts import BinaryFacts
     from probes.binary.image import Image
+    from probes.binary.native_facts import NativeFacts
 
 DT_STRTAB, DT_RPATH, DT_FLAGS, DT_RUNPATH = 5, 15, 30, 29
 DF_STATIC_TLS = 0x10

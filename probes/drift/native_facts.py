@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from probes.binary.facts import SymbolVersion, TlsSegment
+from probes.binary.native_facts import SymbolVersion, TlsSegment
 from probes.drift.facts import ModuleChange, ValueChange
 from probes.records import dataclass
 

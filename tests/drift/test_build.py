@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.binary.facts import BuildFacts, Module
+from probes.binary.build_facts import BuildFacts, Module
 from probes.drift.build import build_drift, compare_versions
 from probes.drift.facts import BuildDrift, ModuleChange, ValueChange
 

@@ -24,7 +24,7 @@ from gate.samples import (
     variable,
     variable_change,
 )
-from probes.binary.facts import Module
+from probes.binary.build_facts import Module
 from probes.drift.data.facts import UndecidedData
 from probes.drift.facts import Rename
 
