@@ -9,8 +9,8 @@ from probes.errors import MalformedTable
 from probes.records import dataclass
 
 if TYPE_CHECKING:
-    from probes.binary.facts import BinaryFacts
-    from probes.binary.types import TypeTable
+    from probes.go.facts import BinaryFacts
+    from probes.go.types.table import TypeTable
 
 MAX_LISTED = 200
 HEAD = """\
@@ -53,7 +53,7 @@ def propose(facts: BinaryFacts) -> str:
 
 def _variables(facts: BinaryFacts, module: str | None) -> list[str]:
     """The program's own package variables that hold pointers, by name; a stripped file has no names for them."""
-    from probes.binary.variables import read_variables
+    from probes.go.variables.table import read_variables
 
     if facts.symtab is None or facts.module is None:
         return []
@@ -82,7 +82,7 @@ def _own(table: TypeTable, module: str | None) -> tuple[list[int], list[int]]:
 
 def _encoded(table: TypeTable, row: int) -> _Candidate | None:
     """What a type's tags and methods say about how it is written; None when nothing."""
-    from probes.drift.layout_changes import encoders
+    from probes.drift.types.changes import encoders
 
     methods = encoders(table, row)
     tags = " ".join(field.tag for field in table.fields_of(row))

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from gate.evidence import Bundle
     from gate.policy import Policy
     from gate.report.model import Report
-    from probes.binary.facts import BinaryFacts
-    from probes.drift.native_facts import AbiFacts, HostDrift
+    from probes.drift.native.facts import AbiFacts, HostDrift
     from probes.drift.result import Drift
+    from probes.go.facts import BinaryFacts
     from probes.host import TargetFacts
     from probes.live.topics import LiveFacts
     from probes.profile.sources import ProfileSource
@@ -36,11 +36,11 @@ def load_binary(path: str, *, examine: bool = True, foreign: bool = False) -> Bi
 
     ProbeError when it cannot be read.
     """
-    from probes.binary.source import read_source
+    from probes.elf.source import read_source
 
     try:
         source = read_source(path)
-        from probes.binary import load  # slow: `check` imports it while the file is read
+        from probes.go import load  # slow: `check` imports it while the file is read
 
         return load(path, source, examine=examine, foreign=foreign)
     except OSError as exc:  # a file that vanishes or a disk that fails while it is read is no bug
@@ -49,7 +49,7 @@ def load_binary(path: str, *, examine: bool = True, foreign: bool = False) -> Bi
 
 def examine(facts: BinaryFacts) -> BinaryFacts:
     """`facts` of NEW, its function table examined in depth: would the image start?"""
-    from probes.binary.loading import examined
+    from probes.go.loading import examined
 
     return examined(facts)
 
@@ -97,7 +97,7 @@ def read_loader(path: str | None, new: BinaryFacts) -> HostDrift | None:
     """NEW, a plugin, against the program at `path`; None without one."""
     if path is None:
         return None
-    from probes.drift.plugin_host import host_drift  # only where a program was given
+    from probes.drift.native.plugin_host import host_drift  # only where a program was given
 
     return host_drift(load_binary(path, examine=False), new)
 
@@ -202,8 +202,8 @@ def _import_the_rest() -> None:
     """Import, while other threads read files, what reading, comparing and judging will need."""
     import gate.report.build  # noqa: F401
     from gate.check import discover
-    from probes.binary import load
     from probes.drift import compare
+    from probes.go import load
 
     del load, compare
     discover()

@@ -12,14 +12,12 @@ from gate.model import EvidenceState, Mode
 from gate.policy import PROFILE_TOPICS, Policy
 from gate.type_evidence import TypeEvidence, type_evidence
 from gate.words import count
-from probes.binary.build_facts import BuildFacts
-from probes.binary.facts import SHARED, BinaryFacts, TableHealth
-from probes.binary.integrity import CHANGED, INTACT, UNKNOWN
-from probes.binary.native_facts import NativeFacts
 from probes.drift.data.facts import DataDrift
 from probes.drift.facts import BuildDrift, FunctionDrift, GlobalDrift, InitDrift
-from probes.drift.native_facts import AbiFacts, HostDrift, NativeDrift
+from probes.drift.native.facts import AbiFacts, HostDrift, NativeDrift
 from probes.errors import MalformedTable, ProbeError
+from probes.go.facts import SHARED, BinaryFacts, TableHealth
+from probes.go.integrity import CHANGED, INTACT, UNKNOWN
 from probes.host import TargetFacts
 from probes.records import dataclass
 
@@ -28,6 +26,8 @@ if TYPE_CHECKING:
 
     from gate.model import EvidenceStatus
     from probes.drift.result import Drift
+    from probes.elf.facts import NativeFacts
+    from probes.go.build.facts import BuildFacts
 
 
 @dataclass(frozen=True, slots=True)

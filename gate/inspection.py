@@ -16,12 +16,12 @@ from probes.records import dataclass
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from probes.binary.build_facts import BuildFacts
-    from probes.binary.facts import BinaryFacts
-    from probes.binary.fault import Fault
-    from probes.binary.functable import FuncTable
-    from probes.binary.native_facts import NativeFacts
-    from probes.binary.variables import VariableTable
+    from probes.elf.facts import NativeFacts
+    from probes.go.build.facts import BuildFacts
+    from probes.go.facts import BinaryFacts
+    from probes.go.fault import Fault
+    from probes.go.table.functions import FuncTable
+    from probes.go.variables.table import VariableTable
 
 LARGEST = 10
 
@@ -199,8 +199,8 @@ def inspect_binary(facts: BinaryFacts, *, functions: bool = False, types: Iterab
 
 
 def _variables(facts: BinaryFacts) -> tuple[VariablePart | None, str | None]:
-    from probes.binary.variables import largest, read_variables
     from probes.errors import MalformedTable
+    from probes.go.variables.table import largest, read_variables
 
     if facts.symtab is None or facts.module is None:
         return None, "no ELF symbol table (stripped)" if facts.symtab is None else "the module data was not found"
@@ -223,7 +223,7 @@ def _variable_types(facts: BinaryFacts, table: VariableTable, rows: list[int]) -
 
     if not facts.has_dwarf:
         return {}, "the file has no DWARF"
-    from probes.binary.variable_types import VariableTypes
+    from probes.go.variables.types import VariableTypes
 
     try:
         types = VariableTypes(facts, table)

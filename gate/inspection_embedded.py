@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from probes.records import dataclass
 
 if TYPE_CHECKING:
-    from probes.binary.facts import BinaryFacts
+    from probes.go.facts import BinaryFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ class EmbeddedPart:
 
 def embedded_part(facts: BinaryFacts) -> tuple[EmbeddedPart | None, str | None]:
     """The embedded files, or why they cannot be read."""
-    from probes.binary.embedded import digest, read_embedded
     from probes.errors import MalformedTable
+    from probes.go.embedded_files import digest, read_embedded
 
     try:
         found = [file for each in read_embedded(facts.image, facts.symtab) for file in each.files]

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gate.type_evidence import like
-from probes.binary import types_layouts as tl
 from probes.errors import MalformedTable, ProbeError
+from probes.go.types import layouts as tl
 from probes.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from probes.binary.facts import BinaryFacts
-    from probes.binary.types import TypeTable
+    from probes.go.facts import BinaryFacts
+    from probes.go.types.table import TypeTable
 
 
 class NoSuchType(ProbeError):

@@ -12,7 +12,7 @@ from probes.live.gather import Asked, gather
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from probes.binary.facts import BinaryFacts
+    from probes.go.facts import BinaryFacts
     from probes.live.topics import LiveFacts
 
 PAUSE = 0.5

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gate.lock_shape import LockShape
-    from probes.binary.facts import BinaryFacts
-    from probes.binary.types import TypeTable
-    from probes.binary.types_saved import SavedType
-    from probes.binary.variable_saved import SavedVariable
+    from probes.go.facts import BinaryFacts
+    from probes.go.types.saved import SavedType
+    from probes.go.types.table import TypeTable
+    from probes.go.variables.saved import SavedVariable
 
 SCHEMA_VERSION = "1"
 MAX_BYTES = 16 << 20
@@ -57,7 +57,7 @@ def dump_lock(facts: BinaryFacts, contract: Contract) -> str:
         PolicyError: the contract names nothing, or what the binary does not have.
         MalformedTable: the types cannot be read.
     """
-    from probes.binary.types_saved import closure
+    from probes.go.types.saved import closure
 
     if not contract.types and not contract.globals:
         raise PolicyError("the contract names no type", hint="propose one with `hotgate contract init BINARY`")
@@ -83,8 +83,8 @@ def dump_lock(facts: BinaryFacts, contract: Contract) -> str:
 
 
 def _saved_types(facts: BinaryFacts, contract: Contract) -> dict[str, SavedType]:
-    from probes.binary.types_saved import save
-    from probes.drift.layout_changes import ENCODERS
+    from probes.drift.types.changes import ENCODERS
+    from probes.go.types.saved import save
 
     if not contract.types:
         return {}
@@ -98,7 +98,7 @@ def _saved_types(facts: BinaryFacts, contract: Contract) -> dict[str, SavedType]
 
 def _saved_variables(facts: BinaryFacts, contract: Contract) -> dict[str, SavedVariable]:
     """The contract's variables. One that cannot be written down cannot be promised."""
-    from probes.binary.variable_saved import save_variables
+    from probes.go.variables.saved import save_variables
 
     try:
         found = save_variables(facts, contract.globals)
@@ -168,7 +168,7 @@ def _fingerprint(saved: Mapping[str, SavedType]) -> str:
 
 def _check_whole(shape: LockShape, path: str) -> None:
     """Raise UnreadableLock when a type is missing, or is not the one whose fingerprint was reviewed."""
-    from probes.binary.types_saved import closure
+    from probes.go.types.saved import closure
 
     promised = {name: each.fingerprint for name, each in shape.state.items()}
     promised |= {name: each.fingerprint for name, each in shape.interfaces.items()}
@@ -212,7 +212,7 @@ def load_lock(path: str) -> Lock:
     from pydantic import ValidationError  # it is slow to import
 
     from gate.lock_shape import LockShape
-    from probes.binary.variable_saved import SavedVariable
+    from probes.go.variables.saved import SavedVariable
 
     try:
         shape = LockShape.model_validate_json(raw)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from probes.binary.types_saved import SavedType  # noqa: TC001 - pydantic evaluates the annotation
+from probes.go.types.saved import SavedType  # noqa: TC001 - pydantic evaluates the annotation
 
 
 class _Part(BaseModel):

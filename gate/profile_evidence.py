@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from gate.evidence import Key
     from gate.policy import Policy, ProfilePolicy
-    from probes.binary.facts import BinaryFacts
+    from probes.go.facts import BinaryFacts
     from probes.live.topics import CpuProfiles, HeartbeatFacts, LiveFacts
     from probes.profile.facts import ProfileFacts
     from probes.profile.sources import ProfileSource

@@ -10,9 +10,6 @@ from gate.evidence import Bundle
 from gate.policy import Policy
 from gate.type_evidence import TypeEvidence
 from gate.words import package_of
-from probes.binary.build_facts import BuildFacts, Module
-from probes.binary.facts import BinaryFacts, TableHealth
-from probes.binary.native_facts import NativeFacts
 from probes.drift.build import build_drift
 from probes.drift.data.facts import DataChange, DataDrift, EmbeddedChange
 from probes.drift.facts import (
@@ -24,15 +21,18 @@ from probes.drift.facts import (
     VariableChange,
     VariableRef,
 )
-from probes.drift.layout_facts import FieldSide, LayoutChange, TypeChange
-from probes.drift.native_facts import AbiFacts, HostDrift, NativeDrift, SharedDrift
+from probes.drift.native.facts import AbiFacts, HostDrift, NativeDrift, SharedDrift
 from probes.drift.result import Drift
+from probes.drift.types.facts import FieldSide, LayoutChange, TypeChange
+from probes.elf.facts import NativeFacts
+from probes.go.build.facts import BuildFacts, Module
+from probes.go.facts import BinaryFacts, TableHealth
 from probes.host import TargetFacts
 from probes.records import dataclass
 
 if TYPE_CHECKING:
     from gate.profile_evidence import ProfileEvidence
-    from probes.binary.image import Image
+    from probes.elf.image import Image
     from probes.live.topics import LiveFacts
 
 NATIVE = NativeFacts(

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from gate.contract import Contract
-    from probes.binary.types import TypeTable
-    from probes.drift.layout_facts import LayoutChange, LayoutDrift, TypeChange
+    from probes.drift.types.facts import LayoutChange, LayoutDrift, TypeChange
+    from probes.go.types.table import TypeTable
 
 MAX_CANDIDATES = 3
 
@@ -46,7 +46,7 @@ def type_evidence(drift: LayoutDrift, contract: Contract) -> TypeEvidence:
     Raises:
         MalformedTable: the types nest into one another more than those of any program.
     """
-    from probes.drift.layout import reached
+    from probes.drift.types.compare import reached
 
     found: dict[str, tuple[LayoutChange, ...]] = {}
     fresh: list[str] = []
@@ -83,7 +83,7 @@ def type_evidence(drift: LayoutDrift, contract: Contract) -> TypeEvidence:
 
 def _reached_kinds(table: TypeTable, name: str) -> dict[str, list[str]]:
     """Names of the interfaces, maps and channels that the type `name` leads to, through other things than methods."""
-    from probes.binary.types_saved import save
+    from probes.go.types.saved import save
 
     out: dict[str, list[str]] = {"interface": [], "map": [], "chan": []}
     for full, each in save(table, [name], frozenset(), methods=False).items():

@@ -10,11 +10,11 @@ from gate.engine import load_binary, moment, read_target, run_rules
 from gate.evidence import Bundle
 from gate.report.build import build_report, lock_info
 from gate.type_evidence import type_evidence
-from probes.binary.types_saved import restore
-from probes.drift.layout import layout_drift
 from probes.drift.result import Drift
-from probes.drift.variables_saved import saved_drift
+from probes.drift.types.compare import layout_drift
+from probes.drift.variables.saved import saved_drift
 from probes.errors import MalformedTable
+from probes.go.types.saved import restore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from gate.lock import Lock
     from gate.policy import Policy
     from gate.report.model import Report
-    from probes.binary.facts import BinaryFacts
     from probes.drift.facts import GlobalDrift
-    from probes.drift.layout_facts import LayoutDrift
+    from probes.drift.types.facts import LayoutDrift
+    from probes.go.facts import BinaryFacts
     from probes.host import TargetFacts
 
 

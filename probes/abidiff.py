@@ -16,7 +16,7 @@ import subprocess
 import threading
 from typing import Any
 
-from probes.drift.native_facts import AbiFacts
+from probes.drift.native.facts import AbiFacts
 
 PROGRAM = "abidiff"
 TIME_LIMIT = 60.0

@@ -64,11 +64,11 @@ def read_needed(arch: str, sonames: Iterable[str]) -> dict[str, tuple[str, ...]]
 
 def _versions_of(path: str) -> tuple[str, ...] | None:
     """`defined_versions`, with what `hotgate check` has imported anyway: 20 ms less for the first library."""
-    from probes.binary.elf import open_elf  # noqa: PLC0415 - numpy, and `inspect --host` has no use for it
-    from probes.binary.image import Image  # noqa: PLC0415
-    from probes.binary.relocs import dynamic_tags  # noqa: PLC0415
-    from probes.binary.source import read_source  # noqa: PLC0415
-    from probes.binary.versions import defined_versions as read_versions  # noqa: PLC0415
+    from probes.elf.headers import open_elf  # noqa: PLC0415 - numpy, and `inspect --host` has no use for it
+    from probes.elf.image import Image  # noqa: PLC0415
+    from probes.elf.relocations import dynamic_tags  # noqa: PLC0415
+    from probes.elf.source import read_source  # noqa: PLC0415
+    from probes.elf.symbol_versions import defined_versions as read_versions  # noqa: PLC0415
 
     try:
         source = read_source(path)

@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from iced_x86 import Decoder, Mnemonic, OpKind
 
-from probes.binary import load
+from probes.go import load
 from probes.profile.profile_pb2 import Profile
 from scripts.demo import build, releases
 from scripts.gobuild import CACHE, BuildFailed, require_go
 from scripts.public_binaries import NotFetched, by_name, fetch
 
 if TYPE_CHECKING:
-    from probes.binary.functable import FuncTable
+    from probes.go.table.functions import FuncTable
 
 ROUNDS = 7
 PATCHED_FUNCTIONS = 5
@@ -153,7 +153,7 @@ def commands(scratch: Path) -> list[Command]:
         check(
             f"dockerd, {PATCHED_FUNCTIONS} functions patched (75 MB)", dockerd, patched_copy(dockerd, PATCHED_FUNCTIONS)
         )
-        script = "import sys; from probes.binary import load; load(sys.argv[1], examine=False).types.read().full_names"
+        script = "import sys; from probes.go import load; load(sys.argv[1], examine=False).types.read().full_names"
         found.append(Command("read dockerd and its types (75 MB)", [sys.executable, "-c", script, str(dockerd)]))
     except NotFetched as exc:
         print(f"left out: {exc}", file=sys.stderr)

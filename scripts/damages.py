@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING
 
 from gate import engine
 from gate.policy import Policy
-from probes.binary import load
+from probes.go import load
 from scripts.gobuild import BuildFailed, GoBuild, require_go
 from scripts.toolchains import goroot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from probes.binary.facts import BinaryFacts
+    from probes.go.facts import BinaryFacts
 
 PROGRAM = """package main
 

@@ -102,9 +102,9 @@ def _compare(old: str, new: str, mutant: str) -> tuple[str, str]:
 
 def _walk(path: str) -> None:
     """Ask the function table what a comparison may never ask: lines, files and inlined calls."""
-    from probes.binary import load  # noqa: PLC0415
-    from probes.binary.inlining import frames, inline_tree  # noqa: PLC0415
     from probes.errors import MalformedTable  # noqa: PLC0415
+    from probes.go import load  # noqa: PLC0415
+    from probes.go.table.inlining import frames, inline_tree  # noqa: PLC0415
 
     table = load(path).functions
     if table is None:
@@ -122,9 +122,9 @@ def _walk(path: str) -> None:
 
 def _walk_types(old: str, new: str) -> None:
     """Ask for the types of both, and for what differs between them."""
-    from probes.binary import load  # noqa: PLC0415
-    from probes.drift.layout import layout_drift, reached  # noqa: PLC0415
+    from probes.drift.types.compare import layout_drift, reached  # noqa: PLC0415
     from probes.errors import MalformedTable  # noqa: PLC0415
+    from probes.go import load  # noqa: PLC0415
 
     with contextlib.suppress(MalformedTable):
         sides = [types.read() for types in (load(path).types for path in (old, new)) if types is not None]

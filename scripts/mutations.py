@@ -14,21 +14,21 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from probes.binary import layouts as lay
-from probes.binary import load
-from probes.binary.dwarf_sections import CHDR, SHF_COMPRESSED, debug_section
-from probes.binary.inlining import inline_tree
-from probes.binary.relocs import dynamic_tags
-from probes.binary.variable_types import find_places
-from probes.binary.variables import read_variables
+from probes.dwarf.sections import CHDR, SHF_COMPRESSED, debug_section
+from probes.elf.relocations import dynamic_tags
 from probes.errors import MalformedTable
+from probes.go import load
+from probes.go.module import layouts as lay
+from probes.go.table.inlining import inline_tree
+from probes.go.variables.table import read_variables
+from probes.go.variables.types import find_places
 from tests import matrix
 
 if TYPE_CHECKING:
     import random
     from pathlib import Path
 
-    from probes.binary.facts import BinaryFacts
+    from probes.go.facts import BinaryFacts
 
 Edit = tuple[Any, ...]
 """`("truncate", size)`, `("write", offset, hex)`, `("fill", offset, length, byte)`, `("copy", to, from, length)`, or
@@ -129,7 +129,7 @@ _DESCRIPTOR = (
     *((at, 4) for at in (40, 44, 56, 80, 88)),
     *((at, 1) for at in (20, 21, 23, 48, 50)),
 )
-"""Offset and width of what descriptors of the various kinds hold, see probes/binary/types_layouts.py."""
+"""Offset and width of what descriptors of the various kinds hold, see probes/go/types/layouts.py."""
 _SHDR = ((0, 4), (4, 4), (8, 8), (16, 8), (24, 8), (32, 8), (40, 4), (44, 4), (56, 8))
 
 

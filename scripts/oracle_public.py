@@ -12,8 +12,8 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from probes.binary import load
 from probes.errors import ProbeError
+from probes.go import load
 from scripts.gobuild import CACHE, ROOT, BuildFailed, GoBuild, host_arch, require_go
 from scripts.public_binaries import BINARIES, NotFetched, by_name, fetch
 from tests.oracle import gotools
@@ -21,8 +21,8 @@ from tests.oracle import gotools
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from probes.binary.facts import BinaryFacts
-    from probes.binary.functable import FuncTable
+    from probes.go.facts import BinaryFacts
+    from probes.go.table.functions import FuncTable
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from gate.evidence import NewBinary
 from gate.model import Finding, Severity
 from gate.samples import HEALTH, Case, other
 from gate.words import count
-from probes.binary.fault import Fault
+from probes.go.fault import Fault
 
 FAULT = Fault("order", "ftab", "entry 17 is at 0x401200, below entry 16 at 0x401240", offset=0x2040)
 

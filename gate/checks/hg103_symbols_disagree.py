@@ -8,7 +8,7 @@ from gate.evidence import NewSymbols
 from gate.model import Finding, Severity
 from gate.samples import HEALTH, Case, other
 from gate.words import count
-from probes.binary.fault import Fault
+from probes.go.fault import Fault
 
 FAULT = Fault("symbol-address", "main.rate", "symbol at 0x48e2a0, function table at 0x48e2c0")
 

@@ -6,7 +6,7 @@ from gate.check import Check, Explanation, Samples
 from gate.evidence import Functions, NewBinary, OldBinary
 from gate.model import Finding, Severity
 from gate.samples import Case, binary, change, functions, other
-from probes.binary.facts import SHARED
+from probes.go.facts import SHARED
 
 
 class BuildId(Check):

@@ -8,7 +8,7 @@ from gate.evidence import NewBinary
 from gate.model import Finding, Severity
 from gate.samples import HEALTH, Case, other
 from gate.words import count
-from probes.binary.fault import Fault
+from probes.go.fault import Fault
 
 FAULT = Fault("line-table", "main.rate", "line -4 at offset 0x20 of the function", offset=0x9000)
 

@@ -6,7 +6,7 @@ from gate.check import Check, Explanation, Samples
 from gate.evidence import NewBinary, OldBinary
 from gate.model import Finding, Severity
 from gate.samples import Case, binary, other
-from probes.binary.integrity import CHANGED, INTACT
+from probes.go.integrity import CHANGED, INTACT
 
 
 class ChangedAfterwards(Check):

@@ -8,7 +8,7 @@ from gate.model import Finding, Mode, Severity
 from gate.policy import Policy
 from gate.samples import Case, functions, ref
 from gate.words import count, some
-from probes.binary.facts import SHARED
+from probes.go.facts import SHARED
 
 
 class FunctionsRemoved(Check):

@@ -11,13 +11,13 @@ from gate.policy import Policy
 from gate.samples import Case, binary, change, field_moved, functions, other, type_change, types
 from gate.type_evidence import said
 from gate.words import count, distance, some
-from probes.binary.facts import BinaryFacts
 from probes.drift.facts import FunctionDrift
-from probes.drift.layout_facts import LayoutChange, TypeChange
+from probes.drift.types.facts import LayoutChange, TypeChange
+from probes.go.facts import BinaryFacts
 
 RESTART = "Leave the layouts out of the hotfix, or replace the image by exec."
 if TYPE_CHECKING:
-    from probes.drift.layout_wire import Codec
+    from probes.drift.types.wire_tags import Codec
 
 _ONE_CODEC = {"json", "protobuf"}
 SHOWN = 3
@@ -107,7 +107,7 @@ class StateLayoutChanged(Check):
             yield self._others(sorted(rest, key=lambda each: distance(_package(each.name), module)), mode)
 
     def _handed_over(self, name: str, codec: str, changes: tuple[LayoutChange, ...]) -> Finding:
-        from probes.drift.layout_codec import broken  # it needs numpy, which a list of rules does not
+        from probes.drift.types.codecs import broken  # it needs numpy, which a list of rules does not
 
         bad = broken(changes, cast("Codec", codec))
         lines = said(changes)
@@ -165,7 +165,7 @@ class StateLayoutChanged(Check):
         """Methods of the type by which it encodes itself and whose code changed."""
         if drift is None or codec == "memory":
             return
-        from probes.drift.layout_changes import ENCODERS  # it needs numpy, which a list of rules does not
+        from probes.drift.types.changes import ENCODERS  # it needs numpy, which a list of rules does not
 
         package, _, short = name.rpartition(".")
         own = {f"{package}.{receiver}.{method}" for receiver in (short, f"(*{short})") for method in ENCODERS}

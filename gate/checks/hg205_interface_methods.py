@@ -10,7 +10,7 @@ from gate.policy import Policy
 from gate.samples import Case, method_added, type_change, types
 from gate.type_evidence import said
 from gate.words import count, some
-from probes.drift.layout_facts import LayoutChange, TypeChange
+from probes.drift.types.facts import LayoutChange, TypeChange
 
 KEPT = 50
 

@@ -11,8 +11,8 @@ from gate.model import Finding, Mode, Severity
 from gate.policy import Policy
 from gate.samples import NO_GLOBAL_DRIFT, Case, other, variable, variable_change
 from gate.words import count, distance, some
-from probes.binary.facts import BinaryFacts
 from probes.drift.facts import GlobalDrift, VariableChange, VariableRef, short
+from probes.go.facts import BinaryFacts
 
 LIBRARY = 2
 """`distance` of Go's own library."""

@@ -8,8 +8,8 @@ from gate.model import Finding, Json, Mode, Severity
 from gate.policy import Policy
 from gate.samples import Case, native
 from gate.words import some
-from probes.binary.native_facts import TlsSegment
-from probes.drift.native_facts import Resize, TlsDrift
+from probes.drift.native.facts import Resize, TlsDrift
+from probes.elf.facts import TlsSegment
 
 SMALL = TlsSegment(size=8, file_size=0, align=8)
 LARGE = TlsSegment(size=80, file_size=0, align=16)

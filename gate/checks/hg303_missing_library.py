@@ -9,8 +9,8 @@ from gate.evidence import NativeChanges, Natives, NewBinary, Target
 from gate.model import Finding, Severity
 from gate.samples import NATIVE, TARGET, Case, native, other
 from gate.words import some
-from probes.binary.native_facts import SymbolVersion
-from probes.drift.native_facts import NativeDrift, VersionUse
+from probes.drift.native.facts import NativeDrift, VersionUse
+from probes.elf.facts import SymbolVersion
 from probes.host import TargetFacts
 
 MUSL_LOADER = re.compile(r"ld-musl-[a-z0-9_]+\.so\.1")

@@ -10,7 +10,7 @@ from gate.policy import Policy
 from gate.samples import Case, native, shared
 from gate.words import count, some
 from probes.drift.facts import ValueChange
-from probes.drift.native_facts import AbiFacts, HostDrift, PluginDrift, Resize, SharedDrift
+from probes.drift.native.facts import AbiFacts, HostDrift, PluginDrift, Resize, SharedDrift
 
 LISTED = 50
 """Findings on single symbols; the others are summed up in one."""

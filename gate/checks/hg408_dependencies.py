@@ -7,7 +7,7 @@ from gate.evidence import BuildChanges
 from gate.model import Finding, Severity
 from gate.samples import Case, build, other
 from gate.words import value
-from probes.binary.build_facts import Module
+from probes.go.build.facts import Module
 
 MESSAGES = {
     "downgraded": "Fixes may be lost: {path} goes back from {old} to {new}.",

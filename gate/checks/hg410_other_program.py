@@ -8,7 +8,7 @@ from gate.model import Finding, Mode, Severity
 from gate.policy import Policy
 from gate.samples import Case, binary, build, other
 from gate.words import value
-from probes.binary.build_facts import Module
+from probes.go.build.facts import Module
 
 
 class OtherProgram(Check):

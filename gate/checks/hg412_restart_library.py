@@ -9,8 +9,8 @@ from gate.model import Confidence, Finding, Severity
 from gate.restart_libraries import LIBRARIES, Library
 from gate.samples import Case, binary, build, other
 from gate.words import some
-from probes.binary.build_facts import Module
-from probes.binary.facts import BinaryFacts
+from probes.go.build.facts import Module
+from probes.go.facts import BinaryFacts
 
 _MAJOR = re.compile(r"(?:/v(?:[2-9]|[1-9]\d+))?$")
 _MAX_PACKAGES = 20

@@ -7,7 +7,7 @@ from gate.evidence import OldBinary
 from gate.live_evidence import Image
 from gate.model import Finding, Severity
 from gate.samples_live import running, tweaked
-from probes.binary.facts import BinaryFacts
+from probes.go.facts import BinaryFacts
 from probes.live.topics import RunningImage
 
 

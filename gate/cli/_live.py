@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gate.policy import Policy
-    from probes.binary.facts import BinaryFacts
+    from probes.go.facts import BinaryFacts
     from probes.live.gather import Asked
     from probes.live.topics import LiveFacts
 

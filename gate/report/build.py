@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from gate.policy import Policy
     from gate.profile_evidence import ProfileEvidence
     from gate.type_evidence import TypeEvidence
-    from probes.binary.facts import BinaryFacts
     from probes.drift.facts import BuildDrift, FunctionDrift, GlobalDrift, InitDrift, ValueChange, VariableChange
-    from probes.drift.layout_facts import LayoutChange, LayoutDrift
     from probes.drift.result import Drift
+    from probes.drift.types.facts import LayoutChange, LayoutDrift
+    from probes.go.facts import BinaryFacts
     from probes.live.topics import LiveFacts
 
 

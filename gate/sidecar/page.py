@@ -21,8 +21,8 @@ from gate.sidecar.flames import Flames
 from gate.sidecar.judge import decisive
 from gate.store import samples, verdicts
 from gate.words import count
-from probes.live.topics import HeartbeatWindow
 from probes.profile.continuity import continuity
+from probes.profile.heartbeat_window import HeartbeatWindow
 
 if TYPE_CHECKING:
     from starlette.requests import Request

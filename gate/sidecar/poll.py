@@ -14,9 +14,9 @@ from probes.live import wire as w
 from probes.live.client import BadAnswer, Limits, Refused, Unreachable
 from probes.live.gather import NOT_FOUND
 from probes.live.plain import read_profile
-from probes.live.topics import HeartbeatWindow
 from probes.profile.continuity import continuity
 from probes.profile.decompress import NotProfile
+from probes.profile.heartbeat_window import HeartbeatWindow
 
 if TYPE_CHECKING:
     from gate.sidecar.config import ServiceConfig

@@ -9,7 +9,7 @@ from probes.records import dataclass
 
 if TYPE_CHECKING:
     from probes.live import wire
-    from probes.live.topics import HeartbeatWindow
+    from probes.profile.heartbeat_window import HeartbeatWindow
 
 State = Literal["ok", "partial", "unreachable", "refused", "garbage"]
 """`partial`: it answers, and not everything could be read. `garbage`: what it answers is not what was asked for."""

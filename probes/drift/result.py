@@ -9,8 +9,8 @@ from probes.records import dataclass
 
 if TYPE_CHECKING:
     from probes.drift.data.facts import DataDrift
-    from probes.drift.layout_facts import LayoutDrift
-    from probes.drift.native_facts import NativeDrift
+    from probes.drift.native.facts import NativeDrift
+    from probes.drift.types.facts import LayoutDrift
 
 
 @dataclass(frozen=True, slots=True)

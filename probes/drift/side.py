@@ -8,12 +8,12 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from probes.binary.facts import BinaryFacts
-from probes.binary.functable import FuncTable
-from probes.binary.image import I64, U8, U64
-from probes.binary.moduledata import ModuleData
-from probes.binary.symbols import STT_FUNC, STT_OBJECT, SymbolTable
-from probes.drift.text import TextIndex
+from probes.drift.text_index import TextIndex
+from probes.elf.image import I64, U8, U64
+from probes.elf.symbols import STT_FUNC, STT_OBJECT, SymbolTable
+from probes.go.facts import BinaryFacts
+from probes.go.module.moduledata import ModuleData
+from probes.go.table.functions import FuncTable
 
 NOWHERE, TEXT, READONLY, WRITABLE, FOREIGN = 0, 1, 2, 3, 4
 """Regions: outside of the image; Go's text; constants, types and relocated constants; variables; other code (C, PLT)."""

@@ -19,7 +19,7 @@ from probes.profile.decompress import NotProfile
 from probes.records import dataclass
 
 if TYPE_CHECKING:
-    from probes.binary.facts import BinaryFacts
+    from probes.go.facts import BinaryFacts
 
 NOT_FOUND = (404, 405)
 STALE_SECONDS = 6.0

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from probes.binary.dynsym import read_dynamic_symbols
-from probes.binary.facts import BinaryFacts
-from probes.binary.relocs import dynamic_tags
+from probes.elf.dynamic_symbols import read_dynamic_symbols
+from probes.elf.relocations import dynamic_tags
 from probes.errors import ProbeError
+from probes.go.facts import BinaryFacts
 from probes.live.facts import ProcessFacts
 from probes.live.proc import exe_path
 from probes.live.topics import RunningImage
@@ -65,8 +65,8 @@ def running_image(process: ProcessFacts, old: BinaryFacts | None) -> tuple[Runni
 
 
 def _load(path: str) -> BinaryFacts:
-    from probes.binary.loading import load  # noqa: PLC0415 - only where the running file is not OLD
-    from probes.binary.source import read_source  # noqa: PLC0415
+    from probes.elf.source import read_source  # noqa: PLC0415
+    from probes.go.loading import load  # noqa: PLC0415 - only where the running file is not OLD
 
     return load(path, read_source(path), examine=False, foreign=False)
 

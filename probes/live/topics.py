@@ -248,23 +248,6 @@ class HealthFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class HeartbeatWindow:
-    """One profile window. Times in nanoseconds of CLOCK_MONOTONIC; `wall`: seconds since 1970 at its start."""
-
-    seq: int
-    epoch: str
-    generation: int
-    start_ns: int
-    end_ns: int
-    wall: float
-    rate_hz: int
-    samples: int
-    cpu_seconds: float
-    state: str
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class HeartbeatFacts:
     """The heartbeat: its settings in nanoseconds and hertz, and the windows that are kept, oldest first."""
 

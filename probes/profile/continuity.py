@@ -12,8 +12,8 @@ from dataclasses import replace
 from itertools import pairwise
 from statistics import median
 
-from probes.live.topics import HeartbeatWindow
 from probes.profile.continuity_facts import ContinuityFacts, Deduction, DeductionKind, HandOver
+from probes.profile.heartbeat_window import HeartbeatWindow
 from probes.profile.strip import marks
 
 SECOND = 1_000_000_000

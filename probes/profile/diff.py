@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from probes.binary.functable import package_of
+from probes.go.table.functions import package_of
 from probes.profile.diff_facts import Change, DiffSettings, FunctionDiff, ProfileDiff, SideFigures
 from probes.profile.families import FLAT_PART, Family, flat_family, pooled, whole_family
 from probes.profile.shift import Explainer, went_away

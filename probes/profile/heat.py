@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from probes.binary.facts import BinaryFacts
+from probes.go.facts import BinaryFacts
 from probes.profile.facts import ProfileFacts
 from probes.profile.heat_facts import HeatFacts, RenamedSamples
 from probes.profile.identity import identity

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from probes.drift.siblings import family
+from probes.drift.functions.numbered_names import family
 
 UNKNOWN = "[unknown]"
 PREEMPTED = "runtime.asyncPreempt"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from probes.binary.functable import package_of
+from probes.go.table.functions import package_of
 from probes.profile.stats import F64, Bools, Shares, compare
 from probes.profile.windows import Comparison
 

@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from probes.errors import UnreadableFile
 from probes.live import wire
 from probes.live.from_goprobe import heartbeat_window
-from probes.live.topics import HeartbeatWindow
 from probes.profile.decompress import NotProfile
 from probes.profile.facts import ProfileFacts
+from probes.profile.heartbeat_window import HeartbeatWindow
 from probes.profile.read import read_file
 from probes.records import dataclass
 

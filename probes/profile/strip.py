@@ -9,8 +9,8 @@ from probes.profile.continuity_facts import Mark, MarkKind
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from probes.live.topics import HeartbeatWindow
     from probes.profile.continuity_facts import ContinuityFacts, Deduction, HandOver
+    from probes.profile.heartbeat_window import HeartbeatWindow
 
 MOST = 400
 """The last ones."""

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from probes.binary.inlining import frames
 from probes.errors import MalformedTable, ProbeError
+from probes.go.table.inlining import frames
 from probes.profile.facts import I64, ProfileFacts
 
 if TYPE_CHECKING:
-    from probes.binary.facts import BinaryFacts
+    from probes.go.facts import BinaryFacts
 
 
 class OtherBuild(ProbeError):

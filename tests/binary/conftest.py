@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from probes.binary.elf import open_elf
-from probes.binary.image import Image
-from probes.binary.source import read_source
+from probes.elf.headers import open_elf
+from probes.elf.image import Image
+from probes.elf.source import read_source
 from tests.binary import tools
 
 if TYPE_CHECKING:

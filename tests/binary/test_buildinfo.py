@@ -4,10 +4,10 @@ import struct
 
 import pytest
 
-from probes.binary import buildinfo
-from probes.binary.buildinfo import find_build_info, parse_build
-from probes.binary.goversion import go_minor
 from probes.errors import MalformedTable
+from probes.go.build import info
+from probes.go.build.info import find_build_info, parse_build
+from probes.go.build.version import go_minor
 from tests.binary.tools import DATA, facts
 
 START, END = b"0w\xaf\x0c\x92t\x08\x02A\xe1\xc1\x07\xe6\xd6\x18\xe6", b"\xf92C1\x86\x18 r\x00\x82B\x10A\x16\xd8\xf2"
@@ -28,7 +28,7 @@ def varint(value: int) -> bytes:
 
 def inline(version: str = "go1.22.1", modules: bytes | None = None) -> bytes:
     modules = framed() if modules is None else modules
-    header = buildinfo.MAGIC + bytes([0, 2]) + bytes(16)
+    header = info.MAGIC + bytes([0, 2]) + bytes(16)
     return header + varint(len(version)) + version.encode() + varint(len(modules)) + modules
 
 
@@ -37,7 +37,7 @@ def pointers(*, size: int = 8, flags: int = 0, length: int | None = None) -> byt
     version, modules = b"go1.17.8", framed()
     headers = DATA + 32
     texts = headers + 32
-    head = buildinfo.MAGIC + bytes([size, flags]) + struct.pack("<QQ", headers, headers + 16)
+    head = info.MAGIC + bytes([size, flags]) + struct.pack("<QQ", headers, headers + 16)
     shown = len(modules) if length is None else length
     strings = struct.pack("<QQQQ", texts, len(version), texts + len(version), shown)
     return head + strings + version + modules
@@ -50,7 +50,7 @@ def test_both_forms(image, data: bytes, version: str) -> None:
 
 def test_only_an_aligned_magic_counts(image) -> None:
     assert find_build_info(image(bytes(8) + inline() + bytes(64))) is None
-    assert find_build_info(image(buildinfo.MAGIC[:-1] + bytes(64))) is None
+    assert find_build_info(image(info.MAGIC[:-1] + bytes(64))) is None
     assert find_build_info(image(bytes(32) + inline())) == ("go1.22.1", TEXT)
 
 

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from probes.binary import dwarf, dwarf_sections
-from probes.binary.dwarf import Entries, uleb
-from probes.binary.dwarf_sections import MAX_RATIO, debug_section
-from probes.binary.dwarf_shapes import AT_GO_KIND, MAX_DEPTH, Shapes
-from probes.binary.elf import Section
+from probes.dwarf import entries as dwarf
+from probes.dwarf import sections as dwarf_sections
+from probes.dwarf.entries import Entries, uleb
+from probes.dwarf.sections import MAX_RATIO, debug_section
+from probes.dwarf.shapes import AT_GO_KIND, MAX_DEPTH, Shapes
+from probes.elf.headers import Section
 from probes.errors import MalformedTable
 
 STRUCT, BASE, MEMBER, ARRAY, TYPEDEF = 1, 2, 3, 4, 5

@@ -4,8 +4,8 @@ import struct
 
 import pytest
 
-from probes.binary.elf import MAX_SECTIONS, open_elf
-from probes.binary.source import read_source
+from probes.elf.headers import MAX_SECTIONS, open_elf
+from probes.elf.source import read_source
 from probes.errors import MalformedElf, NotElf, ProbeError
 from tests import matrix
 from tests.binary.tools import DATA, elf_file, facts

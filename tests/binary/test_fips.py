@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from probes.binary import load
-from probes.binary.fips import MAGIC, SECTIONS, read_fips
+from probes.go import load
+from probes.go.build.fips import MAGIC, SECTIONS, read_fips
 from tests import matrix
 from tests.binary.tools import damaged, facts
 

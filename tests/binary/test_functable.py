@@ -4,11 +4,11 @@ import struct
 
 import pytest
 
-from probes.binary import layouts as lay
-from probes.binary import load
-from probes.binary.functable import FuncTable, package_of
-from probes.binary.inlining import frames, inline_runs, inline_tree
 from probes.errors import MalformedTable
+from probes.go import load
+from probes.go.module import layouts as lay
+from probes.go.table.functions import FuncTable, package_of
+from probes.go.table.inlining import frames, inline_runs, inline_tree
 from tests import matrix
 from tests.binary.tools import damaged, facts, place
 

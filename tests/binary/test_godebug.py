@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from probes.binary.godebug import CHANGED, effective
-from probes.binary.layouts import NEWEST_MINOR
+from probes.go.build.godebug import CHANGED, effective
+from probes.go.module.layouts import NEWEST_MINOR
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import struct
 import numpy as np
 import pytest
 
-from probes.binary import load
-from probes.binary.health import compare_symbols
+from probes.go import load
+from probes.go.health import compare_symbols
 from tests import matrix
 from tests.binary.tools import damaged, facts, place
 

@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from probes.binary import load
+from probes.go import load
 from scripts.gobuild import GoBuild
 from tests import matrix
 from tests.binary.tools import damaged, facts, place

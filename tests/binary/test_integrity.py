@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from probes.binary import load
-from probes.binary.elf import open_elf
-from probes.binary.integrity import CHANGED, INTACT, UNKNOWN, read_integrity
-from probes.binary.source import read_source
+from probes.elf.headers import open_elf
+from probes.elf.source import read_source
+from probes.go import load
+from probes.go.integrity import CHANGED, INTACT, UNKNOWN, read_integrity
 from scripts.gobuild import GoBuild, can_build_cgo
 from scripts.toolchains import goroot
 from tests.conftest import missing

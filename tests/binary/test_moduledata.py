@@ -5,10 +5,10 @@ import struct
 
 import pytest
 
-from probes.binary import layouts as lay
-from probes.binary import load
-from probes.binary.moduledata import find_module
 from probes.errors import NotGo
+from probes.go import load
+from probes.go.module import layouts as lay
+from probes.go.module.moduledata import find_module
 from tests import matrix
 from tests.binary.tools import DATA, damaged, elf_file, facts, place
 

@@ -9,11 +9,11 @@ import pytest
 
 from gate.inspection import inspect_binary
 from gate.report import inspection_text
-from probes.binary import load
-from probes.binary.native import read_build_ids, read_native
-from probes.binary.relocs import dynamic_entries
-from probes.binary.versions import MAX_VERSIONS
+from probes.elf.loader_needs import read_build_ids, read_native
+from probes.elf.relocations import dynamic_entries
+from probes.elf.symbol_versions import MAX_VERSIONS
 from probes.errors import ProbeError
+from probes.go import load
 from tests import matrix
 from tests.binary.tools import DATA, damaged, facts
 from tests.conftest import missing

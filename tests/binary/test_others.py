@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from gate.cli import cli
-from probes.binary import load
 from probes.errors import NotGo
+from probes.go import load
 from tests.conftest import missing
 
 if TYPE_CHECKING:

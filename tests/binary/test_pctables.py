@@ -5,10 +5,11 @@ import struct
 import numpy as np
 import pytest
 
-from probes.binary import load, pctables
-from probes.binary.pctables import decode_function, decode_tables, suspicious
-from probes.binary.pcvalue import runs
 from probes.errors import MalformedTable
+from probes.go import load
+from probes.go.table import pc_tables
+from probes.go.table.pc_tables import decode_function, decode_tables, suspicious
+from probes.go.table.pc_values import runs
 from tests.binary.tools import damaged, facts, place
 
 
@@ -40,7 +41,7 @@ def test_chunks_make_no_difference(monkeypatch, chunk: int) -> None:
     table = facts("go1.27-amd64-exe").functions
     pctab = np.frombuffer(table.pctab, dtype=np.uint8)
     whole = decode_tables(pctab, all_offsets(table))
-    monkeypatch.setattr(pctables, "CHUNK", chunk)
+    monkeypatch.setattr(pc_tables, "CHUNK", chunk)
     again = decode_tables(pctab, all_offsets(table))
     for column in ("start", "sound", "span", "low", "high"):
         assert getattr(whole, column).tolist() == getattr(again, column).tolist()
@@ -110,7 +111,7 @@ def test_random_bytes_agree_with_the_scalar_decoding() -> None:
 
 
 def test_of_a_large_table_every_second_chunk_is_decoded(monkeypatch) -> None:
-    monkeypatch.setattr(pctables, "CHUNK", 64)
+    monkeypatch.setattr(pc_tables, "CHUNK", 64)
     raw = b"\0" + b"\x02\x04\x10\x02\x0f\x01\0" * 100
     starts = range(1, len(raw), 7)
     part = swept(raw, *starts, limit=len(raw) // 2 + 1)
@@ -164,11 +165,11 @@ def test_a_table_of_another_function_does_not_fit(tmp_path) -> None:
 
 def test_the_scalar_decoding_has_the_last_word(monkeypatch) -> None:
     table = facts("go1.27-amd64-exe").functions
-    monkeypatch.setattr(pctables, "suspicious", lambda _: np.arange(20))
-    assert pctables.decode_faults(table) == []
+    monkeypatch.setattr(pc_tables, "suspicious", lambda _: np.arange(20))
+    assert pc_tables.decode_faults(table) == []
 
     def wrong(*_):
         raise MalformedTable("it does not decode")
 
     monkeypatch.setattr(type(table), "runs", wrong)
-    assert len(pctables.decode_faults(table)) == 20
+    assert len(pc_tables.decode_faults(table)) == 20

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from probes.binary.pcvalue import runs, value_at
 from probes.errors import MalformedTable
+from probes.go.table.pc_values import runs, value_at
 
 
 def decode(raw: bytes, offset: int = 1, size: int = 1000, quantum: int = 1) -> list[tuple[int, int]]:

@@ -5,8 +5,8 @@ import struct
 import numpy as np
 import pytest
 
-from probes.binary.relocs import _relr, apply_relocations, dynamic_tags
-from probes.binary.symbols import EMPTY, SYM, SymbolTable
+from probes.elf.relocations import _relr, apply_relocations, dynamic_tags
+from probes.elf.symbols import EMPTY, SYM, SymbolTable
 from probes.errors import ProbeError
 from tests.binary.tools import DATA
 

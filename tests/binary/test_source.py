@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from probes.binary import source
-from probes.binary.source import read_source
+from probes.elf import source
+from probes.elf.source import read_source
 from probes.errors import UnreadableFile
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from probes.binary import load
-from probes.binary.startup import startup_faults
+from probes.go import load
+from probes.go.startup import startup_faults
 from scripts.damages import damages, parts
 from tests import matrix
 from tests.binary.tools import damaged, facts, place

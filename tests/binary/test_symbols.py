@@ -5,10 +5,10 @@ import struct
 import numpy as np
 import pytest
 
-from probes.binary import load
-from probes.binary.strtab import strings_at
-from probes.binary.symbols import EMPTY, SYM, SymbolTable
+from probes.elf.string_table import strings_at
+from probes.elf.symbols import EMPTY, SYM, SymbolTable
 from probes.errors import MalformedElf, MalformedTable
+from probes.go import load
 from tests import matrix
 from tests.binary.tools import damaged, facts
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from probes.binary import load
-from probes.binary import types_layouts as tl
-from probes.binary.ondemand import TypesOnDemand
-from probes.binary.types_read import read_types
+from probes.go import load
+from probes.go.types import layouts as tl
+from probes.go.types.lazy import TypesOnDemand
+from probes.go.types.reading import read_types
 from tests import matrix
 from tests.binary import tools
 
 if TYPE_CHECKING:
-    from probes.binary.types import TypeTable
+    from probes.go.types.table import TypeTable
     from tests.matrix import Entry
 
 

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from probes.binary import load
-from probes.binary import types_layouts as tl
-from probes.binary.types_canonical import GROWTH
-from probes.binary.types_read import read_types
-from probes.drift.layout import layout_drift, reached
+from probes.drift.types.compare import layout_drift, reached
 from probes.errors import MalformedTable
+from probes.go import load
+from probes.go.types import layouts as tl
+from probes.go.types.full_names import GROWTH
+from probes.go.types.reading import read_types
 from tests.binary import tools
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from probes.binary.types import TypeTable
+    from probes.go.types.table import TypeTable
 
 FIXTURES = ("go1.21-amd64-exe", "go1.26-amd64-exe", "go1.27-amd64-exe")
 SECONDS = 60
@@ -299,6 +299,6 @@ def test_an_unknown_release_with_a_problem_is_refused(tmp_path: Path) -> None:
 def test_a_walk_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = _whole("go1.27-amd64-exe")
     drift = layout_drift(whole, whole)
-    monkeypatch.setattr("probes.drift.layout_reach.MAX_VISITS", 3)
+    monkeypatch.setattr("probes.drift.types.reach.MAX_VISITS", 3)
     with pytest.raises(MalformedTable, match="without end"):
         reached(drift, "example.com/fixture/internal/kinds.Node")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from probes.binary import load
-from probes.binary.symbols import STT_FUNC
-from probes.binary.unwind import frame_ranges
+from probes.elf.eh_frame import frame_ranges
+from probes.elf.symbols import STT_FUNC
 from probes.errors import ProbeError
+from probes.go import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from probes.binary import load
-from probes.binary.gcmask import read_masks
-from probes.binary.symbols import SYM, SymbolTable
-from probes.binary.variables import KINDS, largest, read_variables
-from probes.drift.variables import global_drift
+from probes.drift.variables.compare import global_drift
+from probes.elf.symbols import SYM, SymbolTable
 from probes.errors import MalformedTable
+from probes.go import load
+from probes.go.module.pointer_masks import read_masks
+from probes.go.variables.table import KINDS, largest, read_variables
 from tests import matrix
 from tests.binary.tools import damaged, facts, place
 

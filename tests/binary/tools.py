@@ -6,13 +6,13 @@ import struct
 from functools import cache
 from typing import TYPE_CHECKING
 
-from probes.binary import load
+from probes.go import load
 from tests import matrix
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from probes.binary.facts import BinaryFacts
+    from probes.go.facts import BinaryFacts
 
 DATA = 0x1000
 """Address and file offset of the bytes in `elf_file`."""

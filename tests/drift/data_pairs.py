@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
-from probes.binary import load
+from probes.go import load
 from scripts.gobuild import ROOT, GoBuild, can_build_cgo
 from tests.conftest import missing
 from tests.drift.variable_pairs import toolchain
@@ -15,8 +15,8 @@ from tests.drift.variable_pairs import toolchain
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from probes.binary.facts import BinaryFacts
     from probes.drift.data.facts import DataDrift
+    from probes.go.facts import BinaryFacts
 
 SOURCE = ROOT / "testdata" / "programs" / "datum"
 STORE = "example.com/datum/store."

@@ -6,15 +6,15 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from probes.binary import load
-from probes.drift.layout import layout_drift
+from probes.drift.types.compare import layout_drift
+from probes.go import load
 from scripts.gobuild import ROOT, GoBuild
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from probes.binary.types import TypeTable
-    from probes.drift.layout_facts import LayoutDrift
+    from probes.drift.types.facts import LayoutDrift
+    from probes.go.types.table import TypeTable
 
 SOURCE = ROOT / "testdata" / "programs" / "layouts"
 STATE = "example.com/layouts/state."

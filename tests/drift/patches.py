@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 from iced_x86 import Decoder, Mnemonic, OpKind
 
-from probes.binary import load
 from probes.drift import compare
+from probes.go import load
 from tests import matrix
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from probes.binary.facts import BinaryFacts
-    from probes.binary.functable import FuncTable
     from probes.drift.facts import FunctionDrift
+    from probes.go.facts import BinaryFacts
+    from probes.go.table.functions import FuncTable
 
 _BYTES = (OpKind.IMMEDIATE8, OpKind.IMMEDIATE8TO32, OpKind.IMMEDIATE8TO64)
 _BRANCHES = (OpKind.NEAR_BRANCH64,)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from probes.binary import load
 from probes.drift import compare
-from probes.drift.bounds import table_bytes
-from probes.drift.decode_amd64 import Amd64Code
+from probes.drift.addresses.index_bounds import table_bytes
+from probes.drift.arch.amd64.decoder import Amd64Code
+from probes.go import load
 from scripts.gobuild import GoBuild
 
 if TYPE_CHECKING:

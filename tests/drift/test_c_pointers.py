@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from probes.binary import load
 from probes.drift import compare
+from probes.go import load
 from scripts.gobuild import can_build_cgo
 from tests.conftest import missing
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from probes.binary.embedded import MAX_SHARE, contents, digest, read_embedded
 from probes.drift import compare
 from probes.errors import MalformedTable
+from probes.go.embedded_files import MAX_SHARE, contents, digest, read_embedded
 from tests.drift.data_pairs import EDITS, IMAGE, STORE, Config, Edit, Programs, everything, reported
 from tests.groundtruth.data import drift_of, wrong
 

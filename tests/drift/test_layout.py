@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from probes.binary import load
-from probes.drift.layout import layout_drift, reached
-from probes.drift.layout_codec import CODECS, broken
+from probes.drift.types.codecs import CODECS, broken
+from probes.drift.types.compare import layout_drift, reached
+from probes.go import load
 from tests import matrix
 from tests.drift.layout_edits import EDITS
 from tests.drift.layout_pairs import CONFIGS, STATE, Config, Edit, build, drift, short, summary
@@ -17,8 +17,8 @@ from tests.drift.layout_pairs import CONFIGS, STATE, Config, Edit, build, drift,
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from probes.binary.types import TypeTable
-    from probes.drift.layout_facts import LayoutDrift
+    from probes.drift.types.facts import LayoutDrift
+    from probes.go.types.table import TypeTable
 
 BY_NAME = {edit.name: edit for edit in EDITS}
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from probes.drift.layout_codec import Codec, broken
-from probes.drift.layout_facts import FieldSide, LayoutChange
-from probes.drift.layout_wire import tag_value
+from probes.drift.types.codecs import Codec, broken
+from probes.drift.types.facts import FieldSide, LayoutChange
+from probes.drift.types.wire_tags import tag_value
 
 INT32, INT64 = FieldSide("int32", "int32", 4, 0), FieldSide("int64", "int64", 8, 0)
 TEXT = FieldSide("string", "string", 16, 0)

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from probes.binary import load
-from probes.drift.layout import layout_drift, reached
-from probes.drift.layout_codec import broken
-from probes.drift.layout_wire import CODECS
+from probes.drift.types.codecs import broken
+from probes.drift.types.compare import layout_drift, reached
+from probes.drift.types.wire_tags import CODECS
+from probes.go import load
 from scripts.gobuild import GoBuild
 from tests.drift.wire_cases import CASES, Case
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from probes.binary.types import TypeTable
-    from probes.drift.layout_facts import LayoutDrift
+    from probes.drift.types.facts import LayoutDrift
+    from probes.go.types.table import TypeTable
 
 
 def _built(goroot: Path, folder: Path, side: str) -> TypeTable:

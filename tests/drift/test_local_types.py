@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from probes.binary import load
 from probes.drift import compare
+from probes.go import load
 from tests.drift.test_constant_ends import changed, program
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from probes.binary import load
 from probes.drift import compare
-from probes.drift.operands import operands
+from probes.drift.native.operands import operands
+from probes.go import load
 from scripts.gobuild import can_build_cgo
 from tests.conftest import missing
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from probes.binary import load
 from probes.drift import compare
+from probes.go import load
 from scripts.gobuild import GoBuild
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from probes.binary import load
-from probes.drift import code as code_module
-from probes.drift import compare, meaning
+from probes.drift import compare
+from probes.drift import compare_functions as code_module
+from probes.go import load
 from tests.drift.patches import Copy, calls, constants, operands
 
 if TYPE_CHECKING:

@@ -69,7 +69,7 @@ class Edited(Programs):
     """Programs with the edits of this file."""
 
     def _facts(self, edit: str, config: Config):
-        from probes.binary import load  # noqa: PLC0415
+        from probes.go import load  # noqa: PLC0415
 
         edits = {each.name: each for each in (*BODIES, *VARIABLES)}
         return load(str(self.path(edits[edit], config)), examine=False)
@@ -116,8 +116,8 @@ GROUND = ("inlined-constant", "field-offset", "closure-first", "several", "inter
 @pytest.mark.parametrize("name", GROUND)
 def test_edits_of_the_ground_program(name: str, go_toolchain: Path) -> None:
     """The same question asked of the unstripped twins, whose symbols tell: never kept where they are not."""
-    from probes.binary import load  # noqa: PLC0415
-    from probes.drift.variables import global_drift  # noqa: PLC0415
+    from probes.drift.variables.compare import global_drift  # noqa: PLC0415
+    from probes.go import load  # noqa: PLC0415
 
     config = next(c for c in GROUND_CONFIGS if c.name == "exe-nocgo-stripped-amd64")
     twin = next(c for c in GROUND_CONFIGS if c.name == "exe-nocgo-full-amd64")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from probes.drift.decode_amd64 import Amd64Code
-from probes.drift.decode_arm64 import Arm64Code
-from probes.drift.loads_arm64 import load
-from probes.drift.reads import TO_NEXT, Duff, bytes_read
+from probes.drift.addresses.bytes_read import TO_NEXT, Duff, bytes_read
+from probes.drift.arch.amd64.decoder import Amd64Code
+from probes.drift.arch.arm64.decoder import Arm64Code
+from probes.drift.arch.arm64.loads import load
 
 NO_DUFF = Duff(0, 0, 14, 6)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from probes.drift.decode_amd64 import FOLLOWS, Amd64Code, bare
-from probes.drift.decode_arm64 import Arm64Code
-from probes.drift.init import init_drift
-from probes.drift.insn import CALL, string_length
-from probes.drift.learned import Learned
-from probes.drift.siblings import common, family
+from probes.drift.addresses.variable_votes import Learned
+from probes.drift.arch.amd64.decoder import FOLLOWS, Amd64Code, bare
+from probes.drift.arch.arm64.decoder import Arm64Code
+from probes.drift.arch.code import CALL, string_length
+from probes.drift.functions.numbered_names import common, family
+from probes.drift.initialisers import init_drift
 
 
 def _learn(*votes: tuple[int, int, int]) -> Learned:

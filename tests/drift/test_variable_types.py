@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from probes.binary import load
-from probes.drift.variables import global_drift
+from probes.drift.variables.compare import global_drift
+from probes.go import load
 from scripts.gobuild import GoBuild
 from tests.drift.type_pairs import CONFIGS, VARIABLES, Config, P, Releases
 from tests.drift.variable_pairs import OLD_RELEASE

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from probes.binary.variables import read_variables
 from probes.drift import compare
-from probes.drift.variables import global_drift, why_not
+from probes.drift.variables.compare import global_drift, why_not
+from probes.go.variables.table import read_variables
 from tests.drift.variable_pairs import (
     C_EDITS,
     CONFIGS,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from probes.binary import load
-from probes.drift import windows, windows_arm64
-from probes.drift.decode_arm64 import Arm64Code
-from probes.drift.insn import CALL
+from probes.drift.arch import windows
+from probes.drift.arch.arm64 import windows as windows_arm64
+from probes.drift.arch.arm64.decoder import Arm64Code
+from probes.drift.arch.code import CALL
+from probes.go import load
 from tests import matrix
 from tests.drift.patches import operands
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from probes.binary import load
+from probes.go import load
 from scripts.gobuild import GoBuild, can_build_cgo
 from tests.conftest import missing
 from tests.drift.variable_pairs import OLD_RELEASE, Config, toolchain
@@ -14,7 +14,7 @@ from tests.drift.variable_pairs import OLD_RELEASE, Config, toolchain
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from probes.binary.facts import BinaryFacts
+    from probes.go.facts import BinaryFacts
 
 P = "example.com/retyped/dot.ted."
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
-from probes.binary import load
+from probes.go import load
 from scripts.gobuild import ROOT, BuildFailed, GoBuild, can_build_cgo
 from scripts.toolchains import TOOLCHAINS, problem
 from tests.conftest import missing
@@ -15,9 +15,9 @@ from tests.conftest import missing
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from probes.binary.facts import BinaryFacts
     from probes.drift.data.facts import DataDrift
     from probes.drift.facts import GlobalDrift
+    from probes.go.facts import BinaryFacts
 
 SOURCE = ROOT / "testdata" / "programs" / "globals"
 STATE = "example.com/globals/state."

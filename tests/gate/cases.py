@@ -24,9 +24,9 @@ from gate.samples import (
     variable,
     variable_change,
 )
-from probes.binary.build_facts import Module
 from probes.drift.data.facts import UndecidedData
 from probes.drift.facts import Rename
+from probes.go.build.facts import Module
 
 FORGED = (
     "]]></script><img src=x onerror=alert(1)>%0A::error file=a,line=1::owned`|[a](https://evil.example)@all{0}\ufffe"

@@ -11,7 +11,7 @@ from gate.evidence import Evidence, OldBinary, key_of
 from gate.model import Mode, Severity
 from gate.policy import Policy, Thresholds
 from gate.samples import NO_INIT_DRIFT, TARGET, Case, binary, build, change, functions, other, ref
-from probes.binary.facts import BinaryFacts
+from probes.go.facts import BinaryFacts
 from probes.host import TargetFacts
 
 RULES = {rule.id: rule for rule in discover()}

@@ -262,7 +262,7 @@ from gate.cli import cli
 try:
     cli.main(["--help"], prog_name="hotgate")
 except SystemExit as end:
-    heavy = {"numpy", "rich", "pydantic", "elftools", "iced_x86", "capstone", "probes.binary"} & set(sys.modules)
+    heavy = {"numpy", "rich", "pydantic", "elftools", "iced_x86", "capstone", "probes.go"} & set(sys.modules)
     sys.exit(f"imported {heavy}" if heavy else end.code)
 """
 

@@ -41,27 +41,27 @@ def test_nothing_slow_is_imported(code, allowed):
 @pytest.mark.parametrize(
     "code",
     [
-        "import probes.binary.facts, probes.drift.facts",
-        "from probes.binary import layouts; from probes.drift import windows",
-        "from probes.binary import load; from probes.drift import compare",
-        "import probes.binary.loading, probes.drift.comparing",
+        "import probes.go.facts, probes.drift.facts",
+        "from probes.go import layouts; from probes.drift import windows",
+        "from probes.go import load; from probes.drift import compare",
+        "import probes.go.loading, probes.drift.compare",
     ],
 )
 def test_the_packages_export_functions_whatever_was_imported_before(code):
     imported_by(
-        f"{code}\nfrom probes.binary import load\nfrom probes.drift import compare\n"
-        "import probes.binary, probes.drift\n"
-        "assert probes.binary.load is load and callable(load)\n"
+        f"{code}\nfrom probes.go import load\nfrom probes.drift import compare\n"
+        "import probes.go, probes.drift\n"
+        "assert probes.go.load is load and callable(load)\n"
         "assert probes.drift.compare is compare and callable(compare)"
     )
 
 
-@pytest.mark.parametrize(("package", "function"), [("probes.binary", "load"), ("probes.drift", "compare")])
+@pytest.mark.parametrize(("package", "function"), [("probes.go", "load"), ("probes.drift", "compare")])
 def test_no_module_has_the_name_of_an_exported_function(package, function):
     """While another thread imports such a module, the package's attribute is the module, and a call of it fails."""
     imported_by(f"import importlib.util\nassert importlib.util.find_spec('{package}.{function}') is None")
 
 
-@pytest.mark.parametrize("package", ["probes.binary", "probes.drift"])
+@pytest.mark.parametrize("package", ["probes.go", "probes.drift"])
 def test_the_packages_have_nothing_else(package):
     imported_by(f"import {package}\nassert not hasattr({package}, 'nothing')")

@@ -15,7 +15,7 @@ from gate.check import discover
 from gate.cli import cli
 from gate.restart_libraries import LIBRARIES
 from gate.samples import Case, binary, build, other
-from probes.binary.build_facts import Module
+from probes.go.build.facts import Module
 
 if TYPE_CHECKING:
     from pathlib import Path

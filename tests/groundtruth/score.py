@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from probes.binary import load
 from probes.drift import compare
+from probes.go import load
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from gate.cli import cli
-from probes.binary.source import read_source
+from probes.elf.source import read_source
 from probes.errors import UnreadableFile
 from tests import matrix
 

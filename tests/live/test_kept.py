@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from gate.policy import Policy
 from gate.profile_evidence import of_live
-from probes.binary import load
-from probes.binary.source import read_source
+from probes.elf.source import read_source
+from probes.go import load
 from probes.live.gather import Asked, gather
 from tests.live import test_parked
 from tests.live.servers import PLAIN, goroutine_profile, serve

@@ -9,7 +9,7 @@ import pytest
 
 from gate import engine
 from probes import abidiff
-from probes.drift.native_facts import AbiFacts
+from probes.drift.native.facts import AbiFacts
 from tests import matrix
 from tests.conftest import missing
 from tests.native.conftest import found, run_check

@@ -8,16 +8,16 @@ from dataclasses import replace
 
 import pytest
 
-from probes.binary import dynsym, load
-from probes.binary.dynsym import read_dynamic_symbols
-from probes.binary.goplugin import MAX_PACKAGES, PKGHASHES, read_plugin
-from probes.binary.image import Image
-from probes.binary.relocs import dynamic_tags
-from probes.binary.shared import read_shared
-from probes.binary.symbols import MAX_NAME, SYM, SymbolTable
-from probes.binary.versions import MAX_VERSIONS, defined_versions
 from probes.drift import compare
+from probes.elf.dynamic_symbols import read_dynamic_symbols
+from probes.elf.exports import read_shared
+from probes.elf.image import Image
+from probes.elf.relocations import dynamic_tags
+from probes.elf.symbol_versions import MAX_VERSIONS, defined_versions
+from probes.elf.symbols import MAX_NAME, SYM, SymbolTable
 from probes.errors import ProbeError
+from probes.go import load
+from probes.go.build.plugin import MAX_PACKAGES, PKGHASHES, read_plugin
 from tests import matrix
 from tests.binary import tools
 from tests.binary.tools import DATA
@@ -30,8 +30,8 @@ VERDEF, VERDEFNUM, GNU_HASH, HASH = 0x6FFFFFFC, 0x6FFFFFFD, 0x6FFFFEF5, 4
 @pytest.fixture
 def image(tmp_path):
     def make(data: bytes, *dynamic: tuple[int, int]) -> Image:
-        from probes.binary.elf import open_elf  # noqa: PLC0415
-        from probes.binary.source import read_source  # noqa: PLC0415
+        from probes.elf.headers import open_elf  # noqa: PLC0415
+        from probes.elf.source import read_source  # noqa: PLC0415
 
         path = tmp_path / "made"
         path.write_bytes(tools.elf_file(data, dynamic=dynamic))

@@ -172,8 +172,8 @@ def test_the_section_headers_are_not_asked(tmp_path) -> None:
 
 @pytest.mark.parametrize("style", ["gnu", "sysv"])
 def test_both_kinds_of_hash_table_count_the_symbols(style, tmp_path) -> None:
-    from probes.binary import load  # noqa: PLC0415
-    from probes.binary.shared import read_shared  # noqa: PLC0415
+    from probes.elf.exports import read_shared  # noqa: PLC0415
+    from probes.go import load  # noqa: PLC0415
 
     path = build(tmp_path, replace(BASE, flags=(f"-Wl,--hash-style={style}",)))
     data = bytearray(path.read_bytes())

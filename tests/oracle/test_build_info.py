@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from probes.binary import load
+from probes.go import load
 from tests.oracle import gotools
 
 if TYPE_CHECKING:

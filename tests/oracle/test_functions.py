@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from probes.binary import load
+from probes.go import load
 from tests import matrix
 from tests.oracle import gotools
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from probes.binary.functable import FuncTable
+    from probes.go.table.functions import FuncTable
     from tests.matrix import Entry
 
 WITH_SYMBOLS = matrix.select(stripped=False)

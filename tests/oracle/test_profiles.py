@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from probes.binary import load
+from probes.go import load
 from probes.profile.names import Names
 from probes.profile.read import read_file
 from probes.profile.symbolise import symbolise

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from probes.binary import load
+from probes.go import load
 from scripts.gobuild import can_build_cgo, host_arch
 from tests.conftest import missing
 from tests.oracle.types_program import FOREIGN, MODES, Mode, differences, said
@@ -16,7 +16,7 @@ from tests.oracle.types_program import FOREIGN, MODES, Mode, differences, said
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from probes.binary.types import TypeTable
+    from probes.go.types.table import TypeTable
 
 
 @pytest.fixture(scope="module")

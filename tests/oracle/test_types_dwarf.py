@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from probes.binary import load
-from probes.binary import types_layouts as tl
+from probes.go import load
+from probes.go.types import layouts as tl
 from tests import matrix
 from tests.oracle.dwarf_types import structs
 from tests.oracle.types_program import Mode

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from probes.binary import load
-from probes.binary import types_layouts as tl
+from probes.go import load
+from probes.go.types import layouts as tl
 from tests import matrix
 
 if TYPE_CHECKING:
-    from probes.binary.types import TypeTable
+    from probes.go.types.table import TypeTable
 
 DWARF = matrix.ROOT / "testdata" / "oracle" / "dwarf.json.xz"
 TWINS = [e.name for e in matrix.entries() if e.stripped]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from probes.binary import load
-from probes.binary.variable_types import VariableTypes
-from probes.binary.variables import read_variables
+from probes.go import load
+from probes.go.variables.table import read_variables
+from probes.go.variables.types import VariableTypes
 from tests import matrix
 from tests.drift.type_pairs import CONFIGS, Config, Releases
 from tests.oracle.dwarf_types import structs
@@ -17,7 +17,7 @@ from tests.oracle.dwarf_types import structs
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from probes.binary.dwarf_shapes import Shape
+    from probes.dwarf.shapes import Shape
 
 
 def dwarf_type_names(path: Path) -> dict[str, str]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from probes.binary import load
-from probes.binary.variables import Variable, read_variables
+from probes.go import load
+from probes.go.variables.table import Variable, read_variables
 from tests import matrix
 from tests.oracle.gotools import run_tool
 

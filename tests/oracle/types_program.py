@@ -12,7 +12,7 @@ from scripts.gobuild import ROOT, GoBuild
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from probes.binary.types import TypeTable
+    from probes.go.types.table import TypeTable
 
 SOURCE = ROOT / "testdata" / "programs" / "types"
 

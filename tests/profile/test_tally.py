@@ -83,7 +83,7 @@ def test_a_location_without_functions_is_named_by_its_file():
 
 
 def test_only_the_same_build_gives_names(binary):
-    from probes.binary import load  # noqa: PLC0415 - slow
+    from probes.go import load  # noqa: PLC0415 - slow
 
     facts = load(str(binary("go1.26-amd64-exe")), examine=False)
     for build_id in ("", "another"):

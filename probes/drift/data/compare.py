@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from probes.binary.embedded import EmbeddedSet, read_embedded
-from probes.binary.functable import package_of
 from probes.drift.data import shown
 from probes.drift.data.embedded import embedded_drift
 from probes.drift.data.facts import DataChange, DataDrift, UndecidedData
 from probes.drift.data.roots import Root, named, unnamed, walked
 from probes.drift.data.walk import SCALAR, STRING, UNSURE, Difference, Ground, Piece, text_at
 from probes.drift.side import TEXT, WRITABLE, Side
+from probes.go.embedded_files import EmbeddedSet, read_embedded
+from probes.go.table.functions import package_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from probes.binary.dwarf_shapes import Shape
-    from probes.drift.meaning import Meaning
-    from probes.drift.variables import Variables
+    from probes.drift.addresses.equivalence import Meaning
+    from probes.drift.variables.compare import Variables
+    from probes.dwarf.shapes import Shape
 
 MAX_CHANGES = 1000
 """Changes that are listed."""

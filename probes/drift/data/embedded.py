@@ -6,13 +6,13 @@ import difflib
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from probes.binary.embedded import EmbeddedFile, EmbeddedSet, contents, digest
 from probes.drift.data.facts import EmbeddedChange
+from probes.go.embedded_files import EmbeddedFile, EmbeddedSet, contents, digest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from probes.binary.image import Image
+    from probes.elf.image import Image
 
 MAX_TEXT = 1 << 16
 """Bytes of a file that is shown as a difference of lines."""

@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from probes.binary.elf import SHF_ALLOC, SHF_WRITE
-from probes.binary.gcmask import read_masks
-from probes.binary.image import I64
-from probes.drift.judge import Judgement, decoder_for
-from probes.drift.scan import operands
+from probes.drift.functions.judge import Judgement, decoder_for
+from probes.drift.functions.scan import operands
 from probes.drift.side import Side
+from probes.elf.headers import SHF_ALLOC, SHF_WRITE
+from probes.elf.image import I64
 from probes.errors import MalformedTable
+from probes.go.module.pointer_masks import read_masks
 from probes.records import dataclass
 
 if TYPE_CHECKING:
-    from probes.drift.insn import Code
-    from probes.drift.meaning import Meaning
+    from probes.drift.addresses.equivalence import Meaning
+    from probes.drift.arch.code import Code
 
 NAMES = ("noptrdata", "data", "bss", "noptrbss")
 NOWHERE = -1

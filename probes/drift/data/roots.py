@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from probes.binary.fips import fips_info
-from probes.binary.image import I64
 from probes.drift.data.facts import UndecidedData
 from probes.drift.data.walk import Difference, Ground, Piece, Walk
-from probes.drift.judge import decoder_for
+from probes.drift.functions.judge import decoder_for
 from probes.drift.side import Side
+from probes.elf.image import I64
+from probes.go.build.fips import fips_info
 from probes.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from probes.drift.meaning import Meaning
-    from probes.drift.variables import Variables
+    from probes.drift.addresses.equivalence import Meaning
+    from probes.drift.variables.compare import Variables
 
 MAX_LOOKS, MAX_EDGES, MAX_USERS = 4, 200, 20
 """Times that links are looked at again, links that are looked at, and functions that are decoded for each."""

@@ -12,7 +12,7 @@ from probes.records import dataclass
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from probes.binary.dwarf_shapes import Shape
+    from probes.dwarf.shapes import Shape
 
 MAX_SHOWN = 120
 """Characters of a value."""

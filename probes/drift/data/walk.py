@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from probes.binary.gcmask import PointerMasks, read_masks
-from probes.binary.image import I64, U64
-from probes.drift import literals
-from probes.drift.descriptors import type_hash
+from probes.drift.addresses import literals
+from probes.drift.addresses.descriptors import type_hash
+from probes.drift.arch.windows import LEA
 from probes.drift.side import FOREIGN, NOWHERE, READONLY, TEXT, WRITABLE, Side, contains, distinct
-from probes.drift.windows import LEA
+from probes.elf.image import I64, U64
 from probes.errors import MalformedTable
+from probes.go.module.pointer_masks import PointerMasks, read_masks
 from probes.records import dataclass
 
 if TYPE_CHECKING:
-    from probes.drift.meaning import Meaning
+    from probes.drift.addresses.equivalence import Meaning
 
 Bools = npt.NDArray[np.bool_]
 

@@ -1,0 +1,1 @@
+"""Whether two addresses mean the same: constants, descriptors, variables, dictionaries."""

@@ -1,0 +1,1 @@
+"""amd64 code: instructions, operands, effects on registers."""

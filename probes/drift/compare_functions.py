@@ -1,0 +1,243 @@
+"""Compare the functions of two binaries: what was added, removed, renamed, moved and really changed."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import numpy.typing as npt
+
+from probes.drift.addresses.equivalence import Meaning
+from probes.drift.addresses.same_layout import same_bytes
+from probes.drift.facts import ChangeKind, FunctionChange, FunctionDoubt, FunctionDrift, FunctionRef, Rename
+from probes.drift.functions.explain import Explanation, explain
+from probes.drift.functions.inlined import Blame, inlined_from, location
+from probes.drift.functions.judge import Judgement, judge
+from probes.drift.functions.pairing import Pairing, match
+from probes.drift.functions.scan import scan
+from probes.drift.native.code import NativeCode, compare_native
+from probes.drift.side import Side
+from probes.elf.image import I64
+from probes.errors import MalformedTable
+from probes.go.health import BOUNDARIES
+from probes.go.table.functions import package_of
+
+LEVEL_BUDGET = 64 << 20
+RESIZED_BUDGET = 6 << 20
+EXPLAIN_BUDGET = 1 << 20
+"""Bytes of code, both sides together, that are decoded: to judge equally long pairs (only up to their suspicious places),
+to see whether others differ by padding only, and to explain. A new toolchain changes everything; a pair that is not
+decoded counts as changed if it was resized or holds an unexplained byte, else as undecided."""
+
+_EXPORTED = re.compile(r"\.[A-Z][^.]*$")
+
+
+def compare_functions(old: Side, new: Side) -> FunctionDrift:
+    """Compare all functions of two sides of the same architecture, C's included."""
+    return compare_code(old, new)[0]
+
+
+def compare_code(old: Side, new: Side, *, by_place: bool = False) -> tuple[FunctionDrift, Meaning, str]:
+    """Compare all functions as `compare_functions` does; beside it, what addresses were found to mean.
+
+    With `by_place`, also why it cannot be said that all variables are where they were; "" when they are.
+    """
+    pairing = match(old, new)
+    meaning = Meaning(old, new, pairing.pair)
+    rows = np.flatnonzero(pairing.pair >= 0)
+    names = old.table.names
+    real = np.array([names[r] not in BOUNDARIES for r in rows.tolist()], dtype=np.bool_)
+    rows = rows[real] if rows.size else rows
+    partners = pairing.pair[rows]
+    equal_size = old.text.size[rows] == new.text.size[partners]
+    look = equal_size & ~same_bytes(old, new, rows) if meaning.unmoved else equal_size
+    level = rows[look]
+    result = scan(meaning, level, partners[look])
+    places: dict[int, list[int] | None] = dict.fromkeys(rows[~equal_size].tolist())
+    places.update({int(level[at]): found for at, found in result.places.items()})
+    certain = {int(level[at]) for at in result.unexplained} | set(rows[~equal_size].tolist())
+    judged, unread = _judge(meaning, places, pairing)
+    changed = {j.old_row: j for j in judged if j.changed}
+    undecided = [r for r in unread if r not in certain]
+    blind = [r for r in unread if r in certain]
+    signatures = rows[old.table.args[rows] != new.table.args[partners]].tolist()
+    blind += [row for row in signatures if row not in changed and row not in undecided and row not in blind]
+    differs = np.zeros(len(old.table), dtype=np.bool_)
+    differs[level] = result.differs
+    differs[rows[~equal_size]] = True
+    settled = np.ones(len(old.table), dtype=np.bool_)
+    settled[[*changed, *undecided, *blind]] = False
+    calm = rows[settled[rows]]
+    native = compare_native(meaning)
+    drift = FunctionDrift(
+        old=len(old.table) + native.old,
+        new=len(new.table) + native.new,
+        matched=len(pairing.pair[pairing.pair >= 0]) + native.matched,
+        identical=int((~differs[calm]).sum()) + int((~real).sum()) + native.identical,
+        moved=int(differs[calm].sum()) + native.moved,
+        added=_refs(new, pairing.back) + native.added,
+        removed=_refs(old, pairing.pair) + native.removed,
+        renamed=tuple(Rename(names[r], new.table.names[int(pairing.pair[r])]) for r in pairing.renamed),
+        changed=_changes(meaning, pairing, changed, blind, calm) + native.changed,
+        undecided=tuple(new.table.names[int(pairing.pair[r])] for r in undecided) + native.undecided,
+        remapped=_remapped(old, new, pairing.pair),
+        doubtful=tuple(_doubt(new.table.names[j.new_row]) for j in judged if j.doubtful) + native.doubtful,
+    )
+    moved = ""
+    if by_place:
+        from probes.drift.data.places import Codes, why_not_kept  # noqa: PLC0415 - of a hotfix alone
+
+        unsure = [*undecided, *blind]
+        added = np.array([r for r in np.flatnonzero(pairing.back < 0).tolist() if new.table.names[r] not in BOUNDARIES])
+        moved = why_not_kept(meaning, Codes(judged, unsure, calm, added.astype(np.int64), _of_c(native)))
+    return drift, meaning, moved
+
+
+def _of_c(native: NativeCode) -> str:
+    """Why the variables of C may be others; "" where its code is the same."""
+    for names, what in (
+        ([each.name for each in native.changed], "changed"),
+        ([each.name for each in (*native.added, *native.removed)], "is on one side alone"),
+        ([*native.undecided, *(each.name for each in native.doubtful)], "may have changed"),
+    ):
+        if names:
+            return f"the C function {names[0]} {what}, and C's variables are not known by their places"
+    return ""
+
+
+def _judge(
+    meaning: Meaning, places: dict[int, list[int] | None], pairing: Pairing
+) -> tuple[list[Judgement], list[int]]:
+    """Judge as many pairs as the budgets allow, smallest first; the others' rows are returned beside."""
+    chosen: list[int] = []
+    beyond: list[int] = []
+    for resized, budget in ((False, LEVEL_BUDGET), (True, RESIZED_BUDGET)):
+        rows = np.array([r for r, found in places.items() if (found is None) == resized], dtype=np.int64)
+        within = _within(_sizes(meaning, rows), budget)
+        chosen += rows[within].tolist()
+        beyond += rows[~within].tolist()
+    return judge(meaning, ((r, int(pairing.pair[r]), places[r]) for r in sorted(chosen))), beyond
+
+
+def _sizes(meaning: Meaning, rows: I64) -> I64:
+    """Bytes of code of some pairs, both sides together."""
+    return meaning.old.text.size[rows] + meaning.new.text.size[meaning.pair[rows]]
+
+
+def _within(sizes: I64, budget: int) -> npt.NDArray[np.bool_]:
+    """The smallest ones that fit into the budget."""
+    order = np.argsort(sizes, kind="stable")
+    out = np.zeros(sizes.size, dtype=np.bool_)
+    out[order[np.cumsum(sizes[order]) <= budget]] = True
+    return out
+
+
+def _worth_explaining(meaning: Meaning, changed: dict[int, Judgement]) -> set[int]:
+    """Rows that are explained in full: the program's own packages first, then the standard library's."""
+    rows = np.array(list(changed), dtype=np.int64)
+    library = np.array([not _own_code(meaning.old.table.names[r]) for r in rows.tolist()], dtype=np.bool_)
+    # Library code only gets what is left over: it counts as if it came after all of the program's own.
+    sizes = _sizes(meaning, rows)
+    order = np.lexsort((sizes, library))
+    return set(rows[order[np.cumsum(sizes[order]) <= EXPLAIN_BUDGET]].tolist())
+
+
+def _own_code(name: str) -> bool:
+    """Whether a function is not of the standard library, whose import paths have no dot in their first element."""
+    package = package_of(name)
+    return package == "main" or "." in package.split("/", 1)[0]
+
+
+def _changes(
+    meaning: Meaning, pairing: Pairing, changed: dict[int, Judgement], blind: list[int], calm: npt.NDArray[np.int64]
+) -> tuple[FunctionChange, ...]:
+    old, new = meaning.old, meaning.new
+    names = new.table.names
+    full = _worth_explaining(meaning, changed)
+    explained = {row: explain(meaning, found, brief=row not in full) for row, found in changed.items()}
+    blamed = {names[int(pairing.pair[r])] for r in (*changed, *blind)}
+    innocent = {names[int(pairing.pair[r])] for r in calm.tolist()} if changed else set()
+    blame = Blame(blamed, innocent - blamed)
+    out = []
+    for row in sorted((*changed, *blind)):
+        other = int(pairing.pair[row])
+        found = explained.get(row) or Explanation(_plain(old, new, row, other), (), ())
+        file, line = location(new.table, other, found.new_places)
+        out.append(
+            FunctionChange(
+                name=names[other],
+                package=package_of(names[other]),
+                kind=_kind(old, new, row, other),
+                inlined_from=inlined_from(
+                    names[other],
+                    (old.table, row),
+                    (new.table, other),
+                    found,
+                    blame,
+                ),
+                detail=_detail(old, new, row, other, found),
+                file=file,
+                line=line,
+                old_size=int(old.text.size[row]),
+                new_size=int(new.text.size[other]),
+                old_args=_args(old, row),
+                new_args=_args(new, other),
+            )
+        )
+    return tuple(out)
+
+
+def _doubt(name: str) -> FunctionDoubt:
+    return FunctionDoubt(
+        name, package_of(name), "may use other data: a constant of unknown length is followed by other bytes"
+    )
+
+
+def _plain(old: Side, new: Side, row: int, other: int) -> str:
+    before, after = int(old.text.size[row]), int(new.text.size[other])
+    if before != after:
+        return f"resized {before} → {after} bytes"
+    return "code bytes differ" if _args(old, row) == _args(new, other) else ""
+
+
+def _detail(old: Side, new: Side, row: int, other: int, found: Explanation) -> str:
+    before, after = _args(old, row), _args(new, other)
+    if before == after:
+        return found.detail
+    return ", ".join(t for t in (f"argument area {before} → {after} bytes", found.detail) if t)
+
+
+def _args(side: Side, row: int) -> int:
+    """Bytes of the argument area; -1 where the format says "unknown" (abi.ArgsSizeUnknown)."""
+    value = int(side.table.args[row])
+    return -1 if value < 0 else value
+
+
+def _kind(old: Side, new: Side, row: int, other: int) -> ChangeKind:
+    if _args(old, row) != _args(new, other):
+        return "signature"
+    return "body" if int(old.text.size[row]) == int(new.text.size[other]) else "resized"
+
+
+def _refs(side: Side, partner: I64) -> tuple[FunctionRef, ...]:
+    out = []
+    for row in np.flatnonzero(partner < 0).tolist():
+        name = side.table.names[row]
+        if name in BOUNDARIES:
+            continue
+        try:
+            file, line = side.table.file(row), side.table.start(row)
+        except MalformedTable:
+            file, line = "", 0
+        out.append(FunctionRef(name, package_of(name), file, line, _is_exported(name)))
+    return tuple(out)
+
+
+def _is_exported(name: str) -> bool:
+    return bool(_EXPORTED.search(name.split("[", 1)[0]))
+
+
+def _remapped(old: Side, new: Side, pair: I64) -> int:
+    """Functions of OLD whose entry address belongs to another function in NEW: how far addresses mislead."""
+    there = new.text.index(old.text.entry)
+    return int(((there >= 0) & (there != pair)).sum())

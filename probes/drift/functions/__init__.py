@@ -1,0 +1,1 @@
+"""Go functions: pairing, finding what may differ, deciding by decoding, explaining."""

@@ -1,0 +1,229 @@
+"""Say in one line what changed in a function."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable
+from difflib import SequenceMatcher
+
+from probes.drift.addresses.describe import anything_at, function_at, number_at, quoted, text_at, type_at
+from probes.drift.addresses.equivalence import Meaning
+from probes.drift.arch.code import BRANCH, CALL, Code, string_length
+from probes.drift.arch.windows import LEA, MEMORY
+from probes.drift.functions.judge import Judgement, Reference, decoder_for
+from probes.drift.side import Side
+from probes.records import dataclass
+
+MAX_PARTS = 3
+MAX_ALIGN, MAX_MIDDLE = 2000, 400
+"""Instructions on one side up to which two versions are aligned, in all and between what is the same at both ends; beyond
+that only their contents are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """`detail`: one line. `old_places`, `new_places`: offsets from the entries of the instructions that differ."""
+
+    detail: str
+    old_places: tuple[int, ...]
+    new_places: tuple[int, ...]
+
+
+def explain(meaning: Meaning, found: Judgement, *, brief: bool = False) -> Explanation:
+    """Explain one changed pair; `brief`: where two bodies differ by structure, say no more than that."""
+    old_size, new_size = int(meaning.old.text.size[found.old_row]), int(meaning.new.text.size[found.new_row])
+    if found.lockstep:
+        return _lockstep(meaning, found)
+    if brief or not found.decoded:
+        return Explanation(_sizes(old_size, new_size) or "other instructions", (), ())
+    return _structure(meaning, found, _sizes(old_size, new_size))
+
+
+def _sizes(old: int, new: int) -> str:
+    return f"resized {old} → {new} bytes" if old != new else ""
+
+
+def _lockstep(meaning: Meaning, found: Judgement) -> Explanation:
+    parts: list[str] = []
+    differing = [r for r in found.references if not r.same]
+    places = sorted({*found.constants, *found.jumps, *((r.old_index, r.new_index) for r in differing)})
+    lengths: set[int] = set()
+    for reference in differing:
+        parts.append(_reference(meaning, reference, found))
+        if reference.old_need != reference.new_need:
+            lengths |= {reference.old_need, reference.new_need}
+    for old_index, new_index in found.constants:
+        a, b = found.old.insn(old_index), found.new.insn(new_index)
+        for before, after in zip(a.constants, b.constants, strict=True):
+            if before != after and not (lengths and {before, after} <= lengths):
+                word = "stack slot" if a.frame and len(a.constants) == 1 else "constant"
+                parts.append(f"{word} {_number(before)} → {_number(after)}")
+    if not parts and found.jumps:
+        parts.append(f"{len(found.jumps)} jumps lead elsewhere" if len(found.jumps) > 1 else "a jump leads elsewhere")
+    return Explanation(
+        _join(parts),
+        tuple(found.old.insn(i).offset for i, _ in places),
+        tuple(found.new.insn(i).offset for _, i in places),
+    )
+
+
+def _number(value: int) -> str:
+    return str(value) if abs(value) < 1 << 20 else hex(value)
+
+
+def _join(parts: list[str]) -> str:
+    distinct = list(dict.fromkeys(parts))
+    more = f", and {len(distinct) - MAX_PARTS} more" if len(distinct) > MAX_PARTS else ""
+    return ", ".join(distinct[:MAX_PARTS]) + more
+
+
+def _reference(meaning: Meaning, reference: Reference, found: Judgement) -> str:
+    if reference.kind in {CALL, BRANCH}:
+        verb = "calls" if reference.kind == CALL else "jumps to"
+        return f"{verb} {anything_at(meaning.new, reference.new)} instead of {anything_at(meaning.old, reference.old)}"
+    ours, theirs = type_at(meaning.old, reference.old), type_at(meaning.new, reference.new)
+    if ours and theirs:
+        return f"type {ours} → {theirs}"
+    return _string(meaning, reference) or _function(meaning, reference) or _data(meaning, reference, found)
+
+
+def _string(meaning: Meaning, reference: Reference) -> str | None:
+    if reference.kind != LEA:
+        return None
+    before = text_at(meaning.old, reference.old, reference.old_need)
+    after = text_at(meaning.new, reference.new, reference.new_need)
+    if not before or not after:
+        return None
+    return _texts(meaning, reference) if before == after else f"string {before} → {after}"
+
+
+def _function(meaning: Meaning, reference: Reference) -> str | None:
+    before, after = function_at(meaning.old, reference.old), function_at(meaning.new, reference.new)
+    return f"function {before} → {after}" if before and after else None
+
+
+def _data(meaning: Meaning, reference: Reference, found: Judgement) -> str:
+    a, b = found.old.insn(reference.old_index), found.new.insn(reference.new_index)
+    if reference.kind == MEMORY and a.is_float:
+        numbers = number_at(meaning.old, reference.old, a.width), number_at(meaning.new, reference.new, b.width)
+        if all(numbers) and numbers[0] != numbers[1]:
+            return f"constant {numbers[0]} → {numbers[1]}"
+    before, after = anything_at(meaning.old, reference.old), anything_at(meaning.new, reference.new)
+    if before != after:
+        return f"uses {after} instead of {before}"
+    return "uses another variable" if before == "a variable" else "constant data changed"
+
+
+def _texts(meaning: Meaning, reference: Reference) -> str:
+    """Two strings that differ only past what is shown: show them from where they differ."""
+    length = min(reference.old_need, reference.new_need)
+    a = meaning.old.image.bytes(reference.old, length).tobytes()
+    b = meaning.new.image.bytes(reference.new, length).tobytes()
+    at = next((i for i in range(length) if a[i] != b[i]), 0)
+    first = max(at - 8, 0)
+    left, right = (t[first : first + 32].decode("utf-8", "replace") for t in (a, b))
+    return f"string of {length} bytes differs at byte {at}: {quoted(left)} → {quoted(right)}"
+
+
+def _structure(meaning: Meaning, found: Judgement, sizes: str) -> Explanation:
+    ours, theirs = _uses(meaning.old, found.old_row, found.old), _uses(meaning.new, found.new_row, found.new)
+    before = _names(ours.calls, lambda address: _name_in_new(meaning, address))
+    after = _names(theirs.calls, lambda address: function_at(meaning.new, address))
+    parts = [sizes] if sizes else []
+    if gained := list((after - before).elements()):
+        parts.append(_list(gained, "new call", "new calls"))
+    if strings := _new_strings(meaning, found, ours, theirs):
+        parts.append(_list(strings, "new string", "new strings"))
+    if lost := list((before - after).elements()):
+        parts.append(_list(lost, "call removed", "calls removed"))
+    places = _changed_places(found.old, found.new)
+    if len(parts) == bool(sizes):
+        count = max(len(places[0]), len(places[1]))
+        parts.append(f"{count} instruction{'s' if count != 1 else ''} changed" if count else "instructions changed")
+    return Explanation(", ".join(parts), *places)
+
+
+@dataclass(frozen=True, slots=True)
+class _Uses:
+    """What a body calls, by address, and the first bytes of whatever else it takes the address of, with the places."""
+
+    calls: Counter[int]
+    data: dict[bytes, list[int]]
+
+
+def _uses(side: Side, row: int, code: Code) -> _Uses:
+    own, size = int(side.text.entry[row]), side.table.size(row)
+    out = _Uses(Counter(), {})
+    for index, kind, target in code.targets():
+        if kind == CALL or (kind == BRANCH and not own <= target < own + size):
+            out.calls[target] += 1
+        elif kind == LEA and (span := side.image.span(target)) is not None:
+            first = span.offset + target - span.start
+            out.data.setdefault(bytes(side.image.buffer[first : first + 16]), []).append(index)
+    return out
+
+
+def _names(calls: Counter[int], name: Callable[[int], str | None]) -> Counter[str]:
+    out: Counter[str] = Counter()
+    for address, count in calls.items():
+        out[name(address) or "native code"] += count
+    return out
+
+
+def _new_strings(meaning: Meaning, found: Judgement, ours: _Uses, theirs: _Uses) -> list[str]:
+    """Texts that NEW takes more often than OLD does. Lengths are only looked for where the first bytes differ."""
+    after = _texts_of(meaning.new, found.new, theirs, ours)
+    return list((after - _texts_of(meaning.old, found.old, ours, theirs)).elements()) if after else []
+
+
+def _texts_of(side: Side, code: Code, uses: _Uses, other: _Uses) -> Counter[str]:
+    follows = decoder_for(side.image.arch).follows
+    out: Counter[str] = Counter()
+    for key, places in uses.data.items():
+        for index in places[len(other.data.get(key, ())) :]:
+            text = text_at(side, code.insn(index).target or 0, string_length(code, index, follows))
+            if text:
+                out[text] += 1
+    return out
+
+
+def _list(names: list[str], one: str, many: str) -> str:
+    distinct = list(dict.fromkeys(names))
+    shown = ", ".join(distinct[:MAX_PARTS]) + (", …" if len(distinct) > MAX_PARTS else "")
+    return f"{len(names)} {one if len(names) == 1 else many} ({shown})"
+
+
+def _name_in_new(meaning: Meaning, address: int) -> str | None:
+    """The function of OLD at `address`, by the name that it has in NEW."""
+    name = function_at(meaning.old, address)
+    row = meaning.old.table.find(address)
+    if name and row >= 0 and int(meaning.pair[row]) >= 0:
+        suffix = name[len(meaning.old.table.names[row]) :]
+        return meaning.new.table.names[int(meaning.pair[row])] + suffix
+    return name
+
+
+def _changed_places(old: Code, new: Code) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Offsets of the instructions that an alignment of the two bodies leaves unpaired."""
+    if max(len(old), len(new)) > MAX_ALIGN:
+        return (), ()
+    before, after = old.outline(), new.outline()
+    ours, theirs = [key for _, key in before], [key for _, key in after]
+    first = _common(ours, theirs)
+    last = _common(ours[first:][::-1], theirs[first:][::-1])
+    before, after = before[first : len(before) - last], after[first : len(after) - last]
+    ours, theirs = ours[first : len(ours) - last], theirs[first : len(theirs) - last]
+    if max(len(ours), len(theirs)) > MAX_MIDDLE:
+        return (), ()
+    left: list[int] = []
+    right: list[int] = []
+    for tag, a, b, c, d in SequenceMatcher(None, ours, theirs, autojunk=len(ours) > 500).get_opcodes():
+        if tag != "equal":
+            left += [offset for offset, _ in before[a:b]]
+            right += [offset for offset, _ in after[c:d]]
+    return tuple(left), tuple(right)
+
+
+def _common(ours: list[Hashable], theirs: list[Hashable]) -> int:
+    """How many instructions at the beginning are the same: most edits leave most of a function alone."""
+    return next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), min(len(ours), len(theirs)))

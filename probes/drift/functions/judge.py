@@ -1,0 +1,354 @@
+"""Decide by decoding: did the code of a pair of functions change, and where?
+
+The decoder knows where operands are. Where two bodies are equally long, only the instructions at suspicious places are
+examined: everywhere else the bytes are equal and every possible operand means the same. Other bodies are walked in
+lockstep, their addresses replaced by what they mean, or differ by structure.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from dataclasses import field
+
+import numpy as np
+
+from probes.drift.addresses.bytes_read import DICTIONARY, TO_NEXT, Duff, bytes_read
+from probes.drift.addresses.descriptors import type_size
+from probes.drift.addresses.equivalence import ENOUGH, Meaning
+from probes.drift.arch.amd64 import decoder as decode_amd64
+from probes.drift.arch.code import BRANCH, CALL, Code, Insn, chosen_length, string_length
+from probes.drift.arch.windows import CODE, LEA
+from probes.drift.side import READONLY, Side
+from probes.records import dataclass
+
+SHAPED = "[go.shape."
+"""In the names of functions that several instances share."""
+MAX_ARGUMENTS = 24
+"""Instructions that set a call's arguments that are looked at."""
+
+
+@dataclasses.dataclass(slots=True)
+class Reference:
+    """The same operand on both sides, to be resolved: addresses, the instructions' indices, and the bytes used."""
+
+    old: int
+    new: int
+    old_index: int
+    new_index: int
+    kind: int
+    old_need: int
+    new_need: int
+    sure: int = 1
+    """Bytes that are used for certain, where `old_need` and `new_need` say that their number is not known."""
+    same: bool = False
+    doubtful: bool = False
+    """Nothing that is certainly used differs, but something that may be."""
+    maybe_constant: bool = False
+    """An absolute address may as well be a plain number: if it does not resolve, it is one."""
+
+    @property
+    def need(self) -> int:
+        """Bytes used on either side; negative as in `reads`."""
+        return max(self.old_need, self.new_need)
+
+    @property
+    def unsized(self) -> bool:
+        """Whether nothing tells how long the constant is whose address is taken."""
+        return self.kind == LEA and self.need in {-1, TO_NEXT}
+
+
+@dataclasses.dataclass(slots=True)
+class Judgement:
+    """What decoding says of one pair.
+
+    `lockstep`: the same operations one by one. `constants`: index pairs of instructions whose constants differ; `jumps`:
+    of those that jump elsewhere in the function. `references`: every examined operand that is an address.
+    """
+
+    old_row: int
+    new_row: int
+    old: Code
+    new: Code
+    lockstep: bool = False
+    constants: list[tuple[int, int]] = field(default_factory=list)
+    jumps: list[tuple[int, int]] = field(default_factory=list)
+    references: list[Reference] = field(default_factory=list)
+
+    @property
+    def decoded(self) -> bool:
+        """Whether both sides are valid code throughout."""
+        return self.old.valid and self.new.valid
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether something may mean something else, and nothing is known to."""
+        return not self.changed and any(r.doubtful for r in self.references)
+
+    @property
+    def changed(self) -> bool:
+        """Whether the code means something else."""
+        return not self.lockstep or bool(self.constants or self.jumps) or any(not r.same for r in self.references)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """How to read one architecture's code."""
+
+    code: Callable[[bytes, int], Code]
+    """From bytes and their address, the instructions."""
+    bare: Callable[[bytes, int], bytes]
+    """The same bytes with every PC-relative operand zeroed."""
+    follows: dict[int, int]
+    """Argument registers, each with the next."""
+    duff: tuple[int, int]
+    """Bytes of code in runtime.duffcopy that copy 16 bytes, and the register that it reads from."""
+
+
+def decoder_for(arch: str) -> Decoder:
+    """The decoder of an architecture."""
+    if arch == "amd64":
+        return Decoder(decode_amd64.Amd64Code, decode_amd64.bare, decode_amd64.FOLLOWS, (14, 6))
+    from probes.drift.arch.arm64 import decoder as decode_arm64  # noqa: PLC0415 - only arm64 programs need it
+
+    return Decoder(decode_arm64.Arm64Code, decode_arm64.bare, decode_arm64.FOLLOWS, (8, 20))
+
+
+def judge(meaning: Meaning, pairs: Iterable[tuple[int, int, list[int] | None]]) -> list[Judgement]:
+    """Decode pairs of functions and resolve all of their operands together.
+
+    Args:
+        meaning: what addresses mean.
+        pairs: row in OLD, row in NEW, and the suspicious places as offsets from the entry, for equally long bodies;
+            None examines everything.
+    """
+    decoder = decoder_for(meaning.old.image.arch)
+    out = []
+    for old_row, new_row, places in pairs:
+        found = Judgement(
+            old_row, new_row, _decode(meaning.old, old_row, decoder), _decode(meaning.new, new_row, decoder)
+        )
+        steps = _steps(found) if places is None else _at(found, places)
+        if steps is not None:
+            found.lockstep = True
+            for a, b in steps:
+                _examine(meaning, found, a, b, decoder)
+        out.append(found)
+    references = [r for j in out for r in j.references]
+    _resolve(meaning, references)
+    unsure = [r for r in references if r.unsized and (r.doubtful or not r.same)]
+    if unsure and _note_starts(meaning, out):
+        for reference in unsure:
+            reference.doubtful = False
+        _resolve(meaning, unsure)
+    for found in out:
+        found.constants += [(r.old_index, r.new_index) for r in found.references if r.maybe_constant and not r.same]
+        found.references = [r for r in found.references if not (r.maybe_constant and not r.same)]
+    return out
+
+
+def _note_starts(meaning: Meaning, judged: list[Judgement]) -> bool:
+    """Note what functions of another structure take the address of: a constant ends where such a thing begins.
+
+    False when there is nothing to note.
+    """
+    taken: tuple[list[int], list[int]] = [], []
+    for found in judged:
+        if not found.lockstep:
+            for code, addresses in zip((found.old, found.new), taken, strict=True):
+                addresses += [_signed(target) for _, kind, target in code.targets() if kind == LEA]
+    meaning.note_starts(*(np.array(addresses, dtype=np.int64) for addresses in taken))
+    return any(taken)
+
+
+def _decode(side: Side, row: int, decoder: Decoder) -> Code:
+    entry, size = int(side.text.entry[row]), int(side.text.size[row])
+    return decoder.code(side.image.bytes(entry, size).tobytes(), entry)
+
+
+def _steps(found: Judgement) -> list[tuple[int, int]] | None:
+    """Every pair of instructions, padding left out; None when the operations are not the same one by one."""
+    if not found.decoded:
+        return None
+    if len(found.old) != len(found.new) and abs(len(found.old) - len(found.new)) > 64:
+        return None
+    old = [i for i in range(len(found.old)) if not found.old.is_nop(i)]
+    new = [i for i in range(len(found.new)) if not found.new.is_nop(i)]
+    if len(old) != len(new):
+        return None
+    pairs = list(zip(old, new, strict=True))
+    return pairs if all(found.old.insn(a).shape == found.new.insn(b).shape for a, b in pairs) else None
+
+
+def _at(found: Judgement, places: list[int]) -> list[tuple[int, int]] | None:
+    """The instructions that hold `places`; None when they are not the same operations at the same offsets."""
+    out: dict[int, int] = {}
+    last = -1
+    for place in places:
+        if place < last:
+            continue
+        a = found.old.index_at(place)
+        ours = found.old.insn(a)
+        last = ours.offset + ours.size
+        if ours.target is None and found.old.code[ours.offset : last] == found.new.code[ours.offset : last]:
+            continue  # only by chance did it look like an operand
+        b = found.new.index_at(place)
+        theirs = found.new.insn(b)
+        if (ours.offset, ours.size, ours.shape) != (theirs.offset, theirs.size, theirs.shape):
+            return None
+        out[a] = b
+    return list(out.items())
+
+
+def _examine(meaning: Meaning, found: Judgement, old_index: int, new_index: int, decoder: Decoder) -> None:
+    a, b = found.old.insn(old_index), found.new.insn(new_index)
+    if a.constants != b.constants:
+        if _absolute(meaning, a, b):
+            found.references.append(
+                Reference(a.constants[-1], b.constants[-1], old_index, new_index, LEA, 8, 8, maybe_constant=True)
+            )
+        else:
+            found.constants.append((old_index, new_index))
+    if a.target is None or b.target is None:
+        return
+    if a.kind in {BRANCH, CALL}:
+        here, there = a.target - found.old.address, b.target - found.new.address
+        inside = 0 <= here < len(found.old.code), 0 <= there < len(found.new.code)
+        if all(inside):
+            if not _same_place(found, here, there):
+                found.jumps.append((old_index, new_index))
+            return
+        old_need = new_need = -1
+    elif a.kind == LEA:
+        old_need, sure = _used(meaning.old, found.old, old_index, decoder)
+        new_need, also = _used(meaning.new, found.new, new_index, decoder)
+        reference = Reference(a.target, b.target, old_index, new_index, a.kind, old_need, new_need, max(sure, also))
+        found.references.append(reference)
+        return
+    else:
+        # What reads an unknown number of bytes reads at least one, and at most as far as a table.
+        old_need, new_need = a.width or TO_NEXT, b.width or TO_NEXT
+    found.references.append(Reference(a.target, b.target, old_index, new_index, a.kind, old_need, new_need))
+
+
+def _used(side: Side, code: Code, index: int, decoder: Decoder) -> tuple[int, int]:
+    """Bytes used of what instruction `index` takes the address of, and how many of them for certain.
+
+    A string's length, what is copied, or the size of an interface's data; `TO_NEXT` for a table, `DICTIONARY`, -1 when nothing tells.
+    """
+    read, certain = bytes_read(code, index, Duff(*side.duffcopy, *decoder.duff))
+    return _extent(side, code, index, decoder, (read, certain)), max(read, 1)
+
+
+def _extent(side: Side, code: Code, index: int, decoder: Decoder, seen: tuple[int, bool]) -> int:
+    if _is_dictionary(side, code, index):
+        return DICTIONARY
+    length = string_length(code, index, decoder.follows)
+    read, certain = seen
+    if length >= 0 and not certain:
+        return max(length, read)
+    if certain or read > ENOUGH or read == TO_NEXT:
+        return read
+    for near in (index - 1, index + 1, index - 2, index + 2, index - 3):
+        if code.has(near) and (insn := code.insn(near)).kind == LEA and insn.target is not None:
+            size = type_size(side, insn.target)
+            if size is not None:
+                return size
+    return chosen_length(code, index)
+
+
+def _is_dictionary(side: Side, code: Code, index: int) -> bool:
+    """Whether the address is the first argument of a generic function, behind the receiver of a method: its dictionary."""
+    held = {code.insn(index).lea}
+    for place in range(index + 1, index + 1 + MAX_ARGUMENTS):
+        if not code.has(place) or not held:
+            break
+        insn = code.insn(place)
+        if insn.kind in {BRANCH, CALL}:
+            row = side.table.find(insn.target or 0) if insn.kind == CALL else -1
+            if row < 0 or SHAPED not in side.table.names[row]:
+                return False
+            # AX on amd64, R0 on arm64. In another register, it may as well be a string: that begins with no address.
+            return 0 in held or _leads_on(side, code.insn(index).target or 0)
+        effect = code.effect(place)
+        copied = effect is not None and effect.source in held and (effect.multiple, effect.offset) == (1, 0)
+        held = {register for register in held if not code.writes(place, register)}
+        if copied and effect is not None:
+            held.add(effect.target)
+    return False
+
+
+def _leads_on(side: Side, address: int) -> bool:
+    """Whether an address of read-only data is at `address`."""
+    word = side.words_at(np.array([_signed(address)], dtype=np.int64)).view(np.int64)
+    return address % 8 == 0 and bool(side.regions(word)[0] == READONLY)
+
+
+def _same_place(found: Judgement, here: int, there: int) -> bool:
+    """Whether two offsets from the entries are the same instruction, counted without padding."""
+    if here == there and len(found.old.code) == len(found.new.code):
+        return True
+    a, b = found.old.index_at(here), found.new.index_at(there)
+    return a - _padding(found.old, a) == b - _padding(found.new, b)
+
+
+def _padding(code: Code, stop: int) -> int:
+    return sum(code.is_nop(i) for i in range(stop))
+
+
+def _absolute(meaning: Meaning, a: Insn, b: Insn) -> bool:
+    """Whether the one constant that differs could be an address: position-dependent code holds such."""
+    if meaning.old.image.elf.dynamic or a.constants[:-1] != b.constants[:-1]:
+        return False
+    both = a.constants[-1], b.constants[-1]
+    return meaning.old.image.mapped(both[0]) and meaning.new.image.mapped(both[1])
+
+
+def _signed(number: int) -> int:
+    """The number as a 64-bit register holds it: damaged code computes addresses beyond any."""
+    return (number + (1 << 63)) % (1 << 64) - (1 << 63)
+
+
+def _resolve(meaning: Meaning, references: list[Reference]) -> None:
+    if not references:
+        return
+    wanted: dict[tuple[int, int, int, int], int] = {}
+    rows = [
+        wanted.setdefault((r.old, r.new, CODE if r.kind in {BRANCH, CALL} else r.kind, r.need), len(wanted))
+        for r in references
+    ]
+    table = np.array([[_signed(number) for number in key] for key in wanted], dtype=np.int64)
+    kind = table[:, 2].astype(np.uint8)
+    same = meaning.same(table[:, 0].copy(), table[:, 1].copy(), kind, table[:, 3].copy(), strict=False)
+    for reference, row in zip(references, rows, strict=True):
+        reference.same = bool(same[row])
+    unsized = [r for r in references if r.unsized]
+    _doubt(meaning, [r for r in unsized if not r.same])
+    _look_further(meaning, [r for r in unsized if r.same and not r.doubtful])
+
+
+def _look_further(meaning: Meaning, references: list[Reference]) -> None:
+    """Where only the first bytes of a constant were compared: whether what may belong to it is the same as well."""
+    if not references:
+        return
+    table = np.array([(_signed(r.old), _signed(r.new), r.kind) for r in references], dtype=np.int64)
+    old, new = table[:, 0].copy(), table[:, 1].copy()
+    constant = (meaning.old.regions(old) == READONLY) & (meaning.new.regions(new) == READONLY)
+    rows = np.flatnonzero(constant & (meaning.reach(old, new) > ENOUGH))
+    kind, need = table[rows, 2].astype(np.uint8), np.full(rows.shape, TO_NEXT, dtype=np.int64)
+    for row in rows[~meaning.constants(old[rows], new[rows], kind, need, strict=False)].tolist():
+        references[row].doubtful = True
+
+
+def _doubt(meaning: Meaning, references: list[Reference]) -> None:
+    """Tell what surely differs from what may only differ, where the length of a constant is not known."""
+    if not references:
+        return
+    table = np.array([(_signed(r.old), _signed(r.new), r.kind, r.sure) for r in references], dtype=np.int64)
+    old, new = table[:, 0].copy(), table[:, 1].copy()
+    constant = (meaning.old.regions(old) == READONLY) & (meaning.new.regions(new) == READONLY)
+    rows = np.flatnonzero(constant & ~meaning.ends_alike(old, new))
+    kind, sure = table[rows, 2].astype(np.uint8), np.maximum(table[rows, 3], meaning.aligned(old[rows], new[rows]))
+    sure = np.maximum(sure, meaning.text(old[rows], new[rows]))
+    for row in rows[meaning.constants(old[rows], new[rows], kind, sure, strict=False)].tolist():
+        references[row].same = references[row].doubtful = True

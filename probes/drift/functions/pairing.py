@@ -1,0 +1,233 @@
+"""Pair the functions of two tables: by name, then twins whose names had to change.
+
+Closures, method wrappers and init functions carry numbers that move when one is added before them; a renamed function
+keeps its code. Such twins are found by their code with everything left out that moving changes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Hashable
+
+import numpy as np
+
+from probes.drift.arch.code import CALL
+from probes.drift.functions.judge import decoder_for
+from probes.drift.functions.numbered_names import common, family
+from probes.drift.side import Side
+from probes.elf.image import I64
+from probes.go.table.functions import package_of
+from probes.records import dataclass
+
+MIN_TWIN = 4
+"""Bytes. An empty body proves nothing; any other that is left over alone on both sides of one package does."""
+
+_CGO = re.compile(r"_cgo_[0-9a-f]{12}_")
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """`pair[i]`: partner in NEW of function i of OLD, -1 without one; `back` the other way; int64.
+
+    `renamed`: rows of OLD whose partner has another name.
+    """
+
+    pair: I64
+    back: I64
+    renamed: tuple[int, ...]
+
+
+def match(old: Side, new: Side) -> Pairing:
+    """Pair the functions of both sides one to one."""
+    matcher = _Matcher(old, new)
+    matcher.by_name()
+    matcher.by_family()
+    matcher.by_code()
+    rows = np.flatnonzero(matcher.pair >= 0)
+    partners = matcher.pair[rows]
+    names, others = old.table.names, new.table.names
+    renamed = tuple(
+        row
+        for row, other in zip(rows.tolist(), partners.tolist(), strict=True)
+        if matcher.ours[row] != matcher.theirs[other]
+    )
+    return Pairing(matcher.pair, matcher.back, tuple(r for r in renamed if names[r] != others[int(matcher.pair[r])]))
+
+
+def _keys(side: Side) -> list[str]:
+    """Names, without the hash of the source file that cgo writes into some, and without the path of a plugin.
+
+    A program can load two plugins only if their paths differ.
+    """
+    names = side.table.names
+    build = side.facts.build
+    if side.facts.linkage == "plugin" and build is not None and build.path:
+        folder, slash, last = build.path.rpartition("/")
+        own = f"{folder}{slash}{last.replace('.', '%2e')}."
+        names = [f"plugin.{n[len(own) :]}" if n.startswith(own) else n for n in names]
+    if b"_cgo_" not in side.table.name_bytes:
+        return names
+    return [_CGO.sub("_cgo_", n) if "_cgo_" in n else n for n in names]
+
+
+def _bare(side: Side, row: int) -> bytes:
+    """The code with every PC-relative operand zeroed: what stays when a function moves."""
+    entry, size = int(side.text.entry[row]), int(side.text.size[row])
+    return decoder_for(side.image.arch).bare(side.image.bytes(entry, size).tobytes(), entry)
+
+
+def _callees(side: Side, row: int) -> bytes:
+    """The names of the functions that are called by the code, without numbers."""
+    entry, size = int(side.text.entry[row]), int(side.text.size[row])
+    code = decoder_for(side.image.arch).code(side.image.bytes(entry, size).tobytes(), entry)
+    targets = np.array([target for _, kind, target in code.targets() if kind == CALL], dtype=np.int64)
+    names = [side.table.names[callee] for callee in side.text.index(targets).tolist() if callee >= 0]
+    return "\0".join(["", *(family(name) or name for name in names)]).encode()
+
+
+def _line(side: Side, row: int) -> int:
+    return int(side.table.start_line[row])
+
+
+def _kind(side: Side, row: int) -> int:
+    return int(side.table.func_id[row])
+
+
+_LIKENESS: tuple[Callable[[Side, int], Hashable], ...] = (
+    lambda side, row: (_bare(side, row), _kind(side, row), _line(side, row)),
+    lambda side, row: (_bare(side, row), _kind(side, row)),
+    lambda side, row: (_kind(side, row), _line(side, row)),
+    _kind,
+)
+"""What makes two of several functions of one name the same one, best first. Wrappers share their target's name."""
+
+
+class _Matcher:
+    """The pairing while it grows."""
+
+    def __init__(self, old: Side, new: Side) -> None:
+        self.old, self.new = old, new
+        new.table.share_names(old.table)
+        self.ours = _keys(old)
+        self.theirs = self.ours if new.table.names is old.table.names else _keys(new)
+        self.pair: I64 = np.full(len(self.ours), -1, dtype=np.int64)
+        self.back: I64 = np.full(len(self.theirs), -1, dtype=np.int64)
+
+    def join(self, row: int, other: int) -> None:
+        self.pair[row], self.back[other] = other, row
+
+    def by_name(self) -> None:
+        """Pair functions of one name, one by one where several share it."""
+        if self.ours == self.theirs and bool((self.old.text.size == self.new.text.size).all()):
+            self.pair[:] = self.back[:] = np.arange(len(self.ours))
+            return
+        where: dict[str, list[int]] = defaultdict(list)
+        for index, name in enumerate(self.theirs):
+            where[name].append(index)
+        shared: dict[str, list[int]] = defaultdict(list)
+        for index, name in enumerate(self.ours):
+            found = where.get(name)
+            if not found:
+                continue
+            if len(found) == 1 and name not in shared and self.back[found[0]] < 0:
+                self.join(index, found[0])
+                continue
+            if name not in shared and self.back[found[0]] >= 0:  # the second of this name in OLD: think again
+                first = int(self.back[found[0]])
+                self.pair[first] = self.back[found[0]] = -1
+                shared[name].append(first)
+            shared[name].append(index)
+        for name, rows in shared.items():
+            self._align(rows, where[name])
+
+    def _align(self, rows: list[int], others: list[int]) -> None:
+        left, right = list(rows), list(others)
+        for likeness in _LIKENESS:
+            by_key: dict[Hashable, list[int]] = defaultdict(list)
+            for other in right:
+                by_key[likeness(self.new, other)].append(other)
+            kept = []
+            for row in left:
+                found = by_key.get(likeness(self.old, row))
+                if found:
+                    self.join(row, found.pop(0))
+                else:
+                    kept.append(row)
+            left, right = kept, [other for other in right if self.back[other] < 0]
+            if not left or not right:
+                return
+
+    def by_family(self) -> None:
+        """Rearrange numbered siblings (closures, wrappers, init functions) where their set or a size changed."""
+        paired = np.flatnonzero(self.pair >= 0)
+        resized = paired[self.old.text.size[paired] != self.new.text.size[self.pair[paired]]]
+        unsettled = {family(self.ours[i]) for i in (*np.flatnonzero(self.pair < 0).tolist(), *resized.tolist())}
+        unsettled |= {family(self.theirs[i]) for i in np.flatnonzero(self.back < 0).tolist()}
+        unsettled.discard(None)
+        if not unsettled:
+            return
+        groups: dict[str, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
+        for side, names in enumerate((self.ours, self.theirs)):
+            for index, name in enumerate(names):
+                key = family(name)
+                if key is not None and key in unsettled:
+                    groups[key][side].append(index)
+        for rows, others in groups.values():
+            self._regroup(rows, others)
+
+    def _regroup(self, rows: list[int], others: list[int]) -> None:
+        """Align two sequences of siblings by code, in source order; the rest stays paired by name.
+
+        Where several have the same code, those that call the same functions come first.
+        """
+        before = {row: int(self.pair[row]) for row in rows}
+        self.pair[rows] = -1
+        self.back[others] = -1
+        left = sorted(rows, key=lambda row: (_line(self.old, row), row))
+        right = sorted(others, key=lambda row: (_line(self.new, row), row))
+        ours = [(_bare(self.old, row), self.ours[row]) for row in left]
+        theirs = [(_bare(self.new, row), self.theirs[row]) for row in right]
+        if any(len({body for body, _ in bodies}) < len(bodies) for bodies in (ours, theirs)):
+            calling = [(body + _callees(self.old, row), name) for row, (body, name) in zip(left, ours, strict=True)]
+            called = [(body + _callees(self.new, row), name) for row, (body, name) in zip(right, theirs, strict=True)]
+            self._align_sequences(left, right, calling, called)
+            self._join_single(left, right, [body for body, _ in calling], [body for body, _ in called])
+        self._align_sequences(left, right, ours, theirs)
+        for row, other in before.items():
+            if self.pair[row] < 0 and other >= 0 and self.back[other] < 0:
+                self.join(row, other)
+
+    def _align_sequences(
+        self, left: list[int], right: list[int], ours: list[tuple[bytes, str]], theirs: list[tuple[bytes, str]]
+    ) -> None:
+        """Join the longest common subsequence of those that have no partner yet."""
+        free = [i for i, row in enumerate(left) if self.pair[row] < 0]
+        others = [j for j, other in enumerate(right) if self.back[other] < 0]
+        for i, j in common([ours[i] for i in free], [theirs[j] for j in others]):
+            self.join(left[free[i]], right[others[j]])
+
+    def _join_single(self, left: list[int], right: list[int], ours: list[bytes], theirs: list[bytes]) -> None:
+        """Join those without partner that are the only ones of their body on either side, wherever they are."""
+        found: dict[bytes, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
+        for at, (rows, bodies, partner) in enumerate(((left, ours, self.pair), (right, theirs, self.back))):
+            for row, body in zip(rows, bodies, strict=True):
+                if partner[row] < 0:
+                    found[body][at].append(row)
+        for rows, others in found.values():
+            if len(rows) == len(others) == 1:
+                self.join(rows[0], others[0])
+
+    def by_code(self) -> None:
+        """Pair what is left over on both sides where the code is the same, and the only such in its package: renamed."""
+        left = [r for r in np.flatnonzero(self.pair < 0).tolist() if int(self.old.text.size[r]) >= MIN_TWIN]
+        right = [r for r in np.flatnonzero(self.back < 0).tolist() if int(self.new.text.size[r]) >= MIN_TWIN]
+        sizes = set(self.new.text.size[right].tolist()) & set(self.old.text.size[left].tolist())
+        found: dict[tuple[str, bytes], tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
+        for at, (side, names, rows) in enumerate(((self.old, self.ours, left), (self.new, self.theirs, right))):
+            for row in rows:
+                if int(side.text.size[row]) in sizes:
+                    found[package_of(names[row]), _bare(side, row)][at].append(row)
+        for rows, others in found.values():
+            if len(rows) == len(others) == 1:
+                self.join(rows[0], others[0])

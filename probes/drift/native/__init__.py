@@ -1,0 +1,1 @@
+"""C: functions, data, what the loader needs, shared objects, plugins."""

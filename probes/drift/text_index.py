@@ -1,0 +1,84 @@
+"""Go's text of one image, indexed for looking up many addresses at once."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from probes.elf.image import I64
+from probes.go.table.functions import FuncTable
+
+GRANULE = 16
+"""Bytes. The linker aligns functions to 16 (arm64) or 32 (amd64): cmd/link/internal/*/l.go funcAlign."""
+
+MAX_PAD = 64
+"""Bytes of padding that are taken off all functions at once, one after the other."""
+
+MANY = 1 << 17
+"""Addresses from which on an index of all granules is worth its memory."""
+
+PAD = {"amd64": 0xCC, "arm64": 0x00}  # INT3, and zero words: cmd/link/internal/ld.Target, CodePad
+
+
+class TextIndex:
+    """Functions of one table by address, and their code sizes without padding.
+
+    `entry`, `size`: int64, shape (n,); `size` is the code's, in bytes, trailing padding left out.
+    """
+
+    def __init__(self, table: FuncTable) -> None:
+        self.table = table
+        self.entry: I64 = table.entry.astype(np.int64)
+        self.end: I64 = table.end.astype(np.int64)
+        self.start = int(self.entry[0]) if len(table) else 0
+        self.stop = int(self.end[-1]) if len(table) else 0
+        self.size = self._trimmed()
+        self._granules: npt.NDArray[np.int32] | None = None
+
+    def _trimmed(self) -> I64:
+        image = self.table.image
+        offsets = image.offsets(self.entry, 1)
+        span_end = np.zeros_like(self.entry)
+        for span in image.spans:
+            np.copyto(span_end, span.end, where=(self.entry >= span.start) & (self.entry < span.end))
+        size = np.where(offsets >= 0, np.clip(self.end, self.entry, np.maximum(span_end, self.entry)) - self.entry, 0)
+        pad = PAD[image.arch]
+        active = np.flatnonzero(size > 0)
+        for _ in range(MAX_PAD):
+            if not active.size:
+                break
+            last = image.data[offsets[active] + size[active] - 1]
+            active = active[last == pad]
+            size[active] -= 1
+            active = active[size[active] > 0]
+        for row in active.tolist():  # a padding longer than any linker's
+            code = image.data[offsets[row] : offsets[row] + size[row]].tobytes()
+            size[row] = len(code.rstrip(bytes([pad])))
+        if image.arch == "arm64":
+            size = (size + 3) & ~np.int64(3)
+        return size
+
+    def _index(self) -> npt.NDArray[np.int32]:
+        """The function of each granule of the text; empty where functions do not begin at granules."""
+        aligned = not bool(((self.entry - self.start) % GRANULE).any()) and bool((self.end >= self.entry).all())
+        if not aligned or self.stop - self.start > self.table.image.data.size:
+            return np.zeros(0, dtype=np.int32)
+        counts = -(-(self.end - self.entry) // GRANULE)
+        return np.repeat(np.arange(len(self.entry), dtype=np.int32), counts)
+
+    def holds(self, addresses: I64) -> npt.NDArray[np.bool_]:
+        """Which of `addresses` lie in Go's text, shape (k,)."""
+        return (addresses >= self.start) & (addresses < self.stop)
+
+    def index(self, addresses: I64) -> I64:
+        """Function that holds each of `addresses`, shape (k,); -1 outside of Go's text."""
+        inside = self.holds(addresses)
+        where = np.where(inside, addresses, self.start)
+        if self._granules is None and addresses.size > MANY:
+            self._granules = self._index()
+        if self._granules is not None and self._granules.size:
+            slot = np.minimum((where - self.start) // GRANULE, self._granules.size - 1)
+            found = self._granules[slot].astype(np.int64)
+        else:
+            found = np.searchsorted(self.entry, where, side="right") - 1
+        return np.where(inside, found, -1)

@@ -1,0 +1,1 @@
+"""Types: layouts that changed, what reaches them, what codecs tolerate."""

@@ -1,0 +1,1 @@
+"""Package variables that came, went or changed their type."""

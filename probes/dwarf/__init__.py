@@ -1,0 +1,1 @@
+"""Debugging information: sections, entries, and the shapes of types."""

@@ -1,0 +1,242 @@
+"""The headers of an ELF file: file header, sections and segments, read with pyelftools.
+
+Counts and places are checked against the file's size before pyelftools may follow them: its loops trust the file.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from elftools.common.utils import struct_parse
+
+from probes.elf.raw_headers import SHT_NOBITS, RawHeaders, section_kind, typed_errors
+from probes.elf.source import Source
+from probes.errors import MalformedElf, NotElf
+from probes.records import dataclass
+
+MAX_SECTIONS = 4096
+MAX_SEGMENTS = 512
+MAX_NAME = 256
+PAGE = 4096
+MAX_MAPPINGS = 4
+"""How often one byte of the file may be mapped, on average. Segments share a page at their ends, no more."""
+
+MACHINES = {"EM_X86_64": "amd64", "EM_AARCH64": "arm64"}
+
+SHF_WRITE = 1
+SHF_ALLOC = 2
+SHF_EXECINSTR = 4
+PF_X = 1
+PF_W = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One section header (Elf64_Shdr); `kind` is sh_type as a number."""
+
+    name: str
+    kind: int
+    flags: int
+    addr: int
+    offset: int
+    size: int
+    link: int
+    info: int
+    entsize: int
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One program header (Elf64_Phdr); `kind` is p_type's name."""
+
+    kind: str
+    flags: int
+    offset: int
+    vaddr: int
+    filesz: int
+    memsz: int
+    align: int
+
+
+@dataclass(frozen=True, slots=True)
+class Elf:
+    """The headers of one file. `arch` is Go's name of the machine."""
+
+    path: str
+    arch: str
+    dynamic: bool
+    """e_type is ET_DYN: the image can be loaded anywhere."""
+    entry: int
+    os_abi: str
+    sections: tuple[Section, ...]
+    segments: tuple[Segment, ...]
+
+    def section(self, *names: str) -> Section | None:
+        """The first section that has one of `names`, in the order of `names`."""
+        for name in names:
+            for section in self.sections:
+                if section.name == name:
+                    return section
+        return None
+
+
+def open_elf(source: Source) -> Elf:
+    """Read and check the headers of `source`.
+
+    Raises:
+        NotElf: not ELF, or not 64-bit little-endian amd64 or arm64.
+        MalformedElf: headers that contradict each other or the file's size.
+    """
+    _check_ident(source)
+    with typed_errors(source.path, "ELF header"):
+        file = RawHeaders(source)
+        header = file.header
+        arch = MACHINES.get(header["e_machine"])
+        if arch is None:
+            raise NotElf(
+                f"unsupported machine {str(header['e_machine']).removeprefix('EM_')}",
+                subject=source.path,
+                hint="hotgate reads amd64 and arm64 programs",
+            )
+        if header["e_type"] not in {"ET_EXEC", "ET_DYN"}:
+            raise NotElf(
+                "not a linked program or shared object",
+                subject=source.path,
+                hint="pass the linked program, not an object file or a core dump",
+            )
+        sections = _sections(source, file)
+        segments = _segments(source, file)
+        return Elf(
+            path=source.path,
+            arch=arch,
+            dynamic=header["e_type"] == "ET_DYN",
+            entry=header["e_entry"],
+            os_abi=str(header["e_ident"]["EI_OSABI"]),
+            sections=sections,
+            segments=segments,
+        )
+
+
+def _check_ident(source: Source) -> None:
+    ident = bytes(source.buffer[:20])
+    if ident[:4] != b"\x7fELF":
+        hint = "pass the program itself, not its wrapper script" if ident[:2] == b"#!" else "pass a Linux program"
+        raise NotElf("not an ELF file", subject=source.path, hint=hint)
+    if source.size < 64:
+        raise MalformedElf("truncated ELF header", subject=source.path, hint="build or copy the file again")
+    if ident[4] != 2:
+        raise NotElf("32-bit ELF file", subject=source.path, hint="hotgate reads 64-bit programs")
+    if ident[5] != 1:
+        raise NotElf("big-endian ELF file", subject=source.path, hint="hotgate reads little-endian programs")
+
+
+def _sections(source: Source, file: RawHeaders) -> tuple[Section, ...]:
+    header = file.header
+    table, count, size = header["e_shoff"], header["e_shnum"], header["e_shentsize"]
+    if table == 0:
+        return ()
+    if size != 64 or count > MAX_SECTIONS or table + count * size > source.size:
+        raise MalformedElf(
+            "section headers lie outside of the file", subject=source.path, offset=table, hint=_TRUNCATED
+        )
+    raw = [struct_parse(file.structs.Elf_Shdr, file.stream, table + index * size) for index in range(count)]
+    offsets = [entry["sh_name"] for entry in raw]
+    names = b""
+    if header["e_shstrndx"] < count:
+        strings = raw[header["e_shstrndx"]]
+        if strings["sh_type"] != "SHT_NOBITS" and strings["sh_offset"] + strings["sh_size"] > source.size:
+            raise MalformedElf(
+                f"the file ends too early: it has {source.size:,} bytes, and its section names lie behind them",
+                subject=source.path,
+                offset=strings["sh_offset"],
+                hint="it was cut off, by a copy or a full disk: compare its size with the original's and copy it again",
+            )
+        names = bytes(source.buffer[strings["sh_offset"] : strings["sh_offset"] + min(strings["sh_size"], 1 << 20)])
+    out = []
+    for index, (entry, name) in enumerate(zip(raw, offsets, strict=True)):
+        section = Section(
+            name=_name(names, name),
+            kind=section_kind(entry["sh_type"]),
+            flags=entry["sh_flags"],
+            addr=entry["sh_addr"],
+            offset=entry["sh_offset"],
+            size=entry["sh_size"],
+            link=entry["sh_link"],
+            info=entry["sh_info"],
+            entsize=entry["sh_entsize"],
+        )
+        if section.kind not in {0, SHT_NOBITS} and section.offset + section.size > source.size:
+            raise MalformedElf(
+                f"section {section.name or f'number {index}, which has no name,'} ends beyond the end of the file",
+                subject=source.path,
+                offset=section.offset,
+                hint=_TRUNCATED,
+            )
+        out.append(section)
+    return tuple(out)
+
+
+_TRUNCATED = "the file is damaged or truncated; build or copy it again"
+
+
+def _name(names: bytes, offset: int) -> str:
+    end = names.find(b"\0", offset, offset + MAX_NAME)
+    return names[offset:end].decode("utf-8", "replace") if end >= 0 else ""
+
+
+def _segments(source: Source, file: RawHeaders) -> tuple[Segment, ...]:
+    header = file.header
+    table, count, size = header["e_phoff"], header["e_phnum"], header["e_phentsize"]
+    if table == 0 or count == 0:
+        raise MalformedElf(
+            "no program headers", subject=source.path, hint="pass the linked program, not an object or debug file"
+        )
+    if size != 56 or count > MAX_SEGMENTS or table + count * size > source.size:
+        raise MalformedElf(
+            "program headers lie outside of the file", subject=source.path, offset=table, hint=_TRUNCATED
+        )
+    out = []
+    for index in range(count):
+        entry: Any = struct_parse(file.structs.Elf_Phdr, file.stream, table + index * size)
+        segment = Segment(
+            kind=str(entry["p_type"]),
+            flags=entry["p_flags"],
+            offset=entry["p_offset"],
+            vaddr=entry["p_vaddr"],
+            filesz=entry["p_filesz"],
+            memsz=entry["p_memsz"],
+            align=entry["p_align"],
+        )
+        if segment.filesz and segment.offset + segment.filesz > source.size:
+            raise MalformedElf(
+                f"segment {index} ends beyond the end of the file",
+                subject=source.path,
+                offset=segment.offset,
+                hint=_TRUNCATED,
+            )
+        if segment.kind == "PT_LOAD" and (segment.filesz > segment.memsz or segment.vaddr + segment.memsz >= 1 << 63):
+            raise MalformedElf(f"segment {index} has impossible sizes", subject=source.path, hint=_TRUNCATED)
+        out.append(segment)
+    _check_loads(source, out)
+    return tuple(out)
+
+
+def _check_loads(source: Source, segments: list[Segment]) -> None:
+    """No two loaded segments share an address; together they do not map the file many times over."""
+    loads = sorted((s for s in segments if s.kind == "PT_LOAD"), key=lambda s: s.vaddr)
+    for segment in loads:
+        if (segment.vaddr - segment.offset) % PAGE:
+            raise MalformedElf(
+                f"the segment at address {segment.vaddr:#x} cannot be mapped: its offset is not congruent",
+                subject=source.path,
+                offset=segment.offset,
+                hint=_TRUNCATED,
+            )
+    for before, after in itertools.pairwise(loads):
+        if before.vaddr + before.memsz > after.vaddr:
+            raise MalformedElf(
+                f"two segments overlap at address {after.vaddr:#x}", subject=source.path, hint=_TRUNCATED
+            )
+    if sum(s.filesz for s in loads) > MAX_MAPPINGS * source.size:
+        raise MalformedElf("segments map the file many times over", subject=source.path, hint=_TRUNCATED)

@@ -1,0 +1,1 @@
+"""What a Go program says of its build: module versions, settings, GODEBUG, FIPS, plugin digests."""

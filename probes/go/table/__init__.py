@@ -1,0 +1,1 @@
+"""The function table (`.gopclntab`): functions, pc-value tables, inlining."""

@@ -1,0 +1,108 @@
+"""Calls that the compiler inlined: a function's inline tree, and the logical frames at a pc.
+
+Format: runtime/symtabinl.go, internal/abi/symtab.go (PCDATA_InlTreeIndex, FUNCDATA_InlTree).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from probes.errors import MalformedTable
+from probes.go.module import layouts as lay
+from probes.go.table.functions import FuncTable
+from probes.go.table.pc_values import value_at
+from probes.records import dataclass
+
+MAX_INLINE_DEPTH = 256
+
+
+@dataclass(frozen=True, slots=True)
+class InlinedCall:
+    """A record of a function's inline tree. `parent_pc`: bytes from the entry; `start_line` 0 before Go 1.20."""
+
+    name: str
+    parent: int
+    parent_pc: int
+    start_line: int
+    call_file: int
+    call_line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One logical frame at a pc."""
+
+    function: str
+    file: str
+    line: int
+
+
+def inline_runs(table: FuncTable, index: int) -> list[tuple[int, int]]:
+    """Which record of the inline tree holds where: (end, record) pairs, -1 for the function's own code."""
+    return table.runs(index, table.pcdata(index, lay.PCDATA_INL_TREE_INDEX))
+
+
+def inline_tree(table: FuncTable, index: int) -> tuple[InlinedCall, ...]:
+    """The calls that were inlined into function `index`, in the order of the format.
+
+    Raises:
+        MalformedTable: a record or a name lies outside of its table.
+    """
+    address = table.funcdata(index, lay.FUNCDATA_INL_TREE)
+    if not address:
+        return ()
+    count = max((value for _, value in inline_runs(table, index)), default=-1) + 1
+    layout = table.module.layout.table.inline
+    raw = table.image.bytes(address, count * layout.itemsize)
+    out = []
+    for record in np.frombuffer(raw.tobytes(), dtype=layout):
+        has_line = "startline" in (layout.names or ())
+        out.append(
+            InlinedCall(
+                name=table.name_at(int(record["nameoff"])),
+                parent=-1 if has_line else int(record["parent"]),
+                parent_pc=int(record["parentpc"]),
+                start_line=int(record["startline"]) if has_line else 0,
+                call_file=-1 if has_line else int(record["file"]),
+                call_line=0 if has_line else int(record["line"]),
+            )
+        )
+    return tuple(out)
+
+
+def inline_stack(table: FuncTable, index: int, offset: int) -> tuple[int, ...]:
+    """Records of the inline tree that are active `offset` bytes after the entry, innermost first."""
+    ranges = inline_runs(table, index)
+    record = value_at(ranges, offset)
+    if record < 0:
+        return ()
+    tree = inline_tree(table, index)
+    stack: list[int] = []
+    while 0 <= record < len(tree) and len(stack) < MAX_INLINE_DEPTH:
+        if record in stack:
+            raise MalformedTable(f"the inline tree of {table.names[index]} is a cycle", subject=table.path)
+        stack.append(record)
+        call = tree[record]
+        record = value_at(ranges, call.parent_pc) if call.call_file < 0 else call.parent
+    return tuple(stack)
+
+
+def frames(table: FuncTable, pc: int) -> tuple[Frame, ...]:
+    """The logical frames at `pc`, innermost first, as runtime.CallersFrames gives them for a call at that pc."""
+    index = table.find(pc)
+    if index < 0:
+        return ()
+    offset = pc - int(table.entry[index])
+    file, line = table.position(index, offset)
+    out = []
+    stack = inline_stack(table, index, offset)
+    tree = inline_tree(table, index) if stack else ()
+    for record in stack:
+        call = tree[record]
+        out.append(Frame(call.name, file, line))
+        if call.call_file < 0:
+            file, line = table.position(index, call.parent_pc)
+        else:
+            file, line = table.file_name(index, call.call_file), call.call_line
+    out.append(Frame(table.names[index], file, line))
+    return tuple(out)

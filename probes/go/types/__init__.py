@@ -1,0 +1,1 @@
+"""Type descriptors of the runtime, as tables."""

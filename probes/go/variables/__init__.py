@@ -1,0 +1,1 @@
+"""Package variables: which there are, and of which types."""
