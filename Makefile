@@ -31,7 +31,7 @@ help:
 	@echo "make hazards      what exec takes away, measured: the SIGPROF death, and 100 updates under load"
 	@echo "make bench        time and memory on large binaries, next to other tools"
 	@echo "make fuzz         feed damaged binaries"
-	@echo "make proto        generate probes/profile/profile_pb2.py again"
+	@echo "make proto        generate probes/profile/pprof/profile_pb2.py again"
 	@echo "make clean        remove what was set up and built, downloads included"
 
 setup: $(STAMP) $(GO_STAMP)
@@ -112,7 +112,7 @@ fuzz: setup
 proto:
 	@test -x .cache/protoc/bin/python || $(PYTHON) -m venv .cache/protoc
 	@.cache/protoc/bin/python -m pip install --quiet --disable-pip-version-check 'grpcio-tools==1.85.1'
-	@.cache/protoc/bin/python -m grpc_tools.protoc -I probes/profile --python_out=probes/profile --pyi_out=probes/profile profile.proto
+	@.cache/protoc/bin/python -m grpc_tools.protoc -I probes/profile/pprof --python_out=probes/profile/pprof --pyi_out=probes/profile/pprof profile.proto
 
 lint: $(STAMP)
 	@$(VENV)/bin/ruff check .

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from probes.drift.result import Drift
     from probes.go.facts import BinaryFacts
     from probes.host import TargetFacts
+    from probes.live.profile_files import ProfileSource
     from probes.live.topics import LiveFacts
-    from probes.profile.sources import ProfileSource
 
 
 def load_binary(path: str, *, examine: bool = True, foreign: bool = False) -> BinaryFacts:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from gate.evidence import Evidence, Missing
 from gate.words import count
-from probes.profile.continuity import continuity
-from probes.profile.continuity_facts import ContinuityFacts
-from probes.profile.diff_facts import DiffSettings, ProfileDiff
+from probes.profile.comparison.facts import DiffSettings, ProfileDiff
+from probes.profile.heartbeat.continuity import continuity
+from probes.profile.heartbeat.facts import ContinuityFacts
 from probes.profile.heat_facts import GrowthFacts, HeatFacts, RenamedSamples
 from probes.records import dataclass
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from gate.evidence import Key
     from gate.policy import Policy, ProfilePolicy
     from probes.go.facts import BinaryFacts
+    from probes.live.profile_files import ProfileSource
     from probes.live.topics import CpuProfiles, HeartbeatFacts, LiveFacts
     from probes.profile.facts import ProfileFacts
-    from probes.profile.sources import ProfileSource
 
 MIN_SAMPLES = 60
 """Of the profiles that a service gives by the way: with fewer, a function that holds 5% may not be in them at all."""
@@ -188,7 +188,7 @@ def _of_binaries(
     missing: list[tuple[str, str]],
 ) -> tuple[HeatFacts | None, RenamedSamples | None]:
     from probes.profile.heat import heat, renamed_samples
-    from probes.profile.symbolise import OtherBuild, symbolise
+    from probes.profile.stacks.symbolise import OtherBuild, symbolise
 
     old, new = sides
     known = {old.gnu_build_id, old.go_build_id} - {None}

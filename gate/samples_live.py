@@ -7,15 +7,16 @@ from typing import Any
 
 from gate.samples import Case
 from probes.live import topics as t
+from probes.profile.heartbeat.window import HeartbeatWindow
 
 EPOCH = "9f0c2f6be4a84e17b0a3d1c25e7788aa"
 SECOND = 1_000_000_000
 
 
-def window(seq: int, **changes: Any) -> t.HeartbeatWindow:
+def window(seq: int, **changes: Any) -> HeartbeatWindow:
     """One window of six seconds in every minute."""
     start = seq * 60 * SECOND
-    facts = t.HeartbeatWindow(seq, EPOCH, 1, start, start + 6 * SECOND, 1_770_000_000.0 + seq * 60, 100, 212, 2.1, "ok")
+    facts = HeartbeatWindow(seq, EPOCH, 1, start, start + 6 * SECOND, 1_770_000_000.0 + seq * 60, 100, 212, 2.1, "ok")
     return replace(facts, **changes)
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from gate.profile_evidence import ProfileEvidence
 from gate.samples import Case
-from probes.profile.continuity_facts import ContinuityFacts, Deduction, HandOver
-from probes.profile.diff_facts import DiffSettings, FunctionDiff, ProfileDiff, SideFigures
+from probes.profile.comparison.facts import DiffSettings, FunctionDiff, ProfileDiff, SideFigures
+from probes.profile.heartbeat.facts import ContinuityFacts, Deduction, HandOver
 from probes.profile.heat_facts import GrowthFacts, HeatFacts, RenamedSamples
 
 WHOLE = ContinuityFacts(100.0, 20, 120.0, 120.0, 60.0, 6.0, 0)

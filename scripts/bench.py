@@ -22,7 +22,7 @@ import numpy as np
 from iced_x86 import Decoder, Mnemonic, OpKind
 
 from probes.go import load
-from probes.profile.profile_pb2 import Profile
+from probes.profile.pprof.profile_pb2 import Profile
 from scripts.demo import build, releases
 from scripts.gobuild import CACHE, BuildFailed, require_go
 from scripts.public_binaries import NotFetched, by_name, fetch

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from probes.profile.tally import Stacks
-from probes.profile.windows import Comparison, Side
+from probes.profile.comparison.windows import Comparison, Side
+from probes.profile.stacks.tally import Stacks
 
 if TYPE_CHECKING:
-    from probes.profile.stats import F64
+    from probes.profile.comparison.statistics import F64
 
 ENDPOINTS = 6
 LEAVES = 120

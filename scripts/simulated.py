@@ -20,7 +20,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from probes.profile.profile_pb2 import Profile
+from probes.profile.pprof.profile_pb2 import Profile
 from scripts.gobuild import ROOT
 
 if TYPE_CHECKING:

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import special
 
-from probes.profile.diff import diff
-from probes.profile.diff_facts import DiffSettings
-from probes.profile.series import judge
-from probes.profile.stats import discoveries
+from probes.profile.comparison.compare import diff
+from probes.profile.comparison.facts import DiffSettings
+from probes.profile.comparison.series import judge
+from probes.profile.comparison.statistics import discoveries
 from scripts import loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from probes.profile.stats import F64
-    from probes.profile.windows import Comparison
+    from probes.profile.comparison.statistics import F64
+    from probes.profile.comparison.windows import Comparison
 
 SEED = 20261121
 MAX_ALARMS = 0.01

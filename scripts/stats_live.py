@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from probes.profile.diff import diff
-from probes.profile.sources import read_source
-from probes.profile.windows import compare_windows
+from probes.live.profile_files import read_source
+from probes.profile.comparison.compare import diff
+from probes.profile.comparison.windows import compare_windows
 from scripts.gobuild import BuildFailed
 from scripts.hot import build, run
 

@@ -11,7 +11,7 @@ from gate.profile_evidence import Heat
 from gate.samples import Case, change, functions
 from gate.samples_profile import profiled
 from gate.words import count, some
-from probes.profile.identity import identity
+from probes.profile.stacks.identity import identity
 
 RANKED = 20
 MANY = 1000

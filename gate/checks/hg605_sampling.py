@@ -6,7 +6,7 @@ from gate.check import Check, Explanation, Samples
 from gate.live_evidence import Heartbeat
 from gate.model import Finding, Severity
 from gate.samples_live import SECOND, running, tweaked, window
-from probes.profile.heartbeat_window import HeartbeatWindow
+from probes.profile.heartbeat.window import HeartbeatWindow
 
 TOLERANCE = 0.2
 """Windows are not cut off to the nanosecond, and the last before an update is closed early."""

@@ -123,7 +123,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
 
     heated = None
     if profile is not None:
-        from probes.profile.sources import read_source
+        from probes.live.profile_files import read_source
 
         heated = read_source(profile)
     asked = None
@@ -160,7 +160,7 @@ def _two_sides(old: str | None, new: str | None, pid: int | None) -> tuple[str, 
         return old, new
     if pid is None:
         raise click.UsageError("missing argument 'NEW'")
-    from probes.live.proc import exe_path, read_process
+    from probes.live.proc.reading import exe_path, read_process
 
     read_process(pid)  # a process that is not there is said as such, not as a file that is not there
     return exe_path(pid), old

@@ -16,9 +16,9 @@ from gate.token_file import read_token
 if TYPE_CHECKING:
     from gate.policy import ProfilePolicy
     from gate.profile_evidence import ProfileEvidence
-    from probes.profile.continuity_facts import ContinuityFacts
+    from probes.profile.comparison.windows import Comparison
     from probes.profile.facts import ProfileFacts
-    from probes.profile.windows import Comparison
+    from probes.profile.heartbeat.facts import ContinuityFacts
 
     Sides = tuple[tuple[ProfileFacts, ...], tuple[ProfileFacts, ...]]
     Beats = tuple[ContinuityFacts | None, ContinuityFacts | None]
@@ -65,12 +65,12 @@ def score(  # noqa: PLR0913 - keywords, one a fact
         import asyncio
         from dataclasses import replace
 
-        from probes.live.collect import heartbeat
+        from probes.live.collect_profiles import heartbeat
 
         found = asyncio.run(heartbeat(source, read_token(token_file) if token_file else "", timeout))
         evidence: ProfileEvidence = replace(of_heartbeat(found.facts, chosen.profile), source=source)
     else:
-        from probes.profile.sources import read_source
+        from probes.live.profile_files import read_source
 
         evidence = of_source(read_source(source), chosen.profile)
     report = judge(chosen, evidence, "continuity", started=started, read=time.perf_counter())
@@ -126,8 +126,8 @@ def diff(  # noqa: PLR0913 - keywords, one a fact
     refuse_overwriting(files, {"BASE": base, "NEW": new, "the policy": chosen.source or None})
     from gate.engine_profile import judge
     from gate.profile_evidence import ProfileEvidence, settings_of
-    from probes.profile.diff import diff as compare
-    from probes.profile.windows import compare_windows
+    from probes.profile.comparison.compare import diff as compare
+    from probes.profile.comparison.windows import compare_windows
 
     notes: list[str] = []
     sides, beats = _sides(base, new, windows, window, token_file, notes, chosen.profile)
@@ -158,17 +158,17 @@ def _sides(  # noqa: PLR0913, PLR0917 - what the command was given
     if urls:
         import asyncio
 
-        from probes.live.collect import in_turns
+        from probes.live.collect_profiles import in_turns
 
         token = read_token(token_file) if token_file else ""
         found = asyncio.run(in_turns(urls, token, windows=windows, length=window, say=say))
         return (tuple(found[0]), tuple(found[1])), (None, None)
-    from probes.profile.sources import read_source
+    from probes.live.profile_files import read_source
 
     first = read_source(base)
     second = read_source(new, first.kind)
     notes += [f"{side.path}/{name}: {what}" for side in (first, second) for name, what in side.problems]
-    from probes.profile.continuity import continuity
+    from probes.profile.heartbeat.continuity import continuity
 
     beats = [continuity(side.windows, hand_over_seconds=policy.hand_over_seconds) for side in (first, second)]
     return (first.profiles, second.profiles), (beats[0], beats[1])

@@ -21,8 +21,8 @@ from gate.words import count
 
 if TYPE_CHECKING:
     from gate.report.model import Report
-    from probes.profile.continuity_facts import ContinuityFacts
-    from probes.profile.windows import Comparison, Side
+    from probes.profile.comparison.windows import Comparison, Side
+    from probes.profile.heartbeat.facts import ContinuityFacts
 
     Beats = tuple[ContinuityFacts | None, ContinuityFacts | None]
 

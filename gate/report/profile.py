@@ -9,8 +9,8 @@ from gate.report import profile_model as model
 
 if TYPE_CHECKING:
     from gate.profile_evidence import ProfileEvidence
-    from probes.profile.continuity_facts import ContinuityFacts
-    from probes.profile.diff_facts import FunctionDiff, ProfileDiff
+    from probes.profile.comparison.facts import FunctionDiff, ProfileDiff
+    from probes.profile.heartbeat.facts import ContinuityFacts
     from probes.profile.heat_facts import GrowthFacts, HeatFacts
 
 MOST = 1000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from probes.profile.identity import PREEMPTED
+from probes.profile.stacks.identity import PREEMPTED
 from probes.records import dataclass
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from gate.sidecar.flame import Flame, flame
 from probes.errors import ProbeError
-from probes.live import plain
 from probes.live.client import Client, Limits
+from probes.live.pprof import endpoints
 from probes.records import dataclass
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ async def _window(client: Client, epoch: str, seq: int) -> ProfileFacts:
     path = f"/debug/hotgate/heartbeat/{seq}"
     # The epoch comes from the service, and is a word of hex digits when it is goprobe's.
     path += f"?epoch={epoch}" if epoch.isalnum() and epoch.isascii() else ""
-    return await plain.read_profile(client, path)
+    return await endpoints.read_profile(client, path)
 
 
 def _is_over(task: asyncio.Task[Seen]) -> bool:

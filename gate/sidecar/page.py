@@ -21,8 +21,8 @@ from gate.sidecar.flames import Flames
 from gate.sidecar.judge import decisive
 from gate.store import samples, verdicts
 from gate.words import count
-from probes.profile.continuity import continuity
-from probes.profile.heartbeat_window import HeartbeatWindow
+from probes.profile.heartbeat.continuity import continuity
+from probes.profile.heartbeat.window import HeartbeatWindow
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from gate.report.model import Report
     from gate.sidecar.app import Sidecar
     from gate.sidecar.board import Entry
-    from probes.profile.continuity_facts import ContinuityFacts
+    from probes.profile.heartbeat.facts import ContinuityFacts
 
 HISTORY_MS = 3_600_000
 SHORTEST_MS = 600_000

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 
 from gate.sidecar.sample import Polled, Sample, State, parts_json, short
 from probes.errors import ProbeError
-from probes.live import from_goprobe, plain
-from probes.live import wire as w
 from probes.live.client import BadAnswer, Limits, Refused, Unreachable
 from probes.live.gather import NOT_FOUND
-from probes.live.plain import read_profile
-from probes.profile.continuity import continuity
-from probes.profile.decompress import NotProfile
-from probes.profile.heartbeat_window import HeartbeatWindow
+from probes.live.goprobe import topics
+from probes.live.goprobe import wire as w
+from probes.live.pprof import endpoints
+from probes.live.pprof.endpoints import read_profile
+from probes.profile.heartbeat.continuity import continuity
+from probes.profile.heartbeat.window import HeartbeatWindow
+from probes.profile.pprof.decompress import NotProfile
 
 if TYPE_CHECKING:
     from gate.sidecar.config import ServiceConfig
@@ -77,7 +78,7 @@ class Poller:
             "threads": status.threads,
             "heap_bytes": status.gc.heap_bytes if status.gc.known else None,
             "in_flight": status.in_flight.count if status.in_flight.rows else None,
-            "profiler": from_goprobe.profiler(status).owner,
+            "profiler": topics.profiler(status).owner,
         }
         problems: list[str] = []
         try:
@@ -106,7 +107,7 @@ class Poller:
                 f"heartbeat: {len(beat.windows):,} windows in one answer, of which the last {MAX_WINDOWS} are kept"
             )
             beat = beat.model_copy(update={"windows": beat.windows[-MAX_WINDOWS:]})
-        facts = from_goprobe.heartbeat(beat)
+        facts = topics.heartbeat(beat)
         # A window of the future would outlast everything that is forgotten by its age.
         now = time.time()
         windows = tuple(replace(each, wall=min(each.wall, now)) for each in facts.windows)
@@ -133,7 +134,7 @@ class Poller:
         if not self._config.counters:
             return {}
         try:
-            variables = await plain.read_variables(self._client)
+            variables = await endpoints.read_variables(self._client)
         except ProbeError as exc:
             problems.append(f"expvar: {exc.what}")
             return {}
@@ -144,7 +145,7 @@ class Poller:
     async def _plain(self) -> tuple[dict[str, object], tuple[HeartbeatWindow, ...]]:
         """What a service without goprobe tells. A CPU profile is taken only if the configuration says so, and the lock is free."""
         try:
-            goroutines = await read_profile(self._client, plain.GOROUTINES)
+            goroutines = await read_profile(self._client, endpoints.GOROUTINES)
         except NotProfile as exc:
             raise NotProfile(f"goroutine profile: {exc.what}", subject=exc.subject, hint=exc.hint) from exc
         count = int(goroutines.values[:, 0].sum())
@@ -168,10 +169,12 @@ class Poller:
         wall, start = time.time(), time.monotonic_ns()
         samples, cpu, state, owner, reason, problem = 0, 0.0, "ok", "none", "", ""
         try:
-            profile = await read_profile(self._client, plain.CPU, seconds=plain.CPU_SECONDS + self._client.seconds)
+            profile = await read_profile(
+                self._client, endpoints.CPU, seconds=endpoints.CPU_SECONDS + self._client.seconds
+            )
             samples, cpu = _cpu(profile)
         except Refused as exc:
-            taken = plain.TAKEN in exc.body
+            taken = endpoints.TAKEN in exc.body
             state, owner = ("yielded", "other") if taken else ("failed", "")
             reason = "the CPU profiler was in use" if taken else short(exc.what)
             problem = "" if taken else f"profile: {exc.what}"

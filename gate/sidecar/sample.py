@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from probes.records import dataclass
 
 if TYPE_CHECKING:
-    from probes.live import wire
-    from probes.profile.heartbeat_window import HeartbeatWindow
+    from probes.live.goprobe import wire
+    from probes.profile.heartbeat.window import HeartbeatWindow
 
 State = Literal["ok", "partial", "unreachable", "refused", "garbage"]
 """`partial`: it answers, and not everything could be read. `garbage`: what it answers is not what was asked for."""

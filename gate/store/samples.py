@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from gate.sidecar.sample import Polled
     from gate.store.database import Database
-    from probes.profile.heartbeat_window import HeartbeatWindow
+    from probes.profile.heartbeat.window import HeartbeatWindow
 
 ANSWERED = ("ok", "partial")
 MAX_INT = (1 << 31) - 1

@@ -55,7 +55,7 @@ SAMPLES = Table(
     Column("coverage", Float),
     Column("health_parts", Text, nullable=False),  # JSON
     Column("counters", Text, nullable=False),  # JSON: expvar variables that a watch needs
-    Column("continuity", Float),  # probes.profile.continuity, of the windows that goprobe keeps
+    Column("continuity", Float),  # probes.profile.heartbeat.continuity, of the windows that goprobe keeps
     Index("samples_by_time", "due_ms"),
     sqlite_with_rowid=False,
 )

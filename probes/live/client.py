@@ -19,7 +19,7 @@ import httpx
 from pydantic import ValidationError
 
 from probes.errors import ProbeError
-from probes.live import wire
+from probes.live.goprobe import wire
 from probes.records import dataclass
 
 A = TypeVar("A", bound=wire.Answer)

@@ -8,14 +8,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from probes.errors import ProbeError
-from probes.live import from_goprobe, from_pprof, from_proc, kept, merge
-from probes.live import wire as w
+from probes.live import merge, stored_profiles
 from probes.live.client import ORDINARY, REQUEST_SECONDS, BadAnswer, Client, Limits, Refused, Unreachable
-from probes.live.facts import ProcessFacts
-from probes.live.proc import read_process
-from probes.live.running import Program, running_image
+from probes.live.goprobe import topics as from_goprobe
+from probes.live.goprobe import wire as w
+from probes.live.pprof import topics as from_pprof
+from probes.live.proc import topics as from_proc
+from probes.live.proc.facts import ProcessFacts
+from probes.live.proc.image import Program, running_image
+from probes.live.proc.reading import read_process
 from probes.live.topics import TOPICS, CpuProfiles, LiveFacts, PprofFacts
-from probes.profile.decompress import NotProfile
+from probes.profile.pprof.decompress import NotProfile
 from probes.records import dataclass
 
 if TYPE_CHECKING:
@@ -118,7 +121,7 @@ async def _status(client: Client, *, kept_too: bool) -> tuple[w.Status, CpuProfi
     status = await client.ask("status", w.Status)
     if not kept_too:
         return status, None
-    cpu = await kept.of_heartbeat(client, status.image.epoch)
+    cpu = await stored_profiles.of_heartbeat(client, status.image.epoch)
     now = await client.ask("status", w.Status)
     if now.image.epoch != status.image.epoch:
         cpu = CpuProfiles(cpu.source, (), "the image was replaced while its windows were fetched: ask again")

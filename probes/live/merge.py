@@ -6,8 +6,8 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from probes.errors import ProbeError
-from probes.live.facts import ProcessFacts
-from probes.live.privileges import after_exec, read_file_privileges
+from probes.live.proc.facts import ProcessFacts
+from probes.live.proc.privileges import after_exec, read_file_privileges
 from probes.live.topics import CallFacts, DescriptorFacts, LiveFacts, ProfilerFacts, RunningImage, SignalFacts
 
 

@@ -12,6 +12,7 @@ from probes.records import dataclass
 
 if TYPE_CHECKING:
     from probes.profile.facts import ProfileFacts
+    from probes.profile.heartbeat.window import HeartbeatWindow
 
 TOPICS = (
     "profiler",

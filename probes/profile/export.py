@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from probes.profile.profile_pb2 import Profile
-from probes.profile.tally import Stacks
-from probes.profile.windows import Comparison, Side
+from probes.profile.comparison.windows import Comparison, Side
+from probes.profile.pprof.profile_pb2 import Profile
+from probes.profile.stacks.tally import Stacks
 
 
 def pprof(both: Comparison, side: Side, *, other: Side | None = None) -> bytes:

@@ -9,10 +9,10 @@ import numpy as np
 from probes.go.facts import BinaryFacts
 from probes.profile.facts import ProfileFacts
 from probes.profile.heat_facts import HeatFacts, RenamedSamples
-from probes.profile.identity import identity
-from probes.profile.names import Names
-from probes.profile.symbolise import file_addresses
-from probes.profile.tally import work
+from probes.profile.stacks.identity import identity
+from probes.profile.stacks.names import Names
+from probes.profile.stacks.symbolise import file_addresses
+from probes.profile.stacks.tally import work
 
 MAX_STACKS = 20_000
 """Different stacks that are kept, the heaviest first: the rest has little weight."""

@@ -9,6 +9,7 @@ import pytest
 
 from probes.drift import compare
 from probes.drift import compare_functions as code_module
+from probes.drift.addresses import equivalence
 from probes.go import load
 from tests.drift.patches import Copy, calls, constants, operands
 
@@ -91,7 +92,7 @@ def test_the_quick_way_says_what_the_slow_one_says(name: str, tmp_path: Path, mo
             copy.write(place, bytes([value ^ 1]))
     quick = copy.compared(tmp_path)
     assert quick.changed
-    monkeypatch.setattr(meaning, "nothing_moved", lambda *_: False)
+    monkeypatch.setattr(equivalence, "nothing_moved", lambda *_: False)
     assert copy.compared(tmp_path) == quick
 
 

@@ -9,7 +9,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from probes.profile.profile_pb2 import Profile
+from probes.profile.pprof.profile_pb2 import Profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

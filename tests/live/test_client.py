@@ -7,8 +7,8 @@ import gzip
 
 import pytest
 
-from probes.live import wire
 from probes.live.client import BadAnswer, Client, Refused, Unreachable, base_url
+from probes.live.goprobe import wire
 from tests.live.servers import dribble, http, serve
 
 

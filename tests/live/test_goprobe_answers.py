@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from gate.cli import cli
 from gate.engine_live import probe
 from gate.policy import Policy
-from probes.live import wire
 from probes.live.gather import Asked, gather
+from probes.live.goprobe import wire
 from probes.live.topics import TOPICS
 from tests.live.servers import dribble, goroutine_profile, http, serve
 

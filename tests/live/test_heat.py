@@ -9,6 +9,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from gate.profile_evidence import MIN_SAMPLES
+from probes.live import stored_profiles
 from tests.live import test_parked
 from tests.live.test_service import hotgate, running
 
@@ -123,7 +124,6 @@ def test_a_profile_that_is_given_spares_the_service_the_questions(
     from click.testing import CliRunner  # noqa: PLC0415 - only here
 
     from gate.cli import cli  # noqa: PLC0415 - only here
-    from probes.live import kept  # noqa: PLC0415 - only here
 
     async def refuse(*_: object) -> None:
         raise AssertionError("asked for windows")
@@ -133,7 +133,7 @@ def test_a_profile_that_is_given_spares_the_service_the_questions(
     folder.mkdir()
     with running(old, tmp_path / "log", *BEAT, "-windows", str(folder)) as (service, url):
         service.eventually(lambda: len(list(folder.glob("*.json"))) > 1)
-        monkeypatch.setattr(kept, "of_heartbeat", refuse)
+        monkeypatch.setattr(stored_profiles, "of_heartbeat", refuse)
         arguments = ["check", str(old), str(old), "--live", url, "--format", "json"]
         done = CliRunner().invoke(cli, [*arguments, "--profile", str(folder)])
         assert done.exit_code in {0, 10, 11}, done.output

@@ -9,10 +9,10 @@ import pytest
 
 from gate.sidecar.poll import LIMITS
 from probes.live.gather import Asked, gather
-from probes.live.plain import calls_into_c, cut_off
+from probes.live.pprof.endpoints import calls_into_c, cut_off
 from probes.live.topics import Call
-from probes.profile.profile_pb2 import Profile
-from probes.profile.read import NotProfile, read
+from probes.profile.pprof.profile_pb2 import Profile
+from probes.profile.pprof.reading import NotProfile, read
 from tests.live.servers import PLAIN, dribble, goroutine_profile, http, serve
 
 PARKED = ("runtime.cgocall", "main._Cfunc_park", "main.parkInC")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from probes.live.privileges import ATTRIBUTE, after_exec, read_file_privileges
-from probes.live.proc import read_process
+from probes.live.proc.privileges import ATTRIBUTE, after_exec, read_file_privileges
+from probes.live.proc.reading import read_process
 
 NET_BIND_SERVICE, NET_RAW = 10, 13
 BIND, RAW = 1 << NET_BIND_SERVICE, 1 << NET_RAW

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from probes.live import from_proc
 from probes.live.gather import Asked, gather
-from probes.live.proc import NoProcess, read_process
-from probes.live.sockets import listening
+from probes.live.proc.reading import NoProcess, read_process, topics
+from probes.live.proc.sockets import listening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +64,7 @@ print(tcp.getsockname()[1], six.getsockname()[1], kept, flush=True)
         assert process.stdout is not None
         four, six, kept = process.stdout.readline().split()
         process.stdout.readline()
-        facts = from_proc.descriptors(read_process(process.pid), frozenset())
+        facts = topics.descriptors(read_process(process.pid), frozenset())
         process.kill()
     assert facts is not None
     assert {each.address for each in facts.listeners} == {
@@ -81,7 +80,7 @@ print(tcp.getsockname()[1], six.getsockname()[1], kept, flush=True)
 def test_a_listener_that_the_service_hands_over_is_told_by_its_inode():
     with socket.create_server(("127.0.0.1", 0)) as server:
         inode = os.fstat(server.fileno()).st_ino
-        found = from_proc.descriptors(read_process(os.getpid()), frozenset([inode]))
+        found = topics.descriptors(read_process(os.getpid()), frozenset([inode]))
     assert found is not None
     assert [each.handed_over for each in found.listeners] == [True]
 
@@ -92,7 +91,7 @@ def test_a_socket_with_a_descriptor_that_stays_open_is_handed_over():
         copy = os.dup(server.fileno())
         try:
             os.set_inheritable(copy, True)
-            found = from_proc.descriptors(read_process(os.getpid()), frozenset())
+            found = topics.descriptors(read_process(os.getpid()), frozenset())
         finally:
             os.close(copy)
     assert found is not None
@@ -112,7 +111,7 @@ for target in other, like_ensure_sig_m:
     threading.Thread(target=target, daemon=True).start(); ready.acquire()
 """
     with child(code) as process:
-        facts = from_proc.signals(read_process(process.pid))
+        facts = topics.signals(read_process(process.pid))
     assert "SIGHUP" in facts.ignored
     assert facts.blocked == ("SIGUSR2",)
 
@@ -162,7 +161,7 @@ def test_what_may_not_be_read_is_a_gap():
 import sys
 sys.path[:0] = {[str(Path.cwd()), *sys.path]!r}
 import os
-from probes.live.proc import read_process
+from probes.live.proc.reading import read_process
 os.setgid(65534); os.setuid(65534)
 facts = read_process({os.getpid()})
 print(facts.descriptors, facts.code, facts.exe, len(facts.threads) > 0, facts.gaps, sep="|")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from probes.profile.sources import read_source
+from probes.live.profile_files import read_source
 from tests.live.test_service import hotgate, running
 
 if TYPE_CHECKING:

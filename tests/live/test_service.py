@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from probes.live.privileges import ATTRIBUTE
+from probes.live.proc.privileges import ATTRIBUTE
 from tests.goprobe.service import Service
 
 if TYPE_CHECKING:

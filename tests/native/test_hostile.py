@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from probes.drift import compare
+from probes.elf import dynamic_symbols
 from probes.elf.dynamic_symbols import read_dynamic_symbols
 from probes.elf.exports import read_shared
 from probes.elf.image import Image
@@ -85,7 +86,7 @@ def test_a_name_without_end() -> None:
 
 
 def test_more_symbols_than_anybody_has(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(dynsym, "MAX_SYMBOLS", 3)
+    monkeypatch.setattr(dynamic_symbols, "MAX_SYMBOLS", 3)
     facts = load(str(build(tmp_path, Built())), foreign=True)
     drift = compare(facts, facts)
     assert drift.native is None

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from probes.go import load
-from probes.profile.names import Names
-from probes.profile.read import read_file
-from probes.profile.symbolise import symbolise
-from probes.profile.tally import cumulative, flat, stacks
+from probes.profile.pprof.reading import read_file
+from probes.profile.stacks.names import Names
+from probes.profile.stacks.symbolise import symbolise
+from probes.profile.stacks.tally import cumulative, flat, stacks
 from scripts.gobuild import ROOT
 from scripts.hot import build, run
 from tests.oracle.gotools import run_tool

@@ -5,8 +5,8 @@ from __future__ import annotations
 import gzip
 from typing import TYPE_CHECKING
 
-from probes.profile.profile_pb2 import Profile
-from probes.profile.read import read
+from probes.profile.pprof.profile_pb2 import Profile
+from probes.profile.pprof.reading import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from gate.samples_live import SECOND, window
-from probes.profile.continuity import PENALTY, continuity
+from probes.profile.heartbeat.continuity import PENALTY, continuity
 
 NEXT = "0123456789abcdef0123456789abcdef"
 

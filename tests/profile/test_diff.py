@@ -8,14 +8,14 @@ import json
 import numpy as np
 import pytest
 
-from probes.profile.diff import diff
-from probes.profile.diff_facts import DiffSettings
+from probes.live.profile_files import read_source
+from probes.profile.comparison.compare import diff
+from probes.profile.comparison.facts import DiffSettings
+from probes.profile.comparison.windows import Incompatible, compare_windows
 from probes.profile.export import collapsed, pprof
 from probes.profile.growth import growth
 from probes.profile.heat import heat
-from probes.profile.read import read
-from probes.profile.sources import read_source
-from probes.profile.windows import Incompatible, compare_windows
+from probes.profile.pprof.reading import read
 from scripts.gobuild import ROOT
 from tests.profile.made import Maker, cpu
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from probes.errors import UnreadableFile
-from probes.profile import varints as varints_module
-from probes.profile.profile_pb2 import Profile
-from probes.profile.read import NotProfile, read, read_file
-from probes.profile.varints import Malformed, repeated_fields, varints
+from probes.profile.pprof import varints as varints_module
+from probes.profile.pprof.profile_pb2 import Profile
+from probes.profile.pprof.reading import NotProfile, read, read_file
+from probes.profile.pprof.varints import Malformed, repeated_fields, varints
 from scripts.gobuild import ROOT
 from tests.profile.made import Maker
 

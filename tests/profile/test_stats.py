@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats as reference
 
-from probes.profile.diff import diff
-from probes.profile.series import judge
-from probes.profile.stats import compare, detectable, discoveries
+from probes.profile.comparison.compare import diff
+from probes.profile.comparison.series import judge
+from probes.profile.comparison.statistics import compare, detectable, discoveries
 from scripts import loads
 from scripts.stats import HARD, SHARES, detection, false_alarms, refactorings
 

@@ -6,10 +6,10 @@ import random
 
 import pytest
 
-from probes.profile.identity import identity
-from probes.profile.names import Names
-from probes.profile.symbolise import OtherBuild, symbolise
-from probes.profile.tally import cumulative, flat, stacks
+from probes.profile.stacks.identity import identity
+from probes.profile.stacks.names import Names
+from probes.profile.stacks.symbolise import OtherBuild, symbolise
+from probes.profile.stacks.tally import cumulative, flat, stacks
 from tests.profile.made import Maker, cpu
 
 

@@ -14,8 +14,8 @@ from gate.sidecar import flame as flame_module
 from gate.sidecar import flames
 from gate.sidecar.config import ServiceConfig
 from gate.sidecar.flame import DEPTH, MOST, flame
-from probes.profile.profile_pb2 import Profile
-from probes.profile.read import read
+from probes.profile.pprof.profile_pb2 import Profile
+from probes.profile.pprof.reading import read
 from tests.live.servers import goroutine_profile, http, serve
 
 if TYPE_CHECKING:

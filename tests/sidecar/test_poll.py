@@ -15,9 +15,9 @@ from gate.sidecar.board import Entry
 from gate.sidecar.config import ServiceConfig
 from gate.sidecar.poll import LIMITS, Poller
 from gate.sidecar.sample import Polled, Sample
-from probes.live import plain
 from probes.live.client import Client
-from probes.profile.read import read
+from probes.live.pprof import endpoints
+from probes.profile.pprof.reading import read
 from scripts.simulated import crowd
 from tests.live.servers import PLAIN, dribble, http, serve
 from tests.sidecar.answers import goprobe
@@ -147,7 +147,7 @@ def test_a_large_profile_is_read_beside_the_other_polls() -> None:
         return read(data, **more)  # type: ignore[arg-type]
 
     with pytest.MonkeyPatch.context() as patch, serve(PLAIN | {"/debug/pprof/goroutine": http(crowd(3 << 20))}) as url:
-        patch.setattr(plain, "read", slowly)
+        patch.setattr(endpoints, "read", slowly)
         found, longest = asyncio.run(run(url))
     assert found.sample.state == "ok"
     assert found.sample.goroutines is not None

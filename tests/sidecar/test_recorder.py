@@ -18,7 +18,7 @@ from gate.store.database import Database
 from gate.store.retention import Retention
 from gate.store.samples import newest_windows, samples_since, service_id, service_ids, write
 from gate.store.tables import SAMPLES, SERVICES
-from probes.profile.heartbeat_window import HeartbeatWindow
+from probes.profile.heartbeat.window import HeartbeatWindow
 from tests.store.conftest import new_store, postgresql, store  # noqa: F401 - fixtures
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import signal
 from collections.abc import Iterable
 
 from probes.live import topics as t
-from probes.live.facts import Descriptor, Mapping, ProcessFacts, Thread
-from probes.live.running import SOURCE, Program
+from probes.live.proc.facts import Descriptor, Mapping, ProcessFacts, Thread
+from probes.live.proc.image import SOURCE, Program
 
 _INODE = re.compile(r"socket:\[(\d+)\]")
 _LAST_NAMED = 64

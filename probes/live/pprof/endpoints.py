@@ -20,7 +20,7 @@ import numpy as np
 
 from probes.live.client import BadAnswer, Client, Response, refused
 from probes.live.topics import Call
-from probes.profile.read import read
+from probes.profile.pprof.reading import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,8 +11,8 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from probes.profile.facts import I32, I64, ProfileFacts
-from probes.profile.identity import PREEMPTED, UNKNOWN
-from probes.profile.names import Names
+from probes.profile.stacks.identity import PREEMPTED, UNKNOWN
+from probes.profile.stacks.names import Names
 from probes.records import dataclass
 
 

@@ -11,8 +11,8 @@ from probes.elf.dynamic_symbols import read_dynamic_symbols
 from probes.elf.relocations import dynamic_tags
 from probes.errors import ProbeError
 from probes.go.facts import BinaryFacts
-from probes.live.facts import ProcessFacts
-from probes.live.proc import exe_path
+from probes.live.proc.facts import ProcessFacts
+from probes.live.proc.reading import exe_path
 from probes.live.topics import RunningImage
 from probes.records import dataclass
 

@@ -12,9 +12,9 @@ from dataclasses import replace
 from itertools import pairwise
 from statistics import median
 
-from probes.profile.continuity_facts import ContinuityFacts, Deduction, DeductionKind, HandOver
-from probes.profile.heartbeat_window import HeartbeatWindow
-from probes.profile.strip import marks
+from probes.profile.heartbeat.facts import ContinuityFacts, Deduction, DeductionKind, HandOver
+from probes.profile.heartbeat.strip import marks
+from probes.profile.heartbeat.window import HeartbeatWindow
 
 SECOND = 1_000_000_000
 LATE = 1.5

@@ -8,12 +8,12 @@ import numpy as np
 from scipy import special
 
 from probes.go.table.functions import package_of
-from probes.profile.diff_facts import Change, DiffSettings, FunctionDiff, ProfileDiff, SideFigures
-from probes.profile.families import FLAT_PART, Family, flat_family, pooled, whole_family
-from probes.profile.shift import Explainer, went_away
-from probes.profile.similarity import overlap, rank_shift
-from probes.profile.stats import F64, Bools, Estimate, Shares, detectable
-from probes.profile.windows import Comparison, Side
+from probes.profile.comparison.facts import Change, DiffSettings, FunctionDiff, ProfileDiff, SideFigures
+from probes.profile.comparison.hypotheses import FLAT_PART, Family, flat_family, pooled, whole_family
+from probes.profile.comparison.shifted_cost import Explainer, went_away
+from probes.profile.comparison.similarity import overlap, rank_shift
+from probes.profile.comparison.statistics import F64, Bools, Estimate, Shares, detectable
+from probes.profile.comparison.windows import Comparison, Side
 
 SHOWN = 40
 """Functions that are told of, beyond those that changed."""

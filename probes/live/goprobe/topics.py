@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from probes.live import topics as t
-from probes.live import wire
+from probes.live.goprobe import wire
+from probes.profile.heartbeat.window import HeartbeatWindow
 
 SOURCE = "goprobe"
 
@@ -149,9 +150,9 @@ def health(answer: wire.HealthAnswer) -> t.HealthFacts | None:
     return t.HealthFacts(SOURCE, answer.score, answer.coverage, parts)
 
 
-def heartbeat_window(w: wire.Window) -> t.HeartbeatWindow:
+def heartbeat_window(w: wire.Window) -> HeartbeatWindow:
     """A window as goprobe describes it, in its answers and in its directory."""
-    return t.HeartbeatWindow(
+    return HeartbeatWindow(
         w.seq,
         w.epoch,
         w.generation,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from probes.go.table.functions import package_of
-from probes.profile.stats import F64, Bools, Shares, compare
-from probes.profile.windows import Comparison
+from probes.profile.comparison.statistics import F64, Bools, Shares, compare
+from probes.profile.comparison.windows import Comparison
 
 PARENTS = 3
 """Callers, the nearest first, that are looked at whatever their share is."""

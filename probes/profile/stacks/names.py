@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from probes.profile.facts import I32
-from probes.profile.identity import UNKNOWN, identity
+from probes.profile.stacks.identity import UNKNOWN, identity
 
 
 class Names:

@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from probes.errors import ProbeError
-from probes.live import from_goprobe, wire
 from probes.live.client import MAX_PROFILE, Client, Refused, refused
-from probes.live.plain import TAKEN
+from probes.live.goprobe import topics as from_goprobe
+from probes.live.goprobe import wire
+from probes.live.pprof.endpoints import TAKEN
 from probes.live.topics import HeartbeatFacts
 from probes.profile.facts import ProfileFacts
-from probes.profile.read import read
+from probes.profile.pprof.reading import read
 from probes.records import dataclass
 
 MAX_WINDOWS = 200

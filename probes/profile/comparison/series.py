@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from scipy import special
 
-from probes.profile.stats import F64, FEW, compare
+from probes.profile.comparison.statistics import F64, FEW, compare
 from probes.records import dataclass
 
 RATE = 0.01

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from probes.profile.diff_facts import DiffSettings
-from probes.profile.stats import F64, Bools, Shares, compare, discoveries
-from probes.profile.windows import Comparison
+from probes.profile.comparison.facts import DiffSettings
+from probes.profile.comparison.statistics import F64, Bools, Shares, compare, discoveries
+from probes.profile.comparison.windows import Comparison
 from probes.records import dataclass
 
 FLAT_PART, WHOLE_PART = 0.8, 0.2

@@ -15,10 +15,10 @@ import numpy as np
 from google.protobuf.message import DecodeError
 
 from probes.errors import UnreadableFile
-from probes.profile.decompress import HINT, MAX_BYTES, NotProfile, decompressed
 from probes.profile.facts import I32, I64, U64, MappedFile, ProfileFacts, SampleType
-from probes.profile.profile_pb2 import BulkProfile
-from probes.profile.varints import Malformed, repeated_fields
+from probes.profile.pprof.decompress import HINT, MAX_BYTES, NotProfile, decompressed
+from probes.profile.pprof.profile_pb2 import BulkProfile
+from probes.profile.pprof.varints import Malformed, repeated_fields
 
 MAX_STACK = 4096
 """Locations of one sample. Go keeps 64 of a CPU profile's, and up to 1,024 since 1.23 where asked to."""

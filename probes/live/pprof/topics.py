@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from probes.errors import ProbeError
-from probes.live import plain
 from probes.live import topics as t
 from probes.live.client import Client, Refused
-from probes.live.plain import read_profile
+from probes.live.pprof import endpoints
+from probes.live.pprof.endpoints import read_profile
 
 if TYPE_CHECKING:
     from probes.profile.facts import ProfileFacts
@@ -36,7 +36,7 @@ async def read(client: Client, in_flight: str, limit: int, *, profile: bool = Tr
     answered: list[tuple[str, int]] = []
     problems: list[tuple[str, str]] = []
     missing: dict[str, str] = {}
-    goroutines = await _profile(client, plain.GOROUTINES, answered, problems, missing, "calls")
+    goroutines = await _profile(client, endpoints.GOROUTINES, answered, problems, missing, "calls")
     taken: bool | None = None
     cpu: ProfileFacts | None = None
     kept: t.CpuProfiles | None = None
@@ -65,19 +65,19 @@ async def _cpu(
     Whether another one runs is what it is taken for; its samples come with it.
     """
     try:
-        response = await plain.fetch(client, plain.CPU, seconds=plain.CPU_SECONDS + client.seconds)
-        found = await plain.parsed(client, response, subject="one second of CPU profile")
+        response = await endpoints.fetch(client, endpoints.CPU, seconds=endpoints.CPU_SECONDS + client.seconds)
+        found = await endpoints.parsed(client, response, subject="one second of CPU profile")
     except Refused as exc:
-        if plain.TAKEN in exc.body:
+        if endpoints.TAKEN in exc.body:
             return None, True, _no_samples("a CPU profile is running, which is left alone")
         problem = exc.what
     except ProbeError as exc:
         problem = exc.what
     else:
-        answered.append((plain.CPU, len(found)))
+        answered.append((endpoints.CPU, len(found)))
         kept = t.CpuProfiles(SOURCE, (found,)) if found.kind == "cpu" else _no_samples("not a CPU profile")
         return found, False, kept
-    problems.append((plain.CPU, problem))
+    problems.append((endpoints.CPU, problem))
     missing["profiler"] = problem
     return None, None, _no_samples(problem)
 
@@ -89,8 +89,8 @@ def _no_samples(reason: str) -> t.CpuProfiles:
 def _calls(goroutines: ProfileFacts | None, missing: dict[str, str]) -> t.CallFacts | None:
     if goroutines is None:
         return None
-    found = plain.calls_into_c(goroutines)
-    cut = plain.cut_off(goroutines)
+    found = endpoints.calls_into_c(goroutines)
+    cut = endpoints.cut_off(goroutines)
     if cut and not found:
         missing["calls"] = f"{cut} goroutines have deeper stacks than their profile has"
         return None
@@ -127,7 +127,7 @@ async def _requests(client: Client, name: str, limit: int) -> tuple[t.RequestFac
     if not name:
         return None, "needs goprobe in the service, or the policy's live.in_flight: an expvar variable that counts"
     try:
-        found = (await plain.read_variables(client)).get(name)
+        found = (await endpoints.read_variables(client)).get(name)
     except ProbeError as exc:
         return None, exc.what
     if not isinstance(found, int) or isinstance(found, bool):

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from probes.errors import ProbeError
+from probes.profile.comparison.statistics import F64, Bools
 from probes.profile.facts import I32, I64, ProfileFacts
-from probes.profile.names import Names
-from probes.profile.stats import F64, Bools
-from probes.profile.tally import Stacks, work
+from probes.profile.stacks.names import Names
+from probes.profile.stacks.tally import Stacks, work
 from probes.records import dataclass
 
 MAX_CELLS = 24_000_000

@@ -9,12 +9,12 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from probes.errors import UnreadableFile
-from probes.live import wire
-from probes.live.from_goprobe import heartbeat_window
-from probes.profile.decompress import NotProfile
+from probes.live.goprobe import wire
+from probes.live.goprobe.topics import heartbeat_window
 from probes.profile.facts import ProfileFacts
-from probes.profile.heartbeat_window import HeartbeatWindow
-from probes.profile.read import read_file
+from probes.profile.heartbeat.window import HeartbeatWindow
+from probes.profile.pprof.decompress import NotProfile
+from probes.profile.pprof.reading import read_file
 from probes.records import dataclass
 
 SUFFIXES = (".pb.gz", ".pprof", ".pb", ".prof", ".pgz")

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from probes.errors import ProbeError
-from probes.live.facts import (
+from probes.live.proc.facts import (
     Capabilities,
     Credentials,
     Descriptor,
@@ -24,7 +24,7 @@ from probes.live.facts import (
     Thread,
     Throttling,
 )
-from probes.live.sockets import listening
+from probes.live.proc.sockets import listening
 
 MAX_FILE = 16 << 20
 """Bytes of one file in /proc; the largest is `maps`."""

@@ -11,7 +11,7 @@ import stat
 import struct
 
 from probes.errors import UnreadableFile
-from probes.live.facts import Credentials
+from probes.live.proc.facts import Credentials
 from probes.live.topics import PrivilegeFacts
 from probes.records import dataclass
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from probes.profile.continuity_facts import Mark, MarkKind
+from probes.profile.heartbeat.facts import Mark, MarkKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from probes.profile.continuity_facts import ContinuityFacts, Deduction, HandOver
-    from probes.profile.heartbeat_window import HeartbeatWindow
+    from probes.profile.heartbeat.facts import ContinuityFacts, Deduction, HandOver
+    from probes.profile.heartbeat.window import HeartbeatWindow
 
 MOST = 400
 """The last ones."""

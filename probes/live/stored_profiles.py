@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 
 from probes.errors import ProbeError
-from probes.live import from_goprobe, wire
 from probes.live.client import MAX_PROFILE, Client, refused
+from probes.live.goprobe import topics as from_goprobe
+from probes.live.goprobe import wire
 from probes.live.topics import CpuProfiles
 from probes.profile.facts import ProfileFacts
-from probes.profile.read import read
+from probes.profile.pprof.reading import read
 
 MAX_WINDOWS = 40
 """The newest ones. goprobe keeps 30 unless told otherwise."""

@@ -1,0 +1,1 @@
+"""goprobe's endpoints: what they answer, and what it says."""

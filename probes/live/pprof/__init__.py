@@ -1,0 +1,1 @@
+"""net/http/pprof and expvar, of services without goprobe."""

@@ -1,0 +1,1 @@
+"""Two sides of profile windows: which functions cost more, and how much less could have been seen."""

@@ -1,0 +1,1 @@
+"""Profile windows that a service takes of itself all the time: how whole they are."""

@@ -1,0 +1,1 @@
+"""profile.proto: the bytes of a profile, read with bounds."""

@@ -1,0 +1,1 @@
+"""Samples as stacks of functions that can be compared and added up."""
