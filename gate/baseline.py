@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gate.model import Severity
 from probes.errors import ProbeError
 from probes.records import dataclass
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gate.model import Finding, Outcome
-    from gate.report.model import Report
 
 SCHEMA_VERSION = "1"
 MAX_BYTES = 16 << 20
@@ -65,20 +63,6 @@ def mark(outcomes: Iterable[Outcome], baseline: Baseline) -> tuple[tuple[Outcome
     ran = {outcome.rule for outcome in marked if outcome.status == "ran"}
     fixed = [each for each in baseline.known if each.rule in ran and each.fingerprint not in found]
     return marked, tuple(sorted(fixed, key=lambda each: (each.rule, each.subject, each.fingerprint)))
-
-
-def dump_baseline(report: Report) -> str:
-    """The findings of `report` that could block, as the JSON text that `load_baseline` reads."""
-    floor = min(Severity.WARN, Severity(report.policy.fail_on), key=lambda severity: severity.rank)
-    kept = {
-        finding.fingerprint: {"rule": finding.rule, "subject": finding.subject, "fingerprint": finding.fingerprint}
-        for finding in report.findings
-        if not finding.suppressed
-        and finding.evidence.get("verified") is not False
-        and Severity(finding.severity).at_least(floor)
-    }
-    shape = {"schema_version": SCHEMA_VERSION, "created_at": report.created_at, "known": list(kept.values())}
-    return json.dumps(shape, indent=2, ensure_ascii=True) + "\n"
 
 
 def load_baseline(path: str) -> Baseline:

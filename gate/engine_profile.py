@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from gate.engine import moment, run_rules
+from gate.clock import moment
+from gate.engine_rules import run_rules
 
 if TYPE_CHECKING:
     from gate.policy import Policy

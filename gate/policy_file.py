@@ -14,7 +14,6 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError
 from pydantic_core import PydanticCustomError
 
-from gate.check import discover
 from gate.contract import Contract
 from gate.model import Mode, Severity
 from gate.policy import (
@@ -29,6 +28,7 @@ from gate.policy import (
     nearest,
 )
 from gate.policy_place import Key, place, written
+from gate.rule_ids import rule_ids
 from probes.live.topics import TOPICS
 
 MAX_BYTES = 1 << 20
@@ -210,7 +210,7 @@ def _parse(path: str, text: str) -> _PolicyFile:
         shape = _PolicyFile.model_validate(table)
     except ValidationError as exc:
         raise _problem(path, prefix, text, exc) from exc
-    rules = [rule.id for rule in discover()]
+    rules = rule_ids()
     named: list[tuple[str, Key]] = [(rule_id, ("severity", rule_id)) for rule_id in shape.severity]
     named += [(each.rule, ("suppress", index, "rule")) for index, each in enumerate(shape.suppress)]
     for rule_id, key in named:

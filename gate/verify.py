@@ -6,7 +6,9 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gate.engine import load_binary, moment, read_target, run_rules
+from gate.clock import moment
+from gate.engine_binaries import load_binary, read_target
+from gate.engine_rules import run_rules
 from gate.evidence import Bundle
 from gate.report.build import build_report, lock_info
 from gate.type_evidence import type_evidence

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gate import engine
+from gate.comparison import check
 from gate.policy import Policy
 from probes.go import load
 from scripts.gobuild import BuildFailed, GoBuild, require_go
@@ -149,7 +149,7 @@ def passes(old: Path, new: Path, *, integrity: bool) -> bool:
     """Whether hotgate lets the update pass."""
     policy = Policy().with_flags(require=("functions", "build", "integrity") if integrity else ())
     try:
-        return engine.check(str(old), str(new), policy).verdict == "pass"
+        return check(str(old), str(new), policy).verdict == "pass"
     except Exception as exc:  # what cannot be read at all passes nothing
         from probes.errors import ProbeError  # noqa: PLC0415
 

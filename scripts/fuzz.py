@@ -75,7 +75,7 @@ def run_case(recipe: Recipe, folder: Path) -> Outcome:
 
 
 def _compare(old: str, new: str, mutant: str) -> tuple[str, str]:
-    from gate import engine  # noqa: PLC0415 - the parent process needs none of it
+    from gate.comparison import check  # noqa: PLC0415
     from gate.model import Mode  # noqa: PLC0415
     from gate.policy import Policy  # noqa: PLC0415
     from gate.report.formats import json  # noqa: PLC0415
@@ -84,7 +84,7 @@ def _compare(old: str, new: str, mutant: str) -> tuple[str, str]:
     # A hotfix looks at more: where variables are, and what refers to them.
     mode = Mode.HOTFIX if Path(mutant).stat().st_size % 2 else Mode.EXEC
     try:
-        result = engine.check(old, new, Policy(mode=mode))
+        result = check(old, new, Policy(mode=mode))
         json.render(result)
         _walk(mutant)
         _walk_types(old, new)
@@ -150,7 +150,7 @@ def _peak(*, reset: bool = False) -> int:
 
 def _serve(pipe: Connection, folder: str) -> None:
     """A worker: takes recipes, answers with outcomes."""
-    import gate.engine  # noqa: F401, PLC0415 - what is imported now does not count as memory of a mutant
+    import gate.comparison  # noqa: F401, PLC0415 - what is imported now does not count as memory of a mutant
     import probes.drift  # noqa: PLC0415
 
     del probes.drift

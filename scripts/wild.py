@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gate import engine
+from gate.comparison import check
 from gate.model import Mode
 from gate.policy import Policy
 from probes.errors import ProbeError
@@ -246,7 +246,7 @@ def _wrong(  # noqa: PLR0913, PLR0917 - one a thing that is held against the rep
 ) -> list[str]:
     policy = Policy().with_flags(mode=way.mode)
     try:
-        report = engine.check(str(old), str(new), policy)
+        report = check(str(old), str(new), policy)
     except ProbeError as exc:
         return [f"{pair}: {exc}"]
     out = []

@@ -22,7 +22,7 @@ def write(*, report: str, output: str) -> None:
     What could not be verified is left out.
     """
     refuse_overwriting([Output("baseline", output)], {"the report that is read": report})
-    from gate.baseline import dump_baseline
+    from gate.report.baseline import dump_baseline
     from gate.report.saved import load_report  # pydantic is slow to import
 
     text = dump_baseline(load_report(report))

@@ -119,7 +119,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
         from probes.host import load_target
 
         host = load_target(target)
-    from gate import engine
+    from gate.comparison import check
 
     heated = None
     if profile is not None:
@@ -131,7 +131,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
         asked = asked_for(url, token_file, pid, timeout, chosen, cpu=profile is None, start=not no_cpu_profile)
     _one_arena()
     with _no_collector():
-        report = engine.check(
+        report = check(
             old,
             new,
             chosen,

@@ -28,7 +28,7 @@ def init(*, binary: str, output: str) -> None:
     """Propose a [contract] for the Go program BINARY, as TOML to be read and cut down by hand."""
     refuse_overwriting([Output("contract", output)], {"the binary": binary})
     from gate.contract_init import propose
-    from gate.engine import load_binary
+    from gate.engine_binaries import load_binary
 
     _write(propose(load_binary(binary, examine=False)), output)
 
@@ -41,7 +41,7 @@ def lock(*, binary: str, policy: str | None, output: str) -> None:
     """Write down the layouts of the contract's types as BINARY has them, for `contract verify` and for review."""
     chosen = resolve_policy(policy, None, None, ())
     refuse_overwriting([Output("lock", output)], {"the binary": binary, "the policy": chosen.source or None})
-    from gate.engine import load_binary
+    from gate.engine_binaries import load_binary
     from gate.lock import dump_lock
 
     _write(dump_lock(load_binary(binary, examine=False), chosen.contract), output)

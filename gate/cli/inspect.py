@@ -24,10 +24,10 @@ def command(binary: str | None, *, format_name: str, functions: bool, types: tup
         return
     if binary is None:
         raise click.UsageError("missing argument 'BINARY'")
-    from gate import engine  # keeps `inspect --help` quick
+    from gate.engine_binaries import load_binary
     from gate.inspection import inspect_binary
 
-    facts = inspect_binary(engine.load_binary(binary), functions=functions, types=types)
+    facts = inspect_binary(load_binary(binary), functions=functions, types=types)
     if format_name == "json":
         from gate.report.formats import json as renderer
 

@@ -42,7 +42,7 @@ def show(  # noqa: PLR0913 - keywords, one a flag
         from gate.policy_file import key_places
 
         places = key_places(path)
-    from gate.engine import moment
+    from gate.clock import moment
     from gate.policy_origin import settings
 
     given = (("mode", mode), ("fail_on", fail_on), ("require", require), ("data.values", no_values))

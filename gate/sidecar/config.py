@@ -10,7 +10,7 @@ import ipaddress
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -19,37 +19,10 @@ from gate.policy_place import place, written
 from gate.sidecar import tables
 from gate.store.retention import Retention
 from gate.token_file import read_token
+from gate.watch.config import WatchConfig, WatchRule
 from probes.errors import ProbeError
 from probes.live.client import base_url
 from probes.records import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class WatchRule:
-    """One comparison of after with before: `ratio` of the counts `bad` to `total`, or the `level` of `value`.
-
-    Each is a PromQL expression in which `$window` stands for the length of time, or the name of an expvar variable.
-    """
-
-    name: str
-    kind: Literal["ratio", "level"]
-    source: Literal["prometheus", "expvar"]
-    bad: str
-    total: str
-    value: str
-    times: float
-    min_count: int
-
-
-@dataclass(frozen=True, slots=True)
-class WatchConfig:
-    """When to roll back: rules joined by `any` or `all`, for `within` seconds, against the `baseline` seconds before."""
-
-    join: Literal["any", "all"]
-    within: float
-    baseline: float
-    prometheus: str
-    rules: tuple[WatchRule, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gate.sidecar.board import Board, Entry
-    from gate.sidecar.config import WatchConfig
     from gate.sidecar.images import Change
     from gate.store.database import Database
+    from gate.watch.config import WatchConfig
 
 LOG = logging.getLogger("hotgate.watch")
 EVERY = 5.0

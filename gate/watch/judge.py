@@ -10,7 +10,7 @@ from probes.records import dataclass
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gate.sidecar.config import WatchRule
+    from gate.watch.config import WatchRule
 
 ALPHA = 1e-4
 """How often a rule may fire by chance. A watch looks some sixty times, and at the same counts, mostly."""

@@ -12,8 +12,8 @@ from gate.watch.measure import Span, measure
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gate.sidecar.config import WatchConfig
     from gate.store.database import Database
+    from gate.watch.config import WatchConfig
 
 MAX_SAMPLES = 100_000
 

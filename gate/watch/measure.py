@@ -15,7 +15,7 @@ from probes.records import dataclass
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gate.sidecar.config import WatchConfig, WatchRule
+    from gate.watch.config import WatchConfig, WatchRule
 
     Texts = tuple[Sequence[str], Sequence[str]]
 

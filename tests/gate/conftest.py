@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from gate import engine
+from gate import comparison
+from gate.engine_rules import run_rules
 from gate.report.build import build_report
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def golden() -> Golden:
 
 
 def report_of(case: Case) -> Report:
-    judgement = engine.run_rules(case.bundle(), case.policy, today=TODAY)
+    judgement = run_rules(case.bundle(), case.policy, today=TODAY)
     return build_report(
         case.policy,
         case.old,
@@ -79,8 +80,8 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> Loader:
     """Makes the engine see a hand-made case instead of files."""
 
     def patch(case: Case) -> None:
-        monkeypatch.setattr(engine, "load_binary", lambda path, **_: {"old": case.old, "new": case.new}[path])
-        monkeypatch.setattr(engine, "compare_binaries", lambda _old, _new, _mode: case.drift())
-        monkeypatch.setattr(engine, "read_target", lambda: case.target)
+        monkeypatch.setattr(comparison, "load_binary", lambda path, **_: {"old": case.old, "new": case.new}[path])
+        monkeypatch.setattr(comparison, "compare_binaries", lambda _old, _new, _mode: case.drift())
+        monkeypatch.setattr(comparison, "read_target", lambda: case.target)
 
     return patch

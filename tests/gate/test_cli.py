@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from gate import __version__, engine
+from gate import __version__, comparison
 from gate.cli import cli
 from gate.report import formats
 from gate.samples import HEALTH, Case, binary, build, change, functions, other
@@ -102,7 +102,7 @@ def test_an_unreadable_binary_is_exit_code_2(monkeypatch):
     def fail(path: str, **_):
         raise NotGo("not a Go binary", subject=path, hint="pass the program itself")
 
-    monkeypatch.setattr(engine, "load_binary", fail)
+    monkeypatch.setattr(comparison, "load_binary", fail)
     result = run("check", "a\x1b[31m", "b")
     assert result.exit_code == 2
     assert result.stderr == "error: not a Go binary: a\\x1b[31m\nhint: pass the program itself\n"
@@ -112,7 +112,7 @@ def test_a_bug_is_exit_code_1_in_one_line(monkeypatch):
     def fail(path: str, **_):
         raise RuntimeError(f"boom\n{path}")
 
-    monkeypatch.setattr(engine, "load_binary", fail)
+    monkeypatch.setattr(comparison, "load_binary", fail)
     result = check(env={"HOTGATE_DEBUG": "0"})
     assert result.exit_code == 1
     assert result.stderr.splitlines()[0] == r"error: bug in hotgate: RuntimeError: boom\x0aold"
@@ -124,7 +124,7 @@ def test_interrupting_is_quiet(monkeypatch):
     def interrupt(_path: str, **_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(engine, "load_binary", interrupt)
+    monkeypatch.setattr(comparison, "load_binary", interrupt)
     result = check()
     assert (result.exit_code, result.stdout) == (130, "")
     assert "Traceback" not in result.stderr
@@ -296,11 +296,11 @@ def test_a_full_disk_is_an_error():
 
 INTERRUPTED = """
 import sys, time
-import gate.cli, gate.engine
+import gate.cli, gate.comparison
 def load_binary(path, **_):
     print("reading", flush=True)
     time.sleep(60)
-gate.engine.load_binary = load_binary
+gate.comparison.load_binary = load_binary
 sys.argv = ["hotgate", "check", "old", "new"]
 gate.cli.main()
 """

@@ -25,7 +25,7 @@ def imported_by(code: str) -> set[str]:
     ("code", "allowed"),
     [
         ("import gate.cli", set()),
-        ("import gate.cli.check, gate.engine", set()),
+        ("import gate.cli.check, gate.comparison", set()),
         ("from gate.check import discover; discover()", set()),
         ("import gate.report.formats.json", set()),
         ("import gate.report.formats.terminal", {"rich"}),

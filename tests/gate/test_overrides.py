@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gate import engine
+from gate.engine_rules import run_rules
 from gate.evidence import Bundle
 from gate.model import Mode, Severity
 from gate.policy import Policy, find_policy_file
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def judged(case: Case, policy: Policy) -> Judgement:
     bundle = Bundle.gather(case.old, case.new, case.drift(), policy, lambda: case.target)
-    return engine.run_rules(bundle, policy, today=date(2026, 1, 1))
+    return run_rules(bundle, policy, today=date(2026, 1, 1))
 
 
 def test_lowering_a_rule_leaves_its_protected_packages_protected() -> None:

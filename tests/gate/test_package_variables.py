@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from gate import engine
 from gate.check import discover
 from gate.cli import cli
+from gate.engine_rules import required
 from gate.model import EvidenceState, Mode, Severity
 from gate.policy import Policy
 from gate.samples import NO_GLOBAL_DRIFT, Case, other, variable, variable_change
@@ -147,5 +147,5 @@ def test_severity_by_mode(mode: Mode, severity: Severity) -> None:
 
 def test_only_a_hotfix_requires_the_evidence() -> None:
     states = (EvidenceState("globals", "missing", "stripped"),)
-    assert "globals" in engine.required(Policy(mode=Mode.HOTFIX), states)
-    assert "globals" not in engine.required(Policy(), states)
+    assert "globals" in required(Policy(mode=Mode.HOTFIX), states)
+    assert "globals" not in required(Policy(), states)

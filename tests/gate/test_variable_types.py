@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from gate import engine
 from gate.check import discover
 from gate.cli import cli
+from gate.clock import moment
 from gate.contract import Contract
+from gate.engine_rules import run_rules
 from gate.model import Mode
 from gate.policy import Policy
 from gate.samples import NO_GLOBAL_DRIFT, Case
@@ -115,7 +116,7 @@ def test_damaged_dwarf_is_unreadable_evidence() -> None:
     state = next(each for each in case.bundle().states() if each.name == "globals")
     assert state.status == "unreadable"
     assert ".debug_info cannot be decompressed" in state.reason
-    hotfix = engine.run_rules(case.bundle(), case.policy, today=engine.moment().date())
+    hotfix = run_rules(case.bundle(), case.policy, today=moment().date())
     assert hotfix.verdict.name == "inconclusive"
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from gate import engine
+from gate import comparison
 from probes import abidiff
 from probes.drift.native.facts import AbiFacts
 from tests import matrix
@@ -87,7 +87,7 @@ def test_abidiff_is_not_asked_about_another_file(debug_pair, monkeypatch, tmp_pa
 @pytest.mark.parametrize(("mode", "asked"), [("exec", 0), ("hotfix", 0), ("plugin", 1)])
 def test_only_plugin_mode_asks_abidiff(mode, asked, monkeypatch) -> None:
     calls = []
-    monkeypatch.setattr(engine, "read_abi", lambda old, new: calls.append((old.path, new.path)))
+    monkeypatch.setattr(comparison, "read_abi", lambda old, new: calls.append((old.path, new.path)))
     path = matrix.unpack("go1.27-amd64-c-shared")
     run_check(path, path, "--mode", mode)
     assert len(calls) == asked

@@ -13,7 +13,7 @@ from sqlalchemy import update
 
 from gate.sidecar import watching
 from gate.sidecar.board import Board, Entry
-from gate.sidecar.config import ServiceConfig, WatchConfig, WatchRule
+from gate.sidecar.config import ServiceConfig
 from gate.sidecar.resume import remembered
 from gate.sidecar.sample import Polled, Sample
 from gate.sidecar.watching import STANDS, Watching
@@ -22,6 +22,7 @@ from gate.store.database import Database
 from gate.store.samples import service_ids, write
 from gate.store.tables import VERDICTS
 from gate.store.verdicts import disagreements, report_of
+from gate.watch.config import WatchConfig, WatchRule
 from gate.watch.looking import look
 from tests.store.conftest import new_store, postgresql, store  # noqa: F401 - fixtures
 

@@ -15,12 +15,13 @@ import pytest
 
 from gate.sidecar import watching
 from gate.sidecar.board import Board, Entry
-from gate.sidecar.config import ServiceConfig, WatchConfig, WatchRule, load_sidecar
+from gate.sidecar.config import ServiceConfig, load_sidecar
 from gate.sidecar.images import Images, Sight
 from gate.sidecar.sample import Polled, Sample
 from gate.sidecar.watching import Watching
 from gate.store.database import Database
 from gate.store.samples import service_ids, write
+from gate.watch.config import WatchConfig, WatchRule
 from gate.watch.looking import look
 from gate.watch.measure import Span
 from scripts.simulated import examples

@@ -7,8 +7,8 @@ import random
 
 import pytest
 
-from gate.sidecar.config import WatchRule
 from gate.watch import counters
+from gate.watch.config import WatchRule
 from gate.watch.exact import binomial_tail, excess
 from gate.watch.judge import ALPHA, Measured, Ruling, joined, rule
 

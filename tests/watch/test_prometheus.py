@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from gate.sidecar.config import WatchConfig, WatchRule
+from gate.watch.config import WatchConfig, WatchRule
 from gate.watch.judge import joined, rule
 from gate.watch.measure import Span, measure
 from gate.watch.prometheus import value_of
