@@ -15,8 +15,8 @@ class WatchRule:
     """
 
     name: str
-    kind: Literal[ratio, level]
-    source: Literal[prometheus, expvar]
+    kind: Literal["ratio", "level"]
+    source: Literal["prometheus", "expvar"]
     bad: str
     total: str
     value: str
@@ -28,7 +28,7 @@ class WatchRule:
 class WatchConfig:
     """When to roll back: rules joined by `any` or `all`, for `within` seconds, against the `baseline` seconds before."""
 
-    join: Literal[any, all]
+    join: Literal["any", "all"]
     within: float
     baseline: float
     prometheus: str
