@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from gate.words import count
+from gate.inflection import count
 
 if TYPE_CHECKING:
     from probes.drift.data.facts import DataChange, EmbeddedChange

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gate.comparison import check
-from gate.policy import Policy
+from gate.policy.model import Policy
+from gate.runs.comparison import check
 from probes.go import load
 from scripts.gobuild import BuildFailed, GoBuild, require_go
 from scripts.toolchains import goroot

@@ -75,10 +75,10 @@ def run_case(recipe: Recipe, folder: Path) -> Outcome:
 
 
 def _compare(old: str, new: str, mutant: str) -> tuple[str, str]:
-    from gate.comparison import check  # noqa: PLC0415
     from gate.model import Mode  # noqa: PLC0415
-    from gate.policy import Policy  # noqa: PLC0415
+    from gate.policy.model import Policy  # noqa: PLC0415
     from gate.report.formats import json  # noqa: PLC0415
+    from gate.runs.comparison import check  # noqa: PLC0415
     from probes.errors import ProbeError  # noqa: PLC0415
 
     # A hotfix looks at more: where variables are, and what refers to them.
@@ -150,7 +150,7 @@ def _peak(*, reset: bool = False) -> int:
 
 def _serve(pipe: Connection, folder: str) -> None:
     """A worker: takes recipes, answers with outcomes."""
-    import gate.comparison  # noqa: F401, PLC0415 - what is imported now does not count as memory of a mutant
+    import gate.runs.comparison  # noqa: F401, PLC0415 - what is imported now does not count as memory of a mutant
     import probes.drift  # noqa: PLC0415
 
     del probes.drift

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from jsonschema import Draft4Validator, FormatChecker
 
-from gate.engine_rules import run_rules
-from gate.report.build import build_report
+from gate.engine.judge import run_rules
 from gate.report.formats import sarif
+from gate.report.sections.comparison import build_report
 from scripts.gobuild import BuildFailed
 from scripts.sarif_schema import official_schema
 from tests.gate.cases import CASES

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gate.comparison import check
 from gate.model import Mode
-from gate.policy import Policy
+from gate.policy.model import Policy
+from gate.runs.comparison import check
 from probes.errors import ProbeError
 from scripts.gobuild import BuildFailed, GoBuild, require_go
 from scripts.toolchains import goroot
@@ -27,7 +27,7 @@ from scripts.toolchains import goroot
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gate.report.model import Report
+    from gate.report.models.report import Report
 
 EDITED = "rate"
 FILES = {

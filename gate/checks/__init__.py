@@ -1,1 +1,1 @@
-"""The rules, one a file; `gate.check.discover` finds them."""
+"""The rules, one a file; `gate.rules.base.discover` finds them."""

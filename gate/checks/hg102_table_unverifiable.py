@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from gate.check import Check, Explanation, Samples
-from gate.evidence import NewBinary, OldBinary
+from gate.evidence.model import NewBinary, OldBinary
 from gate.model import Finding, Severity
-from gate.samples import HEALTH, Case, binary, other
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.binaries import HEALTH, Case, binary, other
 
 
 class TableUnverifiable(Check):

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from gate.check import Check, Explanation, Samples
-from gate.evidence import NewSymbols
+from gate.evidence.model import NewSymbols
+from gate.inflection import count
 from gate.model import Finding, Severity
-from gate.samples import HEALTH, Case, other
-from gate.words import count
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.binaries import HEALTH, Case, other
 from probes.go.fault import Fault
 
 FAULT = Fault("symbol-address", "main.rate", "symbol at 0x48e2a0, function table at 0x48e2c0")

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from gate.check import Check, Explanation, Samples
-from gate.evidence import NewBinary, OldBinary
+from gate.evidence.model import NewBinary, OldBinary
 from gate.model import Finding, Severity
-from gate.policy import Policy
-from gate.samples import Case, binary, other
+from gate.policy.model import Policy
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.binaries import Case, binary, other
 
 
 class SymbolsLost(Check):

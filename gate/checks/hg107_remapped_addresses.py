@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from gate.check import Check, Explanation, Samples
-from gate.evidence import Functions
+from gate.evidence.model import Functions
+from gate.evidence.profiles import Addresses
+from gate.inflection import count
 from gate.model import Finding, Severity
-from gate.profile_evidence import Addresses
-from gate.samples import Case, functions
-from gate.samples_profile import ADDRESSES, profiled
-from gate.words import count
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.binaries import Case, functions
+from gate.rules.samples.profiles import ADDRESSES, profiled
 
 WORTH_A_WARNING = 0.01
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from gate.check import Check, Explanation, Samples
-from gate.evidence import NewBinary
+from gate.evidence.model import NewBinary
+from gate.inflection import count
 from gate.model import Finding, Severity
-from gate.samples import HEALTH, Case, other
-from gate.words import count
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.binaries import HEALTH, Case, other
 from probes.go.fault import Fault
 
 FAULT = Fault("line-table", "main.rate", "line -4 at offset 0x20 of the function", offset=0x9000)

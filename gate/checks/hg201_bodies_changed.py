@@ -3,12 +3,12 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from gate.check import Check, Explanation, Samples
-from gate.evidence import Functions, NewBinary
+from gate.evidence.model import Functions, NewBinary
+from gate.inflection import count, distance, some
 from gate.model import Confidence, Finding, Location, Severity
-from gate.policy import Policy, Thresholds
-from gate.samples import Case, change, functions
-from gate.words import count, distance, some
+from gate.policy.model import Policy, Thresholds
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.binaries import Case, change, functions
 from probes.drift.facts import FunctionChange, FunctionDoubt
 
 

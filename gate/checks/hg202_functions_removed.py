@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from gate.check import Check, Explanation, Samples
-from gate.evidence import Functions, OldBinary
+from gate.evidence.model import Functions, OldBinary
+from gate.inflection import count, some
 from gate.model import Finding, Mode, Severity
-from gate.policy import Policy
-from gate.samples import Case, functions, ref
-from gate.words import count, some
+from gate.policy.model import Policy
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.binaries import Case, functions, ref
 from probes.go.facts import SHARED
 
 

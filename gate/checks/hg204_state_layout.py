@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 
-from gate.check import Check, Explanation, Samples
-from gate.contract import Contract
-from gate.evidence import Functions, NewBinary, OldBinary, Types
+from gate.evidence.model import Functions, NewBinary, OldBinary, Types
+from gate.evidence.types import said
+from gate.inflection import count, distance, some
 from gate.model import Finding, Json, Mode, Severity
-from gate.policy import Policy
-from gate.samples import Case, binary, change, field_moved, functions, other, type_change, types
-from gate.type_evidence import said
-from gate.words import count, distance, some
+from gate.policy.contract import Contract
+from gate.policy.model import Policy
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.binaries import Case, binary, change, field_moved, functions, other, type_change, types
 from probes.drift.facts import FunctionDrift
 from probes.drift.types.facts import LayoutChange, TypeChange
 from probes.go.facts import BinaryFacts

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from gate.check import Check, Explanation, Samples
-from gate.contract import Contract
-from gate.evidence import Types
+from gate.evidence.model import Types
+from gate.evidence.types import said
+from gate.inflection import count, some
 from gate.model import Finding, Mode, Severity
-from gate.policy import Policy
-from gate.samples import Case, method_added, type_change, types
-from gate.type_evidence import said
-from gate.words import count, some
+from gate.policy.contract import Contract
+from gate.policy.model import Policy
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.binaries import Case, method_added, type_change, types
 from probes.drift.types.facts import LayoutChange, TypeChange
 
 KEPT = 50

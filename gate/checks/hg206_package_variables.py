@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from gate.check import Check, Explanation, Samples
-from gate.contract import Contract
-from gate.evidence import Globals, NewBinary, OldBinary
+from gate.evidence.model import Globals, NewBinary, OldBinary
+from gate.inflection import count, distance, some
 from gate.model import Finding, Mode, Severity
-from gate.policy import Policy
-from gate.samples import NO_GLOBAL_DRIFT, Case, other, variable, variable_change
-from gate.words import count, distance, some
+from gate.policy.contract import Contract
+from gate.policy.model import Policy
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.binaries import NO_GLOBAL_DRIFT, Case, other, variable, variable_change
 from probes.drift.facts import GlobalDrift, VariableChange, VariableRef, short
 from probes.go.facts import BinaryFacts
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from gate.check import Check, Explanation, Samples
-from gate.evidence import Initialisers
+from gate.evidence.model import Initialisers
+from gate.inflection import some
 from gate.model import Finding, Mode, Severity
-from gate.policy import Policy
-from gate.samples import NO_INIT_DRIFT, Case
-from gate.words import some
+from gate.policy.model import Policy
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.binaries import NO_INIT_DRIFT, Case
 
 
 class InitialisersChanged(Check):

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from gate.check import Check, Explanation, Samples
-from gate.evidence import Functions
+from gate.evidence.model import Functions
+from gate.evidence.profiles import Heat
+from gate.inflection import count, some
 from gate.model import Confidence, Finding, Json, Severity
-from gate.policy import Policy
-from gate.profile_evidence import Heat
-from gate.samples import Case, change, functions
-from gate.samples_profile import profiled
-from gate.words import count, some
+from gate.policy.model import Policy
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.binaries import Case, change, functions
+from gate.rules.samples.profiles import profiled
 from probes.profile.stacks.identity import identity
 
 RANKED = 20

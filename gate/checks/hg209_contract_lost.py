@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from gate.check import Check, Explanation, Samples
-from gate.contract import Contract
-from gate.evidence import Types
+from gate.evidence.model import Types
 from gate.model import Finding, Severity
-from gate.policy import Policy
-from gate.samples import Case, types
+from gate.policy.contract import Contract
+from gate.policy.model import Policy
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.binaries import Case, types
 
 
 class ContractLost(Check):

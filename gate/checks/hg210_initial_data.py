@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from gate.check import Check, Explanation, Samples
-from gate.evidence import Data, NewBinary
+from gate.evidence.model import Data, NewBinary
+from gate.inflection import count, distance, some
 from gate.model import Finding, Mode, Severity
-from gate.policy import DataPolicy, Policy
-from gate.samples import NO_DATA_DRIFT, Case, data_change, embedded_change
+from gate.policy.model import DataPolicy, Policy
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.binaries import NO_DATA_DRIFT, Case, data_change, embedded_change
 from gate.values import both_values, subject_of
-from gate.words import count, distance, some
 from probes.drift.data.facts import DataChange, DataDrift, EmbeddedChange, UndecidedData
 
 

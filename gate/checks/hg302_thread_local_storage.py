@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from gate.check import Check, Explanation, Samples
-from gate.evidence import NativeChanges
+from gate.evidence.model import NativeChanges
+from gate.inflection import some
 from gate.model import Finding, Json, Mode, Severity
-from gate.policy import Policy
-from gate.samples import Case, native
-from gate.words import some
+from gate.policy.model import Policy
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.binaries import Case, native
 from probes.drift.native.facts import Resize, TlsDrift
 from probes.elf.facts import TlsSegment
 

@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from gate.check import Check, Explanation, Samples
-from gate.evidence import NativeChanges, Natives, NewBinary, Target
+from gate.evidence.model import NativeChanges, Natives, NewBinary, Target
+from gate.inflection import some
 from gate.model import Finding, Severity
-from gate.samples import NATIVE, TARGET, Case, native, other
-from gate.words import some
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.binaries import NATIVE, TARGET, Case, native, other
 from probes.drift.native.facts import NativeDrift, VersionUse
 from probes.elf.facts import SymbolVersion
 from probes.host import TargetFacts

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from gate.check import Check, Explanation, Samples
-from gate.evidence import NativeChanges, Natives, NewBinary, Target
+from gate.evidence.model import NativeChanges, Natives, NewBinary, Target
+from gate.inflection import value
 from gate.model import Finding, Severity
-from gate.samples import NATIVE, TARGET, Case, binary, native, other
-from gate.words import value
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.binaries import NATIVE, TARGET, Case, binary, native, other
 from probes.drift.facts import ValueChange
 from probes.host import INTERPRETERS, TargetFacts
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from gate.check import Check, Explanation, Samples
-from gate.evidence import NativeChanges
+from gate.evidence.model import NativeChanges
 from gate.model import Finding, Severity
-from gate.samples import Case, native
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.binaries import Case, native
 from probes.drift.facts import ValueChange
 
 RANK = {

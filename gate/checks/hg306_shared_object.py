@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
-from gate.check import Check, Explanation, Samples
-from gate.evidence import Abi, Loader, NativeChanges, NewBinary, OldBinary
-from gate.mangled import readable, special
+from gate.evidence.model import Abi, Loader, NativeChanges, NewBinary, OldBinary
+from gate.inflection import count, some
 from gate.model import Confidence, Finding, Json, Mode, Severity
-from gate.policy import Policy
-from gate.samples import Case, native, shared
-from gate.words import count, some
+from gate.policy.model import Policy
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.binaries import Case, native, shared
+from gate.rules.support.cxx_names import readable, special
 from probes.drift.facts import ValueChange
 from probes.drift.native.facts import AbiFacts, HostDrift, PluginDrift, Resize, SharedDrift
 

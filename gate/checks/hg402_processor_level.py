@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator
 
-from gate.check import Check, Explanation, Samples
-from gate.evidence import Builds, NewBinary, Target
+from gate.evidence.model import Builds, NewBinary, Target
 from gate.model import Finding, Severity
-from gate.samples import TARGET, Case, build, other
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.binaries import TARGET, Case, build, other
 from probes.host import TargetFacts
 
 AMD64 = re.compile(r"v([1-4])")

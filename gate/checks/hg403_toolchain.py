@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator
 
-from gate.check import Check, Explanation, Samples
-from gate.evidence import NewBinary, OldBinary
+from gate.evidence.model import NewBinary, OldBinary
 from gate.model import Confidence, Finding, Severity
-from gate.samples import Case, other
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.binaries import Case, other
 
 RELEASE = re.compile(r"go1\.(\d{1,6})(?:\.(\d{1,6})|(beta|rc)(\d{1,6}))?(?![\w.])", re.ASCII)
 

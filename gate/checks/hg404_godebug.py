@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from gate.check import Check, Explanation, Samples
-from gate.evidence import BuildChanges, Builds
+from gate.evidence.model import BuildChanges, Builds
+from gate.inflection import count, some, value
 from gate.model import Confidence, Finding, Severity
-from gate.samples import Case, build, other
-from gate.words import count, some, value
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.binaries import Case, build, other
 
 
 class GodebugFlips(Check):

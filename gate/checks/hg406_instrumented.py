@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from gate.check import Check, Explanation, Samples
-from gate.evidence import Builds
+from gate.evidence.model import Builds
 from gate.model import Finding, Severity
-from gate.samples import Case, build, other
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.binaries import Case, build, other
 
 INSTRUMENTS = {
     "-race": "the race detector takes 5 to 10 times the memory and 2 to 20 times the time",

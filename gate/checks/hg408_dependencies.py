@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from gate.check import Check, Explanation, Samples
-from gate.evidence import BuildChanges
+from gate.evidence.model import BuildChanges
+from gate.inflection import value
 from gate.model import Finding, Severity
-from gate.samples import Case, build, other
-from gate.words import value
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.binaries import Case, build, other
 from probes.go.build.facts import Module
 
 MESSAGES = {

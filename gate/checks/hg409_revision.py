@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from gate.check import Check, Explanation, Samples
-from gate.evidence import Builds
+from gate.evidence.model import Builds
 from gate.model import Finding, Severity
-from gate.samples import Case, build, other
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.binaries import Case, build, other
 
 
 def _time(text: str | None) -> datetime | None:

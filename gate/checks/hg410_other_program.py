@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from gate.check import Check, Explanation, Samples
-from gate.evidence import Builds, NewBinary, OldBinary
+from gate.evidence.model import Builds, NewBinary, OldBinary
+from gate.inflection import value
 from gate.model import Finding, Mode, Severity
-from gate.policy import Policy
-from gate.samples import Case, binary, build, other
-from gate.words import value
+from gate.policy.model import Policy
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.binaries import Case, binary, build, other
 from probes.go.build.facts import Module
 
 

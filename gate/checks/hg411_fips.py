@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from gate.check import Check, Explanation, Samples
-from gate.evidence import NewBinary, OldBinary
+from gate.evidence.model import NewBinary, OldBinary
 from gate.model import Finding, Severity
-from gate.samples import Case, binary, build, other
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.binaries import Case, binary, build, other
 
 
 class Fips(Check):

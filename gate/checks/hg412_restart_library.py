@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from gate.check import Check, Explanation, Samples
-from gate.evidence import NewBinary, OldBinary
+from gate.evidence.model import NewBinary, OldBinary
+from gate.inflection import some
 from gate.model import Confidence, Finding, Severity
-from gate.restart_libraries import LIBRARIES, Library
-from gate.samples import Case, binary, build, other
-from gate.words import some
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.binaries import Case, binary, build, other
+from gate.rules.support.restart_libraries import LIBRARIES, Library
 from probes.go.build.facts import Module
 from probes.go.facts import BinaryFacts
 

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator
 
-from gate.check import Check, Explanation, Samples
-from gate.evidence import Builds
+from gate.evidence.model import Builds
 from gate.model import Finding, Severity
-from gate.policy import Policy
-from gate.samples import Case, build, other
+from gate.policy.model import Policy
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.binaries import Case, build, other
 
 SWITCHES = {"-N": "without optimisation (-N)", "-l": "without inlining (-l)"}
 """Flags of the compiler (go tool compile)."""

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from gate.check import Check, Explanation, Samples
-from gate.evidence import NewBinary
+from gate.evidence.model import NewBinary
 from gate.model import Finding, Mode, Severity
-from gate.policy import Policy
-from gate.samples import Case, other
+from gate.policy.model import Policy
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.binaries import Case, other
 
 EXECUTE = 0o111
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from gate.check import Check, Explanation, Samples
-from gate.live_evidence import Resources
+from gate.evidence.live import Resources
+from gate.inflection import count
 from gate.model import Finding, Severity
-from gate.samples_live import running, tweaked
-from gate.words import count
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.services import running, tweaked
 from probes.live.topics import ResourceUse
 
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from gate.check import Check, Explanation, Samples
-from gate.live_evidence import Descriptors
+from gate.evidence.live import Descriptors
 from gate.model import Confidence, Finding, Severity
-from gate.policy import Policy
-from gate.samples_live import running, tweaked
+from gate.policy.model import Policy
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.services import running, tweaked
 from probes.live.topics import Listening
 
 

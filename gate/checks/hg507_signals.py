@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from gate.check import Check, Explanation, Samples
-from gate.live_evidence import Signals
+from gate.evidence.live import Signals
 from gate.model import Finding, Severity
-from gate.samples_live import running, tweaked
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.services import running, tweaked
 
 LIBRARY_OWN = {"signal 32", "signal 33", "signal 34", "SIGRTMIN"}
 """glibc's SIGCANCEL and SIGSETXID and musl's three, of which SIGSYNCCALL is 34 (runtime/sigtab_linux_generic.go): the C library

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from gate.check import Check, Explanation, Samples
-from gate.evidence import OldBinary
-from gate.live_evidence import Image
+from gate.evidence.live import Image
+from gate.evidence.model import OldBinary
 from gate.model import Finding, Severity
-from gate.samples_live import running, tweaked
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.services import running, tweaked
 from probes.go.facts import BinaryFacts
 from probes.live.topics import RunningImage
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from gate.check import Check, Explanation, Samples
-from gate.live_evidence import Process
+from gate.evidence.live import Process
 from gate.model import Finding, Severity
-from gate.samples_live import running, tweaked
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.services import running, tweaked
 
 
 class Supervision(Check):

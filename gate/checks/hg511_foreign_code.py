@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from gate.check import Check, Explanation, Samples
-from gate.live_evidence import Calls, Signals
+from gate.evidence.live import Calls, Signals
+from gate.inflection import count, some
 from gate.model import Finding, Severity
-from gate.samples_live import running, tweaked
-from gate.words import count, some
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.services import running, tweaked
 
 
 class ForeignCode(Check):

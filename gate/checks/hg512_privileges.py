@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from gate.check import Check, Explanation, Samples
-from gate.live_evidence import Privileges
+from gate.evidence.live import Privileges
+from gate.inflection import some
 from gate.model import Finding, Severity
-from gate.samples_live import running, tweaked
-from gate.words import some
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.services import running, tweaked
 
 _BIND = 1 << 10
 NAMES = [

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from gate.check import Check, Explanation, Samples
-from gate.live_evidence import Gc, Signals
+from gate.evidence.live import Gc, Signals
 from gate.model import Finding, Mode, Severity
-from gate.policy import Policy
-from gate.samples_live import running, tweaked
+from gate.policy.model import Policy
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.services import running, tweaked
 
 
 def _marking(mode: Mode):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a sample

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from gate.check import Check, Explanation, Samples
+from gate.evidence.profiles import Continuity
 from gate.model import Finding, Json, Severity
-from gate.profile_evidence import Continuity
-from gate.samples_profile import GAP, HAND_OVER, WHOLE, profiled
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.profiles import GAP, HAND_OVER, WHOLE, profiled
 
 
 class HeartbeatGap(Check):

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from gate.check import Check, Explanation, Samples
+from gate.evidence.profiles import Continuity
+from gate.inflection import some
 from gate.model import Finding, Json, Severity
-from gate.policy import Policy
-from gate.profile_evidence import Continuity
-from gate.samples_profile import GAP, WHOLE, profiled
-from gate.words import some
+from gate.policy.model import Policy
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.profiles import GAP, WHOLE, profiled
 
 
 class ContinuityTooLow(Check):

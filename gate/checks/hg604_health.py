@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from gate.check import Check, Explanation, Samples
-from gate.live_evidence import Health
+from gate.evidence.live import Health
 from gate.model import Finding, Json, Severity
-from gate.policy import Policy
-from gate.samples_live import running, tweaked
+from gate.policy.model import Policy
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.services import running, tweaked
 from probes.live.topics import HealthMark
 
 _THROTTLED = HealthMark("cpu_throttling", "ok", 0.3, "share of periods throttled", 0.05, 44.0)

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from gate.check import Check, Explanation, Samples
-from gate.live_evidence import Heartbeat
+from gate.evidence.live import Heartbeat
 from gate.model import Finding, Severity
-from gate.samples_live import SECOND, running, tweaked, window
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.services import SECOND, running, tweaked, window
 from probes.profile.heartbeat.window import HeartbeatWindow
 
 TOLERANCE = 0.2

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from gate.check import Check, Explanation, Samples
+from gate.evidence.profiles import Compared
 from gate.model import Finding, Severity
-from gate.policy import Policy
-from gate.profile_evidence import Compared
-from gate.samples_profile import SAME, profiled
+from gate.policy.model import Policy
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.profiles import SAME, profiled
 
 
 class RequestCost(Check):

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from gate.check import Check, Explanation, Samples
+from gate.evidence.profiles import Compared
 from gate.model import Finding, Severity
-from gate.profile_evidence import Compared
-from gate.samples_profile import SAME, profiled
+from gate.rules.base import Check, Explanation, Samples
+from gate.rules.samples.profiles import SAME, profiled
 
 
 class Insensitive(Check):

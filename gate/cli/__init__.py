@@ -17,8 +17,8 @@ import click
 
 from gate import __version__
 from gate.model import EXIT_BUG, EXIT_USAGE
-from gate.policy import PolicyError, nearest
-from gate.policy_env import check_environment
+from gate.policy.environment import check_environment
+from gate.policy.model import PolicyError, nearest
 from gate.store.errors import StoreError
 from probes.errors import ProbeError
 
@@ -117,7 +117,7 @@ def _summary(name: str) -> str:
 
 
 def _explain(exc: click.ClickException | ProbeError | PolicyError | StoreError) -> int:
-    from gate.report.clean import clean
+    from gate.report.text.clean import clean
 
     hint = getattr(exc, "hint", "")
     if isinstance(exc, click.UsageError):
@@ -135,7 +135,7 @@ def _explain(exc: click.ClickException | ProbeError | PolicyError | StoreError) 
 
 
 def _bug(exc: Exception) -> int:
-    from gate.report.clean import clean
+    from gate.report.text.clean import clean
 
     if os.environ.get("HOTGATE_DEBUG") == "1":
         import traceback

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gate.cli import Failure
-from gate.cli._audit import store_option
-from gate.cli._output import print_text, write_whole
-from gate.cli._policy import resolve_policy
+from gate.cli._shared.audit import store_option
+from gate.cli._shared.output import print_text, write_whole
+from gate.cli._shared.policy import resolve_policy
 
 if TYPE_CHECKING:
     from gate.store.chain import Head, Record
@@ -49,7 +49,7 @@ def list_(*, limit: int, format_name: str, store: str | None, policy: str | None
     if format_name == "json":
         print_text(json.dumps([_shape(record) for record in found], indent=2) + "\n")
         return
-    from gate.report.clean import clean
+    from gate.report.text.clean import clean
 
     for record in found:
         body = _body(record)
@@ -117,10 +117,10 @@ def verify(*, heads: tuple[str, ...], format_name: str, store: str | None, polic
     from itertools import chain as both
     from itertools import islice
 
-    from gate.report.clean import clean
+    from gate.inflection import count
+    from gate.report.text.clean import clean
     from gate.store import audit, chain
     from gate.store.verdicts import disagreements
-    from gate.words import count
 
     exported = [head for text in heads for head in _heads(text)]
     with _open(store, policy) as database, database.read() as connection:

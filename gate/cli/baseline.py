@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gate.cli._output import Output, print_text, refuse_overwriting, write_whole
+from gate.cli._shared.output import Output, print_text, refuse_overwriting, write_whole
 
 
 @click.group("baseline")

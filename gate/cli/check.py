@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from gate.cli import Failure
-from gate.cli._audit import audit_options, keep_verdict, open_audit
-from gate.cli._live import ask_live, asked_for, live_options
-from gate.cli._output import import_renderers, parse_outputs, refuse_overwriting, write_report
-from gate.cli._policy import policy_options, resolve_policy, values_option
+from gate.cli._shared.audit import audit_options, keep_verdict, open_audit
+from gate.cli._shared.live import ask_live, asked_for, live_options
+from gate.cli._shared.output import import_renderers, parse_outputs, refuse_overwriting, write_report
+from gate.cli._shared.policy import policy_options, resolve_policy, values_option
 from gate.model import EXIT_CODES, Mode
 from gate.report import formats
 
@@ -112,14 +112,14 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     log = open_audit(chosen, audit, store)
     known = host = None
     if baseline is not None:
-        from gate.baseline import load_baseline
+        from gate.engine.baseline import load_baseline
 
         known = load_baseline(baseline)
     if target is not None:
         from probes.host import load_target
 
         host = load_target(target)
-    from gate.comparison import check
+    from gate.runs.comparison import check
 
     heated = None
     if profile is not None:
@@ -142,7 +142,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
             profile=heated,
             loader=loader,
         )
-    from gate.report.clean import clean
+    from gate.report.text.clean import clean
 
     for notice in report.notices:
         click.echo(f"warning: {clean(notice)}", err=True)

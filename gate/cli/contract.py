@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gate.cli._output import Output, parse_outputs, print_text, refuse_overwriting, write_report, write_whole
-from gate.cli._policy import policy_options, resolve_policy
+from gate.cli._shared.output import Output, parse_outputs, print_text, refuse_overwriting, write_report, write_whole
+from gate.cli._shared.policy import policy_options, resolve_policy
 from gate.report import formats
 
 if TYPE_CHECKING:
-    from gate.policy import Policy
+    from gate.policy.model import Policy
 
 LOCK = "hotgate.lock"
 
@@ -27,8 +27,8 @@ def command() -> None:
 def init(*, binary: str, output: str) -> None:
     """Propose a [contract] for the Go program BINARY, as TOML to be read and cut down by hand."""
     refuse_overwriting([Output("contract", output)], {"the binary": binary})
-    from gate.contract_init import propose
-    from gate.engine_binaries import load_binary
+    from gate.contract.proposal import propose
+    from gate.engine.binaries import load_binary
 
     _write(propose(load_binary(binary, examine=False)), output)
 
@@ -41,12 +41,12 @@ def lock(*, binary: str, policy: str | None, output: str) -> None:
     """Write down the layouts of the contract's types as BINARY has them, for `contract verify` and for review."""
     chosen = resolve_policy(policy, None, None, ())
     refuse_overwriting([Output("lock", output)], {"the binary": binary, "the policy": chosen.source or None})
-    from gate.engine_binaries import load_binary
-    from gate.lock import dump_lock
+    from gate.contract.lock import dump_lock
+    from gate.engine.binaries import load_binary
 
     _write(dump_lock(load_binary(binary, examine=False), chosen.contract), output)
     if output != "-":
-        from gate.words import count
+        from gate.inflection import count
 
         said = count(len(chosen.contract.types), "type")
         if chosen.contract.globals:
@@ -80,8 +80,8 @@ def verify(  # noqa: PLR0913 - keywords, one a fact
     outputs = parse_outputs(format_name, output)
     chosen: Policy = resolve_policy(policy, mode, fail_on, require)
     refuse_overwriting(outputs, {"NEW": new, "the lock": lock_path, "the policy": chosen.source or None})
-    from gate.lock import check_fits, load_lock
-    from gate.verify import verify as judge
+    from gate.contract.lock import check_fits, load_lock
+    from gate.runs.contract import verify as judge
 
     lock = load_lock(lock_path)
     check_fits(lock, chosen.contract)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import click
 
 from gate.cli import Failure
-from gate.cli._output import print_text, terminal_width, wants_color
-from gate.policy import nearest
+from gate.cli._shared.output import print_text, terminal_width, wants_color
+from gate.policy.model import nearest
 
 
 @click.command("explain")
 @click.argument("rule")
 def command(rule: str) -> None:
     """Explain RULE, such as HG201: what it means, why it hurts, an example, what to do."""
-    from gate.check import discover
+    from gate.rules.base import discover
 
     rules = {each.id: each for each in discover()}
     found = rules.get(rule.upper())
@@ -21,8 +21,8 @@ def command(rule: str) -> None:
         raise Failure(f"unknown rule: {rule}", hint=f"{nearest(rule, rules)}`hotgate rules` lists them")
     from rich.text import Text
 
-    from gate.report.console import make_console, text_of
-    from gate.report.wrap import paragraph
+    from gate.report.terminal.console import make_console, text_of
+    from gate.report.text.wrap import paragraph
 
     console = make_console(terminal_width(), color=wants_color())
     severity = "inconclusive" if found.inconclusive else found.severity.value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gate.cli._output import print_text, terminal_width, wants_color
+from gate.cli._shared.output import print_text, terminal_width, wants_color
 
 
 @click.command("inspect")
@@ -24,8 +24,8 @@ def command(binary: str | None, *, format_name: str, functions: bool, types: tup
         return
     if binary is None:
         raise click.UsageError("missing argument 'BINARY'")
-    from gate.engine_binaries import load_binary
-    from gate.inspection import inspect_binary
+    from gate.engine.binaries import load_binary
+    from gate.inspection.model import inspect_binary
 
     facts = inspect_binary(load_binary(binary), functions=functions, types=types)
     if format_name == "json":
@@ -33,6 +33,6 @@ def command(binary: str | None, *, format_name: str, functions: bool, types: tup
 
         print_text(renderer.render(facts))
         return
-    from gate.report import inspection_text
+    from gate.inspection import text
 
-    print_text(inspection_text.render(facts, width=terminal_width(), color=wants_color()))
+    print_text(text.render(facts, width=terminal_width(), color=wants_color()))

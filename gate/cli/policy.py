@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gate.cli._output import print_text, terminal_width, wants_color
-from gate.cli._policy import policy_options, resolve_policy, values_option
-from gate.policy import find_policy_file
+from gate.cli._shared.output import print_text, terminal_width, wants_color
+from gate.cli._shared.policy import policy_options, resolve_policy, values_option
+from gate.policy.model import find_policy_file
 
 if TYPE_CHECKING:
     from gate.model import Json
@@ -39,11 +39,11 @@ def show(  # noqa: PLR0913 - keywords, one a flag
     path = policy or find_policy_file()
     places: dict[str, str] = {}
     if path is not None:
-        from gate.policy_file import key_places
+        from gate.policy.file import key_places
 
         places = key_places(path)
     from gate.clock import moment
-    from gate.policy_origin import settings
+    from gate.policy.origin import settings
 
     given = (("mode", mode), ("fail_on", fail_on), ("require", require), ("data.values", no_values))
     flags = {key for key, value in given if value}
@@ -55,8 +55,8 @@ def show(  # noqa: PLR0913 - keywords, one a flag
     from rich.table import Table
     from rich.text import Text
 
-    from gate.report.clean import clean
-    from gate.report.console import make_console, text_of
+    from gate.report.terminal.console import make_console, text_of
+    from gate.report.text.clean import clean
 
     console = make_console(terminal_width(), color=wants_color())
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")

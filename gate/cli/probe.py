@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from gate.cli._audit import audit_options, keep_verdict, open_audit
-from gate.cli._live import asked_for, live_options, say
-from gate.cli._output import parse_outputs, refuse_overwriting, write_report
-from gate.cli._policy import policy_options, resolve_policy
+from gate.cli._shared.audit import audit_options, keep_verdict, open_audit
+from gate.cli._shared.live import asked_for, live_options, say
+from gate.cli._shared.output import parse_outputs, refuse_overwriting, write_report
+from gate.cli._shared.policy import policy_options, resolve_policy
 from gate.report import formats
 
 
@@ -53,8 +53,8 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     chosen = resolve_policy(policy, mode, fail_on, require)
     refuse_overwriting(outputs, {"the policy": chosen.source, "the token": token_file})
     log = open_audit(chosen, audit, store)
-    from gate import engine_live
-    from gate.live import ask
+    from gate.engine.quiescence import ask
+    from gate.runs import service as engine_live
 
     asked = asked_for(url, token_file, pid, timeout, chosen, start=not no_cpu_profile)
     report = engine_live.probe(chosen, lambda: ask(asked, wait=wait, say=say))

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gate.cli._live import Duration, say
-from gate.cli._output import Output, parse_outputs, refuse_overwriting, write_report, write_whole
-from gate.cli._policy import policy_options, resolve_policy
+from gate.cli._shared.live import Duration, say
+from gate.cli._shared.output import Output, parse_outputs, refuse_overwriting, write_report, write_whole
+from gate.cli._shared.policy import policy_options, resolve_policy
+from gate.policy.token_file import read_token
 from gate.report import formats
-from gate.token_file import read_token
 
 if TYPE_CHECKING:
-    from gate.policy import ProfilePolicy
-    from gate.profile_evidence import ProfileEvidence
+    from gate.evidence.profiles import ProfileEvidence
+    from gate.policy.model import ProfilePolicy
     from probes.profile.comparison.windows import Comparison
     from probes.profile.facts import ProfileFacts
     from probes.profile.heartbeat.facts import ContinuityFacts
@@ -58,8 +58,8 @@ def score(  # noqa: PLR0913 - keywords, one a fact
     outputs = parse_outputs(format_name, output)
     chosen = resolve_policy(policy, mode, fail_on, require)
     refuse_overwriting(outputs, {"SOURCE": source, "the policy": chosen.source or None})
-    from gate.engine_profile import judge
-    from gate.profile_evidence import of_heartbeat, of_source
+    from gate.evidence.profiles import of_heartbeat, of_source
+    from gate.runs.profiles import judge
 
     if _is_url(source):
         import asyncio
@@ -124,8 +124,8 @@ def diff(  # noqa: PLR0913 - keywords, one a fact
     chosen = resolve_policy(policy, mode, fail_on, require)
     files = [*outputs, *(each for _, each in exports), *([Output("page", page)] if page else [])]
     refuse_overwriting(files, {"BASE": base, "NEW": new, "the policy": chosen.source or None})
-    from gate.engine_profile import judge
-    from gate.profile_evidence import ProfileEvidence, settings_of
+    from gate.evidence.profiles import ProfileEvidence, settings_of
+    from gate.runs.profiles import judge
     from probes.profile.comparison.compare import diff as compare
     from probes.profile.comparison.windows import compare_windows
 
@@ -137,7 +137,7 @@ def diff(  # noqa: PLR0913 - keywords, one a fact
     report = judge(chosen, evidence, "comparison", started=started, read=time.perf_counter())
     _write_exports(both, exports)
     if page:
-        from gate.report.flame import page as flame
+        from gate.report.pages.flame import page as flame
 
         write_whole(page, flame(both, report, beats))
     write_report(report, outputs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gate.cli._output import parse_outputs, refuse_overwriting, write_report
+from gate.cli._shared.output import parse_outputs, refuse_overwriting, write_report
 from gate.report import formats
 
 

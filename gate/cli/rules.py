@@ -6,14 +6,14 @@ import json
 
 import click
 
-from gate.cli._output import print_text, terminal_width, wants_color
+from gate.cli._shared.output import print_text, terminal_width, wants_color
 
 
 @click.command("rules")
 @click.option("--format", "format_name", type=click.Choice(("terminal", "json")), default="terminal", show_default=True)
 def command(*, format_name: str) -> None:
     """List the rules: id, default severity, title."""
-    from gate.check import discover
+    from gate.rules.base import discover
 
     rules = [(rule.id, "inconclusive" if rule.inconclusive else rule.severity.value, rule.title) for rule in discover()]
     if format_name == "json":
@@ -23,7 +23,7 @@ def command(*, format_name: str) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from gate.report.console import RULE_STYLES, make_console, text_of
+    from gate.report.terminal.console import RULE_STYLES, make_console, text_of
 
     console = make_console(terminal_width(), color=wants_color())
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")

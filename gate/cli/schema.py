@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from gate.cli._output import print_text
+from gate.cli._shared.output import print_text
 
 
 @click.command("schema")
 def command() -> None:
     """Print the JSON Schema (2020-12) that every `--format json` report obeys."""
-    from gate.report.schema import shipped
+    from gate.report.models.schema import shipped
 
     print_text(shipped())

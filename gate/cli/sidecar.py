@@ -7,7 +7,7 @@ import os
 import click
 
 from gate.cli import Failure
-from gate.cli._audit import store_option
+from gate.cli._shared.audit import store_option
 from gate.model import EXIT_BUG
 
 
@@ -33,10 +33,10 @@ def command(*, path: str | None, store: str | None) -> int:
     import asyncio
     from functools import partial
 
-    from gate.policy import Policy, find_policy_file
-    from gate.policy_env import apply_environment
-    from gate.policy_file import load_policy
-    from gate.sidecar.config import SidecarConfig, load_sidecar
+    from gate.policy.environment import apply_environment
+    from gate.policy.file import load_policy
+    from gate.policy.model import Policy, find_policy_file
+    from gate.sidecar.config.model import SidecarConfig, load_sidecar
 
     path = path or find_policy_file()
     if path is None:
@@ -50,7 +50,7 @@ def command(*, path: str | None, store: str | None) -> int:
     config, policy = load()
     from gate.sidecar.app import Sidecar
     from gate.sidecar.log import configure
-    from gate.sidecar.server import listen, serve
+    from gate.sidecar.web.server import listen, serve
     from gate.store.database import Database
 
     with Database.open(store or policy.store) as database:

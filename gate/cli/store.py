@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from gate.cli._audit import store_option
-from gate.cli._output import print_text
-from gate.cli._policy import resolve_policy
+from gate.cli._shared.audit import store_option
+from gate.cli._shared.output import print_text
+from gate.cli._shared.policy import resolve_policy
 
 EXIT_DAMAGED = 10
 
@@ -61,7 +61,7 @@ def check(*, store: str | None, policy: str | None) -> int:
 
     with Database.open(_place(store, policy), existing=True) as database:
         problems = integrity(database)
-    from gate.report.clean import clean
+    from gate.report.text.clean import clean
 
     print_text("".join(f"{clean(problem)}\n" for problem in problems) or f"{clean(database.name)}: no damage found\n")
     return EXIT_DAMAGED if problems else 0
@@ -74,7 +74,7 @@ def check(*, store: str | None, policy: str | None) -> int:
 @_policy
 def trim(*, keep: str, size: str, store: str | None, policy: str | None) -> None:
     """Forget old samples, windows and reports. The audit log is never shortened."""
-    from gate.sidecar.units import parse_seconds, parse_size
+    from gate.sidecar.config.units import parse_seconds, parse_size
     from gate.store.database import Database
     from gate.store.retention import Retention
     from gate.store.retention import trim as trim_now

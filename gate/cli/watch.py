@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from gate.cli import Failure
-from gate.cli._audit import audit_options
-from gate.cli._live import say
-from gate.cli._output import print_text
-from gate.policy import Policy, find_policy_file
-from gate.policy_env import apply_environment
+from gate.cli._shared.audit import audit_options
+from gate.cli._shared.live import say
+from gate.cli._shared.output import print_text
+from gate.policy.environment import apply_environment
+from gate.policy.model import Policy, find_policy_file
 
 if TYPE_CHECKING:
-    from gate.sidecar.config import ServiceConfig
+    from gate.sidecar.config.model import ServiceConfig
     from gate.store.database import Database
 
 EVERY = 5.0
@@ -48,8 +48,8 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     """
     import asyncio
 
-    from gate.policy_file import load_policy
-    from gate.sidecar.config import load_sidecar
+    from gate.policy.file import load_policy
+    from gate.sidecar.config.model import load_sidecar
     from gate.store.database import Database
     from gate.watch.judge import State, joined
     from gate.watch.looking import look
@@ -93,7 +93,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
 
 def _last(database: Database, service: ServiceConfig, within: float) -> float:
     """When the update was begun that is to be watched."""
-    from gate.sidecar.resume import remembered
+    from gate.sidecar.state.resume import remembered
 
     now = time.time()
     changes = remembered(database, [service], now)[service.name].changes
@@ -102,7 +102,7 @@ def _last(database: Database, service: ServiceConfig, within: float) -> float:
 
 def _was_seen(database: Database, service: ServiceConfig, begun: float) -> bool:
     """Whether there was an update, as far as the sidecar tells; without one, nobody does."""
-    from gate.sidecar.resume import remembered
+    from gate.sidecar.state.resume import remembered
 
     images = remembered(database, [service], time.time())[service.name]
     return images.last is None or images.last.begun < begun or any(each.seen >= begun for each in images.changes)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from gate.baseline import SCHEMA_VERSION
+from gate.engine.baseline import SCHEMA_VERSION
 from gate.model import Severity
 
 if TYPE_CHECKING:
-    from gate.report.model import Report
+    from gate.report.models.report import Report
 
 
 def dump_baseline(report: Report) -> str:

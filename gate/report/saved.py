@@ -13,8 +13,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from gate.model import EXIT_CODES
-from gate.report.model import SCHEMA_VERSION, Report
-from gate.report.parts import sides
+from gate.report.models.report import SCHEMA_VERSION, Report
+from gate.report.text.parts import sides
 from probes.errors import ProbeError
 
 MAX_BYTES = 64 << 20

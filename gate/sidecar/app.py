@@ -8,17 +8,17 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
-from gate.policy import PolicyError
-from gate.sidecar.board import Board
-from gate.sidecar.config import is_loopback
-from gate.sidecar.judge import Judge
+from gate.inflection import count
+from gate.policy.model import PolicyError
+from gate.sidecar.config.model import is_loopback
 from gate.sidecar.metrics import Metrics
-from gate.sidecar.notify import Notifier
-from gate.sidecar.poller import Polling
-from gate.sidecar.recorder import Recorder
-from gate.sidecar.resume import remembered
+from gate.sidecar.polling.recorder import Recorder
+from gate.sidecar.polling.scheduler import Polling
+from gate.sidecar.state.board import Board
+from gate.sidecar.state.resume import remembered
+from gate.sidecar.systemd import Notifier
+from gate.sidecar.verdicts.judge import Judge
 from gate.sidecar.watching import Watching
-from gate.words import count
 
 if TYPE_CHECKING:
     import socket
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from typing import Any, TypeAlias
 
-    from gate.policy import Policy
-    from gate.sidecar.board import Entry
-    from gate.sidecar.config import SidecarConfig
+    from gate.policy.model import Policy
+    from gate.sidecar.config.model import SidecarConfig
+    from gate.sidecar.state.board import Entry
     from gate.store.database import Database
 
     Serve: TypeAlias = Callable[[socket.socket], AbstractAsyncContextManager[None]]

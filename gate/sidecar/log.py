@@ -9,7 +9,7 @@ import time
 import traceback
 from typing import TYPE_CHECKING
 
-from gate.report.clean import clean
+from gate.report.text.clean import clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,15 +10,15 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from gate.model import EXIT_CODES
-from gate.sidecar.board import LATE_BUCKETS
+from gate.sidecar.state.board import LATE_BUCKETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from prometheus_client.metrics_core import Metric
 
-    from gate.sidecar.board import Board, Entry, Lateness
-    from gate.sidecar.recorder import Recorder
+    from gate.sidecar.polling.recorder import Recorder
+    from gate.sidecar.state.board import Board, Entry, Lateness
 
 STATES = ("ok", "partial", "unreachable", "refused", "garbage")
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

@@ -17,8 +17,8 @@ from gate.watch.outcome import REMEMBERED, iso, keep, outcomes, same, shape
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gate.sidecar.board import Board, Entry
-    from gate.sidecar.images import Change
+    from gate.sidecar.state.board import Board, Entry
+    from gate.sidecar.state.images import Change
     from gate.store.database import Database
     from gate.watch.config import WatchConfig
 

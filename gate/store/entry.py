@@ -9,7 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal
 
 from gate.report.formats.json import render, to_dict
-from gate.report.settled import text
+from gate.report.models.reproducible import text
 from gate.store.chain import canonical
 from probes.records import dataclass
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gate.model import Json
-    from gate.policy import Policy
-    from gate.report.model import BinaryInfo, Report
+    from gate.policy.model import Policy
+    from gate.report.models.report import BinaryInfo, Report
 
 Kind = Literal["check", "probe", "watch"]
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row, Table
 
-    from gate.sidecar.sample import Polled
     from gate.store.database import Database
+    from gate.store.polled import Polled
     from probes.profile.heartbeat.window import HeartbeatWindow
 
 ANSWERED = ("ok", "partial")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gate.sidecar.config import load_sidecar
+from gate.sidecar.config.model import load_sidecar
 from tests.ci.test_examples import EXAMPLES, document
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ import jsonschema
 import pytest
 import yaml
 
-from gate.policy_file import load_policy
-from gate.sidecar.api import STATUS
-from gate.sidecar.config import load_sidecar
+from gate.policy.file import load_policy
+from gate.sidecar.config.model import load_sidecar
+from gate.sidecar.web.api import STATUS
 from scripts import published_schemas
 from scripts.gobuild import BuildFailed
 from tests.conftest import missing

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gate.engine_binaries import load_binary
+from gate.engine.binaries import load_binary
 from probes.drift.side import Side
 from tests.matrix import unpack
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import date
 
 from gate.model import Mode
-from gate.policy import Policy, Suppression, Thresholds
-from gate.samples import (
+from gate.policy.model import Policy, Suppression, Thresholds
+from gate.rules.samples.binaries import (
     HEALTH,
     NO_DATA_DRIFT,
     NO_GLOBAL_DRIFT,

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from gate import comparison
-from gate.engine_rules import run_rules
-from gate.report.build import build_report
+from gate.engine.judge import run_rules
+from gate.report.sections.comparison import build_report
+from gate.runs import comparison
 
 if TYPE_CHECKING:
-    from gate.report.model import Report
-    from gate.samples import Case
+    from gate.report.models.report import Report
+    from gate.rules.samples.binaries import Case
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 TODAY = date(2026, 3, 1)

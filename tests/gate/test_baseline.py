@@ -10,12 +10,13 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 
-from gate.baseline import Baseline, Known, UnreadableBaseline, load_baseline, mark
 from gate.cli import cli
+from gate.engine.baseline import Baseline, Known, UnreadableBaseline, load_baseline, mark
 from gate.model import Confidence, Finding, Outcome, Severity
-from gate.policy import Policy
-from gate.report import formats, schema
-from gate.samples import HEALTH, Case, build, change, functions, other
+from gate.policy.model import Policy
+from gate.report import formats
+from gate.report.models import schema
+from gate.rules.samples.binaries import HEALTH, Case, build, change, functions, other
 from tests.gate.sarif_shape import SHAPE
 
 BEFORE = Case(new=other(arch="arm64", stripped=True, build=build(settings={"-race": "true"})))

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from gate.check import Check, discover, fingerprint, validate
-from gate.evidence import Evidence, OldBinary, key_of
+from gate.evidence.model import Evidence, OldBinary, key_of
 from gate.model import Mode, Severity
-from gate.policy import Policy, Thresholds
-from gate.samples import NO_INIT_DRIFT, TARGET, Case, binary, build, change, functions, other, ref
+from gate.policy.model import Policy, Thresholds
+from gate.rules.base import Check, discover, fingerprint, validate
+from gate.rules.samples.binaries import NO_INIT_DRIFT, TARGET, Case, binary, build, change, functions, other, ref
 from probes.go.facts import BinaryFacts
 from probes.host import TargetFacts
 

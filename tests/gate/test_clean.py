@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gate.report.clean import clean
+from gate.report.text.clean import clean
 
 
 @pytest.mark.parametrize(

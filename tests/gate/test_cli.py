@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from gate import __version__, comparison
+from gate import __version__
 from gate.cli import cli
 from gate.report import formats
-from gate.samples import HEALTH, Case, binary, build, change, functions, other
+from gate.rules.samples.binaries import HEALTH, Case, binary, build, change, functions, other
+from gate.runs import comparison
 from probes.errors import NotGo
 from probes.host import dump_target
 
@@ -296,11 +297,11 @@ def test_a_full_disk_is_an_error():
 
 INTERRUPTED = """
 import sys, time
-import gate.cli, gate.comparison
+import gate.cli, gate.runs.comparison
 def load_binary(path, **_):
     print("reading", flush=True)
     time.sleep(60)
-gate.comparison.load_binary = load_binary
+gate.runs.comparison.load_binary = load_binary
 sys.argv = ["hotgate", "check", "old", "new"]
 gate.cli.main()
 """

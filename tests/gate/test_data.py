@@ -11,11 +11,11 @@ from click.testing import CliRunner
 
 from gate.checks.hg210_initial_data import InitialDataChanged
 from gate.cli import cli
-from gate.contract import Contract
 from gate.model import Mode, Severity
-from gate.policy import DataPolicy, Policy
+from gate.policy.contract import Contract
+from gate.policy.model import DataPolicy, Policy
 from gate.report import formats
-from gate.samples import NO_DATA_DRIFT, Case, data_change, embedded_change
+from gate.rules.samples.binaries import NO_DATA_DRIFT, Case, data_change, embedded_change
 from probes.drift.data.facts import UndecidedData
 from tests.drift.data_pairs import EDITS, Config, Programs
 from tests.gate.cases import CASES

@@ -15,9 +15,9 @@ from click.testing import CliRunner
 from markdown_it import MarkdownIt
 
 from gate.cli import cli
-from gate.policy import Policy
+from gate.policy.model import Policy
 from gate.report import formats
-from gate.samples import Case, change, functions
+from gate.rules.samples.binaries import Case, change, functions
 from tests.gate.cases import CASES, FORGED
 from tests.gate.sarif_shape import SHAPE
 

@@ -25,8 +25,8 @@ def imported_by(code: str) -> set[str]:
     ("code", "allowed"),
     [
         ("import gate.cli", set()),
-        ("import gate.cli.check, gate.comparison", set()),
-        ("from gate.check import discover; discover()", set()),
+        ("import gate.cli.check, gate.runs.comparison", set()),
+        ("from gate.rules.base import discover; discover()", set()),
         ("import gate.report.formats.json", set()),
         ("import gate.report.formats.terminal", {"rich"}),
         ("import gate.cli.render", set()),

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gate.engine_rules import run_rules
-from gate.evidence import Bundle
+from gate.engine.judge import run_rules
+from gate.evidence.model import Bundle
 from gate.model import Mode, Severity
-from gate.policy import Policy, find_policy_file
-from gate.samples import Case, change, functions
+from gate.policy.model import Policy, find_policy_file
+from gate.rules.samples.binaries import Case, change, functions
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gate.judgement import Judgement
+    from gate.engine.judgement import Judgement
 
 
 def judged(case: Case, policy: Policy) -> Judgement:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from gate.check import discover
 from gate.cli import cli
-from gate.engine_rules import required
+from gate.engine.judge import required
 from gate.model import EvidenceState, Mode, Severity
-from gate.policy import Policy
-from gate.samples import NO_GLOBAL_DRIFT, Case, other, variable, variable_change
+from gate.policy.model import Policy
+from gate.rules.base import discover
+from gate.rules.samples.binaries import NO_GLOBAL_DRIFT, Case, other, variable, variable_change
 from tests.drift.variable_pairs import EDITS, OLD_RELEASE, PLAIN, STATE, Config, Programs, everything
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from gate.model import Mode, Severity
-from gate.policy import EVIDENCE_NAMES, Policy, PolicyError, Suppression, Thresholds, find_policy_file
-from gate.policy_file import _PolicyFile, load_policy
+from gate.policy.file import _PolicyFile, load_policy
+from gate.policy.model import EVIDENCE_NAMES, Policy, PolicyError, Suppression, Thresholds, find_policy_file
 
 FULL = """
 mode = "hotfix"

@@ -10,9 +10,9 @@ from click.testing import CliRunner
 
 from gate.cli import cli
 from gate.model import Mode, Severity
-from gate.policy import DataPolicy, LivePolicy, Policy, PolicyError, ProfilePolicy, Suppression, Thresholds
-from gate.policy_env import LAYERS, apply_environment, check_environment
-from gate.samples import Case, other
+from gate.policy.environment import LAYERS, apply_environment, check_environment
+from gate.policy.model import DataPolicy, LivePolicy, Policy, PolicyError, ProfilePolicy, Suppression, Thresholds
+from gate.rules.samples.binaries import Case, other
 
 FILE = Policy(
     severity={"HG403": Severity.INFO, "HG105": "off"},

@@ -8,7 +8,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from gate.cli import cli
-from gate.policy import Policy
+from gate.policy.model import Policy
 
 FILE = """fail_on = "warn"
 protected_packages = ["a/...", "b"]

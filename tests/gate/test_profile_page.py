@@ -70,4 +70,4 @@ def test_the_graph_works_without_a_mouse(tmp_path):
 def test_the_script_has_no_way_for_a_name_to_become_code(forbidden):
     from importlib import resources  # noqa: PLC0415 - only here
 
-    assert forbidden not in resources.files("gate.report").joinpath("flame.js").read_text("utf-8")
+    assert forbidden not in resources.files("gate.report.pages").joinpath("flame.js").read_text("utf-8")

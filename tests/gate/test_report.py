@@ -9,14 +9,14 @@ from dataclasses import replace
 import jsonschema
 import pytest
 
-from gate.check import discover
+from gate.inflection import package_of
 from gate.model import Severity
-from gate.policy import Policy
-from gate.report import schema
-from gate.report.console import MIN_WIDTH
+from gate.policy.model import Policy
 from gate.report.formats import json, terminal
-from gate.samples import NO_INIT_DRIFT, Case, change, functions, other, ref
-from gate.words import package_of
+from gate.report.models import schema
+from gate.report.terminal.console import MIN_WIDTH
+from gate.rules.base import discover
+from gate.rules.samples.binaries import NO_INIT_DRIFT, Case, change, functions, other, ref
 from tests.gate.cases import CASES
 
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from gate.check import discover
 from gate.cli import cli
-from gate.restart_libraries import LIBRARIES
-from gate.samples import Case, binary, build, other
+from gate.rules.base import discover
+from gate.rules.samples.binaries import Case, binary, build, other
+from gate.rules.support.restart_libraries import LIBRARIES
 from probes.go.build.facts import Module
 
 if TYPE_CHECKING:

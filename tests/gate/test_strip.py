@@ -175,6 +175,6 @@ def test_the_strip_fits_and_can_be_reached_by_keyboard(page, width, scheme):
 
 
 def test_times_that_are_none_are_left_out():
-    from gate.report.strip import moment  # noqa: PLC0415 - only here
+    from gate.report.text.strip import moment  # noqa: PLC0415 - only here
 
     assert [moment(wall) for wall in (0.0, 1e300, -1e300, 1_770_000_000.0)] == ["", "", "", "2026-02-02 02:40:00 UTC"]

@@ -11,10 +11,10 @@ from click.testing import CliRunner
 
 from gate.cli import cli
 from gate.model import Confidence, Finding, Outcome, Severity
-from gate.policy import Policy, Suppression
+from gate.policy.model import Policy, Suppression
+from gate.policy.suppressions import suppress
 from gate.report.formats import terminal
-from gate.samples import Case, functions, other
-from gate.suppress import suppress
+from gate.rules.samples.binaries import Case, functions, other
 
 FINDING = Finding("HG401", "title", Severity.BLOCK, Confidence.HIGH, "platform", "message", "remedy", "0" * 16)
 RULE = Suppression("HG401", "plat*", "moving to arm64", date(2026, 3, 1))

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from gate.check import discover
 from gate.cli import cli
 from gate.clock import moment
-from gate.contract import Contract
-from gate.engine_rules import run_rules
+from gate.engine.judge import run_rules
 from gate.model import Mode
-from gate.policy import Policy
-from gate.samples import NO_GLOBAL_DRIFT, Case
+from gate.policy.contract import Contract
+from gate.policy.model import Policy
+from gate.rules.base import discover
+from gate.rules.samples.binaries import NO_GLOBAL_DRIFT, Case
 from tests.drift.type_pairs import Releases
 from tests.drift.variable_pairs import Config
 

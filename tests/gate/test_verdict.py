@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gate.engine.verdict import judge
 from gate.model import Confidence, EvidenceState, Finding, Outcome, Severity
-from gate.verdict import judge
 
 FINDING = Finding("HG201", "title", Severity.INFO, Confidence.HIGH, "main.f", "message", "remedy", "0" * 16)
 OK = (EvidenceState("functions", "ok"), EvidenceState("build", "ok"))

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.text import Text
 
-from gate.report.console import make_console, text_of
-from gate.report.wrap import breaks, paragraph
+from gate.report.terminal.console import make_console, text_of
+from gate.report.text.wrap import breaks, paragraph
 
 
 def lines(text: str, width: int, first: int | None = None) -> list[str]:

@@ -12,8 +12,8 @@ import pytest
 from pydantic import ValidationError
 
 from gate.cli import cli
-from gate.engine_live import probe
-from gate.policy import Policy
+from gate.policy.model import Policy
+from gate.runs.service import probe
 from probes.live.gather import Asked, gather
 from probes.live.goprobe import wire
 from probes.live.topics import TOPICS

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-from gate.profile_evidence import MIN_SAMPLES
+from gate.evidence.profiles import MIN_SAMPLES
 from probes.live import stored_profiles
 from tests.live import test_parked
 from tests.live.test_service import hotgate, running

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from gate.policy import Policy
-from gate.profile_evidence import of_live
+from gate.evidence.profiles import of_live
+from gate.policy.model import Policy
 from probes.elf.source import read_source
 from probes.go import load
 from probes.live.gather import Asked, gather

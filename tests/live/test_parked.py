@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gate.engine_live import probe
-from gate.live import unquiet
-from gate.policy import LivePolicy, Policy
+from gate.engine.quiescence import unquiet
+from gate.policy.model import LivePolicy, Policy
+from gate.runs.service import probe
 from probes.live.gather import Asked, gather
 from probes.live.topics import Call, LiveFacts
 from scripts.gobuild import ROOT, GoBuild, can_build_cgo, host_arch

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from gate import comparison
+from gate.runs import comparison
 from probes import abidiff
 from probes.drift.native.facts import AbiFacts
 from tests import matrix

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from gate.mangled import readable
+from gate.rules.support.cxx_names import readable
 from tests.native.conftest import found, run_check
 from tests.native.libraries import CPP, VERSIONS, Built, C, build
 

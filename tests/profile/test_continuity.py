@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from gate.samples_live import SECOND, window
+from gate.rules.samples.services import SECOND, window
 from probes.profile.heartbeat.continuity import PENALTY, continuity
 
 NEXT = "0123456789abcdef0123456789abcdef"

@@ -13,8 +13,8 @@ import jsonschema
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gate.report.schema import generate
-from gate.sidecar import openapi
+from gate.report.models.schema import generate
+from gate.sidecar.web import openapi
 from gate.store.chain import parse_head
 from tests.live.servers import PLAIN, http, serve
 from tests.sidecar.conftest import Running, configuration

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gate.policy import PolicyError
-from gate.sidecar.config import ServiceConfig, load_sidecar
-from gate.sidecar.guard import _is_local
-from gate.sidecar.judge import Unanswerable
-from gate.sidecar.judge import _old as named
-from gate.sidecar.units import parse_seconds, parse_size
+from gate.policy.model import PolicyError
+from gate.sidecar.config.model import ServiceConfig, load_sidecar
+from gate.sidecar.config.units import parse_seconds, parse_size
+from gate.sidecar.verdicts.judge import Unanswerable
+from gate.sidecar.verdicts.judge import _old as named
+from gate.sidecar.web.guard import _is_local
 from gate.store.retention import Retention
 
 if TYPE_CHECKING:

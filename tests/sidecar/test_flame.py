@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gate.sidecar import flame as flame_module
-from gate.sidecar import flames
-from gate.sidecar.config import ServiceConfig
-from gate.sidecar.flame import DEPTH, MOST, flame
+from gate.sidecar.config.model import ServiceConfig
+from gate.sidecar.web import flame as flame_module
+from gate.sidecar.web import flames
+from gate.sidecar.web.flame import DEPTH, MOST, flame
 from probes.profile.pprof.profile_pb2 import Profile
 from probes.profile.pprof.reading import read
 from tests.live.servers import goroutine_profile, http, serve

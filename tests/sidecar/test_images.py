@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gate.sidecar.images import KEPT, Images, Sight
+from gate.sidecar.state.images import KEPT, Images, Sight
 
 
 def seen(told: str) -> Images:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gate.policy_file import load_policy
-from gate.sidecar import judge
-from gate.sidecar.config import load_sidecar
-from gate.sidecar.judge import AT_ONCE, COMPARISONS, Judge, Unanswerable
+from gate.policy.file import load_policy
+from gate.sidecar.config.model import load_sidecar
+from gate.sidecar.verdicts import judge
+from gate.sidecar.verdicts.judge import AT_ONCE, COMPARISONS, Judge, Unanswerable
 from gate.store.database import Database
 from tests.live.servers import PLAIN, serve
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from gate.sidecar.config import ServiceConfig
+    from gate.sidecar.config.model import ServiceConfig
 
 
 class Site:

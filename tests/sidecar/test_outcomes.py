@@ -12,13 +12,13 @@ import pytest
 from sqlalchemy import update
 
 from gate.sidecar import watching
-from gate.sidecar.board import Board, Entry
-from gate.sidecar.config import ServiceConfig
-from gate.sidecar.resume import remembered
-from gate.sidecar.sample import Polled, Sample
+from gate.sidecar.config.model import ServiceConfig
+from gate.sidecar.state.board import Board, Entry
+from gate.sidecar.state.resume import remembered
 from gate.sidecar.watching import STANDS, Watching
 from gate.store import audit
 from gate.store.database import Database
+from gate.store.polled import Polled, Sample
 from gate.store.samples import service_ids, write
 from gate.store.tables import VERDICTS
 from gate.store.verdicts import disagreements, report_of

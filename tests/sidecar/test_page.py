@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gate.sidecar import shapes
+from gate.sidecar.web import charts
 from scripts import browser
 from tests.conftest import missing
 from tests.sidecar.conftest import Running, configuration
@@ -140,13 +140,13 @@ def test_texts_of_a_hostile_service_stay_text(page, tmp_path) -> None:
 
 
 def test_strips_and_lines_keep_in_their_box() -> None:
-    bars = shapes.strip(["ok", "garbage", "updated", "nonsense"], 60)
+    bars = charts.strip(["ok", "garbage", "updated", "nonsense"], 60)
     assert all(0 <= bar.x < 240 and bar.y >= 0 and bar.y + bar.height == 20 for bar in bars)
     assert bars[-1].x == 236
-    assert len({bar.height for bar in shapes.strip(["ok", "partial", "garbage", "unreachable"], 60)}) == 4
-    assert shapes.line([(0, None)], 0, 10, 5) is None
-    assert shapes.line([(1, float("nan")), (2, float("inf"))], 0, 10, 5) is None
-    line = shapes.line([(0, 1.0), (1, -3.0), (9, 2.0)], 0, 10, 5)
+    assert len({bar.height for bar in charts.strip(["ok", "partial", "garbage", "unreachable"], 60)}) == 4
+    assert charts.line([(0, None)], 0, 10, 5) is None
+    assert charts.line([(1, float("nan")), (2, float("inf"))], 0, 10, 5) is None
+    line = charts.line([(0, 1.0), (1, -3.0), (9, 2.0)], 0, 10, 5)
     assert line is not None
     assert (len(line.pieces), line.low, line.high, line.last) == (2, -3.0, 2.0, 2.0)
 
@@ -156,7 +156,7 @@ def test_a_timeline_has_windows_where_they_were() -> None:
         fields = {"generation": 1, "start_ns": 0, "end_ns": 6 * 10**9, "samples": 3, "cpu_seconds": 0.1}
         return SimpleNamespace(seq=seq, wall_ms=wall, state=state, reason="<b>", **fields)
 
-    bars = shapes.timeline([window(1, 0), window(2, 300_000, "failed"), window(3, 900_000)], 0, 600_000)
+    bars = charts.timeline([window(1, 0), window(2, 300_000, "failed"), window(3, 900_000)], 0, 600_000)
     assert [(bar.x, bar.kind) for bar in bars] == [(0, "ok"), (360, "failed")]
-    assert shapes.marks([0, 300_000, 700_000], 0, 600_000) == [0, 360]
-    assert shapes.health_parts("no json") == shapes.health_parts("{}") == []
+    assert charts.marks([0, 300_000, 700_000], 0, 600_000) == [0, 360]
+    assert charts.health_parts("no json") == charts.health_parts("{}") == []

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gate.sidecar.board import Entry
-from gate.sidecar.config import ServiceConfig
-from gate.sidecar.poll import LIMITS, Poller
-from gate.sidecar.sample import Polled, Sample
+from gate.sidecar.config.model import ServiceConfig
+from gate.sidecar.polling.poll import LIMITS, Poller
+from gate.sidecar.state.board import Entry
+from gate.store.polled import Polled, Sample
 from probes.live.client import Client
 from probes.live.pprof import endpoints
 from probes.profile.pprof.reading import read
@@ -188,7 +188,7 @@ def test_new_windows_come_no_faster_than_they_can_be_taken(monkeypatch: pytest.M
         return http(json.dumps(shown | {"settings": settings, "windows": windows}).encode())
 
     clock = [1000.0]
-    monkeypatch.setattr("gate.sidecar.poll.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("gate.sidecar.polling.poll.time.monotonic", lambda: clock[0])
 
     async def run(url: str) -> list[Polled]:
         found = []

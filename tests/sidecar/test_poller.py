@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gate.sidecar import poller
 from gate.sidecar.app import Sidecar
-from gate.sidecar.board import Board
-from gate.sidecar.config import ServiceConfig, load_sidecar
+from gate.sidecar.config.model import ServiceConfig, load_sidecar
 from gate.sidecar.log import _Json
-from gate.sidecar.poller import Polling
-from gate.sidecar.recorder import Recorder
-from gate.sidecar.sample import Polled, Sample
+from gate.sidecar.polling import scheduler
+from gate.sidecar.polling.recorder import Recorder
+from gate.sidecar.polling.scheduler import Polling
+from gate.sidecar.state.board import Board
 from gate.store.database import Database
+from gate.store.polled import Polled, Sample
 from gate.store.retention import Retention
 from gate.store.samples import samples_since, service_id
 
@@ -66,7 +66,7 @@ def kept(database: Database) -> list[Any]:
 
 
 def test_a_reload_that_is_cut_short_leaves_the_poll_under_way_alone(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(poller, "Poller", Waiting)
+    monkeypatch.setattr(scheduler, "Poller", Waiting)
 
     async def run(database: Database) -> None:
         Waiting.begun, Waiting.go = asyncio.Event(), asyncio.Event()
@@ -91,7 +91,7 @@ def test_a_reload_that_is_cut_short_leaves_the_poll_under_way_alone(tmp_path: Pa
 
 
 def test_a_poll_that_raises_is_a_sample_and_not_the_last(tmp_path: Path, monkeypatch, caplog) -> None:
-    monkeypatch.setattr(poller, "Poller", Failing)
+    monkeypatch.setattr(scheduler, "Poller", Failing)
     Failing.polls = 0
 
     async def run(database: Database) -> None:
@@ -113,7 +113,7 @@ def test_a_poll_that_raises_is_a_sample_and_not_the_last(tmp_path: Path, monkeyp
 
 
 def test_what_follows_a_poll_may_raise_and_the_next_is_made(tmp_path: Path, monkeypatch, caplog) -> None:
-    monkeypatch.setattr(poller, "Poller", Failing)
+    monkeypatch.setattr(scheduler, "Poller", Failing)
     Failing.polls = 1
 
     def after(*_: object) -> None:
@@ -142,8 +142,8 @@ def test_whatever_fails_while_it_runs_what_waits_is_written(tmp_path: Path, monk
         raise ZeroDivisionError
 
     async def run(database: Database) -> None:
-        from gate.policy import Policy  # noqa: PLC0415
-        from gate.sidecar.server import listen  # noqa: PLC0415
+        from gate.policy.model import Policy  # noqa: PLC0415
+        from gate.sidecar.web.server import listen  # noqa: PLC0415
 
         sidecar = Sidecar(config, Policy(), database, lambda: (config, Policy()))
         sidecar.recorder.know([("orders", "http://h")])

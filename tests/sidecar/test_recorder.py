@@ -10,11 +10,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import delete, select
 
-from gate.sidecar import recorder
-from gate.sidecar.board import Board
 from gate.sidecar.metrics import Metrics
-from gate.sidecar.sample import Polled, Sample
+from gate.sidecar.polling import recorder
+from gate.sidecar.state.board import Board
 from gate.store.database import Database
+from gate.store.polled import Polled, Sample
 from gate.store.retention import Retention
 from gate.store.samples import newest_windows, samples_since, service_id, service_ids, write
 from gate.store.tables import SAMPLES, SERVICES

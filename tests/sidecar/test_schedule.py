@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gate.sidecar import poller, recorder, schedule
-from gate.sidecar.allowance import BURST, Allowance
-from gate.sidecar.board import Board
-from gate.sidecar.config import ServiceConfig
+from gate.sidecar.config.model import ServiceConfig
+from gate.sidecar.polling import recorder, scheduler, times
+from gate.sidecar.state.board import Board
+from gate.sidecar.verdicts.allowance import BURST, Allowance
 from gate.store.database import Database
 from gate.store.retention import Retention
 from tests.live.servers import serve
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 def test_everybody_finds_the_same_times(interval: float) -> None:
     now = 1_790_000_000.0
     for name in ("a", "orders", "x" * 128):
-        first = schedule.next_due(name, interval, now)
+        first = times.next_due(name, interval, now)
         assert now < first <= now + interval + 1e-6
-        assert schedule.next_due(name, interval, first - interval / 3) == pytest.approx(first, abs=1e-6)
-        following = schedule.next_due(name, interval, first)
+        assert times.next_due(name, interval, first - interval / 3) == pytest.approx(first, abs=1e-6)
+        following = times.next_due(name, interval, first)
         assert following == pytest.approx(first + interval, abs=1e-5)
         assert round(following * 1000) - round(first * 1000) == pytest.approx(interval * 1000, abs=1)
 
@@ -36,15 +36,15 @@ def test_everybody_finds_the_same_times(interval: float) -> None:
 def test_times_are_spread_over_the_interval() -> None:
     tenths = [0] * 10
     for n in range(1000):
-        tenths[int(schedule.phase(f"service-{n}", 10.0))] += 1
+        tenths[int(times.phase(f"service-{n}", 10.0))] += 1
     assert min(tenths) > 60
     assert max(tenths) < 140
 
 
 def test_patience_grows_and_ends() -> None:
-    assert [schedule.skipped(n, 10.0) for n in range(9)] == [0, 0, 0, 1, 3, 7, 15, 29, 29]
-    assert schedule.skipped(1000, 10.0) == 29
-    assert schedule.skipped(1000, 3600.0) == 0
+    assert [times.skipped(n, 10.0) for n in range(9)] == [0, 0, 0, 1, 3, 7, 15, 29, 29]
+    assert times.skipped(1000, 10.0) == 29
+    assert times.skipped(1000, 3600.0) == 0
 
 
 def test_polls_go_on_when_the_clock_is_set_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,12 +55,12 @@ def test_polls_go_on_when_the_clock_is_set_back(tmp_path: Path, monkeypatch: pyt
             return time.time() + self.ahead
 
     clock = Clock()
-    monkeypatch.setattr(poller, "time", clock)
+    monkeypatch.setattr(scheduler, "time", clock)
 
     async def run() -> tuple[int, int]:
         with serve(goprobe()) as url, Database.open(str(tmp_path / "a.db")) as database:
             board, own = Board(), recorder.Recorder(database, Retention)
-            polling = poller.Polling(board, own, 4, lambda _entry, _replaced: None)
+            polling = scheduler.Polling(board, own, 4, lambda _entry, _replaced: None)
             await polling.change([ServiceConfig("orders", url, "", 0.5, 1.0)])
             await asyncio.sleep(1.6)
             before = board.late.count

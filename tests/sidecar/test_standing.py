@@ -6,13 +6,13 @@ import asyncio
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from gate.policy import Policy
+from gate.policy.model import Policy
 from gate.sidecar.app import STANDS, Sidecar
-from gate.sidecar.board import Entry
-from gate.sidecar.config import ServiceConfig, load_sidecar
-from gate.sidecar.page import _row
-from gate.sidecar.sample import Sample
+from gate.sidecar.config.model import ServiceConfig, load_sidecar
+from gate.sidecar.state.board import Entry
+from gate.sidecar.web.page import _row
 from gate.store.database import Database
+from gate.store.polled import Sample
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -124,7 +124,7 @@ def test_a_verdict_that_no_look_renews_does_not_stand(tmp_path: Path, caplog, mo
             assert entry.standing_verdict(now) == verdict
             assert _row("orders", entry, now)["doubt"] == why
 
-    monkeypatch.setattr("gate.sidecar.page._why", lambda _: "")
+    monkeypatch.setattr("gate.sidecar.web.page._why", lambda _: "")
     run(tmp_path, story)
     assert "bug in hotgate: RuntimeError: look" in caplog.text
 

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gate.sidecar import watching
-from gate.sidecar.board import Board, Entry
-from gate.sidecar.config import ServiceConfig, load_sidecar
-from gate.sidecar.images import Images, Sight
-from gate.sidecar.sample import Polled, Sample
+from gate.sidecar.config.model import ServiceConfig, load_sidecar
+from gate.sidecar.state.board import Board, Entry
+from gate.sidecar.state.images import Images, Sight
 from gate.sidecar.watching import Watching
 from gate.store.database import Database
+from gate.store.polled import Polled, Sample
 from gate.store.samples import service_ids, write
 from gate.watch.config import WatchConfig, WatchRule
 from gate.watch.looking import look

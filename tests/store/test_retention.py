@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from gate.sidecar.sample import Polled, Sample
 from gate.store import audit, chain
 from gate.store.database import Database
+from gate.store.polled import Polled, Sample
 from gate.store.retention import Retention, describe, integrity, trim, used_bytes
 from gate.store.samples import samples_since, service_ids, write
 from gate.store.tables import AUDIT, SAMPLES, WINDOWS

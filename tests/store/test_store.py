@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import text
 
-from gate.sidecar.sample import Polled, Sample
 from gate.store import audit, chain
 from gate.store.database import Database
 from gate.store.errors import StoreError
 from gate.store.place import default_place, parse_place, shown
+from gate.store.polled import Polled, Sample
 from gate.store.samples import samples_since, service_ids, write
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
-    from gate.report.model import Report
+    from gate.report.models.report import Report
 
 DEFAULT = "terminal"
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gate.report.clean import clean
-from gate.report.parts import GAPS, extras, headline, source_path, split
+from gate.report.text.clean import clean
+from gate.report.text.parts import GAPS, extras, headline, source_path, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gate.report.model import FindingItem, Report
+    from gate.report.models.report import FindingItem, Report
 
 SHOWN = 100
 """Annotations of one kind; GitHub shows ten of each in a step."""

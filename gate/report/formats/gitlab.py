@@ -9,11 +9,11 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from gate.report.clean import clean
-from gate.report.parts import GAPS, source_path, split, subject_of
+from gate.report.text.clean import clean
+from gate.report.text.parts import GAPS, source_path, split, subject_of
 
 if TYPE_CHECKING:
-    from gate.report.model import FindingItem, Report
+    from gate.report.models.report import FindingItem, Report
 
 
 def render(report: Report) -> str:

@@ -8,8 +8,8 @@ import typing
 from functools import cache
 from typing import Any
 
-from gate.report.settled import text
-from gate.report.shape import Section
+from gate.report.models.base import Section
+from gate.report.models.reproducible import text
 
 
 def render(report: object) -> str:

@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
-from gate.check import discover
-from gate.report.clean import clean
-from gate.report.parts import GAPS, answered, gone, headline, service_of, sides, split
+from gate.report.text.clean import clean
+from gate.report.text.parts import GAPS, answered, gone, headline, service_of, sides, split
+from gate.rules.base import discover
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gate.report.model import FindingItem, Report
+    from gate.report.models.report import FindingItem, Report
 
 SHOWN = 50
 """Findings of one rule that are written out."""

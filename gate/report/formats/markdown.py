@@ -5,10 +5,21 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from gate.report.clean import clean
-from gate.report.parts import GAPS, answered, drift_of, extras, gone, headline, service_of, sides, source_path, split
-from gate.report.profile_words import function_rows, profile_lines
-from gate.report.summary import (
+from gate.report.text.clean import clean
+from gate.report.text.parts import (
+    GAPS,
+    answered,
+    drift_of,
+    extras,
+    gone,
+    headline,
+    service_of,
+    sides,
+    source_path,
+    split,
+)
+from gate.report.text.profiles import function_rows, profile_lines
+from gate.report.text.summary import (
     build_lines,
     data_lines,
     function_totals,
@@ -22,7 +33,7 @@ from gate.report.summary import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from gate.report.model import FindingItem, Report
+    from gate.report.models.report import FindingItem, Report
 
 SHOWN = 30
 """Findings, functions and names of one list that are written out: a job summary holds 1 MiB."""

@@ -6,13 +6,13 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from gate.check import discover
-from gate.report.clean import clean
-from gate.report.parts import GAPS, answered, gone, headline, sides, source_path, split, subject_of, verified
+from gate.report.text.clean import clean
+from gate.report.text.parts import GAPS, answered, gone, headline, sides, source_path, split, subject_of, verified
+from gate.rules.base import discover
 
 if TYPE_CHECKING:
-    from gate.check import Check
-    from gate.report.model import BinaryInfo, FindingItem, FixedItem, Report
+    from gate.report.models.report import BinaryInfo, FindingItem, FixedItem, Report
+    from gate.rules.base import Check
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 LEVELS = {"block": "error", "warn": "warning", "info": "note"}

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from gate.report import drift_text, live_text, profile_text
-from gate.report.clean import clean
-from gate.report.console import DEFAULT_WIDTH, RULE_STYLES, heading_line, make_console, text_of
-from gate.report.parts import GAPS, Parts, answered, extras, gone, headline, sides, split
-from gate.report.summary import side_words
-from gate.report.wrap import paragraph
+from gate.report.terminal import drift, live, profiles
+from gate.report.terminal.console import DEFAULT_WIDTH, RULE_STYLES, heading_line, make_console, text_of
+from gate.report.text.clean import clean
+from gate.report.text.parts import GAPS, Parts, answered, extras, gone, headline, sides, split
+from gate.report.text.summary import side_words
+from gate.report.text.wrap import paragraph
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import Console
 
-    from gate.report.model import BinaryInfo, FindingItem, Report
+    from gate.report.models.report import BinaryInfo, FindingItem, Report
 
 STYLES = {"pass": "bold green", "block": "bold red", "inconclusive": "bold yellow"}
 MESSAGES = 8
@@ -53,9 +53,9 @@ def render(report: Report, *, width: int = DEFAULT_WIDTH, color: bool = False) -
             paragraph(
                 console, Text(f"and {len(parts.fixed) - MESSAGES:,} more; --format json lists all", "dim"), hang=2
             )
-    live_text.show(console, report)
-    profile_text.show(console, report)
-    drift_text.show(console, report)
+    live.show(console, report)
+    profiles.show(console, report)
+    drift.show(console, report)
     _footer(console, report, parts)
     return text_of(console)
 

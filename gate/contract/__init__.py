@@ -1,0 +1,1 @@
+"""Contracts: what a program promises to the next one, proposed and locked."""

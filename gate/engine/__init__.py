@@ -1,0 +1,1 @@
+"""Facts to a judgement: what is gathered, the rules, the verdict."""

@@ -1,0 +1,56 @@
+"""Live evidence as the rules ask for it: one kind for each topic."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+from gate.evidence.model import Evidence, Missing
+from probes.live import topics as t
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gate.evidence.model import Key
+
+Profiler: TypeAlias = Annotated[t.ProfilerFacts, Evidence("profiler")]
+Calls: TypeAlias = Annotated[t.CallFacts, Evidence("calls")]
+Canary: TypeAlias = Annotated[t.CanaryFacts, Evidence("canary")]
+Resources: TypeAlias = Annotated[t.ResourceFacts, Evidence("resources")]
+Descriptors: TypeAlias = Annotated[t.DescriptorFacts, Evidence("descriptors")]
+Signals: TypeAlias = Annotated[t.SignalFacts, Evidence("signals")]
+Image: TypeAlias = Annotated[t.RunningImage, Evidence("image")]
+Process: TypeAlias = Annotated[t.ProcessNumbers, Evidence("process")]
+Requests: TypeAlias = Annotated[t.RequestFacts, Evidence("requests")]
+Privileges: TypeAlias = Annotated[t.PrivilegeFacts, Evidence("privileges")]
+Gc: TypeAlias = Annotated[t.GcFacts, Evidence("gc")]
+Pprof: TypeAlias = Annotated[t.PprofFacts, Evidence("pprof")]
+Health: TypeAlias = Annotated[t.HealthFacts, Evidence("health")]
+Heartbeat: TypeAlias = Annotated[t.HeartbeatFacts, Evidence("heartbeat")]
+
+KEYS: dict[str, Key] = {
+    "profiler": (t.ProfilerFacts, "profiler"),
+    "calls": (t.CallFacts, "calls"),
+    "canary": (t.CanaryFacts, "canary"),
+    "resources": (t.ResourceFacts, "resources"),
+    "descriptors": (t.DescriptorFacts, "descriptors"),
+    "signals": (t.SignalFacts, "signals"),
+    "image": (t.RunningImage, "image"),
+    "process": (t.ProcessNumbers, "process"),
+    "requests": (t.RequestFacts, "requests"),
+    "privileges": (t.PrivilegeFacts, "privileges"),
+    "gc": (t.GcFacts, "gc"),
+    "pprof": (t.PprofFacts, "pprof"),
+    "health": (t.HealthFacts, "health"),
+    "heartbeat": (t.HeartbeatFacts, "heartbeat"),
+}
+"""Topic -> the key under which a rule asks for it."""
+
+
+def live_values(facts: t.LiveFacts) -> dict[Key, Callable[[], object]]:
+    """The evidence of a running service, or why there is none, for `gate.evidence.model.Bundle`."""
+    return {key: _value(facts, name) for name, key in KEYS.items()}
+
+
+def _value(facts: t.LiveFacts, name: str) -> Callable[[], object]:
+    found = getattr(facts, name)
+    return lambda: Missing(facts.missing.get(name, "nobody could tell")) if found is None else found

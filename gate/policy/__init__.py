@@ -1,0 +1,1 @@
+"""What blocks and what must be known: files, variables, suppressions."""

@@ -1,0 +1,238 @@
+"""What is tolerated: the defaults, and what a policy file or a flag may move.
+
+Reading a policy file is in `gate.policy.file`, which is the only place that needs pydantic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import field, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from gate.model import Mode, Severity
+from gate.policy.contract import Contract
+from probes.live.topics import TOPICS
+from probes.records import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import date
+
+PROFILE_TOPICS = ("continuity", "heat", "addresses", "growth", "comparison")
+"""Evidence that profiles give."""
+
+EVIDENCE_NAMES = (
+    "functions",
+    "types",
+    "build",
+    "symbols",
+    "native",
+    "init",
+    "target",
+    "globals",
+    "data",
+    "integrity",
+    *TOPICS,
+    *PROFILE_TOPICS,
+)
+"""Every kind of evidence that `require` may name: of the two files, of the running service, and of profiles."""
+
+REQUIRED_BY_DEFAULT = ("functions", "build")
+
+Setting = Severity | Literal["off"]
+
+
+class PolicyError(Exception):
+    """A policy that cannot be obeyed; `hint` says what would be right."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Numbers that a finding is measured against; None means no limit."""
+
+    max_changed_functions: int | None = None
+    min_health: int = 85
+    """Of goprobe's health score, from 0 to 100."""
+
+
+@dataclass(frozen=True, slots=True)
+class LivePolicy:
+    """What is known beforehand of a running service.
+
+    `in_flight`: an expvar variable that counts work, "" for none; `in_flight_limit`: how much of it an update may meet.
+    `handed_over`: listening addresses that are handed over by other means than goprobe, with shell wildcards.
+    """
+
+    in_flight: str = ""
+    in_flight_limit: int = 0
+    handed_over: tuple[str, ...] = ()
+    needed: tuple[str, ...] = ("profiler", "calls", "image", "descriptors")
+    """Without these nobody can say that exec is safe right now: when a running service is asked, they are required."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProfilePolicy:
+    """What profiles are measured against. Percentages are whole numbers.
+
+    `min_continuity`: of the heartbeat's score, 0 to 100; `hand_over_seconds`: what a planned hand-over may take.
+    `growth_percent`: a function's growth is told from here on. A growth by `detect_percent` of a function that holds
+    `detect_share_percent` of the samples must be detectable, in at least `min_windows` windows a side.
+    `overlap_percent`: what the hot stacks of both sides must have in common; `heat_percent`: what changed functions may
+    hold of the CPU time before it is a warning; `leak_percent`: what goroutines or memory may grow by in an hour.
+    """
+
+    min_continuity: int = 90
+    hand_over_seconds: int = 60
+    growth_percent: int = 10
+    detect_percent: int = 50
+    detect_share_percent: int = 5
+    min_windows: int = 10
+    overlap_percent: int = 30
+    heat_percent: int = 5
+    leak_percent: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class DataPolicy:
+    """What is said of data that changed: without `values`, only lengths and digests."""
+
+    values: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """Findings of `rule` whose subject matches `scope` (shell wildcards) do not count until after `expires`.
+
+    `owner`: who answers for it, "" when nobody is named.
+    """
+
+    rule: str
+    scope: str
+    reason: str
+    expires: date
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What blocks and what must be known.
+
+    `severity` moves every finding of a rule to one severity, or switches the rule `off`. `protected_packages` are
+    import paths with shell wildcards, or Go's `path/...`. `source` names the file it came from, "" for the defaults.
+    """
+
+    mode: Mode = Mode.EXEC
+    fail_on: Severity = Severity.BLOCK
+    require: tuple[str, ...] = REQUIRED_BY_DEFAULT
+    severity: Mapping[str, Setting] = field(default_factory=dict)
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    protected_packages: tuple[str, ...] = ()
+    require_symbols: bool = False
+    debug_tags: tuple[str, ...] = ("debug",)
+    """Build tags of programs that are not meant for release (HG414)."""
+    suppress: tuple[Suppression, ...] = ()
+    source: str = ""
+    contract: Contract = field(default_factory=Contract)
+    live: LivePolicy = field(default_factory=LivePolicy)
+    profile: ProfilePolicy = field(default_factory=ProfilePolicy)
+    data: DataPolicy = field(default_factory=DataPolicy)
+    audit: bool = False
+    """Every verdict goes into the audit log before it is given."""
+    store: str = ""
+    """Where that log and the sidecar's samples are: a path or an SQLAlchemy URL; "" for the default place."""
+
+    def protects(self, package: str) -> bool:
+        """Whether `package`, an import path, is one that the policy or its contract protects."""
+        patterns = (*self.protected_packages, *self.contract.protected_packages)
+        return any(_covers(pattern, package) for pattern in patterns)
+
+    def hands_over(self, address: str) -> bool:
+        """Whether the policy says that the listening socket at `address`, such as `tcp 127.0.0.1:80`, is handed over."""
+        return any(fnmatchcase(address, pattern) for pattern in self.live.handed_over)
+
+    @property
+    def max_changed_functions(self) -> int | None:
+        """How many functions may change in one update, by the policy and its contract; None without a limit."""
+        limits = [n for n in (self.thresholds.max_changed_functions, self.contract.budget) if n is not None]
+        return min(limits, default=None)
+
+    def with_flags(
+        self,
+        *,
+        mode: Mode | None = None,
+        fail_on: Severity | None = None,
+        require: Iterable[str] = (),
+        values: bool = True,
+    ) -> Policy:
+        """This policy with what the command line says instead; `require` replaces the policy's list.
+
+        Without `values`, none of data are shown whatever the policy says.
+
+        Raises:
+            PolicyError: a name in `require` is no kind of evidence.
+        """
+        names = tuple(require)
+        for name in names:
+            check_evidence_name(name)
+        return replace(
+            self,
+            mode=self.mode if mode is None else mode,
+            fail_on=self.fail_on if fail_on is None else fail_on,
+            require=names or self.require,
+            data=self.data if values else DataPolicy(values=False),
+        )
+
+
+def _has_table(path: Path) -> bool:
+    """Whether a pyproject.toml has a table `tool.hotgate`, however it is written; one that cannot be read may have."""
+    text = path.read_text("utf-8", "replace")
+    if "hotgate" not in text:
+        return False
+    import tomllib
+
+    try:
+        tool = tomllib.loads(text).get("tool")
+    except tomllib.TOMLDecodeError:
+        return "tool.hotgate" in text  # reading it as a policy will say what is wrong
+    return isinstance(tool, dict) and "hotgate" in tool
+
+
+def find_policy_file(folder: str = ".") -> str | None:
+    """`hotgate.toml` in `folder`, else `pyproject.toml` there when it has a `[tool.hotgate]` table, else None."""
+    own = Path(folder, "hotgate.toml")
+    if own.is_file():
+        return str(own)
+    shared = Path(folder, "pyproject.toml")
+    try:
+        mentions = shared.is_file() and _has_table(shared)
+    except OSError:
+        mentions = False
+    return str(shared) if mentions else None
+
+
+def check_evidence_name(name: str) -> None:
+    """Raise PolicyError, with the names there are, unless `name` is a kind of evidence."""
+    if name not in EVIDENCE_NAMES:
+        hint = f"{nearest(name, EVIDENCE_NAMES)}valid names are {', '.join(EVIDENCE_NAMES)}"
+        raise PolicyError(f"unknown evidence: {name}", hint=hint)
+
+
+def nearest(word: str, valid: Iterable[str], *, cutoff: float = 0.5) -> str:
+    """`did you mean X? ` for the closest of `valid`, or "" when none is as close as `cutoff` (0 to 1)."""
+    from difflib import get_close_matches
+
+    by_folded = {candidate.casefold(): candidate for candidate in valid}
+    close = get_close_matches(word.casefold(), by_folded, n=1, cutoff=cutoff)
+    return f"did you mean {by_folded[close[0]]}? " if close else ""
+
+
+def _covers(pattern: str, package: str) -> bool:
+    if pattern.endswith("/..."):
+        root = pattern.removesuffix("/...")
+        return package == root or package.startswith(root + "/")
+    return fnmatchcase(package, pattern)

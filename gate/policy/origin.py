@@ -1,0 +1,104 @@
+"""Where each setting of a policy comes from: default, file, variable or flag."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+from gate.policy.environment import PREFIX
+from probes.records import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from datetime import date
+
+    from gate.model import Json
+    from gate.policy.model import Policy
+
+DEFAULT = "default"
+FLAGS = {"data.values": "--no-values"}
+"""Flags that are not called like their keys."""
+_PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/@]*(?=@)")
+
+
+def without_password(url: str) -> str:
+    """`url` with `***` where a password stands."""
+    return _PASSWORD.sub(r"\1:***", url)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its key as a policy file has it, its value, and `default`, `FILE:LINE`, a variable or a flag."""
+
+    key: str
+    value: Json
+    origin: str
+
+
+def settings(
+    policy: Policy, places: Mapping[str, str], environ: Mapping[str, str], flags: Collection[str], today: date
+) -> list[Setting]:
+    """All settings of `policy`, in the order of the policy file.
+
+    Args:
+        policy: what holds in the end.
+        places: where the file sets a key, by key, from `gate.policy.file.key_places`.
+        environ: the environment.
+        flags: the keys that flags set.
+        today: a suppression that ended before it is shown as expired.
+    """
+
+    def origin(key: str) -> str:
+        variable = PREFIX + key.upper().replace(".", "_")
+        if key in flags:
+            return FLAGS.get(key) or "--" + key.replace("_", "-")
+        return variable if environ.get(variable, "").strip() else places.get(key, DEFAULT)
+
+    out = [
+        Setting("mode", policy.mode.value, origin("mode")),
+        Setting("fail_on", policy.fail_on.value, origin("fail_on")),
+        Setting("require", list(policy.require), origin("require")),
+    ]
+    by_variable = {word.partition("=")[0] for word in environ.get(f"{PREFIX}SEVERITY", "").split()}
+    for rule, severity in sorted(policy.severity.items()):
+        key = f"severity.{rule}"
+        where = f"{PREFIX}SEVERITY" if rule in by_variable else places.get(key, DEFAULT)
+        out.append(Setting(key, str(severity), where))
+    for key, limit in (
+        ("thresholds.max_changed_functions", policy.thresholds.max_changed_functions),
+        ("thresholds.min_health", policy.thresholds.min_health),
+        *((f"profile.{each.name}", getattr(policy.profile, each.name)) for each in fields(policy.profile)),
+    ):
+        out.append(Setting(key, limit, origin(key)))
+    out.append(Setting("protected_packages", list(policy.protected_packages), origin("protected_packages")))
+    out.append(Setting("require_symbols", policy.require_symbols, origin("require_symbols")))
+    out.append(Setting("debug_tags", list(policy.debug_tags), origin("debug_tags")))
+    contract = policy.contract
+    for name, codec in contract.state.items():
+        key = f"contract.state.{name}"
+        out.append(Setting(key, codec, places.get(key, DEFAULT)))
+    rest: tuple[tuple[str, Json], ...] = (
+        ("contract.interfaces", list(contract.interfaces)),
+        ("contract.globals", list(contract.globals)),
+        ("contract.protected_packages", list(contract.protected_packages)),
+        ("contract.budget", contract.budget),
+    )
+    out += [Setting(key, value, places.get(key, DEFAULT)) for key, value in rest]
+    live: tuple[tuple[str, Json], ...] = (
+        ("live.in_flight", policy.live.in_flight),
+        ("live.in_flight_limit", policy.live.in_flight_limit),
+        ("live.handed_over", list(policy.live.handed_over)),
+        ("live.needed", list(policy.live.needed)),
+    )
+    out += [Setting(key, value, origin(key)) for key, value in live]
+    out.append(Setting("data.values", policy.data.values, origin("data.values")))
+    out.append(Setting("audit", policy.audit, origin("audit")))
+    out.append(Setting("store", without_password(policy.store) or None, origin("store")))
+    for index, each in enumerate(policy.suppress):
+        key = f"suppress[{index}]"
+        until = f"expired on {each.expires}" if each.expires < today else f"until {each.expires}"
+        owner = f" ({each.owner})" if each.owner else ""
+        said = f"{each.rule} for {each.scope}, {until}: {each.reason}{owner}"
+        out.append(Setting(key, said, places.get(key, DEFAULT)))
+    return out

@@ -1,0 +1,1 @@
+"""The report as data, with its schema."""

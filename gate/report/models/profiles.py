@@ -1,0 +1,162 @@
+"""The report's section on profiles."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from typing import Annotated, Literal
+
+from gate.report.models.base import Section, Shape
+from probes.records import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class DeductionItem(Shape):
+    """Why points of the continuity score are missing; `after` is the number of the window before it."""
+
+    kind: str
+    after: int
+    seconds: float
+    points: float
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandOverItem(Shape):
+    """A planned change of the image. `lost_samples` is an estimate, from the CPU time used in the gap."""
+
+    generation: int
+    seconds: float
+    lost_samples: float
+    explained: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StripItem(Shape):
+    """One place of the heartbeat's strip: a window, or what is between two, with the windows that are `missing` there.
+
+    `wall`: seconds since 1970; `lost`: a planned hand-over over which samples were lost.
+    """
+
+    kind: Literal[
+        "window", "short", "yielded", "failed", "gap", "restart", "silence", "hand-over", "lost", "rate", "clock"
+    ]
+    wall: float
+    window: int
+    missing: int
+    samples: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContinuityItem(Shape):
+    """How whole the heartbeat is: 100 less the points of all deductions. Seconds of profile time."""
+
+    score: float
+    windows: int
+    covered_seconds: float
+    expected_seconds: float
+    yields: int
+    deductions: list[DeductionItem]
+    hand_overs: list[HandOverItem]
+    strip: list[StripItem] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class HotFunction(Shape):
+    """A function's share of the profile, by itself and with what it calls, 0 to 1."""
+
+    name: str
+    flat: float
+    cumulative: float
+
+
+@dataclass(frozen=True, slots=True)
+class HeatItem(Shape):
+    """The hottest functions of a profile."""
+
+    kind: str
+    samples: float
+    build_id: str
+    functions: list[HotFunction]
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GrowthItem(Shape):
+    """A trend over several profiles; `slope` as a part of the median in an hour, `p` one-sided."""
+
+    what: str
+    profiles: int
+    first: float
+    last: float
+    slope: float
+    p: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileSideItem(Shape):
+    """One side of a comparison of profiles. Costs in `unit` of the comparison; null where unknown."""
+
+    label: str
+    windows: int
+    samples: float
+    seconds: float
+    cost: float
+    cost_per_second: float | None
+    cost_per_request: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionShift(Shape):
+    """One function on both sides. Shares and their 95% intervals from 0 to 1; `growth` against what did not change."""
+
+    name: str
+    change: Literal["grown", "shrunk", "shifted", "went-away", "same"]
+    by: Literal["flat", "cumulative"]
+    base_flat: float
+    new_flat: float
+    base_cumulative: float
+    new_cumulative: float
+    base_interval: list[float]
+    new_interval: list[float]
+    growth: float | None
+    p: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DetectableItem(Shape):
+    """The least growth of a function with `share` that would have been found in 9 of 10 cases; null for none."""
+
+    share: float
+    growth: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonItem(Shape):
+    """Two sides' profiles. `problem`: why nothing could be tested, "" when it could."""
+
+    kind: str
+    unit: str
+    base: ProfileSideItem
+    new: ProfileSideItem
+    problem: str
+    tested: int
+    functions: list[FunctionShift]
+    detectable: list[DetectableItem]
+    overlap: float
+    rank_shift: float
+    unchanged: float
+    per_request: list[float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileSection(Shape):
+    """What profiles gave. `notes`: what was odd, such as files that could not be read."""
+
+    source: str
+    continuity: Annotated[ContinuityItem | None, Section] = None
+    heat: Annotated[HeatItem | None, Section] = None
+    growth: Annotated[GrowthItem | None, Section] = None
+    comparison: Annotated[ComparisonItem | None, Section] = None
+    notes: list[str] = field(default_factory=list)

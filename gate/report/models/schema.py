@@ -1,0 +1,37 @@
+"""The JSON Schema of the report, derived from the report model; `schema.json` is its shipped copy."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import Any
+
+TITLE = "hotgate report"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def shipped() -> str:
+    """The text of `schema.json`."""
+    return resources.files("gate.report.models").joinpath("schema.json").read_text("utf-8")
+
+
+def generate() -> dict[str, Any]:
+    """The schema (JSON Schema 2020-12) of `gate.report.models.report.Report`."""
+    from pydantic import TypeAdapter
+
+    from gate.report.models.report import Report
+
+    schema = TypeAdapter(Report).json_schema(mode="serialization")
+    for table in (schema, *schema.get("$defs", {}).values()):
+        for prop in table["properties"].values():
+            prop.pop("title", None)
+            if "default" in prop and prop.pop("default") is None:  # a section: absent, never null
+                prop.update(prop.pop("anyOf")[0])
+    schema["$defs"]["RuleItem"]["properties"]["rule"]["pattern"] = "^HG[1-9][0-9]{2}$"
+    schema["properties"]["exit_code"] = {"enum": [0, 10, 11]}
+    for name in ("FindingItem", "FixedItem"):
+        finding = schema["$defs"][name]["properties"]
+        finding["rule"]["pattern"] = "^HG[1-9][0-9]{2}$"
+        finding["fingerprint"]["pattern"] = "^[0-9a-f]{16}$"
+    schema["$defs"]["BinaryInfo"]["properties"]["sha256"]["pattern"] = "^[0-9a-f]{64}$"
+    schema["title"] = TITLE
+    return {"$schema": DIALECT, **schema}

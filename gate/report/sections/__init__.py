@@ -1,0 +1,1 @@
+"""Drift and evidence to the sections of a report."""

@@ -1,0 +1,1 @@
+"""What every rule has: its base, samples of evidence, and what several need."""

@@ -1,0 +1,1 @@
+"""Evidence made by hand, for the samples of rules."""

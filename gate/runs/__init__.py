@@ -1,0 +1,1 @@
+"""A whole run: from paths or a service to a report."""

@@ -1,0 +1,131 @@
+"""One comparison from two paths to a report."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from gate.clock import moment
+from gate.engine.binaries import compare_binaries, examine, load_binary, read_abi, read_loader, read_target, with_needs
+from gate.engine.judge import run_rules
+from gate.model import Mode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gate.engine.baseline import Baseline
+    from gate.policy.model import Policy
+    from gate.report.models.report import Report
+    from probes.go.facts import BinaryFacts
+    from probes.host import TargetFacts
+    from probes.live.profile_files import ProfileSource
+    from probes.live.topics import LiveFacts
+
+
+def check(  # noqa: PLR0913 - keywords, one a fact
+    old_path: str,
+    new_path: str,
+    policy: Policy,
+    *,
+    target: Callable[[], TargetFacts] | None = None,
+    baseline: Baseline | None = None,
+    meanwhile: Callable[[], object] | None = None,
+    live: Callable[[BinaryFacts], LiveFacts] | None = None,
+    profile: ProfileSource | None = None,
+    loader: str | None = None,
+) -> Report:
+    """Compare the binary at `new_path` with the one at `old_path` and judge under `policy`.
+
+    Args:
+        old_path: the program that runs.
+        new_path: the program that is to replace it.
+        policy: what blocks and what must be known.
+        target: gives the host that will run NEW; this host unless given.
+        baseline: the findings that are known.
+        meanwhile: called while the two files are read, such as to import what shows the result.
+        live: given OLD, asks the running service; it is called last, because a service changes by the second.
+        profile: taken while OLD ran.
+        loader: the path of the program that is to load NEW, a plugin.
+
+    Raises:
+        ProbeError: one of the two cannot be read as a Go binary.
+    """
+    from probes.parallel import Task
+
+    started = time.perf_counter()
+    plugin = policy.mode is Mode.PLUGIN
+    # Reading is numpy and file I/O, which release the lock: two threads read two files in the time of one.
+    reading = [Task(partial(load_binary, path, examine=False, foreign=plugin)) for path in (old_path, new_path)]
+    _import_the_rest()
+    if meanwhile is not None:
+        meanwhile()
+    old, new = (task.result() for task in reading)
+    read = time.perf_counter()
+    examining = Task(partial(examine, new))
+    drift = compare_binaries(old, new, policy.mode)
+    new = examining.result()
+    if new.health.unverifiable:
+        drift = replace(drift, functions=None)
+    compared = time.perf_counter()
+    from gate.evidence.model import Bundle
+    from gate.evidence.types import TypeEvidence
+    from gate.report.sections.comparison import build_report
+
+    now = moment()
+    host = target or (lambda: with_needs(read_target(), new))
+    bundle = Bundle.gather(
+        old,
+        new,
+        drift,
+        policy,
+        host,
+        abi=partial(read_abi, old, new) if plugin else None,
+        loader=read_loader(loader, new),
+    )
+    service, asked = None, compared
+    if live is not None:
+        from gate.evidence.live import live_values
+
+        service = live(old)
+        asked = time.perf_counter()
+        bundle = bundle.with_live(live_values(service))
+    profiles = None
+    if profile is not None or (service is not None and (service.heartbeat or service.cpu)):
+        from gate.evidence.profiles import of_live, of_source
+
+        if profile is not None:
+            profiles = of_source(profile, policy.profile, (old, new))
+        elif service is not None:
+            profiles = of_live(service, policy, (old, new))
+        bundle = bundle.with_profile(profiles.values()) if profiles is not None else bundle
+    judgement = run_rules(bundle, policy, today=now.date(), baseline=baseline)
+    types = bundle.get((TypeEvidence, "types"))
+    judged = time.perf_counter()
+    marks = {"read": read - started, "compare": compared - read}
+    marks |= {} if service is None else {"live": asked - compared}
+    marks |= {"judge": judged - asked, "total": judged - started}
+    return build_report(
+        policy,
+        old,
+        new,
+        drift,
+        judgement,
+        types=types if isinstance(types, TypeEvidence) else None,
+        live=service,
+        profile=profiles,
+        created_at=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        timings_ms={name: round(seconds * 1000, 1) for name, seconds in marks.items()},
+    )
+
+
+def _import_the_rest() -> None:
+    """Import, while other threads read files, what reading, comparing and judging will need."""
+    import gate.report.sections.comparison  # noqa: F401
+    from gate.rules.base import discover
+    from probes.drift import compare
+    from probes.go import load
+
+    del load, compare
+    discover()

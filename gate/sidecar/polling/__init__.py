@@ -1,0 +1,1 @@
+"""When services are polled, how, and what is stored of it."""

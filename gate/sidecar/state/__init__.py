@@ -1,0 +1,1 @@
+"""What the sidecar knows at present."""

@@ -1,0 +1,1 @@
+"""Verdicts that the sidecar gives when it is asked."""

@@ -1,0 +1,222 @@
+"""The OpenAPI document: what is served, and in which shape."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from gate import __version__
+from gate.report.models.schema import generate
+
+_TEXT: dict[str, Any] = {"type": "string"}
+_MAYBE_TEXT: dict[str, Any] = {"type": ["string", "null"]}
+_MAYBE_NUMBER: dict[str, Any] = {"type": ["number", "null"]}
+_MAYBE_INT: dict[str, Any] = {"type": ["integer", "null"]}
+_FLAG: dict[str, Any] = {"type": "boolean"}
+_VERDICT = {"type": "string", "enum": ["pass", "block", "inconclusive"]}
+_STATE = {"type": "string", "enum": ["waiting", "ok", "partial", "unreachable", "refused", "garbage"]}
+
+
+def _object(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+SCHEMAS: dict[str, Any] = {
+    "Error": _object(schema_version=_TEXT, error=_object(code=_TEXT, message=_TEXT, hint=_TEXT)),
+    "Health": _object(schema_version=_TEXT, status={"type": "string", "enum": ["ok", "store"]}),
+    "Service": _object(
+        name=_TEXT,
+        url=_TEXT,
+        state=_STATE,
+        error=_TEXT,
+        stale=_FLAG,
+        failures={"type": "integer"},
+        seen_at=_MAYBE_TEXT,
+        updated_at=_MAYBE_TEXT,
+        source=_MAYBE_TEXT,
+        epoch=_MAYBE_TEXT,
+        generation=_MAYBE_INT,
+        health=_MAYBE_NUMBER,
+        coverage=_MAYBE_NUMBER,
+        continuity=_MAYBE_NUMBER,
+        goroutines=_MAYBE_INT,
+        in_flight=_MAYBE_INT,
+        standing_verdict={"type": ["string", "null"], "enum": ["pass", "block", "inconclusive", None]},
+        standing_at=_MAYBE_TEXT,
+    ),
+    "Verdict": _object(
+        schema_version=_TEXT,
+        service=_TEXT,
+        verdict=_VERDICT,
+        **{"pass": _FLAG},
+        exit_code={"type": "integer", "enum": [0, 10, 11]},
+        reasons={"type": "array", "items": _TEXT},
+        created_at=_TEXT,
+        audit=_TEXT,
+    ),
+    "Watch": _object(
+        schema_version=_TEXT,
+        service=_TEXT,
+        state={"type": "string", "enum": ["idle", "watching", "rollback", "clear", "inconclusive"]},
+        exit_code={"type": "integer", "enum": [0, 10, 11]},
+        join=_MAYBE_TEXT,
+        since=_MAYBE_TEXT,
+        epoch=_MAYBE_TEXT,
+        said=_TEXT,
+        rules={
+            "type": "array",
+            "items": _object(name=_TEXT, fires={"type": ["boolean", "null"]}, said=_TEXT, chance=_MAYBE_NUMBER),
+        },
+    ),
+    "Hook": {
+        "type": "object",
+        "description": "Flagger's webhook payload, or {service, new}.",
+        "properties": {
+            "service": _TEXT,
+            "new": _TEXT,
+            "name": _TEXT,
+            "namespace": _TEXT,
+            "phase": _TEXT,
+            "checksum": _TEXT,
+            "metadata": {"type": "object", "properties": {"service": _TEXT, "new": _TEXT, "since": _TEXT}},
+        },
+    },
+}
+
+_NAME = {"name": "name", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1, "maxLength": 128}}
+_NEW = {
+    "name": "new",
+    "in": "query",
+    "required": False,
+    "description": "The file to update to, below one of sidecar.releases; without it: could it be updated now?",
+    "schema": {"type": "string", "maxLength": 4096},
+}
+_SINCE = {
+    "name": "since",
+    "in": "query",
+    "required": False,
+    "description": "When the update was begun, in seconds since 1970: what an earlier one ended in is no answer",
+    "schema": {"type": "number", "minimum": 0},
+}
+_SERVICE = {
+    "name": "service",
+    "in": "query",
+    "required": True,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 128},
+}
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _json(description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _answers(good: dict[str, Any], **more: dict[str, Any]) -> dict[str, Any]:
+    errors = {
+        "400": "not what is asked here",
+        "401": "the token is missing or wrong",
+        "403": "a foreign host name without a token, or NEW is no release",
+        "404": "no such service",
+        "414": "the path or the query is too long",
+    }
+    found = {"200": good} | {status: _json(said, _ref("Error")) for status, said in errors.items()}
+    return found | {name.removeprefix("_"): shape for name, shape in more.items()}
+
+
+_ASKED = {
+    "_422": _json("the comparison could not be made", _ref("Error")),
+    "_429": _json("too many verdicts are being asked for", _ref("Error")),
+    "_503": _json("the verdict could not be kept, so it is not given", _ref("Error")),
+}
+_BODY = {
+    "_408": _json("the body did not come in time", _ref("Error")),
+    "_413": _json("the body is larger than 64 KiB", _ref("Error")),
+    "_415": _json("the body is not JSON", _ref("Error")),
+}
+
+
+def _get(summary: str, answers: dict[str, Any], *parameters: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"get": {"summary": summary, "parameters": list(parameters), "responses": answers, **more}}
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The document, OpenAPI 3.1."""
+    report = {key: value for key, value in generate().items() if key not in ("$id", "$schema")}
+    definitions = report.pop("$defs", {})
+    schemas = SCHEMAS | _moved({"Report": report} | definitions)
+    services = _object(schema_version=_TEXT, services={"type": "array", "items": _ref("Service")})
+    one = _object(schema_version=_TEXT, service=_ref("Service"))
+    metrics = {"description": "exposition format 0.0.4", "content": {"text/plain": {"schema": _TEXT}}}
+    hook = {"required": True, "content": {"application/json": {"schema": _ref("Hook")}}}
+    blocked = {"_409": _json("block", _ref("Verdict")), "_424": _json("inconclusive", _ref("Verdict"))}
+    verdict = _json("the verdict, whatever it is", _ref("Verdict"))
+    watch = _json("what the watch says", _ref("Watch"))
+    health = {"200": _json("it works", _ref("Health")), "503": _json("the store cannot be written", _ref("Health"))}
+    health["414"] = _json("the path or the query is too long", _ref("Error"))
+    paths = {
+        "/healthz": _get("Whether the sidecar works; needs no token", health, security=[{}]),
+        "/metrics": _get("Metrics for Prometheus", _answers(metrics)),
+        "/openapi.json": _get("This document", _answers(_json("OpenAPI", {"type": "object"}))),
+        "/v1/services": _get("All services", _answers(_json("by name", services))),
+        "/v1/services/{name}": _get("One service", _answers(_json("the service", one)), _NAME),
+        "/v1/services/{name}/verdict": _get(
+            "The verdict with its whole report", _answers(_json("the report", _ref("Report")), **_ASKED), _NAME, _NEW
+        ),
+        "/v1/services/{name}/watch": _get(
+            "What the rollback watch says of the last update; `idle` where none was seen `since`",
+            _answers(watch, _503=_ASKED["_503"]),
+            _NAME,
+            _SINCE,
+        ),
+        "/v1/verdict": {
+            **_get(
+                "For a web metric: always 200, the verdict in the body", _answers(verdict, **_ASKED), _SERVICE, _NEW
+            ),
+            "post": {
+                "summary": "For webhooks: 200 is pass, 409 block, 424 inconclusive",
+                "requestBody": hook,
+                "responses": _answers(_json("pass", _ref("Verdict")), **blocked, **_ASKED, **_BODY),
+            },
+        },
+        "/v1/rollback": {
+            "post": {
+                "summary": "For Flagger's rollback hook: 200 means roll back, 409 does not",
+                "requestBody": hook,
+                "responses": _answers(
+                    _json("roll back", _ref("Watch")),
+                    _409=_json("nothing says so", _ref("Watch")),
+                    _503=_ASKED["_503"],
+                    **_BODY,
+                ),
+            },
+        },
+    }
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "hotgate sidecar", "version": __version__},
+        "security": [{"bearer": []}, {"basic": []}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "basic": {"type": "http", "scheme": "basic", "description": "the token is the password"},
+            },
+        },
+    }
+
+
+def _moved(value: Any) -> Any:
+    """A schema whose definitions are in `components`."""
+    if isinstance(value, dict):
+        return {
+            key: item.replace("#/$defs/", "#/components/schemas/")
+            if key == "$ref" and isinstance(item, str)
+            else _moved(item)
+            for key, item in value.items()
+        }
+    return [_moved(item) for item in value] if isinstance(value, list) else value
