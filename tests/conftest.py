@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from probes.elf.headers import open_elf
+from probes.elf.image import Image
+from probes.elf.source import read_source
 from scripts.gobuild import installed_go
 from tests import matrix
+from tests.binary import tools
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,3 +66,16 @@ def go_toolchain() -> Path:
         missing(GO_HINT)
     assert root is not None
     return root
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Callable[..., Image]:
+    """`image(data, dynamic=...)` is the image of `tools.elf_file`, without relocations applied."""
+
+    def make(data: bytes, **options: object) -> Image:
+        path = tmp_path / "made"
+        path.write_bytes(tools.elf_file(data, **options))
+        source = read_source(str(path))
+        return Image(open_elf(source), source.buffer, source.data)
+
+    return make
