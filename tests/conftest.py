@@ -13,9 +13,8 @@ import pytest
 from probes.elf.headers import open_elf
 from probes.elf.image import Image
 from probes.elf.source import read_source
-from scripts.gobuild import installed_go
-from tests import matrix
-from tests.binary import tools
+from scripts.build.gobuild import installed_go
+from tests import made_elf, matrix
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,11 +69,11 @@ def go_toolchain() -> Path:
 
 @pytest.fixture
 def image(tmp_path: Path) -> Callable[..., Image]:
-    """`image(data, dynamic=...)` is the image of `tools.elf_file`, without relocations applied."""
+    """`image(data, dynamic=...)` is the image of `made_elf.elf_file`, without relocations applied."""
 
     def make(data: bytes, **options: object) -> Image:
         path = tmp_path / "made"
-        path.write_bytes(tools.elf_file(data, **options))
+        path.write_bytes(made_elf.elf_file(data, **options))
         source = read_source(str(path))
         return Image(open_elf(source), source.buffer, source.data)
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import hcl2
 import pytest
 
-from scripts import live
-from scripts.gobuild import can_build_cgo, host_arch
-from scripts.hazards import image, running
-from scripts.load import load
+from scripts.build import live_service
+from scripts.build.gobuild import can_build_cgo, host_arch
+from scripts.measure.load import load
+from scripts.truth.hazards import image, running
 from tests.ci.test_hooks import environment
 from tests.conftest import missing
 from tests.sidecar.conftest import Running
@@ -88,7 +88,7 @@ def releases(go_toolchain: Path, binary: Callable[[str], Path], tmp_path_factory
         missing("no C compiler: apt-get install gcc libc6-dev")
     folder = tmp_path_factory.mktemp("built")
     for name, variant in (("1.0.0", None), ("1.0.1", "better"), ("1.0.2", "failing")):
-        live.build(folder / name, go_toolchain, variant)
+        live_service.build(folder / name, go_toolchain, variant)
     (folder / "foreign").symlink_to(binary("go1.27-arm64-exe"))
     return folder
 

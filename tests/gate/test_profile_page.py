@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from scripts import browser
+from scripts.pages import browser
 from tests.conftest import missing
 from tests.gate.test_profile_cli import BASE, SLOWER, run, windows
 

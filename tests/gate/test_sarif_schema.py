@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gate.report.formats import sarif
-from scripts.gobuild import BuildFailed
-from scripts.oracle_sarif import validator
+from scripts.build.gobuild import BuildFailed
+from scripts.truth.sarif import validator
 from tests.conftest import missing
 from tests.gate.cases import CASES
 
@@ -22,7 +22,7 @@ def official() -> Draft4Validator:
     try:
         return validator()
     except BuildFailed as exc:
-        missing(f"python -m scripts.sarif_schema fetches the official schema of SARIF: {exc}")
+        missing(f"python -m scripts.fetch.sarif_schema fetches the official schema of SARIF: {exc}")
         raise
 
 

@@ -10,7 +10,7 @@ from html import unescape
 import numpy as np
 import pytest
 
-from scripts import browser
+from scripts.pages import browser
 from tests.conftest import missing
 from tests.gate.test_profile_cli import BASE, report, run, windows
 from tests.profile.made import MS10, Maker

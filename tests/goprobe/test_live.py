@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts import live
-from scripts.gobuild import can_build_cgo, host_arch
+from scripts.build import live_service
+from scripts.build.gobuild import can_build_cgo, host_arch
 from tests.conftest import missing
 from tests.goprobe.service import Service
 
@@ -28,7 +28,7 @@ def program(go_toolchain: Path, tmp_path_factory: pytest.TempPathFactory) -> Cal
     def build(variant: str | None) -> Path:
         out: Path = folder / (variant or "good")
         if not out.exists():
-            live.build(out, go_toolchain, variant)
+            live_service.build(out, go_toolchain, variant)
         return out
 
     return build

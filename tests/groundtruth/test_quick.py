@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts.groundtruth import QUICK_CONFIGS, QUICK_EDITS, WANTED_PRECISION, applies
+from scripts.truth.groundtruth import QUICK_CONFIGS, QUICK_EDITS, WANTED_PRECISION, applies
 from tests.groundtruth.corpus import CONFIGS, case
 from tests.groundtruth.edits import by_name
 from tests.groundtruth.score import Score, score_case

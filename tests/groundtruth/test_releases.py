@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts.gobuild import GoBuild
-from scripts.releases import Symbols
+from scripts.build.gobuild import GoBuild
+from scripts.truth.releases import Symbols
 from tests.groundtruth import listing, releases
 from tests.groundtruth.corpus import linked
 from tests.groundtruth.score import drift_of

@@ -1,4 +1,4 @@
-"""Damaged binaries: random ones, and those that failed once. What may come out is in scripts/fuzz.py."""
+"""Damaged binaries: random ones, and those that failed once. What may come out is in scripts/truth/fuzz.py."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scripts.fuzz import CORPUS, Outcome, Worker, keep
-from scripts.mutations import Recipe, random_recipe
+from scripts.truth.fuzz import CORPUS, Outcome, Worker, keep
+from scripts.truth.mutations import Recipe, random_recipe
 from tests import matrix
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def test_an_undamaged_pair_passes(worker: Worker) -> None:
 
 @pytest.mark.parametrize("name", BASES)
 def test_truncation_at_every_boundary(worker: Worker, name: str) -> None:
-    from scripts.mutations import places  # noqa: PLC0415
+    from scripts.truth.mutations import places  # noqa: PLC0415
 
     edges = {at + step for at in places(name).boundaries for step in (-1, 0, 1)}
     seen = []
@@ -82,7 +82,7 @@ def test_truncation_at_every_boundary(worker: Worker, name: str) -> None:
 
 
 def test_the_watchdog_bites(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scripts.fuzz.PATIENCE", 0)
+    monkeypatch.setattr("scripts.truth.fuzz.PATIENCE", 0)
     outcome = worker.run(Recipe("go1.27-amd64-exe", ()))
     assert outcome.kind == "failure"
     assert "no answer" in outcome.detail
@@ -91,7 +91,7 @@ def test_the_watchdog_bites(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_kept_recipe_gives_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scripts.fuzz.CORPUS", tmp_path)
+    monkeypatch.setattr("scripts.truth.fuzz.CORPUS", tmp_path)
     for seed in range(20):
         recipe = random_recipe(random.Random(seed), BASES)
         again = Recipe.read(keep(recipe, Outcome("failure", "why")))

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts import live
-from scripts.gobuild import can_build_cgo, host_arch
+from scripts.build import live_service
+from scripts.build.gobuild import can_build_cgo, host_arch
 from tests.conftest import missing
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def service_program(go_toolchain: Path, tmp_path_factory: pytest.TempPathFactory
     def build(variant: str | None) -> Path:
         out: Path = folder / (variant or "good")
         if not out.exists():
-            live.build(out, go_toolchain, variant)
+            live_service.build(out, go_toolchain, variant)
         return out
 
     return build

@@ -19,9 +19,8 @@ from probes.elf.symbols import MAX_NAME, SYM, SymbolTable
 from probes.errors import ProbeError
 from probes.go import load
 from probes.go.build.plugin import MAX_PACKAGES, PKGHASHES, read_plugin
-from tests import matrix
-from tests.binary import tools
-from tests.binary.tools import DATA
+from tests import made_elf, matrix
+from tests.made_elf import DATA
 from tests.native.conftest import run_check
 from tests.native.libraries import VERSIONS, Built, build
 
@@ -35,7 +34,7 @@ def image(tmp_path):
         from probes.elf.source import read_source  # noqa: PLC0415
 
         path = tmp_path / "made"
-        path.write_bytes(tools.elf_file(data, dynamic=dynamic))
+        path.write_bytes(made_elf.elf_file(data, dynamic=dynamic))
         source = read_source(str(path))
         return Image(open_elf(source), source.buffer, source.data)
 
@@ -111,9 +110,9 @@ def test_a_damaged_table_is_unreadable_evidence_and_never_passes(tmp_path) -> No
 )
 def test_packages_of_a_plugin_that_lie(offset, value, tmp_path) -> None:
     name = "go1.27-amd64-plugin"
-    module = tools.facts(name).module
-    at = tools.place(name, module.address + module.layout.inittasks + offset, 8)
-    facts = load(str(tools.damaged(tmp_path, name, (at, struct.pack("<Q", value)))))
+    module = made_elf.facts(name).module
+    at = made_elf.place(name, module.address + module.layout.inittasks + offset, 8)
+    facts = load(str(made_elf.damaged(tmp_path, name, (at, struct.pack("<Q", value)))))
     image = facts.image
     position = image.offset(module.address + module.layout.inittasks + offset, 8)
     image.data[position : position + 8] = list(struct.pack("<Q", value))  # where a relocation wrote over it

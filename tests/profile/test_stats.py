@@ -9,8 +9,8 @@ from scipy import stats as reference
 from probes.profile.comparison.compare import diff
 from probes.profile.comparison.series import judge
 from probes.profile.comparison.statistics import compare, detectable, discoveries
-from scripts import loads
-from scripts.stats import HARD, SHARES, detection, false_alarms, refactorings
+from scripts.measure import synthetic
+from scripts.measure.stats import HARD, SHARES, detection, false_alarms, refactorings
 
 
 def test_without_anything_in_common_it_is_welch_on_equal_windows():
@@ -46,15 +46,15 @@ def test_what_is_said_to_be_detectable_is_found_in_nine_of_ten():
     for number in range(150):
         rng = np.random.default_rng([3, number])
         if growth is None:
-            base, _ = loads.single(0.05, 1.0)
-            growth = dict(diff(loads.compare(rng, base, base, "steady")).detectable)[0.05]
-        base, new = loads.single(0.05, 1 + growth)
-        hits += any(each.name == "main.f0x" for each in diff(loads.compare(rng, base, new, "steady")).regressions())
+            base, _ = synthetic.single(0.05, 1.0)
+            growth = dict(diff(synthetic.compare(rng, base, base, "steady")).detectable)[0.05]
+        base, new = synthetic.single(0.05, 1 + growth)
+        hits += any(each.name == "main.f0x" for each in diff(synthetic.compare(rng, base, new, "steady")).regressions())
     assert hits / 150 == pytest.approx(0.9, abs=0.08)
     assert detectable(0.05, 0.01, 1e-4, 1e6) < detectable(0.05, 0.02, 1e-4, 1e6) < detectable(0.01, 0.02, 1e-4, 1e6)
 
 
-@pytest.mark.parametrize("load", loads.LOADS)
+@pytest.mark.parametrize("load", synthetic.LOADS)
 def test_identical_services_are_not_told_apart(load):
     assert false_alarms(60, load)["hotgate"] <= 2 / 60
 
@@ -76,18 +76,18 @@ def test_hard_vectors(name, base, new, expected):
 
 
 def test_a_function_that_is_gone_makes_no_other_grow():
-    base, new = loads.single(0.2, 1e-6)
+    base, new = synthetic.single(0.2, 1e-6)
     rng = np.random.default_rng(8)
-    found = diff(loads.compare(rng, base, new, "steady"))
+    found = diff(synthetic.compare(rng, base, new, "steady"))
     assert found.regressions() == ()
     assert [each.name for each in found.functions if each.change == "shrunk"] == ["main.f0x"]
 
 
 def test_growth_that_went_away_is_told_as_such():
     rng = np.random.default_rng(9)
-    base, new = loads.single(0.05, 3.0)
-    calm = loads.compare(rng, base, base, "steady")
-    both = loads.compare(rng, base, new, "steady")
+    base, new = synthetic.single(0.05, 3.0)
+    calm = synthetic.compare(rng, base, base, "steady")
+    both = synthetic.compare(rng, base, new, "steady")
     both.new.counts[:, -6:] = calm.new.counts[:, -6:]
     change = {each.name: each.change for each in diff(both).functions}
     assert change["main.f0x"] == "went-away"

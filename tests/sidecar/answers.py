@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from scripts.simulated import examples
+from scripts.measure.simulated import examples
 from tests.live.servers import http
 
 

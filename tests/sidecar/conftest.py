@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
-from scripts.soak import simulated
+from scripts.measure.soak import simulated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gate.sidecar.web import charts
-from scripts import browser
+from scripts.pages import browser
 from tests.conftest import missing
 from tests.sidecar.conftest import Running, configuration
 
@@ -108,7 +108,7 @@ def test_texts_of_a_hostile_service_stay_text(page, tmp_path) -> None:
     """A service whose error is a page of its own, and whose health parts have names that are markup."""
     import json  # noqa: PLC0415
 
-    from scripts.simulated import examples  # noqa: PLC0415
+    from scripts.measure.simulated import examples  # noqa: PLC0415
     from tests.live.servers import goroutine_profile, http, serve  # noqa: PLC0415
 
     answers = examples()

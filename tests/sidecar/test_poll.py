@@ -18,7 +18,7 @@ from gate.store.polled import Polled, Sample
 from probes.live.client import Client
 from probes.live.pprof import endpoints
 from probes.profile.pprof.reading import read
-from scripts.simulated import crowd
+from scripts.measure.simulated import crowd
 from tests.live.servers import PLAIN, dribble, http, serve
 from tests.sidecar.answers import goprobe
 

@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from gate.store.database import Database
 from gate.store.tables import SAMPLES, SERVICES, WINDOWS
-from scripts.soak import simulated
+from scripts.measure.soak import simulated
 from tests.sidecar.conftest import Running, configuration
 from tests.store.conftest import postgresql  # noqa: F401 - a fixture
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts import soak
+from scripts.measure import soak
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -24,7 +24,7 @@ from gate.store.samples import service_ids, write
 from gate.watch.config import WatchConfig, WatchRule
 from gate.watch.looking import look
 from gate.watch.measure import Span
-from scripts.simulated import examples
+from scripts.measure.simulated import examples
 from tests.live.servers import http, serve
 from tests.sidecar.conftest import REPO, Running
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gate.store.database import Database
-from scripts import crash
+from scripts.truth import crash
 
 if TYPE_CHECKING:
     from collections.abc import Callable

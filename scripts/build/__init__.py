@@ -1,0 +1,1 @@
+"""Building: toolchains, fixtures, programs to try things on."""

@@ -1,0 +1,1 @@
+"""Public binaries and schemas, fetched when wanted."""

@@ -1,0 +1,209 @@
+"""Time and memory of whole processes: hotgate on large binaries, next to other tools that are installed.
+
+Every round runs all commands once, so that what else the machine does hits all alike; the table has medians of the
+wall time and the largest resident set of each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from iced_x86 import Decoder, Mnemonic, OpKind
+
+from probes.go import load
+from probes.profile.pprof.profile_pb2 import Profile
+from scripts.build.gobuild import CACHE, BuildFailed, require_go
+from scripts.demo.demo import build, releases
+from scripts.fetch.public_binaries import NotFetched, by_name, fetch
+
+if TYPE_CHECKING:
+    from probes.go.table.functions import FuncTable
+
+ROUNDS = 7
+PATCHED_FUNCTIONS = 5
+BENCH = CACHE / "bench"
+# pass, block and inconclusive are all answers.
+_HOTGATE_CODES = (0, 10, 11)
+_BYTE_IMMEDIATES = (OpKind.IMMEDIATE8, OpKind.IMMEDIATE8TO32, OpKind.IMMEDIATE8TO64)
+
+
+@dataclass(slots=True)
+class Command:
+    """What is measured. `codes`: exit codes that mean it did its work."""
+
+    label: str
+    argv: list[str]
+    codes: tuple[int, ...] = (0,)
+    seconds: list[float] = field(default_factory=list)
+    megabytes: list[float] = field(default_factory=list)
+    failure: str = ""
+
+    def run(self) -> None:
+        """Run it once and keep wall time and peak resident set."""
+        program = shutil.which(self.argv[0]) or self.argv[0]
+        launcher = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launch.py"))]
+        # Compiled modules are kept, as they are wherever the tool is installed; the first run writes them.
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        done = subprocess.run(
+            [*launcher, program, *self.argv[1:]], capture_output=True, text=True, check=False, env=environment
+        )
+        *said, measured = done.stderr.strip().splitlines() or [""]
+        if done.returncode:
+            self.failure = measured[:120]
+            return
+        taken, kibibytes, code = measured.split()
+        if int(code) not in self.codes:
+            self.failure = f"exit code {code} {' '.join(said[-1:])[:100]}"
+        self.seconds.append(float(taken))
+        self.megabytes.append(int(kibibytes) / 1024)
+
+    def row(self) -> str:
+        """One line of the table."""
+        if self.failure:
+            return f"{self.label:<52} failed: {self.failure}"
+        spread = f"{min(self.seconds):.2f}-{max(self.seconds):.2f}"
+        return f"{self.label:<52} {statistics.median(self.seconds):>7.2f} s {spread:>13} {max(self.megabytes):>8.0f} MB"
+
+
+def patched_copy(source: Path, count: int) -> Path:
+    """A copy of an amd64 binary in which `count` functions compare with another constant.
+
+    Only the immediate operand of one `cmp` in each is changed, so sizes and addresses stay.
+
+    Raises:
+        ProbeError: when the binary cannot be read.
+    """
+    BENCH.mkdir(parents=True, exist_ok=True)
+    target = BENCH / f"{source.name}-patched-{count}"
+    facts = load(str(source))
+    table = facts.functions
+    if table is None:
+        raise BuildFailed(f"{source}: its functions cannot be read")
+    content = bytearray(source.read_bytes())
+    step = len(table) // (count + 1)
+    for number in range(1, count + 1):
+        _patch_after(content, table, number * step)
+    target.write_bytes(content)
+    target.chmod(0o755)
+    return target
+
+
+def _patch_after(content: bytearray, table: FuncTable, first: int) -> None:
+    for index in range(first, len(table)):
+        entry = int(table.entry[index])
+        offset = table.image.offset(entry, 1)
+        code = bytes(content[offset : offset + table.size(index)])
+        decoder = Decoder(64, code, ip=entry)
+        for instruction in decoder:
+            if instruction.mnemonic == Mnemonic.CMP and instruction.op1_kind in _BYTE_IMMEDIATES:
+                place = instruction.ip - entry + decoder.get_constant_offsets(instruction).immediate_offset
+                content[offset + place] ^= 1
+                return
+
+
+def large_profile(seed: int, samples: int = 200_000, depth: int = 30) -> bytes:
+    """A CPU profile of as many different stacks, the hotter functions in most of them."""
+    rng = np.random.default_rng(seed)
+    functions, locations = 5_000, 20_000
+    profile = Profile()
+    profile.string_table.extend(["", "samples", "count", "cpu", "nanoseconds"])
+    profile.sample_type.add(type=1, unit=2)
+    profile.sample_type.add(type=3, unit=4)
+    profile.period_type.type, profile.period_type.unit, profile.period = 3, 4, 10_000_000
+    profile.string_table.extend(f"example.com/p{number % 97}.function{number}x" for number in range(functions))
+    for number in range(functions):
+        profile.function.add(id=number + 1, name=5 + number)
+    for number in range(locations):
+        profile.location.add(id=number + 1, address=0x400000 + 16 * number).line.add(
+            function_id=1 + number * functions // locations
+        )
+    stacks = np.minimum(rng.zipf(1.3, size=(samples, depth)), locations)
+    for stack, length in zip(stacks, rng.integers(5, depth + 1, samples).tolist(), strict=True):
+        profile.sample.add(location_id=stack[:length].tolist(), value=[1, 10_000_000])
+    return gzip.compress(profile.SerializeToString(), 1)
+
+
+def commands(scratch: Path) -> list[Command]:
+    """All commands whose programs and files are here; says what is left out."""
+    hotgate = str(Path(sys.executable).with_name("hotgate"))
+    found = [Command("hotgate --help", [hotgate, "--help"])]
+
+    def check(label: str, old: Path, new: Path) -> None:
+        found.append(Command(f"hotgate check {label}", [hotgate, "check", str(old), str(new)], _HOTGATE_CODES))
+
+    try:
+        old, new = fetch(by_name("esbuild-0.25.0")), fetch(by_name("esbuild-0.25.1"))
+        check("esbuild 0.25.0 -> 0.25.1 (10 MB)", old, new)
+    except NotFetched as exc:
+        print(f"left out: {exc}", file=sys.stderr)
+    dockerd = None
+    try:
+        dockerd = fetch(by_name("dockerd"))
+        check(
+            f"dockerd, {PATCHED_FUNCTIONS} functions patched (75 MB)", dockerd, patched_copy(dockerd, PATCHED_FUNCTIONS)
+        )
+        script = "import sys; from probes.go import load; load(sys.argv[1], examine=False).types.read().full_names"
+        found.append(Command("read dockerd and its types (75 MB)", [sys.executable, "-c", script, str(dockerd)]))
+    except NotFetched as exc:
+        print(f"left out: {exc}", file=sys.stderr)
+    goroot = require_go()
+    old, new = scratch / "orders-1.0.0", scratch / "orders-1.0.1"
+    build(None, goroot, old)
+    build(releases()[0], goroot, new)
+    check("orders 1.0.0 -> 1.0.1 (9 MB)", old, new)
+    profiles = [scratch / f"samples-{number}.pb.gz" for number in (1, 2)]
+    for number, path in enumerate(profiles, 1):
+        path.write_bytes(large_profile(number))
+    argv = [hotgate, "profile", "diff", *map(str, profiles), "--format", "json"]
+    found.append(Command("hotgate profile diff, 200,000 samples a side", argv, _HOTGATE_CODES))
+    return found + _peers(goroot, old, new, dockerd)
+
+
+def _peers(goroot: Path, old: Path, new: Path, dockerd: Path | None) -> list[Command]:
+    large = dockerd or new
+    peers = [
+        Command("go tool nm orders", [str(goroot / "bin" / "go"), "tool", "nm", str(new)]),
+        Command(f"GoReSym {large.name} (one file)", ["GoReSym", str(large)]),
+        # Both say with their exit code that the files differ.
+        Command("abidiff orders", ["abidiff", str(old), str(new)], (0, 4, 8, 12)),
+        Command("diffoscope orders", ["diffoscope", str(old), str(new)], (0, 1)),
+    ]
+    missing = [peer.argv[0] for peer in peers if shutil.which(peer.argv[0]) is None]
+    if missing:
+        print(f"not installed, left out: {', '.join(missing)}", file=sys.stderr)
+    return [peer for peer in peers if peer.argv[0] not in missing]
+
+
+def main() -> int:
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(description="time and memory of hotgate and other tools")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    options = parser.parse_args()
+    try:
+        with tempfile.TemporaryDirectory(prefix="hotgate-bench-") as scratch:
+            found = commands(Path(scratch))
+            for _ in range(options.rounds):
+                for command in found:
+                    if not command.failure:
+                        command.run()
+    except BuildFailed as exc:
+        print(f"error: {exc}", file=sys.stderr)
+        return 2
+    print(f"{'median of ' + str(options.rounds) + ' rounds':<52} {'wall':>9} {'spread':>13} {'peak RSS':>11}")
+    print("\n".join(command.row() for command in found))
+    return int(any(command.failure for command in found if command.label.startswith("hotgate")))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
