@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from probes.drift.arch.architecture import architecture
 from probes.elf.image import I64
 from probes.go.table.functions import FuncTable
 
@@ -16,8 +17,6 @@ MAX_PAD = 64
 
 MANY = 1 << 17
 """Addresses from which on an index of all granules is worth its memory."""
-
-PAD = {"amd64": 0xCC, "arm64": 0x00}  # INT3, and zero words: cmd/link/internal/ld.Target, CodePad
 
 
 class TextIndex:
@@ -42,7 +41,8 @@ class TextIndex:
         for span in image.spans:
             np.copyto(span_end, span.end, where=(self.entry >= span.start) & (self.entry < span.end))
         size = np.where(offsets >= 0, np.clip(self.end, self.entry, np.maximum(span_end, self.entry)) - self.entry, 0)
-        pad = PAD[image.arch]
+        arch = architecture(image.arch)
+        pad = arch.padding
         active = np.flatnonzero(size > 0)
         for _ in range(MAX_PAD):
             if not active.size:
@@ -54,8 +54,8 @@ class TextIndex:
         for row in active.tolist():  # a padding longer than any linker's
             code = image.data[offsets[row] : offsets[row] + size[row]].tobytes()
             size[row] = len(code.rstrip(bytes([pad])))
-        if image.arch == "arm64":
-            size = (size + 3) & ~np.int64(3)
+        if arch.alignment > 1:
+            size = -(-size // arch.alignment) * arch.alignment
         return size
 
     def _index(self) -> npt.NDArray[np.int32]:

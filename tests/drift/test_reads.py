@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from probes.drift.addresses.bytes_read import TO_NEXT, Duff, bytes_read
+from probes.drift.addresses.bytes_read import Duff, bytes_read
 from probes.drift.arch.amd64.decoder import Amd64Code
 from probes.drift.arch.arm64.decoder import Arm64Code
 from probes.drift.arch.arm64.loads import load
+from probes.drift.arch.code import TO_NEXT
 
 NO_DUFF = Duff(0, 0, 14, 6)
 

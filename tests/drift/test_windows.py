@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from probes.drift.arch import windows
+from probes.drift.arch.amd64 import windows as windows_amd64
 from probes.drift.arch.arm64 import windows as windows_arm64
 from probes.drift.arch.arm64.decoder import Arm64Code
 from probes.drift.arch.code import CALL
@@ -25,7 +25,7 @@ def test_every_amd64_operand_is_a_window(name: str) -> None:
         entry, size = int(table.entry[row]), table.size(row)
         code = table.image.bytes(entry, size)
         base = np.array([entry])
-        found = windows.amd64(code, code, base, base, np.array([0]))
+        found = windows_amd64.windows(code, code, base, base, np.array([0]))
         targets = dict(zip(found.position.tolist(), found.old.tolist(), strict=True))
         for place, target in operands(entry, code.tobytes()):
             if not table.names[row].startswith("go:"):
@@ -45,7 +45,7 @@ def test_every_arm64_call_and_address_is_a_window(name: str) -> None:
         entry, size = int(table.entry[row]), table.size(row) // 4 * 4
         code = table.image.bytes(entry, size)
         base = np.array([entry])
-        found = windows_arm64.arm64(code, code, base, base, np.array([0]))
+        found = windows_arm64.windows(code, code, base, base, np.array([0]))
         targets = dict(zip(found.position.tolist(), found.old.tolist(), strict=True))
         decoded = Arm64Code(code.tobytes(), entry)
         for index, kind, target in decoded.targets():
@@ -62,18 +62,18 @@ def test_a_string_length_beside_its_pointer_is_read() -> None:
     # LEA rax, [rip+0x10]; MOV ebx, 5; RET
     code = np.frombuffer(bytes.fromhex("488d0510000000bb05000000c3"), dtype=np.uint8)
     base = np.array([0x1000])
-    found = windows.amd64(code, code, base, base, np.array([0]))
+    found = windows_amd64.windows(code, code, base, base, np.array([0]))
     assert found.need[found.position == 3].tolist() == [5]
 
 
 def test_a_number_in_another_register_is_no_length() -> None:
     code = np.frombuffer(bytes.fromhex("488d0510000000b905000000c3"), dtype=np.uint8)
     base = np.array([0x1000])
-    found = windows.amd64(code, code, base, base, np.array([0]))
+    found = windows_amd64.windows(code, code, base, base, np.array([0]))
     assert found.need[found.position == 3].tolist() == [-1]
 
 
 def test_code_shorter_than_an_operand_has_no_windows() -> None:
     code = np.frombuffer(b"\xe8\x00\x00", dtype=np.uint8)
     base = np.array([0x1000])
-    assert windows.amd64(code, code, base, base, np.array([0])).position.size == 0
+    assert windows_amd64.windows(code, code, base, base, np.array([0])).position.size == 0

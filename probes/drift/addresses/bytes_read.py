@@ -7,11 +7,9 @@ counter, an unrolled runtime.duffcopy that is entered in the middle, REP MOVSQ, 
 from __future__ import annotations
 
 from probes.drift.addresses.index_bounds import table_bytes
-from probes.drift.arch.code import BRANCH, CALL, Code, Load
+from probes.drift.arch.code import BRANCH, CALL, TO_NEXT, Code, Load
 from probes.records import dataclass
 
-TO_NEXT = -2
-"""Read at an index that nothing bounds here: the table goes on to where the next thing begins."""
 DICTIONARY = -3
 """The dictionary of a generic function: addresses only, of types, itabs, functions and further dictionaries
 (cmd/compile/internal/noder, readerDict), zero where one is not needed. It ends before the first number."""

@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from probes.drift.addresses import assertion_caches, literals
-from probes.drift.addresses.bytes_read import DICTIONARY, TO_NEXT
+from probes.drift.addresses.bytes_read import DICTIONARY
 from probes.drift.addresses.descriptors import is_itab, type_hash
 from probes.drift.addresses.local_types import LocalTypes
 from probes.drift.addresses.same_layout import nothing_moved
 from probes.drift.addresses.variable_votes import Learned
+from probes.drift.arch.code import TO_NEXT
 from probes.drift.arch.windows import LEA
 from probes.drift.side import FOREIGN, NOWHERE, READONLY, TEXT, WRITABLE, Side, contains, distinct
 from probes.elf.image import I64

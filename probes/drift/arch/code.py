@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Protocol
 
 from probes.records import dataclass
 
 BRANCH, CALL = 3, 4
+TO_NEXT = -2
+"""For a number of bytes: not known, and at most up to where the next thing begins."""
 """Kinds of reference besides those of `windows`: a jump, and a call."""
 
 
@@ -142,7 +144,7 @@ class Code(Protocol):
         """Whether `register` holds something else after instruction `index`."""
 
 
-def string_length(code: Code, index: int, follows: dict[int, int]) -> int:
+def string_length(code: Code, index: int, follows: Mapping[int, int]) -> int:
     """Bytes of the string whose address instruction `index` takes, -1 when no length is seen nearby.
 
     The length goes into the register that follows the pointer's in the calling convention (`follows`), or into the

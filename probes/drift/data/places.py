@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from probes.drift.functions.judge import Judgement, decoder_for
+from probes.drift.arch.architecture import architecture
+from probes.drift.functions.judge import Judgement
 from probes.drift.functions.scan import operands
 from probes.drift.side import Side
 from probes.elf.headers import SHF_ALLOC, SHF_WRITE
@@ -256,7 +257,7 @@ def _key(side: Side, address: int) -> int:
 
 def _code(side: Side, row: int) -> Code:
     entry, size = int(side.text.entry[row]), int(side.text.size[row])
-    return decoder_for(side.image.arch).code(side.image.bytes(entry, size).tobytes(), entry)
+    return architecture(side.image.arch).code(side.image.bytes(entry, size).tobytes(), entry)
 
 
 def _name(side: Side, row: int) -> str:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from probes.drift.arch.architecture import architecture
 from probes.drift.data.facts import UndecidedData
 from probes.drift.data.walk import Difference, Ground, Piece, Walk
-from probes.drift.functions.judge import decoder_for
 from probes.drift.side import Side
 from probes.elf.image import I64
 from probes.go.build.fips import fips_info
@@ -245,7 +245,7 @@ def _refers(side: Side, row: int, place: int, seen: dict[int, I64]) -> bool:
     targets = seen.get(row)
     if targets is None:
         entry, size = int(side.text.entry[row]), int(side.text.size[row])
-        code = decoder_for(side.image.arch).code(side.image.bytes(entry, size).tobytes(), entry)
+        code = architecture(side.image.arch).code(side.image.bytes(entry, size).tobytes(), entry)
         targets = seen[row] = np.sort(np.array([target for _, _, target in code.targets()], dtype=np.int64))
     at = int(np.searchsorted(targets, place))
     return at < targets.size and int(targets[at]) <= place + MAX_IMMEDIATE

@@ -8,9 +8,10 @@ from difflib import SequenceMatcher
 
 from probes.drift.addresses.describe import anything_at, function_at, number_at, quoted, text_at, type_at
 from probes.drift.addresses.equivalence import Meaning
+from probes.drift.arch.architecture import architecture
 from probes.drift.arch.code import BRANCH, CALL, Code, string_length
 from probes.drift.arch.windows import LEA, MEMORY
-from probes.drift.functions.judge import Judgement, Reference, decoder_for
+from probes.drift.functions.judge import Judgement, Reference
 from probes.drift.side import Side
 from probes.records import dataclass
 
@@ -177,7 +178,7 @@ def _new_strings(meaning: Meaning, found: Judgement, ours: _Uses, theirs: _Uses)
 
 
 def _texts_of(side: Side, code: Code, uses: _Uses, other: _Uses) -> Counter[str]:
-    follows = decoder_for(side.image.arch).follows
+    follows = architecture(side.image.arch).follows
     out: Counter[str] = Counter()
     for key, places in uses.data.items():
         for index in places[len(other.data.get(key, ())) :]:

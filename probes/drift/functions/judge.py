@@ -1,6 +1,6 @@
 """Decide by decoding: did the code of a pair of functions change, and where?
 
-The decoder knows where operands are. Where two bodies are equally long, only the instructions at suspicious places are
+The arch knows where operands are. Where two bodies are equally long, only the instructions at suspicious places are
 examined: everywhere else the bytes are equal and every possible operand means the same. Other bodies are walked in
 lockstep, their addresses replaced by what they mean, or differ by structure.
 """
@@ -8,19 +8,18 @@ lockstep, their addresses replaced by what they mean, or differ by structure.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import field
 
 import numpy as np
 
-from probes.drift.addresses.bytes_read import DICTIONARY, TO_NEXT, Duff, bytes_read
+from probes.drift.addresses.bytes_read import DICTIONARY, Duff, bytes_read
 from probes.drift.addresses.descriptors import type_size
 from probes.drift.addresses.equivalence import ENOUGH, Meaning
-from probes.drift.arch.amd64 import decoder as decode_amd64
-from probes.drift.arch.code import BRANCH, CALL, Code, Insn, chosen_length, string_length
+from probes.drift.arch.architecture import Architecture, architecture
+from probes.drift.arch.code import BRANCH, CALL, TO_NEXT, Code, Insn, chosen_length, string_length
 from probes.drift.arch.windows import CODE, LEA
 from probes.drift.side import READONLY, Side
-from probes.records import dataclass
 
 SHAPED = "[go.shape."
 """In the names of functions that several instances share."""
@@ -91,29 +90,6 @@ class Judgement:
         return not self.lockstep or bool(self.constants or self.jumps) or any(not r.same for r in self.references)
 
 
-@dataclass(frozen=True, slots=True)
-class Decoder:
-    """How to read one architecture's code."""
-
-    code: Callable[[bytes, int], Code]
-    """From bytes and their address, the instructions."""
-    bare: Callable[[bytes, int], bytes]
-    """The same bytes with every PC-relative operand zeroed."""
-    follows: dict[int, int]
-    """Argument registers, each with the next."""
-    duff: tuple[int, int]
-    """Bytes of code in runtime.duffcopy that copy 16 bytes, and the register that it reads from."""
-
-
-def decoder_for(arch: str) -> Decoder:
-    """The decoder of an architecture."""
-    if arch == "amd64":
-        return Decoder(decode_amd64.Amd64Code, decode_amd64.bare, decode_amd64.FOLLOWS, (14, 6))
-    from probes.drift.arch.arm64 import decoder as decode_arm64  # noqa: PLC0415 - only arm64 programs need it
-
-    return Decoder(decode_arm64.Arm64Code, decode_arm64.bare, decode_arm64.FOLLOWS, (8, 20))
-
-
 def judge(meaning: Meaning, pairs: Iterable[tuple[int, int, list[int] | None]]) -> list[Judgement]:
     """Decode pairs of functions and resolve all of their operands together.
 
@@ -122,17 +98,15 @@ def judge(meaning: Meaning, pairs: Iterable[tuple[int, int, list[int] | None]]) 
         pairs: row in OLD, row in NEW, and the suspicious places as offsets from the entry, for equally long bodies;
             None examines everything.
     """
-    decoder = decoder_for(meaning.old.image.arch)
+    arch = architecture(meaning.old.image.arch)
     out = []
     for old_row, new_row, places in pairs:
-        found = Judgement(
-            old_row, new_row, _decode(meaning.old, old_row, decoder), _decode(meaning.new, new_row, decoder)
-        )
+        found = Judgement(old_row, new_row, _decode(meaning.old, old_row, arch), _decode(meaning.new, new_row, arch))
         steps = _steps(found) if places is None else _at(found, places)
         if steps is not None:
             found.lockstep = True
             for a, b in steps:
-                _examine(meaning, found, a, b, decoder)
+                _examine(meaning, found, a, b, arch)
         out.append(found)
     references = [r for j in out for r in j.references]
     _resolve(meaning, references)
@@ -161,9 +135,9 @@ def _note_starts(meaning: Meaning, judged: list[Judgement]) -> bool:
     return any(taken)
 
 
-def _decode(side: Side, row: int, decoder: Decoder) -> Code:
+def _decode(side: Side, row: int, arch: Architecture) -> Code:
     entry, size = int(side.text.entry[row]), int(side.text.size[row])
-    return decoder.code(side.image.bytes(entry, size).tobytes(), entry)
+    return arch.code(side.image.bytes(entry, size).tobytes(), entry)
 
 
 def _steps(found: Judgement) -> list[tuple[int, int]] | None:
@@ -200,7 +174,7 @@ def _at(found: Judgement, places: list[int]) -> list[tuple[int, int]] | None:
     return list(out.items())
 
 
-def _examine(meaning: Meaning, found: Judgement, old_index: int, new_index: int, decoder: Decoder) -> None:
+def _examine(meaning: Meaning, found: Judgement, old_index: int, new_index: int, arch: Architecture) -> None:
     a, b = found.old.insn(old_index), found.new.insn(new_index)
     if a.constants != b.constants:
         if _absolute(meaning, a, b):
@@ -220,8 +194,8 @@ def _examine(meaning: Meaning, found: Judgement, old_index: int, new_index: int,
             return
         old_need = new_need = -1
     elif a.kind == LEA:
-        old_need, sure = _used(meaning.old, found.old, old_index, decoder)
-        new_need, also = _used(meaning.new, found.new, new_index, decoder)
+        old_need, sure = _used(meaning.old, found.old, old_index, arch)
+        new_need, also = _used(meaning.new, found.new, new_index, arch)
         reference = Reference(a.target, b.target, old_index, new_index, a.kind, old_need, new_need, max(sure, also))
         found.references.append(reference)
         return
@@ -231,19 +205,19 @@ def _examine(meaning: Meaning, found: Judgement, old_index: int, new_index: int,
     found.references.append(Reference(a.target, b.target, old_index, new_index, a.kind, old_need, new_need))
 
 
-def _used(side: Side, code: Code, index: int, decoder: Decoder) -> tuple[int, int]:
+def _used(side: Side, code: Code, index: int, arch: Architecture) -> tuple[int, int]:
     """Bytes used of what instruction `index` takes the address of, and how many of them for certain.
 
     A string's length, what is copied, or the size of an interface's data; `TO_NEXT` for a table, `DICTIONARY`, -1 when nothing tells.
     """
-    read, certain = bytes_read(code, index, Duff(*side.duffcopy, *decoder.duff))
-    return _extent(side, code, index, decoder, (read, certain)), max(read, 1)
+    read, certain = bytes_read(code, index, Duff(*side.duffcopy, *arch.duff))
+    return _extent(side, code, index, arch, (read, certain)), max(read, 1)
 
 
-def _extent(side: Side, code: Code, index: int, decoder: Decoder, seen: tuple[int, bool]) -> int:
+def _extent(side: Side, code: Code, index: int, arch: Architecture, seen: tuple[int, bool]) -> int:
     if _is_dictionary(side, code, index):
         return DICTIONARY
-    length = string_length(code, index, decoder.follows)
+    length = string_length(code, index, arch.follows)
     read, certain = seen
     if length >= 0 and not certain:
         return max(length, read)

@@ -12,8 +12,8 @@ from collections.abc import Callable, Hashable
 
 import numpy as np
 
+from probes.drift.arch.architecture import architecture
 from probes.drift.arch.code import CALL
-from probes.drift.functions.judge import decoder_for
 from probes.drift.functions.numbered_names import common, family
 from probes.drift.side import Side
 from probes.elf.image import I64
@@ -74,13 +74,13 @@ def _keys(side: Side) -> list[str]:
 def _bare(side: Side, row: int) -> bytes:
     """The code with every PC-relative operand zeroed: what stays when a function moves."""
     entry, size = int(side.text.entry[row]), int(side.text.size[row])
-    return decoder_for(side.image.arch).bare(side.image.bytes(entry, size).tobytes(), entry)
+    return architecture(side.image.arch).bare(side.image.bytes(entry, size).tobytes(), entry)
 
 
 def _callees(side: Side, row: int) -> bytes:
     """The names of the functions that are called by the code, without numbers."""
     entry, size = int(side.text.entry[row]), int(side.text.size[row])
-    code = decoder_for(side.image.arch).code(side.image.bytes(entry, size).tobytes(), entry)
+    code = architecture(side.image.arch).code(side.image.bytes(entry, size).tobytes(), entry)
     targets = np.array([target for _, kind, target in code.targets() if kind == CALL], dtype=np.int64)
     names = [side.table.names[callee] for callee in side.text.index(targets).tolist() if callee >= 0]
     return "\0".join(["", *(family(name) or name for name in names)]).encode()

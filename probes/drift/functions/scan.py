@@ -6,14 +6,13 @@ outside of every operand that means the same, or when an operand means something
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
 from probes.drift.addresses.equivalence import Meaning
-from probes.drift.arch import windows
-from probes.drift.arch.arm64 import windows as windows_arm64
+from probes.drift.arch.architecture import architecture
 from probes.drift.arch.windows import CODE, COVER, LEA, MEMORY, Windows
 from probes.drift.side import NOWHERE, READONLY, TEXT, Side, contains, distinct
 from probes.elf.image import I64, U8
@@ -28,10 +27,6 @@ WIDEST = 64
 """Bytes that one instruction can read or write."""
 
 Bools = npt.NDArray[np.bool_]
-_FINDERS: dict[str, Callable[[U8, U8, I64, I64, I64], Windows]] = {
-    "amd64": windows.amd64,
-    "arm64": windows_arm64.arm64,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +98,7 @@ def operands(side: Side, rows: I64, wanted: I64) -> Iterator[tuple[int, int]]:
     On amd64 some are chance, and where a constant stands behind the operand, the address is too low by its bytes.
     """
     rows = np.sort(rows)
-    find = _FINDERS[side.image.arch]
+    find = architecture(side.image.arch).windows
     for part in _slices(side.text.size[rows]):
         chosen = rows[part]
         sizes = side.text.size[chosen]
@@ -147,7 +142,7 @@ def _gather(data: U8, at: I64, sizes: I64) -> U8:
 
 def _examine(block: _Block, meaning: Meaning, base: int) -> tuple[I64, _Rest]:
     """Global positions of the bytes that differ, and what is left open. Runs beside others: numpy lets go of the lock."""
-    find = _FINDERS[meaning.old.image.arch]
+    find = architecture(meaning.old.image.arch).windows
     found = find(block.old, block.new, block.old_base, block.new_base, block.starts)
     different = block.old != block.new
     same = meaning.old.text.holds(found.old) & meaning.new.text.holds(found.new)

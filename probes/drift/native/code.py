@@ -13,13 +13,14 @@ from collections.abc import Callable
 import numpy as np
 
 from probes.drift.addresses.equivalence import Meaning
+from probes.drift.arch.architecture import architecture
 from probes.drift.arch.code import BRANCH, CALL
+from probes.drift.arch.operands import ABSOLUTE, Operands
 from probes.drift.arch.windows import LEA, MEMORY
 from probes.drift.facts import ChangeKind, FunctionChange, FunctionDoubt, FunctionRef
-from probes.drift.functions.judge import decoder_for
 from probes.drift.native.data import Answer, NativeData, is_data
 from probes.drift.native.functions import NativeFunction, native_functions
-from probes.drift.native.operands import ABSOLUTE, Operands, operands
+from probes.drift.native.operands import operands
 from probes.drift.side import FOREIGN, Side
 from probes.elf.headers import SHF_ALLOC
 from probes.elf.image import I64
@@ -250,7 +251,7 @@ class _Comparison:
     @staticmethod
     def _end(side: Side, code: bytes, address: int) -> int:
         """Bytes up to the first jump or return, behind which anything may stand."""
-        decoded = decoder_for(side.image.arch).code(code, address)
+        decoded = architecture(side.image.arch).code(code, address)
         index = 0
         while decoded.has(index) and (insn := decoded.insn(index)).offset < STUB:
             if decoded.ends(index):

@@ -18,8 +18,8 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
-from probes.drift.addresses.bytes_read import TO_NEXT
 from probes.drift.addresses.equivalence import Meaning
+from probes.drift.arch.code import TO_NEXT
 from probes.drift.arch.windows import LEA
 from probes.drift.side import FOREIGN, READONLY, TEXT, WRITABLE, Side, distinct
 from probes.elf.headers import SHF_ALLOC, SHF_EXECINSTR, Section

@@ -18,8 +18,8 @@ _PAGE = 0x60FFFFE0  # immlo, immhi
 _LOW = 0x003FFC00  # imm12
 
 
-def arm64(old: U8, new: U8, old_base: I64, new_base: I64, starts: I64) -> Windows:
-    """Operands of two blocks of arm64 code of n bytes; arguments and result as in `windows.amd64`.
+def windows(old: U8, new: U8, old_base: I64, new_base: I64, starts: I64) -> Windows:
+    """Operands of two blocks of arm64 code of n bytes; arguments and result as in `amd64.windows`.
 
     A window whose bits outside of the operand differ is left out, so that they count as a difference.
     """

@@ -1,0 +1,17 @@
+"""amd64 for the comparison."""
+
+from __future__ import annotations
+
+from probes.drift.arch.amd64 import c_operands, decoder, windows
+from probes.drift.arch.architecture import Architecture
+
+ARCHITECTURE = Architecture(
+    code=decoder.Amd64Code,
+    bare=decoder.bare,
+    windows=windows.windows,
+    c_operands=c_operands.operands,
+    follows=decoder.FOLLOWS,
+    duff=(14, 6),
+    padding=0xCC,  # INT3
+    alignment=1,
+)

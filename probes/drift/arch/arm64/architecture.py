@@ -1,0 +1,17 @@
+"""arm64 for the comparison."""
+
+from __future__ import annotations
+
+from probes.drift.arch.architecture import Architecture
+from probes.drift.arch.arm64 import c_operands, decoder, windows
+
+ARCHITECTURE = Architecture(
+    code=decoder.Arm64Code,
+    bare=decoder.bare,
+    windows=windows.windows,
+    c_operands=c_operands.operands,
+    follows=decoder.FOLLOWS,
+    duff=(8, 20),
+    padding=0x00,
+    alignment=4,
+)
