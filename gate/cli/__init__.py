@@ -90,6 +90,8 @@ class CommandFiles(click.Group):
         except BrokenPipeError:
             mute_stdout()
             code = EXIT_SIGPIPE
+        except ModuleNotFoundError as exc:
+            code = _missing(exc)
         except Exception as exc:  # noqa: BLE001 - the last line of defence: one line, and a code that says "bug"
             code = _bug(exc)
         sys.exit(code)
@@ -132,6 +134,17 @@ def _explain(exc: click.ClickException | ProbeError | PolicyError | StoreError) 
     if hint:
         click.echo(f"hint: {clean(hint)}", err=True)
     return exc.exit_code if isinstance(exc, Failure) else EXIT_USAGE
+
+
+def _missing(exc: ModuleNotFoundError) -> int:
+    from gate.extras import extra_for
+
+    extra = extra_for(exc.name)
+    if extra is None:
+        return _bug(exc)
+    click.echo(f"error: this command needs the package {exc.name}, which is not installed", err=True)
+    click.echo(f"hint: pip install 'hotgate[{extra}]'", err=True)
+    return EXIT_USAGE
 
 
 def _bug(exc: Exception) -> int:
