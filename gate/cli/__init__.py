@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import platform
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -165,7 +166,12 @@ def _bug(exc: Exception) -> int:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 pass, 10 block, 11 inconclusive, 2 usage or unreadable input, 1 a bug in hotgate.",
 )
-@click.version_option(__version__, "--version", prog_name="hotgate", message="%(prog)s %(version)s")
+@click.version_option(
+    __version__,
+    "--version",
+    prog_name="hotgate",
+    message=f"%(prog)s %(version)s (Python {platform.python_version()}, {sys.platform}/{platform.machine()})",
+)
 def cli() -> None:
     """Decide whether a running Go service may be replaced in place: pass, block or inconclusive."""
 

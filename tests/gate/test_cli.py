@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -242,7 +243,23 @@ def test_rules_explain_schema_version():
         assert text.startswith(rule["id"])
         assert "What to do" in text
     assert json.loads(run("schema").stdout)["title"] == "hotgate report"
-    assert run("--version").stdout == f"hotgate {__version__}\n"
+    where = f"Python {platform.python_version()}, {sys.platform}/{platform.machine()}"
+    assert run("--version").stdout == f"hotgate {__version__} ({where})\n"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(shell):
+    done = run("completion", shell)
+    assert done.exit_code == 0
+    assert "_HOTGATE_COMPLETE" in done.stdout
+    words = {
+        "COMP_WORDS": "hotgate ch",
+        "COMP_CWORD": "ch" if shell == "fish" else "1",
+        "_HOTGATE_COMPLETE": f"{shell}_complete",
+    }
+    asked = [sys.executable, "-c", "import sys; sys.argv[0] = 'hotgate'; from gate.cli import main; main()"]
+    found = subprocess.run(asked, env=os.environ | words, cwd=REPO, capture_output=True, text=True, check=False)
+    assert "check" in found.stdout, found.stderr
     assert run("check", "-h").stdout.startswith("Usage: ")
 
 
