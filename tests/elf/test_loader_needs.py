@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
+from gate.inspection import text as inspection_text
 from gate.inspection.model import inspect_binary
-from gate.inspection.model import text as inspection_text
 from probes.elf.loader_needs import read_build_ids, read_native
 from probes.elf.relocations import dynamic_entries
 from probes.elf.symbol_versions import MAX_VERSIONS

@@ -42,9 +42,9 @@ def test_nothing_slow_is_imported(code, allowed):
     "code",
     [
         "import probes.go.facts, probes.drift.facts",
-        "from probes.go import layouts; from probes.drift import windows",
+        "from probes.go.module import layouts; from probes.drift.arch import windows",
         "from probes.go import load; from probes.drift import compare",
-        "import probes.go.loading, probes.drift.compare",
+        "import probes.go.loading, probes.drift.comparison",
     ],
 )
 def test_the_packages_export_functions_whatever_was_imported_before(code):

@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from gate.cli import cli
+from gate.report import saved
 from gate.report.formats import json as json_format
-from gate.report.models import saved
 from tests.gate.cases import CASES
 
 
