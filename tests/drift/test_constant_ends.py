@@ -209,3 +209,43 @@ def test_a_dictionary_ends_before_the_first_number(go_toolchain: Path, tmp_path:
     names = {each.name for each in drift.changed}
     assert "main.main" in names
     assert "sort.Float64s" not in names
+
+
+METHODS = """package main
+
+import "fmt"
+
+type first struct{ a int }
+
+type second struct{ a int }
+
+type item struct{ n int }
+
+//go:noinline
+func (i item) name() string { return "item" }
+
+type namer interface{ name() string }
+
+//go:noinline
+func use[T namer, U any](x T) string {
+	call := T.name
+	var none U
+	return call(x) + fmt.Sprintf("%T", none)
+}
+
+//go:noinline
+func caller() string { return use[item, *CHOSEN](item{1}) }
+
+func main() {
+	println(caller(), use[item, *first](item{2}), use[item, *second](item{3}), "NOTE")
+}
+"""
+
+
+@pytest.mark.parametrize("stripped", [False, True])
+def test_a_dictionary_that_begins_with_a_method_goes_on(go_toolchain: Path, tmp_path: Path, stripped: bool) -> None:
+    sides = []
+    for name, chosen, note in (("old", "first", "short"), ("new", "second", "moves what is behind it " * 99)):
+        files = {"main.go": METHODS.replace("CHOSEN", chosen).replace("NOTE", note)}
+        sides.append(program(go_toolchain, tmp_path / name, files, stripped=stripped))
+    assert "main.caller" in changed(*sides)

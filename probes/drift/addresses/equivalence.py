@@ -175,6 +175,8 @@ class Meaning:
     def constants(self, old: I64, new: I64, kind: npt.NDArray[np.uint8], need: I64, *, strict: bool) -> Bools:
         """Whether read-only addresses lead to the same contents; arguments as for `same`."""
         out: Bools = self.types(old, new) | self.itabs(old, new)
+        if strict:  # a number beside it may have been taken for a string's length
+            need = np.where((kind == LEA) & (need >= 0) & literals.begin_with_addresses(self, old, new), -1, need)
         # The same name is not enough: what it stands for may have been edited. But it tells the size.
         left = self.left_of_symbol(old, new)
         need = np.where((need < 0) & (left >= 0) & (kind == LEA), left, need)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from probes.drift.addresses.bytes_read import DICTIONARY
+from probes.drift.addresses.descriptors import is_itab, type_hash
 from probes.drift.side import NOWHERE, PIECE, READONLY, TEXT, WRITABLE, Side, contains, distinct
 from probes.elf.image import I64
 from probes.records import dataclass
@@ -105,6 +106,14 @@ def holds_addresses(meaning: Comparison, old: I64, new: I64, count: I64) -> Bool
     words = np.maximum(count[aligned] // 8, 1)  # a number beside it may have been taken for a size
     for part in _words(meaning, old[aligned], new[aligned], words):
         out[aligned[part.row[_addresses(meaning, part.at, part.x, part.y)]]] = True
+    return out
+
+
+def begin_with_addresses(meaning: Comparison, old: I64, new: I64) -> Bools:
+    """Whether the first word at `old[i]` and `new[i]` is an address, so that no text is there, shape (k,)."""
+    out: Bools = (old % 8 == 0) & (new % 8 == 0)
+    rows = np.flatnonzero(out)
+    out[rows] = _addresses(meaning, old[rows], _word(meaning.old, old[rows]), _word(meaning.new, new[rows]))
     return out
 
 
@@ -204,15 +213,19 @@ def _examine(meaning: Comparison, old: I64, new: I64, need: I64) -> tuple[list[i
     code = meaning.functions(*first)
     rows = np.flatnonzero(code)
     # A word that leads to a function's entry is a function value; one that leads into it begins a jump table.
-    rows = rows[meaning.old.text.entry[meaning.old.text.index(first[0][rows])] != first[0][rows]]
+    into = np.zeros(old.shape, dtype=np.bool_)
+    into[rows] = meaning.old.text.entry[meaning.old.text.index(first[0][rows])] != first[0][rows]
+    rows = np.flatnonzero(into)
     failed = rows[~_jump_tables(meaning, old[rows], new[rows])].tolist() if rows.size else []
     links: list[tuple[int, int, int]] = []
     count = _count(meaning, old, new, need)
+    # What is behind a function value is another one, unless something says that more belongs to it.
+    count[code & (need == -1) & (meaning.left_of_symbol(old, new) < 0)] = 1
     address = (meaning.old.regions(first[0]) != NOWHERE) & (meaning.new.regions(first[1]) != NOWHERE)
     # What is copied in whole words may hold addresses further on; a string then fails at its first word that differs.
     text = (need >= 0) & ~address & ~_external(meaning, old, new) & ((need % 8 != 0) | (need < 16))
-    failed += np.flatnonzero(text & ~code).tolist()
-    rows = np.flatnonzero(~code & ~text)
+    failed += np.flatnonzero(text & ~into).tolist()
+    rows = np.flatnonzero(~into & ~text)
     for part in _words(meaning, old[rows], new[rows], count[rows]):
         wrong, follow = _differing(meaning, part)
         failed += rows[distinct(part.row[wrong])].tolist()
@@ -227,20 +240,20 @@ def _count(meaning: Comparison, old: I64, new: I64, need: I64) -> I64:
     count[need == -1] = np.minimum(count[need == -1], WORDS)
     rows = np.flatnonzero(need == DICTIONARY)
     if rows.size:
-        count[rows] = np.minimum(count[rows], _entries(meaning.old, old[rows]))
-        count[rows] = np.minimum(count[rows], _entries(meaning.new, new[rows]))
+        entries = np.minimum(_entries(meaning.old, old[rows]), _entries(meaning.new, new[rows]))
+        # What begins with a number is no dictionary.
+        count[rows] = np.minimum(count[rows], np.where(entries > 0, entries, WORDS))
     left = meaning.left_of_symbol(old, new)
     out: I64 = np.where((need <= 0) & (left > 0), -(-left // 8), count)
     return out
 
 
 def _entries(side: Side, addresses: I64) -> I64:
-    """Words of the dictionaries at `addresses`, shape (k,): up to the first that is a number; of a function value, one."""
+    """Words of the dictionaries at `addresses`, shape (k,): up to the first that is a number."""
     words = _word(side, (addresses[:, None] + 8 * np.arange(MAX_ENTRIES)).ravel()).view(np.int64)
     places = ((side.regions(words) != NOWHERE) | (words == 0)).reshape(addresses.size, -1)
-    run = np.logical_and.accumulate(places, axis=1).sum(axis=1)
-    functions = side.regions(words.reshape(places.shape)[:, 0]) == TEXT
-    return np.maximum(np.where(functions, 1, run), 1)
+    run: I64 = np.logical_and.accumulate(places, axis=1).sum(axis=1)
+    return run
 
 
 def _differing(meaning: Comparison, words: _Words) -> tuple[I64, I64]:
@@ -276,7 +289,11 @@ def _pointers(meaning: Comparison, a: I64, b: I64, length: I64) -> tuple[Bools, 
     count = np.where(length[rows] > 0, length[rows], np.where(left >= 0, left, np.minimum(meaning.reach(p, q), 64)))
     out[rows] = meaning.types(p, q) | meaning.itabs(p, q) | meaning.equal_bytes(p, q, count)
     follow = np.zeros(a.shape, dtype=np.bool_)
-    follow[rows] = ~out[rows] & (length[rows] < 0)
+    # Of two descriptors, no further look shows that they are of one type.
+    settled = (
+        type_hash(meaning.old, p)[1] | type_hash(meaning.new, q)[1] | is_itab(meaning.old, p) | is_itab(meaning.new, q)
+    )
+    follow[rows] = ~out[rows] & (length[rows] < 0) & ~settled
     return out, follow
 
 

@@ -19,7 +19,7 @@ from probes.drift.addresses.equivalence import ENOUGH, Meaning
 from probes.drift.arch.architecture import Architecture, architecture
 from probes.drift.arch.code import BRANCH, CALL, TO_NEXT, Code, Insn, chosen_length, string_length
 from probes.drift.arch.windows import CODE, LEA
-from probes.drift.side import READONLY, Side
+from probes.drift.side import READONLY, TEXT, Side
 
 SHAPED = "[go.shape."
 """In the names of functions that several instances share."""
@@ -219,7 +219,7 @@ def _extent(side: Side, code: Code, index: int, arch: Architecture, seen: tuple[
         return DICTIONARY
     length = string_length(code, index, arch.follows)
     read, certain = seen
-    if length >= 0 and not certain:
+    if length >= 0 and not certain and not _leads_on(side, code.insn(index).target or 0):
         return max(length, read)
     if certain or read > ENOUGH or read == TO_NEXT:
         return read
@@ -253,9 +253,9 @@ def _is_dictionary(side: Side, code: Code, index: int) -> bool:
 
 
 def _leads_on(side: Side, address: int) -> bool:
-    """Whether an address of read-only data is at `address`."""
+    """Whether an address is at `address`, of constants or a function: then it is no text."""
     word = side.words_at(np.array([_signed(address)], dtype=np.int64)).view(np.int64)
-    return address % 8 == 0 and bool(side.regions(word)[0] == READONLY)
+    return address % 8 == 0 and bool(side.regions(word)[0] in {READONLY, TEXT})
 
 
 def _same_place(found: Judgement, here: int, there: int) -> bool:
