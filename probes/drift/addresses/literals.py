@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from probes.drift.addresses.bytes_read import DICTIONARY
 from probes.drift.addresses.descriptors import is_itab, type_hash
+from probes.drift.arch.code import TO_NEXT
 from probes.drift.side import NOWHERE, PIECE, READONLY, TEXT, WRITABLE, Side, contains, distinct
 from probes.elf.image import I64
 from probes.records import dataclass
@@ -219,8 +220,9 @@ def _examine(meaning: Comparison, old: I64, new: I64, need: I64) -> tuple[list[i
     failed = rows[~_jump_tables(meaning, old[rows], new[rows])].tolist() if rows.size else []
     links: list[tuple[int, int, int]] = []
     count = _count(meaning, old, new, need)
-    # What is behind a function value is another one, unless something says that more belongs to it.
-    count[code & (need == -1) & (meaning.left_of_symbol(old, new) < 0)] = 1
+    rows = np.flatnonzero(code & ((need == -1) | (need == TO_NEXT)) & (meaning.left_of_symbol(old, new) < 0))
+    alone = ~(like_dictionary(meaning.old, old[rows]) & like_dictionary(meaning.new, new[rows]))
+    count[rows[alone]] = 1
     address = (meaning.old.regions(first[0]) != NOWHERE) & (meaning.new.regions(first[1]) != NOWHERE)
     # What is copied in whole words may hold addresses further on; a string then fails at its first word that differs.
     text = (need >= 0) & ~address & ~_external(meaning, old, new) & ((need % 8 != 0) | (need < 16))
@@ -254,6 +256,19 @@ def _entries(side: Side, addresses: I64) -> I64:
     places = ((side.regions(words) != NOWHERE) | (words == 0)).reshape(addresses.size, -1)
     run: I64 = np.logical_and.accumulate(places, axis=1).sum(axis=1)
     return run
+
+
+def like_dictionary(side: Side, addresses: I64) -> Bools:
+    """Whether what begins with functions at `addresses` goes on with a constant, such as a type, shape (k,).
+
+    A function value is one word, and others stand behind it. A dictionary has the methods of type parameters first.
+    """
+    words = _word(side, (addresses[:, None] + 8 * np.arange(WORDS)).ravel()).view(np.int64)
+    regions = side.regions(words).reshape(addresses.size, WORDS)
+    other = regions != TEXT
+    first = regions[np.arange(addresses.size), np.argmax(other, axis=1)]
+    out: Bools = other.any(axis=1) & (first == READONLY)
+    return out
 
 
 def _differing(meaning: Comparison, words: _Words) -> tuple[I64, I64]:

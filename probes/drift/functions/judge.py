@@ -16,10 +16,12 @@ import numpy as np
 from probes.drift.addresses.bytes_read import DICTIONARY, Duff, bytes_read
 from probes.drift.addresses.descriptors import type_size
 from probes.drift.addresses.equivalence import ENOUGH, Meaning
+from probes.drift.addresses.literals import like_dictionary
 from probes.drift.arch.architecture import Architecture, architecture
 from probes.drift.arch.code import BRANCH, CALL, TO_NEXT, Code, Insn, chosen_length, string_length
 from probes.drift.arch.windows import CODE, LEA
-from probes.drift.side import READONLY, TEXT, Side
+from probes.drift.side import NOWHERE, READONLY, TEXT, Side
+from probes.elf.image import I64
 
 SHAPED = "[go.shape."
 """In the names of functions that several instances share."""
@@ -217,9 +219,13 @@ def _used(side: Side, code: Code, index: int, arch: Architecture) -> tuple[int, 
 def _extent(side: Side, code: Code, index: int, arch: Architecture, seen: tuple[int, bool]) -> int:
     if _is_dictionary(side, code, index):
         return DICTIONARY
+    address = np.array([_signed(code.insn(index).target or 0)], dtype=np.int64)
+    begins = _begins_with(side, address)
+    if begins == TEXT and not like_dictionary(side, address)[0]:
+        return 8  # a function value
     length = string_length(code, index, arch.follows)
     read, certain = seen
-    if length >= 0 and not certain and not _leads_on(side, code.insn(index).target or 0):
+    if length >= 0 and not certain and begins == NOWHERE:  # what begins with an address is no text
         return max(length, read)
     if certain or read > ENOUGH or read == TO_NEXT:
         return read
@@ -242,8 +248,12 @@ def _is_dictionary(side: Side, code: Code, index: int) -> bool:
             row = side.table.find(insn.target or 0) if insn.kind == CALL else -1
             if row < 0 or SHAPED not in side.table.names[row]:
                 return False
-            # AX on amd64, R0 on arm64. In another register, it may as well be a string: that begins with no address.
-            return 0 in held or _leads_on(side, code.insn(index).target or 0)
+            # AX on amd64, R0 on arm64. In another register, it may as well be a string or a function.
+            address = np.array([_signed(code.insn(index).target or 0)], dtype=np.int64)
+            begins = _begins_with(side, address)
+            if 0 in held and not side.words_at(address)[0]:
+                return True
+            return begins == READONLY or (begins == TEXT and (0 in held or bool(like_dictionary(side, address)[0])))
         effect = code.effect(place)
         copied = effect is not None and effect.source in held and (effect.multiple, effect.offset) == (1, 0)
         held = {register for register in held if not code.writes(place, register)}
@@ -252,10 +262,10 @@ def _is_dictionary(side: Side, code: Code, index: int) -> bool:
     return False
 
 
-def _leads_on(side: Side, address: int) -> bool:
-    """Whether an address is at `address`, of constants or a function: then it is no text."""
-    word = side.words_at(np.array([_signed(address)], dtype=np.int64)).view(np.int64)
-    return address % 8 == 0 and bool(side.regions(word)[0] in {READONLY, TEXT})
+def _begins_with(side: Side, address: I64) -> int:
+    """What the word at the one `address` leads to: `READONLY`, `TEXT`, or `NOWHERE` for all else."""
+    region = int(side.regions(side.words_at(address).view(np.int64))[0])
+    return region if int(address[0]) % 8 == 0 and region in {READONLY, TEXT} else NOWHERE
 
 
 def _same_place(found: Judgement, here: int, there: int) -> bool:
