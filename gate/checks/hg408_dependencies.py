@@ -7,7 +7,7 @@ from gate.inflection import value
 from gate.model import Finding, Severity
 from gate.rules.base import Check, Explanation, Samples
 from gate.rules.samples.binaries import Case, build, other
-from probes.go.build.facts import Module
+from probes.go.buildinfo.facts import Module
 
 MESSAGES = {
     "downgraded": "Fixes may be lost: {path} goes back from {old} to {new}.",

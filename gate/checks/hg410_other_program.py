@@ -8,7 +8,7 @@ from gate.model import Finding, Mode, Severity
 from gate.policy.model import Policy
 from gate.rules.base import Check, Explanation, Samples
 from gate.rules.samples.binaries import Case, binary, build, other
-from probes.go.build.facts import Module
+from probes.go.buildinfo.facts import Module
 
 
 class OtherProgram(Check):

@@ -9,7 +9,7 @@ from gate.model import Confidence, Finding, Severity
 from gate.rules.base import Check, Explanation, Samples
 from gate.rules.samples.binaries import Case, binary, build, other
 from gate.rules.support.restart_libraries import LIBRARIES, Library
-from probes.go.build.facts import Module
+from probes.go.buildinfo.facts import Module
 from probes.go.facts import BinaryFacts
 
 _MAJOR = re.compile(r"(?:/v(?:[2-9]|[1-9]\d+))?$")

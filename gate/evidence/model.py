@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gate.model import EvidenceStatus
     from probes.drift.result import Drift
     from probes.elf.facts import NativeFacts
-    from probes.go.build.facts import BuildFacts
+    from probes.go.buildinfo.facts import BuildFacts
 
 
 @dataclass(frozen=True, slots=True)

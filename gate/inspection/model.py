@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from probes.elf.facts import NativeFacts
-    from probes.go.build.facts import BuildFacts
+    from probes.go.buildinfo.facts import BuildFacts
     from probes.go.facts import BinaryFacts
     from probes.go.fault import Fault
     from probes.go.table.functions import FuncTable

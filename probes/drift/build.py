@@ -15,7 +15,7 @@ from probes.drift.facts import BuildDrift, ModuleChange, ValueChange
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from probes.go.build.facts import BuildFacts, Module
+    from probes.go.buildinfo.facts import BuildFacts, Module
 
 SEMVER = re.compile(r"v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?", re.ASCII)
 MAX_VERSION_CHARS = 256

@@ -10,7 +10,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING
 
 from probes.elf.facts import NativeFacts
-from probes.go.build.facts import BuildFacts
+from probes.go.buildinfo.facts import BuildFacts
 from probes.go.fault import Fault
 from probes.records import dataclass
 

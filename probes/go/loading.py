@@ -12,10 +12,10 @@ from probes.elf.relocations import apply_relocations, dynamic_symbols
 from probes.elf.source import Source, read_source
 from probes.elf.symbols import SymbolTable, read_symbols
 from probes.errors import MalformedElf, MalformedTable, NotGo
-from probes.go.build.facts import BuildFacts
-from probes.go.build.fips import read_fips
-from probes.go.build.info import find_build_info, parse_build
-from probes.go.build.version import go_minor
+from probes.go.buildinfo.facts import BuildFacts
+from probes.go.buildinfo.fips import read_fips
+from probes.go.buildinfo.info import find_build_info, parse_build
+from probes.go.buildinfo.version import go_minor
 from probes.go.facts import BinaryFacts, TableHealth
 from probes.go.health import check_table
 from probes.go.initialisers import read_initialisers

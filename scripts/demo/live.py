@@ -9,8 +9,8 @@ import time
 import urllib.request
 from typing import TYPE_CHECKING
 
-from scripts.build import live_service
 from scripts.measure.load import load
+from scripts.programs import live_service
 from scripts.truth.hazards import image, running, summary, update
 
 if TYPE_CHECKING:

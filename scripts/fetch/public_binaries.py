@@ -17,7 +17,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.build.gobuild import CACHE
+from scripts.programs.gobuild import CACHE
 
 PUBLIC = CACHE / "public"
 VARIABLE = "PUBLIC_BINARIES"

@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from scripts.build.gobuild import CACHE, BuildFailed, require_go
+from scripts.programs.gobuild import CACHE, BuildFailed, require_go
 
 FOLDER = CACHE / "schemas"
 SECONDS = 180

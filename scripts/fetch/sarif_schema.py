@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from scripts.build.gobuild import CACHE, BuildFailed, require_go
+from scripts.programs.gobuild import CACHE, BuildFailed, require_go
 
 MODULE = "github.com/owenrumney/go-sarif/v3@v3.3.1"
 MEMBER = "pkg/report/v210/sarif/schema.go"

@@ -23,9 +23,9 @@ from iced_x86 import Decoder, Mnemonic, OpKind
 
 from probes.go import load
 from probes.profile.pprof.profile_pb2 import Profile
-from scripts.build.gobuild import CACHE, BuildFailed, require_go
 from scripts.demo.demo import build, releases
 from scripts.fetch.public_binaries import NotFetched, by_name, fetch
+from scripts.programs.gobuild import CACHE, BuildFailed, require_go
 
 if TYPE_CHECKING:
     from probes.go.table.functions import FuncTable

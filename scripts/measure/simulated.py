@@ -21,7 +21,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from probes.profile.pprof.profile_pb2 import Profile
-from scripts.build.gobuild import ROOT
+from scripts.programs.gobuild import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

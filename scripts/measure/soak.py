@@ -22,7 +22,7 @@ from sqlalchemy import func, select
 
 from gate.store.database import Database
 from gate.store.tables import SAMPLES, SERVICES
-from scripts.build.gobuild import ROOT
+from scripts.programs.gobuild import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 from probes.live.profile_files import read_source
 from probes.profile.comparison.compare import diff
 from probes.profile.comparison.windows import compare_windows
-from scripts.build.gobuild import BuildFailed
-from scripts.build.hot import build, run
+from scripts.programs.gobuild import BuildFailed
+from scripts.programs.hot import build, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

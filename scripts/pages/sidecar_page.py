@@ -18,10 +18,10 @@ import urllib.request
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from scripts.build import live_service
-from scripts.build.gobuild import ROOT, BuildFailed, require_go
 from scripts.measure.load import load
 from scripts.pages import browser
+from scripts.programs import live_service
+from scripts.programs.gobuild import ROOT, BuildFailed, require_go
 from scripts.truth.hazards import free_port, running, update
 
 SECONDS = 90.0

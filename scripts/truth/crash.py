@@ -25,8 +25,8 @@ from typing import IO, TYPE_CHECKING
 from gate.store import audit, chain
 from gate.store.database import Database
 from gate.store.retention import integrity
-from scripts.build.gobuild import ROOT
 from scripts.measure.soak import config, simulated
+from scripts.programs.gobuild import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from gate.policy.model import Policy
 from gate.runs.comparison import check
 from probes.go import load
-from scripts.build.gobuild import BuildFailed, GoBuild, require_go
-from scripts.build.toolchains import goroot
+from scripts.programs.gobuild import BuildFailed, GoBuild, require_go
+from scripts.programs.toolchains import goroot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

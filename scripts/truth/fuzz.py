@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.build.gobuild import ROOT
+from scripts.programs.gobuild import ROOT
 from scripts.truth.mutations import Recipe, random_recipe
 from tests import matrix
 

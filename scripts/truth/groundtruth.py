@@ -12,8 +12,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from scripts.build.gobuild import BuildFailed, go_version, require_go
-from scripts.build.toolchains import goroot
+from scripts.programs.gobuild import BuildFailed, go_version, require_go
+from scripts.programs.toolchains import goroot
 from tests.groundtruth.corpus import CONFIGS, Case, Config, case
 from tests.groundtruth.edits import EDITS, Edit
 
@@ -95,7 +95,7 @@ def _picked(name: str, wanted: list[str], otherwise: tuple[str, ...]) -> bool:
 
 def _data(root: Path, toolchain: str) -> int:
     """Edits of data: those whose report is not as stated."""
-    from scripts.build.gobuild import CACHE, can_build_cgo  # noqa: PLC0415 - of this part alone
+    from scripts.programs.gobuild import CACHE, can_build_cgo  # noqa: PLC0415 - of this part alone
     from tests.drift.data_pairs import EDITS as DATA_EDITS  # noqa: PLC0415
     from tests.drift.data_pairs import Programs, everything  # noqa: PLC0415
     from tests.groundtruth.data import MATRIX, drift_of, wrong  # noqa: PLC0415

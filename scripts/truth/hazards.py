@@ -18,9 +18,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.build import live_service
-from scripts.build.gobuild import ROOT, BuildFailed, GoBuild, go_version, host_arch, require_go
 from scripts.measure.load import KINDS, ORDER_TOTAL, Account, load, summary
+from scripts.programs import live_service
+from scripts.programs.gobuild import ROOT, BuildFailed, GoBuild, go_version, host_arch, require_go
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from probes.errors import ProbeError
 from probes.go import load
-from scripts.build.gobuild import CACHE, ROOT, BuildFailed, GoBuild, host_arch, require_go
 from scripts.fetch.public_binaries import BINARIES, NotFetched, by_name, fetch
+from scripts.programs.gobuild import CACHE, ROOT, BuildFailed, GoBuild, host_arch, require_go
 from tests.oracle import gotools
 
 if TYPE_CHECKING:

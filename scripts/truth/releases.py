@@ -17,8 +17,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scripts.build.gobuild import CACHE, BuildFailed, go_version, require_go
-from scripts.build.toolchains import goroot
+from scripts.programs.gobuild import CACHE, BuildFailed, go_version, require_go
+from scripts.programs.toolchains import goroot
 from tests.groundtruth import listing, releases
 from tests.groundtruth.corpus import linked
 from tests.groundtruth.score import drift_of

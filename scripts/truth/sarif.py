@@ -17,8 +17,8 @@ from jsonschema import Draft4Validator, FormatChecker
 from gate.engine.judge import run_rules
 from gate.report.formats import sarif
 from gate.report.sections.comparison import build_report
-from scripts.build.gobuild import BuildFailed
 from scripts.fetch.sarif_schema import official_schema
+from scripts.programs.gobuild import BuildFailed
 from tests.gate.cases import CASES
 
 

@@ -21,8 +21,8 @@ from gate.model import Mode
 from gate.policy.model import Policy
 from gate.runs.comparison import check
 from probes.errors import ProbeError
-from scripts.build.gobuild import BuildFailed, GoBuild, require_go
-from scripts.build.toolchains import goroot
+from scripts.programs.gobuild import BuildFailed, GoBuild, require_go
+from scripts.programs.toolchains import goroot
 
 if TYPE_CHECKING:
     from collections.abc import Callable

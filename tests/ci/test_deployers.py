@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import hcl2
 import pytest
 
-from scripts.build import live_service
-from scripts.build.gobuild import can_build_cgo, host_arch
 from scripts.measure.load import load
+from scripts.programs import live_service
+from scripts.programs.gobuild import can_build_cgo, host_arch
 from scripts.truth.hazards import image, running
 from tests.ci.test_hooks import environment
 from tests.conftest import missing

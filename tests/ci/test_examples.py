@@ -17,8 +17,8 @@ import yaml
 from gate.policy.file import load_policy
 from gate.sidecar.config.model import load_sidecar
 from gate.sidecar.web.api import STATUS
-from scripts.build.gobuild import BuildFailed
 from scripts.fetch import published_schemas
+from scripts.programs.gobuild import BuildFailed
 from tests.conftest import missing
 
 if TYPE_CHECKING:

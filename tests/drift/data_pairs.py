@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from probes.go import load
-from scripts.build.gobuild import ROOT, GoBuild, can_build_cgo
+from scripts.programs.gobuild import ROOT, GoBuild, can_build_cgo
 from tests.conftest import missing
 from tests.drift.variable_pairs import toolchain
 

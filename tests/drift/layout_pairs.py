@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from probes.drift.types.compare import layout_drift
 from probes.go import load
-from scripts.build.gobuild import ROOT, GoBuild
+from scripts.programs.gobuild import ROOT, GoBuild
 
 if TYPE_CHECKING:
     from pathlib import Path

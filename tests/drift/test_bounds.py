@@ -11,7 +11,7 @@ from probes.drift import compare
 from probes.drift.addresses.index_bounds import table_bytes
 from probes.drift.arch.amd64.decoder import Amd64Code
 from probes.go import load
-from scripts.build.gobuild import GoBuild
+from scripts.programs.gobuild import GoBuild
 
 if TYPE_CHECKING:
     from pathlib import Path

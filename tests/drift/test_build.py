@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from probes.drift.build import build_drift, compare_versions
 from probes.drift.facts import BuildDrift, ModuleChange, ValueChange
-from probes.go.build.facts import BuildFacts, Module
+from probes.go.buildinfo.facts import BuildFacts, Module
 
 BASE = BuildFacts("go1.26.3", "example.com/shop", Module("example.com/shop", "", ""), (), {}, {}, godebug_known=True)
 

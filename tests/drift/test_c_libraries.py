@@ -9,7 +9,7 @@ import pytest
 
 from probes.drift import compare
 from probes.go import load
-from scripts.build.gobuild import GoBuild, can_build_cgo
+from scripts.programs.gobuild import GoBuild, can_build_cgo
 from tests.conftest import missing
 
 if TYPE_CHECKING:

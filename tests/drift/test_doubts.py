@@ -8,7 +8,7 @@ import pytest
 
 from probes.drift import compare
 from probes.go import load
-from scripts.build.gobuild import GoBuild
+from scripts.programs.gobuild import GoBuild
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ from probes.drift.types.codecs import broken
 from probes.drift.types.compare import layout_drift, reached
 from probes.drift.types.wire_tags import CODECS
 from probes.go import load
-from scripts.build.gobuild import GoBuild
+from scripts.programs.gobuild import GoBuild
 from tests.drift.wire_cases import CASES, Case
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pytest
 from probes.drift import compare
 from probes.drift.native.operands import operands
 from probes.go import load
-from scripts.build.gobuild import can_build_cgo
+from scripts.programs.gobuild import can_build_cgo
 from tests.conftest import missing
 
 if TYPE_CHECKING:

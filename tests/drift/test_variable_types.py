@@ -9,7 +9,7 @@ import pytest
 
 from probes.drift.variables.compare import global_drift
 from probes.go import load
-from scripts.build.gobuild import GoBuild
+from scripts.programs.gobuild import GoBuild
 from tests.drift.type_pairs import CONFIGS, VARIABLES, Config, P, Releases
 from tests.drift.variable_pairs import OLD_RELEASE
 

@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from probes.go import load
-from scripts.build.gobuild import GoBuild, can_build_cgo
+from scripts.programs.gobuild import GoBuild, can_build_cgo
 from tests.conftest import missing
 from tests.drift.variable_pairs import OLD_RELEASE, Config, toolchain
 

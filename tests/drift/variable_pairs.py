@@ -8,8 +8,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from probes.go import load
-from scripts.build.gobuild import ROOT, BuildFailed, GoBuild, can_build_cgo
-from scripts.build.toolchains import TOOLCHAINS, problem
+from scripts.programs.gobuild import ROOT, BuildFailed, GoBuild, can_build_cgo
+from scripts.programs.toolchains import TOOLCHAINS, problem
 from tests.conftest import missing
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def toolchain(config: Config, newest: Path) -> Path:
     except BuildFailed as exc:
         found = str(exc)
     if found is not None:
-        missing(f"python -m scripts.build.toolchains {config.release} fetches this toolchain: {found}")
+        missing(f"python -m scripts.programs.toolchains {config.release} fetches this toolchain: {found}")
     return root
 
 

@@ -26,7 +26,7 @@ from gate.rules.samples.binaries import (
 )
 from probes.drift.data.facts import UndecidedData
 from probes.drift.facts import Rename
-from probes.go.build.facts import Module
+from probes.go.buildinfo.facts import Module
 
 FORGED = (
     "]]></script><img src=x onerror=alert(1)>%0A::error file=a,line=1::owned`|[a](https://evil.example)@all{0}\ufffe"

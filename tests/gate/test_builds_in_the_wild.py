@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from gate.cli import cli
-from scripts.build.gobuild import can_build_cgo
+from scripts.programs.gobuild import can_build_cgo
 from tests.conftest import missing
 
 if TYPE_CHECKING:

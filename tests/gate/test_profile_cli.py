@@ -14,9 +14,9 @@ from click.testing import CliRunner
 
 from gate.cli import cli
 from gate.report import formats
-from scripts.build.gobuild import ROOT
-from scripts.build.hot import build
-from scripts.build.hot import run as run_program
+from scripts.programs.gobuild import ROOT
+from scripts.programs.hot import build
+from scripts.programs.hot import run as run_program
 from tests.gate.cases import FORGED
 from tests.profile.made import MS10, Maker
 

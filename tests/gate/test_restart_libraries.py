@@ -15,7 +15,7 @@ from gate.cli import cli
 from gate.rules.base import discover
 from gate.rules.samples.binaries import Case, binary, build, other
 from gate.rules.support.restart_libraries import LIBRARIES
-from probes.go.build.facts import Module
+from probes.go.buildinfo.facts import Module
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gate.report.formats import sarif
-from scripts.build.gobuild import BuildFailed
+from scripts.programs.gobuild import BuildFailed
 from scripts.truth.sarif import validator
 from tests.conftest import missing
 from tests.gate.cases import CASES

@@ -5,9 +5,9 @@ import struct
 import pytest
 
 from probes.errors import MalformedTable
-from probes.go.build import info
-from probes.go.build.info import find_build_info, parse_build
-from probes.go.build.version import go_minor
+from probes.go.buildinfo import info
+from probes.go.buildinfo.info import find_build_info, parse_build
+from probes.go.buildinfo.version import go_minor
 from tests.made_elf import DATA, facts
 
 START, END = b"0w\xaf\x0c\x92t\x08\x02A\xe1\xc1\x07\xe6\xd6\x18\xe6", b"\xf92C1\x86\x18 r\x00\x82B\x10A\x16\xd8\xf2"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from probes.go import load
-from probes.go.build.fips import MAGIC, SECTIONS, read_fips
+from probes.go.buildinfo.fips import MAGIC, SECTIONS, read_fips
 from tests import matrix
 from tests.made_elf import damaged, facts
 

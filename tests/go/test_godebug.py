@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from probes.go.build.godebug import CHANGED, effective
+from probes.go.buildinfo.godebug import CHANGED, effective
 from probes.go.module.layouts import NEWEST_MINOR
 
 

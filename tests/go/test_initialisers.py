@@ -5,7 +5,7 @@ import struct
 import pytest
 
 from probes.go import load
-from scripts.build.gobuild import GoBuild
+from scripts.programs.gobuild import GoBuild
 from tests import matrix
 from tests.made_elf import damaged, facts, place
 

@@ -12,8 +12,8 @@ from probes.elf.headers import open_elf
 from probes.elf.source import read_source
 from probes.go import load
 from probes.go.integrity import CHANGED, INTACT, UNKNOWN, read_integrity
-from scripts.build.gobuild import GoBuild, can_build_cgo
-from scripts.build.toolchains import goroot
+from scripts.programs.gobuild import GoBuild, can_build_cgo
+from scripts.programs.toolchains import goroot
 from tests.conftest import missing
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts.build import live_service
-from scripts.build.gobuild import can_build_cgo, host_arch
+from scripts.programs import live_service
+from scripts.programs.gobuild import can_build_cgo, host_arch
 from tests.conftest import missing
 from tests.goprobe.service import Service
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts.build.gobuild import BuildFailed, can_build_cgo, host_arch
-from scripts.build.goprobe import OLDEST, rounds
+from scripts.programs.gobuild import BuildFailed, can_build_cgo, host_arch
+from scripts.programs.goprobe import OLDEST, rounds
 from tests.conftest import missing
 
 if TYPE_CHECKING:

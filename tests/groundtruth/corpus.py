@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.build.gobuild import CACHE, GO_CACHE, GoBuild, can_build_cgo, go_version
+from scripts.programs.gobuild import CACHE, GO_CACHE, GoBuild, can_build_cgo, go_version
 from tests.groundtruth import listing
 from tests.groundtruth.edits import Edit
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts.build.gobuild import GoBuild
+from scripts.programs.gobuild import GoBuild
 from scripts.truth.releases import Symbols
 from tests.groundtruth import listing, releases
 from tests.groundtruth.corpus import linked

@@ -15,7 +15,7 @@ from gate.policy.model import LivePolicy, Policy
 from gate.runs.service import probe
 from probes.live.gather import Asked, gather
 from probes.live.topics import Call, LiveFacts
-from scripts.build.gobuild import ROOT, GoBuild, can_build_cgo, host_arch
+from scripts.programs.gobuild import ROOT, GoBuild, can_build_cgo, host_arch
 from tests.conftest import missing
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from gate.cli import cli
 from probes.go import load
-from probes.go.build.plugin import read_plugin
+from probes.go.buildinfo.plugin import read_plugin
 from tests import matrix
 from tests.conftest import missing
 from tests.native.conftest import found, run_check

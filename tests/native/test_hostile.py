@@ -18,7 +18,7 @@ from probes.elf.symbol_versions import MAX_VERSIONS, defined_versions
 from probes.elf.symbols import MAX_NAME, SYM, SymbolTable
 from probes.errors import ProbeError
 from probes.go import load
-from probes.go.build.plugin import MAX_PACKAGES, PKGHASHES, read_plugin
+from probes.go.buildinfo.plugin import MAX_PACKAGES, PKGHASHES, read_plugin
 from tests import made_elf, matrix
 from tests.made_elf import DATA
 from tests.native.conftest import run_check

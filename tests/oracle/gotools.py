@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from scripts.build.gobuild import CACHE, GO_CACHE
+from scripts.programs.gobuild import CACHE, GO_CACHE
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,8 +12,8 @@ from probes.profile.pprof.reading import read_file
 from probes.profile.stacks.names import Names
 from probes.profile.stacks.symbolise import symbolise
 from probes.profile.stacks.tally import cumulative, flat, stacks
-from scripts.build.gobuild import ROOT
-from scripts.build.hot import build, run
+from scripts.programs.gobuild import ROOT
+from scripts.programs.hot import build, run
 from tests.oracle.gotools import run_tool
 
 PROFILES = ROOT / "testdata" / "profiles"

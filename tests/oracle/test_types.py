@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from probes.go import load
-from scripts.build.gobuild import can_build_cgo, host_arch
+from scripts.programs.gobuild import can_build_cgo, host_arch
 from tests.conftest import missing
 from tests.oracle.types_program import FOREIGN, MODES, Mode, differences, said
 

@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scripts.build.gobuild import ROOT, GoBuild
+from scripts.programs.gobuild import ROOT, GoBuild
 
 if TYPE_CHECKING:
     from pathlib import Path

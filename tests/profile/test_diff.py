@@ -16,7 +16,7 @@ from probes.profile.export import collapsed, pprof
 from probes.profile.growth import growth
 from probes.profile.heat import heat
 from probes.profile.pprof.reading import read
-from scripts.build.gobuild import ROOT
+from scripts.programs.gobuild import ROOT
 from tests.profile.made import Maker, cpu
 
 BASE = {"score;price;main": 20, "quote;price;main": 60, "encode;main": 120}

@@ -14,7 +14,7 @@ from probes.profile.pprof import varints as varints_module
 from probes.profile.pprof.profile_pb2 import Profile
 from probes.profile.pprof.reading import NotProfile, read, read_file
 from probes.profile.pprof.varints import Malformed, repeated_fields, varints
-from scripts.build.gobuild import ROOT
+from scripts.programs.gobuild import ROOT
 from tests.profile.made import Maker
 
 FIXTURES = sorted((ROOT / "testdata" / "profiles").glob("*.pb.gz"))

@@ -25,7 +25,7 @@ from probes.drift.native.facts import AbiFacts, HostDrift, NativeDrift, SharedDr
 from probes.drift.result import Drift
 from probes.drift.types.facts import FieldSide, LayoutChange, TypeChange
 from probes.elf.facts import NativeFacts
-from probes.go.build.facts import BuildFacts, Module
+from probes.go.buildinfo.facts import BuildFacts, Module
 from probes.go.facts import BinaryFacts, TableHealth
 from probes.host import TargetFacts
 from probes.records import dataclass

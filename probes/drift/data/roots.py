@@ -14,7 +14,7 @@ from probes.drift.data.facts import UndecidedData
 from probes.drift.data.walk import Difference, Ground, Piece, Walk
 from probes.drift.side import Side
 from probes.elf.image import I64
-from probes.go.build.fips import fips_info
+from probes.go.buildinfo.fips import fips_info
 from probes.records import dataclass
 
 if TYPE_CHECKING:

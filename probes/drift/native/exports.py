@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from probes.drift.facts import ValueChange
 from probes.drift.native.facts import PluginDrift, Resize, SharedDrift, resizes
 from probes.elf.exports import SharedFacts, read_shared
-from probes.go.build.plugin import read_plugin
+from probes.go.buildinfo.plugin import read_plugin
 from probes.go.facts import SHARED
 from probes.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from probes.go.build.plugin import PluginFacts
+    from probes.go.buildinfo.plugin import PluginFacts
     from probes.go.facts import BinaryFacts
 
 PLUMBING = re.compile(r"_?x?_?cgo|_?crosscall|x_crosscall|threadentry$|fatalf$|.*[./:]")

@@ -6,7 +6,7 @@ from probes.drift.build import build_drift
 from probes.drift.facts import ModuleChange
 from probes.drift.native.facts import HostDrift
 from probes.errors import MalformedTable
-from probes.go.build.plugin import read_loader, read_plugin
+from probes.go.buildinfo.plugin import read_loader, read_plugin
 from probes.go.facts import BinaryFacts
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from probes.go.build.version import go_minor
+from probes.go.buildinfo.version import go_minor
 from probes.records import dataclass
 
 

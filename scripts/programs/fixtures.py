@@ -16,8 +16,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.build.gobuild import CROSS_CC, ROOT, BuildFailed, GoBuild, can_build_cgo, source_digest
-from scripts.build.toolchains import VERSIONS, goroot
+from scripts.programs.gobuild import CROSS_CC, ROOT, BuildFailed, GoBuild, can_build_cgo, source_digest
+from scripts.programs.toolchains import VERSIONS, goroot
 
 SOURCE = ROOT / "testdata" / "programs" / "fixture"
 BINARIES = ROOT / "testdata" / "binaries"

@@ -6,7 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from scripts.build.gobuild import CACHE, ROOT, BuildFailed, GoBuild, require_go
+from scripts.programs.gobuild import CACHE, ROOT, BuildFailed, GoBuild, require_go
 
 SOURCE = ROOT / "testdata" / "programs" / "hot"
 VARIANTS = ("slower", "split", "renamed", "inlined")

@@ -9,8 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from scripts.build.gobuild import ROOT, BuildFailed
-from scripts.build.hot import build, run
+from scripts.programs.gobuild import ROOT, BuildFailed
+from scripts.programs.hot import build, run
 
 PROFILES = ROOT / "testdata" / "profiles"
 SECONDS = 60.0

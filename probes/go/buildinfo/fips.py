@@ -9,7 +9,7 @@ import hmac
 
 from probes.elf.image import Image
 from probes.errors import MalformedTable
-from probes.go.build.facts import BuildFacts
+from probes.go.buildinfo.facts import BuildFacts
 
 MAGIC = b"\xff Go fipsinfo \xff\x00"  # Linkinfo.Magic
 SUM, SELF, SECTIONS = 16, 48, 56  # offsets in Linkinfo: [32]byte, uintptr, 4 x {start, end}

@@ -13,8 +13,8 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from scripts.build.fixtures import MATRIX_WITHOUT_DWARF, Recipe
-from scripts.build.gobuild import ROOT, BuildFailed, can_build_cgo
+from scripts.programs.fixtures import MATRIX_WITHOUT_DWARF, Recipe
+from scripts.programs.gobuild import ROOT, BuildFailed, can_build_cgo
 from tests.oracle.dwarf_types import structs
 
 TARGET = ROOT / "testdata" / "oracle" / "dwarf.json.xz"

@@ -1,6 +1,6 @@
 """Builds the live service of `testdata/services`, as it is or as one of its variants.
 
-`python -m scripts.build.live_service OUT [VARIANT]` writes the program to OUT. The service embeds `goprobe` and replaces itself on
+`python -m scripts.programs.live_service OUT [VARIANT]` writes the program to OUT. The service embeds `goprobe` and replaces itself on
 SIGUSR2; `testdata/services/live-variants/README.md` says what the variants are.
 """
 
@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from scripts.build.gobuild import ROOT, BuildFailed, GoBuild, host_arch, require_go
+from scripts.programs.gobuild import ROOT, BuildFailed, GoBuild, host_arch, require_go
 
 SERVICES = ROOT / "testdata" / "services"
 VARIANTS = SERVICES / "live-variants"

@@ -1,6 +1,6 @@
 """Vets and tests the Go module `goprobe`, with and without cgo, with the toolchain at hand and with the oldest one.
 
-`python -m scripts.build.goprobe` runs all; `--only NAME` one of them. The race detector runs with the toolchain at hand.
+`python -m scripts.programs.goprobe` runs all; `--only NAME` one of them. The race detector runs with the toolchain at hand.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scripts.build.gobuild import ROOT, BuildFailed, GoBuild, can_build_cgo, go_version, host_arch, require_go
-from scripts.build.toolchains import goroot
+from scripts.programs.gobuild import ROOT, BuildFailed, GoBuild, can_build_cgo, go_version, host_arch, require_go
+from scripts.programs.toolchains import goroot
 
 if TYPE_CHECKING:
     from collections.abc import Callable

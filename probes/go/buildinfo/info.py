@@ -7,9 +7,9 @@ import re
 from probes.elf.headers import SHF_WRITE
 from probes.elf.image import Image
 from probes.errors import MalformedTable
-from probes.go.build.facts import BuildFacts, Module
-from probes.go.build.godebug import effective
-from probes.go.build.version import go_minor
+from probes.go.buildinfo.facts import BuildFacts, Module
+from probes.go.buildinfo.godebug import effective
+from probes.go.buildinfo.version import go_minor
 
 MAGIC = b"\xff Go buildinf:"  # 14 bytes, aligned to 16
 HEADER = 32
