@@ -242,9 +242,9 @@ def _count(meaning: Comparison, old: I64, new: I64, need: I64) -> I64:
     count[need == -1] = np.minimum(count[need == -1], WORDS)
     rows = np.flatnonzero(need == DICTIONARY)
     if rows.size:
+        # An empty one is where something else begins, or a number.
         entries = np.minimum(_entries(meaning.old, old[rows]), _entries(meaning.new, new[rows]))
-        # What begins with a number is no dictionary.
-        count[rows] = np.minimum(count[rows], np.where(entries > 0, entries, WORDS))
+        count[rows] = np.minimum(count[rows], entries)
     left = meaning.left_of_symbol(old, new)
     out: I64 = np.where((need <= 0) & (left > 0), -(-left // 8), count)
     return out

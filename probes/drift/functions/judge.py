@@ -248,12 +248,13 @@ def _is_dictionary(side: Side, code: Code, index: int) -> bool:
             row = side.table.find(insn.target or 0) if insn.kind == CALL else -1
             if row < 0 or SHAPED not in side.table.names[row]:
                 return False
-            # AX on amd64, R0 on arm64. In another register, it may as well be a string or a function.
+            # A function's is in the first register (AX, R0), and may be empty; a method has its receiver there, which may
+            # be a string or a function, as what is in other registers.
+            if side.table.names[row].endswith("]"):
+                return 0 in held
             address = np.array([_signed(code.insn(index).target or 0)], dtype=np.int64)
             begins = _begins_with(side, address)
-            if 0 in held and not side.words_at(address)[0]:
-                return True
-            return begins == READONLY or (begins == TEXT and (0 in held or bool(like_dictionary(side, address)[0])))
+            return begins == READONLY or (begins == TEXT and bool(like_dictionary(side, address)[0]))
         effect = code.effect(place)
         copied = effect is not None and effect.source in held and (effect.multiple, effect.offset) == (1, 0)
         held = {register for register in held if not code.writes(place, register)}
