@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from probes.drift.addresses.describe import type_name
-from probes.drift.types.structure import Structures
 from probes.elf.image import I64
 from probes.errors import MalformedTable
 
 if TYPE_CHECKING:
     from probes.drift.side import Side
+    from probes.drift.types.structure import Structures
     from probes.go.types.table import TypeTable
 
 Bools = npt.NDArray[np.bool_]
@@ -54,6 +54,8 @@ class LocalTypes:
 
     def _alike(self, old: int, new: int) -> bool:
         if not self._read:
+            from probes.drift.types.structure import Structures  # noqa: PLC0415 - few comparisons need it
+
             self._read = True
             self._tables = self._types()
             self._structures = Structures(*self._tables) if self._tables else None

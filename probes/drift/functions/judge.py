@@ -239,28 +239,36 @@ def _extent(side: Side, code: Code, index: int, arch: Architecture, seen: tuple[
 
 def _is_dictionary(side: Side, code: Code, index: int) -> bool:
     """Whether the address is the first argument of a generic function, behind the receiver of a method: its dictionary."""
+    call, row = _next_call(side, code, index)
+    if row < 0 or SHAPED not in side.table.names[row]:
+        return False
     held = {code.insn(index).lea}
-    for place in range(index + 1, index + 1 + MAX_ARGUMENTS):
-        if not code.has(place) or not held:
-            break
-        insn = code.insn(place)
-        if insn.kind in {BRANCH, CALL}:
-            row = side.table.find(insn.target or 0) if insn.kind == CALL else -1
-            if row < 0 or SHAPED not in side.table.names[row]:
-                return False
-            # A function's is in the first register (AX, R0), and may be empty; a method has its receiver there, which may
-            # be a string or a function, as what is in other registers.
-            if side.table.names[row].endswith("]"):
-                return 0 in held
-            address = np.array([_signed(code.insn(index).target or 0)], dtype=np.int64)
-            begins = _begins_with(side, address)
-            return begins == READONLY or (begins == TEXT and bool(like_dictionary(side, address)[0]))
+    for place in range(index + 1, call):
         effect = code.effect(place)
         copied = effect is not None and effect.source in held and (effect.multiple, effect.offset) == (1, 0)
         held = {register for register in held if not code.writes(place, register)}
         if copied and effect is not None:
             held.add(effect.target)
-    return False
+    if not held:
+        return False
+    # A function's is in the first register (AX, R0), and may be empty; a method has its receiver there, which may
+    # be a string or a function, as what is in other registers.
+    if side.table.names[row].endswith("]"):
+        return 0 in held
+    address = np.array([_signed(code.insn(index).target or 0)], dtype=np.int64)
+    begins = _begins_with(side, address)
+    return begins == READONLY or (begins == TEXT and bool(like_dictionary(side, address)[0]))
+
+
+def _next_call(side: Side, code: Code, index: int) -> tuple[int, int]:
+    """The first jump or call behind instruction `index`, and the row of the function that it calls; -1 for none."""
+    for place in range(index + 1, index + 1 + MAX_ARGUMENTS):
+        if not code.has(place):
+            break
+        insn = code.insn(place)
+        if insn.kind in {BRANCH, CALL}:
+            return place, side.table.find(insn.target or 0) if insn.kind == CALL else -1
+    return -1, -1
 
 
 def _begins_with(side: Side, address: I64) -> int:

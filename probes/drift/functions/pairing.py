@@ -7,7 +7,7 @@ keeps its code. Such twins are found by their code with everything left out that
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable
 
 import numpy as np
@@ -84,6 +84,11 @@ def _callees(side: Side, row: int) -> bytes:
     targets = np.array([target for _, kind, target in code.targets() if kind == CALL], dtype=np.int64)
     names = [side.table.names[callee] for callee in side.text.index(targets).tolist() if callee >= 0]
     return "\0".join(["", *(family(name) or name for name in names)]).encode()
+
+
+def _repeated(bodies: list[tuple[bytes, str]]) -> set[bytes]:
+    """The bodies that several have."""
+    return {body for body, number in Counter(body for body, _ in bodies).items() if number > 1}
 
 
 def _line(side: Side, row: int) -> int:
@@ -188,9 +193,16 @@ class _Matcher:
         right = sorted(others, key=lambda row: (_line(self.new, row), row))
         ours = [(_bare(self.old, row), self.ours[row]) for row in left]
         theirs = [(_bare(self.new, row), self.theirs[row]) for row in right]
-        if any(len({body for body, _ in bodies}) < len(bodies) for bodies in (ours, theirs)):
-            calling = [(body + _callees(self.old, row), name) for row, (body, name) in zip(left, ours, strict=True)]
-            called = [(body + _callees(self.new, row), name) for row, (body, name) in zip(right, theirs, strict=True)]
+        shared = _repeated(ours) | _repeated(theirs)
+        if shared:
+            calling = [
+                (body + _callees(self.old, row) if body in shared else body, name)
+                for row, (body, name) in zip(left, ours, strict=True)
+            ]
+            called = [
+                (body + _callees(self.new, row) if body in shared else body, name)
+                for row, (body, name) in zip(right, theirs, strict=True)
+            ]
             self._align_sequences(left, right, calling, called)
             self._join_single(left, right, [body for body, _ in calling], [body for body, _ in called])
         self._align_sequences(left, right, ours, theirs)
