@@ -14,7 +14,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.demo.demo import live as demo_live
+from scripts.demo import live as demo_live
 from scripts.programs.gobuild import ROOT, BuildFailed, GoBuild, can_build_cgo, go_version, host_arch, require_go
 
 SERVICES = ROOT / "testdata" / "services"
