@@ -10,7 +10,6 @@ feature names as `/proc/cpuinfo` shows them (Linux `Documentation/arch/arm64/elf
 from __future__ import annotations
 
 import os
-import platform
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,7 +80,8 @@ def read_host(*, libraries: bool = False) -> TargetFacts:
 
     A host without /proc gives None for the level rather than an error.
     """
-    arch = GOARCH.get(platform.machine(), platform.machine())
+    system = os.uname()
+    arch = GOARCH.get(system.machine, system.machine)
     try:
         cpuinfo = Path("/proc/cpuinfo").read_text("utf-8", "replace")
     except OSError:
@@ -93,7 +93,7 @@ def read_host(*, libraries: bool = False) -> TargetFacts:
         found = read_libraries(arch)
     return TargetFacts(
         arch=arch,
-        os=platform.system().lower(),
+        os=system.sysname.lower(),
         goamd64_level=amd64_level(cpuinfo) if arch == "amd64" else None,
         goarm64=arm64_version(cpuinfo) if arch == "arm64" else None,
         interpreters=tuple(path for path in INTERPRETERS if os.path.exists(path)),  # noqa: PTH110 - no object needed

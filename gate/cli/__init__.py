@@ -6,11 +6,12 @@ line of its docstring is its line in `hotgate --help`, which imports none of the
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import importlib
 import os
-import platform
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FOLDER = Path(__file__).parent
+_PYTHON = ".".join(map(str, sys.version_info[:3]))
 EXIT_SIGINT = 130
 EXIT_SIGPIPE = 141
 
@@ -170,7 +172,7 @@ def _bug(exc: Exception) -> int:
     __version__,
     "--version",
     prog_name="hotgate",
-    message=f"%(prog)s %(version)s (Python {platform.python_version()}, {sys.platform}/{platform.machine()})",
+    message=f"%(prog)s %(version)s (Python {_PYTHON}, {sys.platform}/{os.uname().machine})",
 )
 def cli() -> None:
     """Decide whether a running Go service may be replaced in place: pass, block or inconclusive."""
@@ -183,4 +185,20 @@ def main() -> NoReturn:
     except SystemExit as end:
         if end.code == EXIT_SIGINT:
             os._exit(EXIT_SIGINT)  # a thread that reads a slow file would keep the interpreter from ending
+        if isinstance(end.code, int) and _nothing_left():
+            # To take the interpreter apart is 5% of the time of a comparison; the kernel does it at once.
+            os._exit(end.code)
         raise
+
+
+def _nothing_left() -> bool:
+    """Whether nobody waits for the interpreter's end: no thread, no handler, no profiler, and nothing unwritten."""
+    handlers = getattr(atexit, "_ncallbacks", lambda: 1)()
+    if handlers or threading.active_count() > 1 or sys.getprofile() is not None or sys.gettrace() is not None:
+        return False
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError, AttributeError):
+        return False
+    return True

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 from gate.evidence.model import Evidence, Missing
 from gate.inflection import count
 from probes.profile.comparison.facts import DiffSettings, ProfileDiff
-from probes.profile.heartbeat.continuity import continuity
 from probes.profile.heartbeat.facts import ContinuityFacts
 from probes.profile.heat_facts import GrowthFacts, HeatFacts, RenamedSamples
 from probes.records import dataclass
@@ -79,6 +78,8 @@ def heartbeat_continuity(facts: HeartbeatFacts, policy: ProfilePolicy) -> Contin
     """The continuity of a running service's heartbeat; None when it is off, or has fewer than two windows."""
     if not facts.enabled:
         return None
+    from probes.profile.heartbeat.continuity import continuity
+
     return continuity(
         facts.windows,
         interval_ns=facts.interval_ns,
@@ -159,6 +160,7 @@ def of_source(
 ) -> ProfileEvidence:
     """What a file or a directory of profiles gives; `sides`: the binaries that an update is about."""
     from probes.profile.growth import growth
+    from probes.profile.heartbeat.continuity import continuity
 
     missing: list[tuple[str, str]] = []
     notes = [f"{name}: {what}" for name, what in source.problems]

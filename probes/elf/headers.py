@@ -1,16 +1,22 @@
-"""The headers of an ELF file: file header, sections and segments, read with pyelftools.
+"""The headers of an ELF file: file header, sections and segments.
 
-Counts and places are checked against the file's size before pyelftools may follow them: its loops trust the file.
+Counts and places are checked against the file's size before they are followed.
 """
 
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
-from elftools.common.utils import struct_parse
-
-from probes.elf.raw_headers import SHT_NOBITS, RawHeaders, section_kind, typed_errors
+from probes.elf.raw_headers import (
+    PHDR_SIZE,
+    SHDR_SIZE,
+    SHT_NOBITS,
+    Ehdr,
+    read_ehdr,
+    read_phdrs,
+    read_shdrs,
+    typed_errors,
+)
 from probes.elf.source import Source
 from probes.errors import MalformedElf, NotElf
 from probes.records import dataclass
@@ -22,7 +28,16 @@ PAGE = 4096
 MAX_MAPPINGS = 4
 """How often one byte of the file may be mapped, on average. Segments share a page at their ends, no more."""
 
-MACHINES = {"EM_X86_64": "amd64", "EM_AARCH64": "arm64"}
+ET_EXEC = 2
+ET_DYN = 3
+
+MACHINES = {62: "amd64", 183: "arm64"}
+OTHER_MACHINES = {2: "SPARC", 3: "386", 8: "MIPS", 20: "PPC", 21: "PPC64", 22: "S390", 40: "ARM", 43: "SPARCV9"}
+OTHER_MACHINES |= {50: "IA_64", 243: "RISCV", 247: "BPF", 258: "LOONGARCH"}
+
+OS_ABIS = {0: "SYSV", 2: "NETBSD", 3: "LINUX", 6: "SOLARIS", 9: "FREEBSD", 12: "OPENBSD"}
+SEGMENTS = {0: "NULL", 1: "LOAD", 2: "DYNAMIC", 3: "INTERP", 4: "NOTE", 5: "SHLIB", 6: "PHDR", 7: "TLS"}
+SEGMENTS |= {0x6474E550: "GNU_EH_FRAME", 0x6474E551: "GNU_STACK", 0x6474E552: "GNU_RELRO", 0x6474E553: "GNU_PROPERTY"}
 
 SHF_WRITE = 1
 SHF_ALLOC = 2
@@ -48,7 +63,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One program header (Elf64_Phdr); `kind` is p_type's name."""
+    """One program header (Elf64_Phdr); `kind` is p_type's name, a number in hexadecimal where it has none here."""
 
     kind: str
     flags: int
@@ -90,29 +105,29 @@ def open_elf(source: Source) -> Elf:
     """
     _check_ident(source)
     with typed_errors(source.path, "ELF header"):
-        file = RawHeaders(source)
-        header = file.header
-        arch = MACHINES.get(header["e_machine"])
+        header = read_ehdr(source.buffer)
+        arch = MACHINES.get(header.machine)
         if arch is None:
             raise NotElf(
-                f"unsupported machine {str(header['e_machine']).removeprefix('EM_')}",
+                f"unsupported machine {OTHER_MACHINES.get(header.machine, header.machine)}",
                 subject=source.path,
                 hint="hotgate reads amd64 and arm64 programs",
             )
-        if header["e_type"] not in {"ET_EXEC", "ET_DYN"}:
+        if header.type not in {ET_EXEC, ET_DYN}:
             raise NotElf(
                 "not a linked program or shared object",
                 subject=source.path,
                 hint="pass the linked program, not an object file or a core dump",
             )
-        sections = _sections(source, file)
-        segments = _segments(source, file)
+        os_abi = source.buffer[7]
+        sections = _sections(source, header)
+        segments = _segments(source, header)
         return Elf(
             path=source.path,
             arch=arch,
-            dynamic=header["e_type"] == "ET_DYN",
-            entry=header["e_entry"],
-            os_abi=str(header["e_ident"]["EI_OSABI"]),
+            dynamic=header.type == ET_DYN,
+            entry=header.entry,
+            os_abi=f"ELFOSABI_{OS_ABIS.get(os_abi, os_abi)}",
             sections=sections,
             segments=segments,
         )
@@ -131,40 +146,38 @@ def _check_ident(source: Source) -> None:
         raise NotElf("big-endian ELF file", subject=source.path, hint="hotgate reads little-endian programs")
 
 
-def _sections(source: Source, file: RawHeaders) -> tuple[Section, ...]:
-    header = file.header
-    table, count, size = header["e_shoff"], header["e_shnum"], header["e_shentsize"]
+def _sections(source: Source, header: Ehdr) -> tuple[Section, ...]:
+    table, count, size = header.shoff, header.shnum, header.shentsize
     if table == 0:
         return ()
-    if size != 64 or count > MAX_SECTIONS or table + count * size > source.size:
+    if size != SHDR_SIZE or count > MAX_SECTIONS or table + count * size > source.size:
         raise MalformedElf(
             "section headers lie outside of the file", subject=source.path, offset=table, hint=_TRUNCATED
         )
-    raw = [struct_parse(file.structs.Elf_Shdr, file.stream, table + index * size) for index in range(count)]
-    offsets = [entry["sh_name"] for entry in raw]
+    raw = read_shdrs(source.buffer, table, count)
     names = b""
-    if header["e_shstrndx"] < count:
-        strings = raw[header["e_shstrndx"]]
-        if strings["sh_type"] != "SHT_NOBITS" and strings["sh_offset"] + strings["sh_size"] > source.size:
+    if header.shstrndx < count:
+        strings = raw[header.shstrndx]
+        if strings.type != SHT_NOBITS and strings.offset + strings.size > source.size:
             raise MalformedElf(
                 f"the file ends too early: it has {source.size:,} bytes, and its section names lie behind them",
                 subject=source.path,
-                offset=strings["sh_offset"],
+                offset=strings.offset,
                 hint="it was cut off, by a copy or a full disk: compare its size with the original's and copy it again",
             )
-        names = bytes(source.buffer[strings["sh_offset"] : strings["sh_offset"] + min(strings["sh_size"], 1 << 20)])
+        names = bytes(source.buffer[strings.offset : strings.offset + min(strings.size, 1 << 20)])
     out = []
-    for index, (entry, name) in enumerate(zip(raw, offsets, strict=True)):
+    for index, entry in enumerate(raw):
         section = Section(
-            name=_name(names, name),
-            kind=section_kind(entry["sh_type"]),
-            flags=entry["sh_flags"],
-            addr=entry["sh_addr"],
-            offset=entry["sh_offset"],
-            size=entry["sh_size"],
-            link=entry["sh_link"],
-            info=entry["sh_info"],
-            entsize=entry["sh_entsize"],
+            name=_name(names, entry.name),
+            kind=entry.type,
+            flags=entry.flags,
+            addr=entry.addr,
+            offset=entry.offset,
+            size=entry.size,
+            link=entry.link,
+            info=entry.info,
+            entsize=entry.entsize,
         )
         if section.kind not in {0, SHT_NOBITS} and section.offset + section.size > source.size:
             raise MalformedElf(
@@ -185,28 +198,26 @@ def _name(names: bytes, offset: int) -> str:
     return names[offset:end].decode("utf-8", "replace") if end >= 0 else ""
 
 
-def _segments(source: Source, file: RawHeaders) -> tuple[Segment, ...]:
-    header = file.header
-    table, count, size = header["e_phoff"], header["e_phnum"], header["e_phentsize"]
+def _segments(source: Source, header: Ehdr) -> tuple[Segment, ...]:
+    table, count, size = header.phoff, header.phnum, header.phentsize
     if table == 0 or count == 0:
         raise MalformedElf(
             "no program headers", subject=source.path, hint="pass the linked program, not an object or debug file"
         )
-    if size != 56 or count > MAX_SEGMENTS or table + count * size > source.size:
+    if size != PHDR_SIZE or count > MAX_SEGMENTS or table + count * size > source.size:
         raise MalformedElf(
             "program headers lie outside of the file", subject=source.path, offset=table, hint=_TRUNCATED
         )
     out = []
-    for index in range(count):
-        entry: Any = struct_parse(file.structs.Elf_Phdr, file.stream, table + index * size)
+    for index, entry in enumerate(read_phdrs(source.buffer, table, count)):
         segment = Segment(
-            kind=str(entry["p_type"]),
-            flags=entry["p_flags"],
-            offset=entry["p_offset"],
-            vaddr=entry["p_vaddr"],
-            filesz=entry["p_filesz"],
-            memsz=entry["p_memsz"],
-            align=entry["p_align"],
+            kind=f"PT_{SEGMENTS.get(entry.type) or hex(entry.type)}",
+            flags=entry.flags,
+            offset=entry.offset,
+            vaddr=entry.vaddr,
+            filesz=entry.filesz,
+            memsz=entry.memsz,
+            align=entry.align,
         )
         if segment.filesz and segment.offset + segment.filesz > source.size:
             raise MalformedElf(

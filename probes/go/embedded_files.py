@@ -89,7 +89,10 @@ def digest(image: Image, file: EmbeddedFile) -> str:
 
 
 def _headers(image: Image) -> I64:
-    """Addresses of words that lead right behind their slice header, whose length and capacity are equal."""
+    """Addresses of words that lead right behind their slice header, whose length and capacity are equal.
+
+    The first record behind it has a name.
+    """
     found: list[I64] = []
     ramp = 8 * np.arange(PIECE, dtype=np.int64)
     for span in _constants(image):
@@ -102,6 +105,9 @@ def _headers(image: Image) -> I64:
             hits = np.flatnonzero(words - ramp[: words.size] == shift + 8 * at + HEADER) + at
             length = image.words[hits + 1]
             hits = hits[(length == image.words[hits + 2]) & (length > 0) & (length <= MAX_FILES)]
+            hits = hits[hits + (HEADER + RECORD) // 8 <= image.words.size]
+            name = image.words[hits + HEADER // 8 + 1]  # the length of the first file's
+            hits = hits[(name > 0) & (name <= MAX_NAME)]
             found.append(shift + 8 * hits)
     return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
 

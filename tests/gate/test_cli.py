@@ -8,6 +8,7 @@ import platform
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -290,6 +291,34 @@ def test_help_imports_nothing_slow():
     assert (result.returncode, result.stderr) == (0, "")
     for command in ("baseline", "check", "explain", "inspect", "policy", "render", "rules", "schema"):
         assert f"\n  {command} " in result.stdout
+
+
+def test_a_profiler_still_writes_what_it_saw(tmp_path):
+    out = tmp_path / "profile"
+    command = [sys.executable, "-m", "cProfile", "-o", str(out), "-m", "gate", "rules"]
+    subprocess.run(command, cwd=REPO, stdout=subprocess.DEVNULL, check=True)
+    assert out.stat().st_size > 1000
+
+
+def test_all_of_a_long_answer_reaches_a_slow_reader():
+    with hotgate("schema", stdout=subprocess.PIPE) as process:
+        time.sleep(0.5)
+        text = process.stdout.read()
+    assert process.returncode == 0
+    assert json.loads(text)["$schema"]
+
+
+EXIT_HANDLER = """
+import atexit
+atexit.register(print, "handled")
+from gate.cli import main
+main()
+"""
+
+
+def test_handlers_of_the_interpreters_end_are_called():
+    result = subprocess.run([sys.executable, "-c", EXIT_HANDLER], cwd=REPO, capture_output=True, text=True, check=False)
+    assert result.stdout.endswith("\nhandled\n")
 
 
 def hotgate(*arguments: str, **options):

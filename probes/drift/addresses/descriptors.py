@@ -39,15 +39,18 @@ def type_hash(side: Side, addresses: I64) -> tuple[U64, Bools]:
     gcdata 32, str i32 40. The hash covers the type's whole identity, but not its layout.
     """
     module = side.module
-    inside = (addresses >= module.types) & (addresses <= module.etypes - 48) & (addresses % 8 == 0)
-    where = np.where(inside, addresses, module.types)
-    size, ptrdata, flags = (side.words_at(where + at) for at in (0, 8, 16))
-    name = side.words_at(where + 40) & np.uint64(0xFFFFFFFF)
+    found = np.zeros(addresses.shape, dtype=np.uint64)
+    known = np.zeros(addresses.shape, dtype=np.bool_)
+    rows = np.flatnonzero((addresses >= module.types) & (addresses <= module.etypes - 48) & (addresses % 8 == 0))
+    if not rows.size:
+        return found, known
+    places = (addresses[rows, None] + np.array((0, 8, 16, 40))).ravel()
+    size, ptrdata, flags, name = side.words_at(places).reshape(-1, 4).T
+    name = name & np.uint64(0xFFFFFFFF)
     align, field_align = (flags >> np.uint64(40)) & np.uint64(0xFF), (flags >> np.uint64(48)) & np.uint64(0xFF)
     kind = (flags >> np.uint64(56)) & np.uint64(31)
-    good = (
-        inside
-        & (size < 1 << 50)
+    known[rows] = (
+        (size < 1 << 50)
         & (ptrdata <= size)
         & ((flags >> np.uint64(32)) & np.uint64(0xFF) < 64)
         & (align > 0)
@@ -59,4 +62,5 @@ def type_hash(side: Side, addresses: I64) -> tuple[U64, Bools]:
         & (name > 0)
         & (name < max(module.etypes - module.types, 1))
     )
-    return (flags & np.uint64(0xFFFFFFFF)) | (kind << np.uint64(32)), good
+    found[rows] = (flags & np.uint64(0xFFFFFFFF)) | (kind << np.uint64(32))
+    return found, known

@@ -304,11 +304,12 @@ def _pointers(meaning: Comparison, a: I64, b: I64, length: I64) -> tuple[Bools, 
     count = np.where(length[rows] > 0, length[rows], np.where(left >= 0, left, np.minimum(meaning.reach(p, q), 64)))
     out[rows] = meaning.types(p, q) | meaning.itabs(p, q) | meaning.equal_bytes(p, q, count)
     follow = np.zeros(a.shape, dtype=np.bool_)
+    rows = rows[~out[rows] & (length[rows] < 0)]
+    p, q = a[rows], b[rows]
     # Of two descriptors, no further look shows that they are of one type.
-    settled = (
+    follow[rows] = ~(
         type_hash(meaning.old, p)[1] | type_hash(meaning.new, q)[1] | is_itab(meaning.old, p) | is_itab(meaning.new, q)
     )
-    follow[rows] = ~out[rows] & (length[rows] < 0) & ~settled
     return out, follow
 
 

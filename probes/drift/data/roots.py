@@ -159,12 +159,13 @@ def _cut(meaning: Meaning, links: tuple[I64, I64]) -> tuple[list[Root], list[Gap
     roots: list[Root] = []
     gaps: list[Gap] = []
     aligned = (links[0] % WORD == 0) & (links[1] % WORD == 0)
+    written = _linker_made(meaning.old), _linker_made(meaning.new)
+    made = {start for start, _ in written[0]}
+    apart = made | {start + size for start, size in written[0]}
     for at, (ours, theirs) in enumerate(zip(meaning.old.module.data, meaning.new.module.data, strict=True)):
         # What holds pointers is aligned as they are; other places are within variables, or miss one by a constant's bytes.
         usable = (links[0][aligned], links[1][aligned]) if at == POINTERS else links
-        made = {start for start, _ in _linker_made(meaning.old)}
-        apart = made | {start + size for start, size in _linker_made(meaning.old)}
-        for run in _runs(_places(meaning, ours, theirs, usable), (ours[1], theirs[1]), apart):
+        for run in _runs(_places(written, ours, theirs, usable), (ours[1], theirs[1]), apart):
             old, size, new, other = run
             if old in made:
                 continue
@@ -176,13 +177,16 @@ def _cut(meaning: Meaning, links: tuple[I64, I64]) -> tuple[list[Root], list[Gap
 
 
 def _places(
-    meaning: Meaning, ours: tuple[int, int], theirs: tuple[int, int], links: tuple[I64, I64]
+    written: tuple[list[tuple[int, int]], list[tuple[int, int]]],
+    ours: tuple[int, int],
+    theirs: tuple[int, int],
+    links: tuple[I64, I64],
 ) -> list[tuple[int, int]]:
-    """Where something begins in a section of both sides: its start, the links, the module data and what follows it."""
+    """Where something begins in a section of both sides: its start, the links, what is `written` by the linker, and behind it."""
     inside = (links[0] > ours[0]) & (links[0] < ours[1]) & (links[1] > theirs[0]) & (links[1] < theirs[1])
     found = dict(zip(links[0][inside].tolist(), links[1][inside].tolist(), strict=True))
     found[ours[0]] = theirs[0]
-    for (start, size), (other, length) in zip(_linker_made(meaning.old), _linker_made(meaning.new), strict=False):
+    for (start, size), (other, length) in zip(*written, strict=False):
         if ours[0] <= start < ours[1] and theirs[0] <= other < theirs[1] and size == length:
             found = {a: b for a, b in found.items() if not start < a < start + size}
             found |= {start: other, start + size: other + length}

@@ -9,6 +9,7 @@ import re
 
 MAX_CELLS = 250_000
 
+_DIGIT = re.compile(r"\d")
 _NUMBER = re.compile(r"\.(func|gowrap|deferwrap|dwrap|init\.|)\d+(?=$|[.\-])|-range\d+|·\d+")
 
 
@@ -20,7 +21,7 @@ def family(name: str) -> str | None:
     >>> family("type:.eq.main.pair·2")
     'type:.eq.main.pair·#'
     """
-    if not any(c.isdigit() for c in name[-24:]) and "·" not in name:
+    if not _DIGIT.search(name, max(0, len(name) - 24)) and "·" not in name:
         return None
     plain, count = _NUMBER.subn(lambda found: f"{found[0].rstrip('0123456789')}#", name)
     return plain if count else None

@@ -172,10 +172,11 @@ class _Matcher:
         unsettled.discard(None)
         if not unsettled:
             return
+        families = {name: family(name) for name in {*self.ours, *self.theirs}}
         groups: dict[str, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
         for side, names in enumerate((self.ours, self.theirs)):
             for index, name in enumerate(names):
-                key = family(name)
+                key = families[name]
                 if key is not None and key in unsettled:
                     groups[key][side].append(index)
         for rows, others in groups.values():
