@@ -317,7 +317,8 @@ main()
 
 
 def test_handlers_of_the_interpreters_end_are_called():
-    result = subprocess.run([sys.executable, "-c", EXIT_HANDLER], cwd=REPO, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", EXIT_HANDLER, "rules"]
+    result = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=True)
     assert result.stdout.endswith("\nhandled\n")
 
 
