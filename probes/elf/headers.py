@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 
 from probes.elf.raw_headers import (
+    EHDR_SIZE,
     PHDR_SIZE,
     SHDR_SIZE,
     SHT_NOBITS,
@@ -138,7 +139,7 @@ def _check_ident(source: Source) -> None:
     if ident[:4] != b"\x7fELF":
         hint = "pass the program itself, not its wrapper script" if ident[:2] == b"#!" else "pass a Linux program"
         raise NotElf("not an ELF file", subject=source.path, hint=hint)
-    if source.size < 64:
+    if source.size < EHDR_SIZE:
         raise MalformedElf("truncated ELF header", subject=source.path, hint="build or copy the file again")
     if ident[4] != 2:
         raise NotElf("32-bit ELF file", subject=source.path, hint="hotgate reads 64-bit programs")
@@ -209,16 +210,10 @@ def _segments(source: Source, header: Ehdr) -> tuple[Segment, ...]:
             "program headers lie outside of the file", subject=source.path, offset=table, hint=_TRUNCATED
         )
     out = []
-    for index, entry in enumerate(read_phdrs(source.buffer, table, count)):
-        segment = Segment(
-            kind=f"PT_{SEGMENTS.get(entry.type) or hex(entry.type)}",
-            flags=entry.flags,
-            offset=entry.offset,
-            vaddr=entry.vaddr,
-            filesz=entry.filesz,
-            memsz=entry.memsz,
-            align=entry.align,
-        )
+    for index, phdr in enumerate(read_phdrs(source.buffer, table, count)):
+        kind, flags, offset, vaddr, _, filesz, memsz, align = phdr
+        name = f"PT_{SEGMENTS.get(kind) or hex(kind)}"
+        segment = Segment(name, flags, offset, vaddr, filesz, memsz, align)
         if segment.filesz and segment.offset + segment.filesz > source.size:
             raise MalformedElf(
                 f"segment {index} ends beyond the end of the file",

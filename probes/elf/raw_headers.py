@@ -43,19 +43,6 @@ class Ehdr(NamedTuple):
     shstrndx: int
 
 
-class Phdr(NamedTuple):
-    """Elf64_Phdr; fields bear the standard's names without `p_`."""
-
-    type: int
-    flags: int
-    offset: int
-    vaddr: int
-    paddr: int
-    filesz: int
-    memsz: int
-    align: int
-
-
 class Shdr(NamedTuple):
     """Elf64_Shdr; fields bear the standard's names without `sh_`."""
 
@@ -76,9 +63,12 @@ def read_ehdr(buffer: bytes | bytearray) -> Ehdr:
     return Ehdr(*_EHDR.unpack_from(buffer, 0))
 
 
-def read_phdrs(buffer: bytes | bytearray, offset: int, count: int) -> list[Phdr]:
-    """`count` program headers from `offset` on. The caller has checked that they lie in the file."""
-    return [Phdr(*each) for each in _PHDR.iter_unpack(memoryview(buffer)[offset : offset + count * PHDR_SIZE])]
+def read_phdrs(buffer: bytes | bytearray, offset: int, count: int) -> list[tuple[int, ...]]:
+    """`count` program headers from `offset` on: type, flags, offset, vaddr, paddr, filesz, memsz, align (Elf64_Phdr).
+
+    The caller has checked that they lie in the file.
+    """
+    return list(_PHDR.iter_unpack(memoryview(buffer)[offset : offset + count * PHDR_SIZE]))
 
 
 def read_shdrs(buffer: bytes | bytearray, offset: int, count: int) -> list[Shdr]:

@@ -8,7 +8,6 @@ import platform
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -300,12 +299,18 @@ def test_a_profiler_still_writes_what_it_saw(tmp_path):
     assert out.stat().st_size > 1000
 
 
-def test_all_of_a_long_answer_reaches_a_slow_reader():
-    with hotgate("schema", stdout=subprocess.PIPE) as process:
-        time.sleep(0.5)
-        text = process.stdout.read()
-    assert process.returncode == 0
-    assert json.loads(text)["$schema"]
+UNWRITTEN = """
+import sys, gate.cli
+gate.cli.cli = type("Cli", (), {"main": lambda self, prog_name: sys.stdout.write("all of it") and sys.exit(10)})()
+gate.cli.main()
+"""
+
+
+def test_what_is_still_unwritten_is_written():
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = [sys.executable, "-c", UNWRITTEN]
+    result = subprocess.run(command, cwd=REPO, env=buffered, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (10, "all of it", "")
 
 
 EXIT_HANDLER = """
