@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from iced_x86 import Decoder, Mnemonic, OpKind
 
+from probes.drift.arch.amd64.blocks import taken_apart
 from probes.go import load
 from probes.profile.pprof.profile_pb2 import Profile
 from scripts.demo.demo import build, releases
@@ -35,7 +35,6 @@ PATCHED_FUNCTIONS = 5
 BENCH = CACHE / "bench"
 # pass, block and inconclusive are all answers.
 _HOTGATE_CODES = (0, 10, 11)
-_BYTE_IMMEDIATES = (OpKind.IMMEDIATE8, OpKind.IMMEDIATE8TO32, OpKind.IMMEDIATE8TO64)
 
 
 @dataclass(slots=True)
@@ -104,10 +103,11 @@ def _patch_after(content: bytearray, table: FuncTable, first: int) -> None:
         entry = int(table.entry[index])
         offset = table.image.offset(entry, 1)
         code = bytes(content[offset : offset + table.size(index)])
-        decoder = Decoder(64, code, ip=entry)
-        for instruction in decoder:
-            if instruction.mnemonic == Mnemonic.CMP and instruction.op1_kind in _BYTE_IMMEDIATES:
-                place = instruction.ip - entry + decoder.get_constant_offsets(instruction).immediate_offset
+        found = taken_apart(code, texts=True)
+        for place, size, (mnemonic, _) in zip(
+            found.fields.immediate.tolist(), found.fields.immediate_size.tolist(), found.texts, strict=True
+        ):
+            if mnemonic == "cmp" and size == 1:
                 content[offset + place] ^= 1
                 return
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iced_x86 import Decoder, Mnemonic, OpKind
-
 from probes.drift import compare
+from probes.drift.arch.amd64.blocks import taken_apart
 from probes.go import load
 from tests import matrix
 
@@ -16,9 +15,6 @@ if TYPE_CHECKING:
     from probes.drift.facts import FunctionDrift
     from probes.go.facts import BinaryFacts
     from probes.go.table.functions import FuncTable
-
-_BYTES = (OpKind.IMMEDIATE8, OpKind.IMMEDIATE8TO32, OpKind.IMMEDIATE8TO64)
-_BRANCHES = (OpKind.NEAR_BRANCH64,)
 
 
 class Copy:
@@ -51,38 +47,38 @@ class Copy:
 
 def constants(entry: int, code: bytes) -> list[tuple[int, int]]:
     """(address of the byte, value) of every one-byte immediate that is compared with."""
-    decoder = Decoder(64, code, ip=entry)
-    found = []
-    for raw in decoder:
-        if raw.mnemonic == Mnemonic.CMP and raw.op1_kind in _BYTES:
-            place = raw.ip + decoder.get_constant_offsets(raw).immediate_offset
-            found.append((place, code[place - entry]))
-    return found
+    found = taken_apart(code, texts=True)
+    return [
+        (entry + place, code[place])
+        for place, size, (mnemonic, _) in zip(
+            found.fields.immediate.tolist(), found.fields.immediate_size.tolist(), found.texts, strict=True
+        )
+        if mnemonic == "cmp" and size == 1
+    ]
 
 
 def calls(entry: int, code: bytes) -> list[tuple[int, int]]:
     """(address of the displacement, target) of every direct call."""
-    decoder = Decoder(64, code, ip=entry)
-    return [
-        (raw.ip + 1, raw.near_branch_target)
-        for raw in decoder
-        if raw.mnemonic == Mnemonic.CALL and raw.op0_kind in _BRANCHES
-    ]
+    found = taken_apart(code)
+    places = found.fields.immediate[found.fields.call].tolist()
+    return [(entry + place, entry + place + 4 + _i32(code, place)) for place in places]
 
 
 def operands(entry: int, code: bytes) -> list[tuple[int, int]]:
     """(offset of the 4-byte operand from the entry, target) of everything that is relative to the pc."""
-    decoder = Decoder(64, code, ip=entry)
-    found = []
-    for raw in decoder:
-        places = decoder.get_constant_offsets(raw)
-        if raw.is_ip_rel_memory_operand:
-            found.append((raw.ip - entry + places.displacement_offset, raw.next_ip + _i32(code, raw, entry, places)))
-        elif raw.op0_kind in _BRANCHES and raw.op_count == 1 and places.immediate_size == 4:
-            found.append((raw.ip - entry + places.immediate_offset, raw.near_branch_target))
-    return found
+    found = taken_apart(code)
+    fields = found.fields
+    out = [
+        (place, entry + end + _i32(code, place))
+        for rows, places, sizes in (
+            (fields.relative, fields.displacement, fields.displacement_size),
+            (fields.branch, fields.immediate, fields.immediate_size),
+        )
+        for place, size, end in zip(places[rows].tolist(), sizes[rows].tolist(), found.ends[rows].tolist(), strict=True)
+        if size == 4
+    ]
+    return sorted(out)
 
 
-def _i32(code: bytes, raw: object, entry: int, places: object) -> int:
-    first = raw.ip - entry + places.displacement_offset  # type: ignore[attr-defined]
-    return int.from_bytes(code[first : first + 4], "little", signed=True)
+def _i32(code: bytes, place: int) -> int:
+    return int.from_bytes(code[place : place + 4], "little", signed=True)

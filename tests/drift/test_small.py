@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from probes.drift.addresses.variable_votes import Learned
-from probes.drift.arch.amd64.decoder import FOLLOWS, Amd64Code, bare
+from probes.drift.arch.amd64.blocks import bare
+from probes.drift.arch.amd64.decoder import FOLLOWS, Amd64Code
 from probes.drift.arch.arm64.decoder import Arm64Code
 from probes.drift.arch.code import CALL, string_length
 from probes.drift.functions.numbered_names import common, family
@@ -118,7 +119,7 @@ class TestDecoding:
         assert len(code) == 5
 
     def test_an_add_of_a_constant_is_not_taken_for_an_operand(self) -> None:
-        zeroed = bare(self.CODE, 0x1000)
+        zeroed = bare([self.CODE])[0]
         assert zeroed[3:7] == bytes(4)
         assert zeroed[13:17] == bytes(4)
         assert zeroed[18] == 0x19

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib
 from functools import cache
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from probes.records import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from probes.drift.arch.code import Code
     from probes.drift.arch.operands import Operands
@@ -23,8 +23,10 @@ class Architecture:
 
     code: Callable[[bytes, int], Code]
     """From bytes and their address, the instructions."""
-    bare: Callable[[bytes, int], bytes]
-    """The same bytes with every PC-relative operand zeroed."""
+    bare: Callable[[Sequence[bytes]], list[bytes]]
+    """The code of each of several functions with every PC-relative operand zeroed."""
+    find_targets: Callable[[Sequence[Any]], None]
+    """Prepares `Code.targets` of several, which may cost less than one by one."""
     windows: Callable[[U8, U8, I64, I64, I64], Windows]
     """Places that may hold a PC-relative operand, in two blocks of equally long code: the bytes in OLD and NEW, the
     addresses of the first byte of each run, and where in the block each run begins."""

@@ -129,10 +129,11 @@ def _note_starts(meaning: Meaning, judged: list[Judgement]) -> bool:
     False when there is nothing to note.
     """
     taken: tuple[list[int], list[int]] = [], []
-    for found in judged:
-        if not found.lockstep:
-            for code, addresses in zip((found.old, found.new), taken, strict=True):
-                addresses += [_signed(target) for _, kind, target in code.targets() if kind == LEA]
+    apart = [found for found in judged if not found.lockstep]
+    architecture(meaning.old.image.arch).find_targets([code for found in apart for code in (found.old, found.new)])
+    for found in apart:
+        for code, addresses in zip((found.old, found.new), taken, strict=True):
+            addresses += [_signed(target) for _, kind, target in code.targets() if kind == LEA]
     meaning.note_starts(*(np.array(addresses, dtype=np.int64) for addresses in taken))
     return any(taken)
 

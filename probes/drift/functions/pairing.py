@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +23,9 @@ from probes.records import dataclass
 
 MIN_TWIN = 4
 """Bytes. An empty body proves nothing; any other that is left over alone on both sides of one package does."""
+
+if TYPE_CHECKING:
+    from probes.drift.arch.code import Code
 
 _CGO = re.compile(r"_cgo_[0-9a-f]{12}_")
 
@@ -71,38 +75,64 @@ def _keys(side: Side) -> list[str]:
     return [_CGO.sub("_cgo_", n) if "_cgo_" in n else n for n in names]
 
 
-def _bare(side: Side, row: int) -> bytes:
-    """The code with every PC-relative operand zeroed: what stays when a function moves."""
-    entry, size = int(side.text.entry[row]), int(side.text.size[row])
-    return architecture(side.image.arch).bare(side.image.bytes(entry, size).tobytes(), entry)
+class _Bodies:
+    """The code of functions with every PC-relative operand zeroed: what stays when a function moves."""
+
+    def __init__(self, side: Side) -> None:
+        self.side = side
+        self._known: dict[int, bytes] = {}
+        self._callees: dict[int, bytes] = {}
+
+    def want(self, rows: Iterable[int]) -> None:
+        """Prepare those of `rows` at once, which costs less than one by one."""
+        missing = [row for row in dict.fromkeys(rows) if row not in self._known]
+        codes = [_code(self.side, row) for row in missing]
+        self._known.update(zip(missing, architecture(self.side.image.arch).bare(codes), strict=True))
+
+    def __getitem__(self, row: int) -> bytes:
+        if row not in self._known:
+            self.want([row])
+        return self._known[row]
+
+    def want_callees(self, rows: Iterable[int]) -> None:
+        """Prepare `callees` of rows at once."""
+        arch, rows = architecture(self.side.image.arch), list(rows)
+        codes = [arch.code(_code(self.side, row), int(self.side.text.entry[row])) for row in rows]
+        arch.find_targets(codes)
+        for row, code in zip(rows, codes, strict=True):
+            self._callees[row] = self._called(code)
+
+    def callees(self, row: int) -> bytes:
+        """The names of the functions that are called by the code, without numbers."""
+        return self._callees[row]
+
+    def _called(self, code: Code) -> bytes:
+        targets = np.array([target for _, kind, target in code.targets() if kind == CALL], dtype=np.int64)
+        names = [self.side.table.names[callee] for callee in self.side.text.index(targets).tolist() if callee >= 0]
+        return "\0".join(["", *(family(name) or name for name in names)]).encode()
 
 
-def _callees(side: Side, row: int) -> bytes:
-    """The names of the functions that are called by the code, without numbers."""
-    entry, size = int(side.text.entry[row]), int(side.text.size[row])
-    code = architecture(side.image.arch).code(side.image.bytes(entry, size).tobytes(), entry)
-    targets = np.array([target for _, kind, target in code.targets() if kind == CALL], dtype=np.int64)
-    names = [side.table.names[callee] for callee in side.text.index(targets).tolist() if callee >= 0]
-    return "\0".join(["", *(family(name) or name for name in names)]).encode()
+def _code(side: Side, row: int) -> bytes:
+    return side.image.bytes(int(side.text.entry[row]), int(side.text.size[row])).tobytes()
 
 
-def _repeated(bodies: list[tuple[bytes, str]]) -> set[bytes]:
+def _repeated(bodies: Iterable[bytes]) -> set[bytes]:
     """The bodies that several have."""
-    return {body for body, number in Counter(body for body, _ in bodies).items() if number > 1}
+    return {body for body, number in Counter(bodies).items() if number > 1}
 
 
-def _line(side: Side, row: int) -> int:
-    return int(side.table.start_line[row])
+def _line(bodies: _Bodies, row: int) -> int:
+    return int(bodies.side.table.start_line[row])
 
 
-def _kind(side: Side, row: int) -> int:
-    return int(side.table.func_id[row])
+def _kind(bodies: _Bodies, row: int) -> int:
+    return int(bodies.side.table.func_id[row])
 
 
-_LIKENESS: tuple[Callable[[Side, int], Hashable], ...] = (
-    lambda side, row: (_bare(side, row), _kind(side, row), _line(side, row)),
-    lambda side, row: (_bare(side, row), _kind(side, row)),
-    lambda side, row: (_kind(side, row), _line(side, row)),
+_LIKENESS: tuple[Callable[[_Bodies, int], Hashable], ...] = (
+    lambda bodies, row: (bodies[row], _kind(bodies, row), _line(bodies, row)),
+    lambda bodies, row: (bodies[row], _kind(bodies, row)),
+    lambda bodies, row: (_kind(bodies, row), _line(bodies, row)),
     _kind,
 )
 """What makes two of several functions of one name the same one, best first. Wrappers share their target's name."""
@@ -113,6 +143,7 @@ class _Matcher:
 
     def __init__(self, old: Side, new: Side) -> None:
         self.old, self.new = old, new
+        self.bodies = _Bodies(old), _Bodies(new)
         new.table.share_names(old.table)
         self.ours = _keys(old)
         self.theirs = self.ours if new.table.names is old.table.names else _keys(new)
@@ -143,6 +174,8 @@ class _Matcher:
                 self.pair[first] = self.back[found[0]] = -1
                 shared[name].append(first)
             shared[name].append(index)
+        for at, groups in enumerate((shared.values(), (where[name] for name in shared))):
+            self.bodies[at].want(row for group in groups for row in group)
         for name, rows in shared.items():
             self._align(rows, where[name])
 
@@ -151,10 +184,10 @@ class _Matcher:
         for likeness in _LIKENESS:
             by_key: dict[Hashable, list[int]] = defaultdict(list)
             for other in right:
-                by_key[likeness(self.new, other)].append(other)
+                by_key[likeness(self.bodies[1], other)].append(other)
             kept = []
             for row in left:
-                found = by_key.get(likeness(self.old, row))
+                found = by_key.get(likeness(self.bodies[0], row))
                 if found:
                     self.join(row, found.pop(0))
                 else:
@@ -179,29 +212,38 @@ class _Matcher:
                 key = families[name]
                 if key is not None and key in unsettled:
                     groups[key][side].append(index)
-        for rows, others in groups.values():
-            self._regroup(rows, others)
+        for at, bodies in enumerate(self.bodies):
+            bodies.want(row for group in groups.values() for row in group[at])
+        old, new = self.bodies
+        shared = {
+            key: _repeated(old[row] for row in rows) | _repeated(new[row] for row in others)
+            for key, (rows, others) in groups.items()
+        }
+        for at, bodies in enumerate(self.bodies):
+            bodies.want_callees(row for key, group in groups.items() for row in group[at] if bodies[row] in shared[key])
+        for key, (rows, others) in groups.items():
+            self._regroup(rows, others, shared[key])
 
-    def _regroup(self, rows: list[int], others: list[int]) -> None:
+    def _regroup(self, rows: list[int], others: list[int], shared: set[bytes]) -> None:
         """Align two sequences of siblings by code, in source order; the rest stays paired by name.
 
-        Where several have the same code, those that call the same functions come first.
+        Where several have the same code, one of `shared`, those that call the same functions come first.
         """
         before = {row: int(self.pair[row]) for row in rows}
         self.pair[rows] = -1
         self.back[others] = -1
-        left = sorted(rows, key=lambda row: (_line(self.old, row), row))
-        right = sorted(others, key=lambda row: (_line(self.new, row), row))
-        ours = [(_bare(self.old, row), self.ours[row]) for row in left]
-        theirs = [(_bare(self.new, row), self.theirs[row]) for row in right]
-        shared = _repeated(ours) | _repeated(theirs)
+        old, new = self.bodies
+        left = sorted(rows, key=lambda row: (_line(old, row), row))
+        right = sorted(others, key=lambda row: (_line(new, row), row))
+        ours = [(old[row], self.ours[row]) for row in left]
+        theirs = [(new[row], self.theirs[row]) for row in right]
         if shared:
             calling = [
-                (body + _callees(self.old, row) if body in shared else body, name)
+                (body + old.callees(row) if body in shared else body, name)
                 for row, (body, name) in zip(left, ours, strict=True)
             ]
             called = [
-                (body + _callees(self.new, row) if body in shared else body, name)
+                (body + new.callees(row) if body in shared else body, name)
                 for row, (body, name) in zip(right, theirs, strict=True)
             ]
             self._align_sequences(left, right, calling, called)
@@ -238,9 +280,10 @@ class _Matcher:
         sizes = set(self.new.text.size[right].tolist()) & set(self.old.text.size[left].tolist())
         found: dict[tuple[str, bytes], tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
         for at, (side, names, rows) in enumerate(((self.old, self.ours, left), (self.new, self.theirs, right))):
-            for row in rows:
-                if int(side.text.size[row]) in sizes:
-                    found[package_of(names[row]), _bare(side, row)][at].append(row)
+            likely = [row for row in rows if int(side.text.size[row]) in sizes]
+            self.bodies[at].want(likely)
+            for row in likely:
+                found[package_of(names[row]), self.bodies[at][row]][at].append(row)
         for rows, others in found.values():
             if len(rows) == len(others) == 1:
                 self.join(rows[0], others[0])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from probes.drift.arch.amd64 import c_operands, decoder, windows
+from probes.drift.arch.amd64 import blocks, c_operands, decoder, windows
 from probes.drift.arch.architecture import Architecture
 
 ARCHITECTURE = Architecture(
     code=decoder.Amd64Code,
-    bare=decoder.bare,
+    bare=blocks.bare,
+    find_targets=decoder.find_targets,
     windows=windows.windows,
     c_operands=c_operands.operands,
     follows=decoder.FOLLOWS,

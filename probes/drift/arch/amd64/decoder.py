@@ -1,18 +1,22 @@
-"""amd64 code to instructions, with iced-x86. Instructions are found at once and examined only when asked for."""
+"""amd64 code to instructions, with capstone. Instructions are found at once and examined only when asked for."""
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
-from collections.abc import Hashable, Iterator
-from itertools import islice
+from collections.abc import Hashable, Iterator, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from iced_x86 import Code, Decoder, FlowControl, MemorySize, MemorySizeExt, Mnemonic, OpKind, Register
-from iced_x86 import Instruction as Raw
+import numpy as np
 
 from probes.drift.arch.amd64 import effects
+from probes.drift.arch.amd64.blocks import engine, in_portions, joined, nop
 from probes.drift.arch.amd64.effects import number as _number
+from probes.drift.arch.amd64.encoding import LONGEST, Places, places, words, zeroed
+from probes.drift.arch.amd64.instruction import Instruction, Memory, parse
 from probes.drift.arch.code import BRANCH, CALL, Insn, Load
+from probes.drift.arch.disassembler import Block, Disassembler
 from probes.drift.arch.windows import LEA, MEMORY
 
 if TYPE_CHECKING:
@@ -21,17 +25,25 @@ if TYPE_CHECKING:
 FOLLOWS = {0: 3, 3: 1, 1: 7, 7: 6, 6: 8, 8: 9, 9: 10, 10: 11}
 """Go's argument registers AX BX CX DI SI R8 R9 R10 R11, each with the next (compile/abi-internal.md)."""
 
-_BRANCHES = {OpKind.NEAR_BRANCH16, OpKind.NEAR_BRANCH32, OpKind.NEAR_BRANCH64}
-_CALLS = {FlowControl.CALL, FlowControl.INDIRECT_CALL}
-_ENDS = {FlowControl.UNCONDITIONAL_BRANCH, FlowControl.INDIRECT_BRANCH, FlowControl.RETURN, FlowControl.EXCEPTION}
-_FLOATS = {MemorySize.FLOAT32, MemorySize.FLOAT64}
-_STACK = {Register.RSP, Register.RBP}
-_LEAS = {Code.LEA_R64_M, Code.LEA_R32_M}
-_MOVES = {Code.MOV_R32_IMM32, Code.MOV_R64_IMM64, Code.MOV_RM64_IMM32, Code.MOV_RM32_IMM32}
-_NOPS = {Code.NOPD, Code.NOPW, Code.NOPQ, Code.NOP_RM16, Code.NOP_RM32, Code.NOP_RM64}
-_SIGNS = {Mnemonic.ADD: 1, Mnemonic.SUB: -1}
-_READ_ONLY = {Mnemonic.CMP, Mnemonic.TEST, Mnemonic.PUSH}
-_REPEATED = {Code.MOVSQ_M64_M64: 8, Code.MOVSD_M32_M32: 4, Code.MOVSB_M8_M8: 1}
+_ENDS = {"jmp", "ret", "retf", "retfq", "iret", "iretd", "iretq", "sysret", "sysretq", "sysexit", "ud0", "ud1", "ud2"}
+_STACK = {4, 5}  # RSP, RBP
+_CALL, _LEA, _MOV_CONSTANT, _MOV_TO_RM, _MOV_STORE = 0xE8, 0x8D, 0xB8, 0xC7, 0x89
+"""Opcodes of one byte."""
+_SIGNS = {"add": 1, "sub": -1}
+_READ_ONLY = {"cmp", "test", "push"}
+_REPEATED = {"movsq": 8, "movsd": 4, "movsb": 1}
+# A short branch and a long one are the same; the conditions have the same numbers in both (opcodes 7x and 0F 8x).
+_BRANCHES = list(range(256))
+_BRANCHES[0x70:0x80], _BRANCHES[0xEB] = range(0x80, 0x90), 0xE9
+_SCALARS = {
+    "insertps", "movhpd", "movlpd", "movddup",
+    "fld", "fst", "fstp", "fadd", "fmul", "fcom", "fcomp", "fsub", "fsubr", "fdiv", "fdivr",
+}  # fmt: skip
+"""Operations on one number of floating point in memory, besides those that end with SS or SD."""
+_STRINGS = {f"{name}{size}" for name in ("movs", "cmps", "stos", "lods", "scas", "ins", "outs") for size in "bwdq"}
+"""String instructions; MOVSD and CMPSD of vector registers are known by their operands."""
+_FIRST = 128
+"""Instructions that are decoded at first; most functions have no more."""
 
 
 class Amd64Code:
@@ -43,208 +55,231 @@ class Amd64Code:
     def __init__(self, code: bytes, address: int) -> None:
         self.code = code
         self.address = address
-        self._stream = iter(Decoder(64, code, ip=address))
-        self._again = Decoder(64, code, ip=address)
-        self._raw: list[Raw] = []
-        self._starts: list[int] = []
+        self._starts, self._ids, self._sizes = array("I"), array("H"), bytearray()
         self._known: dict[int, Insn] = {}
+        self._parsed: dict[int, Instruction] = {}
+        self.references: list[tuple[int, int, int]] | None = None
+        """What `targets` yields, once it is known."""
 
     def __len__(self) -> int:
-        while self._more(1 << 16):
+        while self._more(1 << 20):
             pass
-        return len(self._raw)
+        return len(self._starts)
 
-    def _more(self, count: int = 64) -> bool:
+    def _more(self, count: int = 0) -> bool:
         """Decode up to `count` instructions more; false when there are none."""
-        found = list(islice(self._stream, count))
-        self._raw += found
-        self._starts += [raw.ip for raw in found]
-        return bool(found)
-
-    def _codes(self) -> list[int]:
-        return [raw.code for raw in self._raw]
+        at = self._starts[-1] + self._sizes[-1] if self._starts else 0
+        if at >= len(self.code):
+            return False
+        found = engine().block(self.code, at, count or max(_FIRST, len(self._starts)))
+        self._starts += found.starts
+        self._sizes += found.sizes
+        self._ids += found.ids
+        return True
 
     @property
     def valid(self) -> bool:
         """Whether all of the bytes are instructions."""
-        return len(self) == 0 or Code.INVALID not in self._codes()
+        return len(self) == 0 or Disassembler.INVALID not in self._ids
 
     def has(self, index: int) -> bool:
         """Whether there is an instruction `index`."""
-        while len(self._raw) <= index:
+        while len(self._starts) <= index:
             if not self._more():
                 return False
         return index >= 0
 
     def index_at(self, offset: int) -> int:
         """Index of the instruction that holds the byte at `offset` from the entry."""
-        place = self.address + offset
-        while not self._starts or self._starts[-1] <= place:
+        while not self._starts or self._starts[-1] <= offset:
             if not self._more():
                 break
-        return max(bisect_right(self._starts, place) - 1, 0)
+        return max(bisect_right(self._starts, offset) - 1, 0)
 
     def is_nop(self, index: int) -> bool:
         """Whether instruction `index` only pads."""
-        return self._raw[index].code in _NOPS
+        return self._ids[index] == nop()
+
+    def decoded(self) -> Block:
+        """All instructions."""
+        len(self)
+        return Block(self._starts, bytes(self._sizes), self._ids, [])
 
     def targets(self) -> Iterator[tuple[int, int, int]]:
         """(index, kind, address) of the instructions that refer to an address."""
-        len(self)
-        for index, raw in enumerate(self._raw):
-            if raw.is_ip_rel_memory_operand:
-                yield index, LEA if raw.code in _LEAS else MEMORY, raw.ip_rel_memory_address
-            elif raw.op0_kind in _BRANCHES:
-                yield index, CALL if raw.flow_control in _CALLS else BRANCH, raw.near_branch_target
+        if self.references is None:
+            find_targets([self])
+        yield from self.references or ()
 
     def outline(self) -> list[tuple[int, Hashable]]:
         """(offset, what it does but for addresses) of every instruction."""
-        len(self)
-        out: list[tuple[int, Hashable]] = []
-        for raw in self._raw:
-            first = raw.ip - self.address
-            if raw.is_ip_rel_memory_operand or raw.op0_kind in _BRANCHES:
-                out.append((first, (raw.code, raw.op0_register, raw.op1_register)))
-            else:
-                out.append((first, self.code[first : first + raw.len]))
-        return out
+        block = joined(self.code, [self.decoded()], [0])
+        plain = zeroed(self.code, block.fields, beside=True)
+        return [(at, plain[at:end]) for at, end in zip(block.starts.tolist(), block.ends.tolist(), strict=True)]
+
+    def _raw(self, index: int) -> Instruction:
+        raw = self._parsed.get(index)
+        if raw is None:
+            raw = self._parsed[index] = self._parse(index)
+        return raw
+
+    def _parse(self, index: int) -> Instruction:
+        start = self._starts[index]
+        size, mnemonic, text = engine().text(self.code[start : start + LONGEST], self.address + start)
+        return parse(mnemonic, text, self.address + start + size)
 
     def insn(self, index: int) -> Insn:
         """Instruction `index`."""
         found = self._known.get(index)
         if found is None:
-            found = self._known[index] = self._examine(self._raw[index])
+            found = self._known[index] = self._examine(index)
         return found
 
     def load(self, index: int) -> Load | None:
         """What instruction `index` reads through a register, or forms the address of at an index; None when nothing."""
-        raw = self._raw[index]
-        indexed = raw.memory_index != Register.NONE
-        sources = {raw.op1_kind, raw.op2_kind, raw.op3_kind}
-        if raw.mnemonic in _READ_ONLY:
-            sources.add(raw.op0_kind)
-        if OpKind.MEMORY not in sources or (raw.code in _LEAS and not indexed):
+        raw = self._raw(index)
+        first = 0 if raw.operation in _READ_ONLY else 1
+        memory = next((each for each in raw.operands[first:4] if isinstance(each, Memory)), None)
+        if memory is None or _is_string(raw):
             return None
-        base = _number(raw.memory_base)
-        if base < 0:
+        indexed = bool(memory.indexed_by)
+        base = _number(memory.base)
+        if base < 0 or (raw.operation == "lea" and not indexed):
             return None
-        size = MemorySizeExt.size(raw.memory_size)
         # What reads an unknown number of bytes may read as far as an index leads.
-        index = _number(raw.memory_index) if indexed else -1
+        register = _number(memory.indexed_by) if indexed else -1
         return Load(
-            base, _displacement(raw), size, indexed=indexed or not size, index=index, scale=raw.memory_index_scale
+            base,
+            memory.displacement,
+            memory.size,
+            indexed=indexed or not memory.size,
+            index=register,
+            scale=memory.scale,
         )
 
     def adds(self, index: int) -> tuple[int, int] | None:
         """(register, constant that is added to it), None for other instructions."""
-        raw = self._raw[index]
-        if raw.op0_kind != OpKind.REGISTER:
+        raw = self._raw(index)
+        target = raw.register(0)
+        if not target:
             return None
-        if raw.mnemonic in {Mnemonic.DEC, Mnemonic.INC}:
-            return _number(raw.op0_register), 1 if raw.mnemonic == Mnemonic.INC else -1
-        sign = _SIGNS.get(raw.mnemonic, 0)
-        constants = self.insn(index).constants
-        if not sign or raw.op1_kind in {OpKind.REGISTER, OpKind.MEMORY} or not constants:
+        if raw.operation in {"dec", "inc"}:
+            return _number(target), 1 if raw.operation == "inc" else -1
+        sign = _SIGNS.get(raw.operation, 0)
+        if not sign or raw.constant(1) is None:
             return None
-        return _number(raw.op0_register), sign * constants[-1]
+        return _number(target), sign * self.insn(index).constants[-1]
 
     def effect(self, index: int) -> Effect | None:
         """What instruction `index` makes of one register from another one and constants; None for all others."""
-        return effects.effect(self._raw[index])
+        return effects.effect(self._raw(index))
 
     def compares(self, index: int) -> Comparison | None:
         """What instruction `index`, a comparison with a constant, and the conditional branch behind it say."""
-        following = self._raw[index + 1] if self.has(index + 1) else None
-        return effects.compares(self._raw[index], following) if following is not None else None
+        return effects.compares(self._raw(index), self._raw(index + 1)) if self.has(index + 1) else None
 
     def ends(self, index: int) -> bool:
         """Whether no way leads from instruction `index` to the one behind it: a jump, or a return."""
-        return self._raw[index].flow_control in _ENDS
+        return self._raw(index).operation in _ENDS
 
     def repeats(self, index: int) -> int:
         """Bytes that each turn of a repeated copy reads, 0 for other instructions."""
-        raw = self._raw[index]
-        return _REPEATED.get(raw.code, 0) if raw.has_rep_prefix else 0
+        raw = self._raw(index)
+        return _REPEATED.get(raw.operation, 0) if raw.repeated else 0
 
     def writes(self, index: int, register: int) -> bool:
         """Whether `register` holds something else after instruction `index`."""
-        raw = self._raw[index]
-        return (
-            raw.op0_kind == OpKind.REGISTER
-            and raw.op_count > 0
-            and raw.mnemonic not in _READ_ONLY
-            and _number(raw.op0_register) == register
-        )
+        raw = self._raw(index)
+        target = raw.register(0)
+        return bool(target) and raw.operation not in _READ_ONLY and _number(target) == register
 
-    def _examine(self, raw: Raw) -> Insn:
-        offset, size = raw.ip - self.address, raw.len
-        if raw.op_count == 1 and raw.op0_kind in _BRANCHES:
-            kind = CALL if raw.flow_control in _CALLS else BRANCH
-            return Insn(offset, size, b"b%d" % raw.mnemonic, (), target=raw.near_branch_target, kind=kind)
-        # Offsets of constants are known of the instruction that was decoded last only.
-        self._again.position, self._again.ip = offset, raw.ip
-        places = self._again.get_constant_offsets(self._again.decode())
-        shape = bytearray(self.code[offset : offset + size])
-        constants: list[int] = []
-        relative = raw.is_ip_rel_memory_operand
-        for present, first, width in (
-            (places.has_displacement, places.displacement_offset, places.displacement_size),
-            (places.has_immediate, places.immediate_offset, places.immediate_size),
-            (places.has_immediate2, places.immediate_offset2, places.immediate_size2),
-        ):
-            if present:
-                if not (relative and first == places.displacement_offset and places.has_displacement):
-                    constants.append(int.from_bytes(shape[first : first + width], "little", signed=True))
-                shape[first : first + width] = bytes(width)
-        opcode = raw.code
-        target, kind, width = None, -1, 0
-        if relative:
-            target = raw.ip_rel_memory_address
-            kind = LEA if opcode in _LEAS else MEMORY
-            width = MemorySizeExt.size(raw.memory_size)
-        lea, move = -1, None
-        stores: tuple[tuple[int, int, int, int], ...] = ()
-        if kind == LEA:
-            lea = _number(raw.op0_register)
-        elif opcode in _MOVES and raw.op0_kind == OpKind.REGISTER:
-            move = (_number(raw.op0_register), constants[-1])
-        elif opcode == Code.MOV_RM64_R64 and raw.op0_kind == OpKind.MEMORY and raw.memory_index == Register.NONE:
-            stores = ((_number(raw.memory_base), raw.memory_displacement, _number(raw.op1_register), 0),)
-        elif opcode == Code.MOV_RM64_IMM32 and raw.memory_index == Register.NONE:
-            stores = ((_number(raw.memory_base), raw.memory_displacement, -1, constants[-1]),)
+    def _examine(self, index: int) -> Insn:
+        offset, size = self._starts[index], self._sizes[index]
+        end = self.address + offset + size
+        code = self.code[offset : offset + size]
+        if self._ids[index] == Disassembler.INVALID:
+            return Insn(offset, size, code, ())
+        at = places(code)
+        immediate = int.from_bytes(code[at.immediate :], "little", signed=True)
+        if at.branch:
+            kind = CALL if at.opcode == _CALL else BRANCH
+            return Insn(offset, size, b"b%d" % _BRANCHES[code[at.immediate - 1]], (), target=end + immediate, kind=kind)
+        shape = code[: at.displacement] + bytes(size - at.displacement)
+        displacement = int.from_bytes(code[at.displacement : at.immediate], "little", signed=True)
+        constants: tuple[int, ...] = (immediate,) if at.immediate < size else ()
+        if not at.relative:
+            constants = (displacement, *constants) if at.displacement < at.immediate else constants
+            move, stores = _moves(at, displacement, constants if size - at.immediate != 2 else ())
+            return Insn(offset, size, shape, constants, move=move, stores=stores, frame=at.base in _STACK)
+        target = end + displacement
+        if at.opcode == _LEA:
+            register = at.modrm >> 3 & 7 | (at.rex & 4) << 1
+            return Insn(offset, size, shape, constants, target=target, kind=LEA, lea=register)
+        raw = self._raw(index)
+        memory = raw.memory
+        width, is_float = (memory.size, _is_float(raw, memory)) if memory is not None else (0, False)
+        stores = _moves(at, target, constants)[1]
         return Insn(
-            offset,
-            size,
-            bytes(shape),
-            tuple(constants),
-            target=target,
-            kind=kind,
-            width=width,
-            is_float=raw.memory_size in _FLOATS,
-            lea=lea,
-            move=move,
-            stores=stores,
-            frame=raw.memory_base in _STACK,
+            offset, size, shape, constants, target=target, kind=MEMORY, width=width, is_float=is_float, stores=stores
         )
 
 
-def bare(code: bytes, address: int) -> bytes:
-    """`code` with every PC-relative operand zeroed."""
-    out = bytearray(code)
-    decoder = Decoder(64, code, ip=address)
-    for raw in decoder:
-        if raw.is_ip_rel_memory_operand:
-            places = decoder.get_constant_offsets(raw)
-            first, width = places.displacement_offset, places.displacement_size
-        elif raw.op0_kind in _BRANCHES:
-            places = decoder.get_constant_offsets(raw)
-            first, width = places.immediate_offset, places.immediate_size
-        else:
-            continue
-        first += raw.ip - address
-        out[first : first + width] = bytes(width)
-    return bytes(out)
+def find_targets(codes: Sequence[Amd64Code]) -> None:
+    """Find what several functions refer to, which costs less together than one by one."""
+    for together in in_portions(codes, lambda code: len(code.code)):
+        _find_targets(together)
 
 
-def _displacement(raw: Raw) -> int:
-    return (raw.memory_displacement + (1 << 63)) % (1 << 64) - (1 << 63)
+def _find_targets(codes: Sequence[Amd64Code]) -> None:
+    together = b"".join(code.code for code in codes)
+    begins = [0, *accumulate(len(code.code) for code in codes)]
+    counts = [len(code) for code in codes]
+    block = joined(together, [code.decoded() for code in codes], begins[:-1])
+    found = block.fields
+    rows = np.flatnonzero(found.relative | found.branch)
+    memory = found.relative[rows]
+    at = np.where(memory, found.displacement[rows], found.immediate[rows])
+    size = np.where(memory, found.displacement_size[rows], found.immediate_size[rows])
+    target = block.ends[rows] + words(together, at, size)
+    kind = np.where(memory, np.where(block.lea[rows], LEA, MEMORY), np.where(found.call[rows], CALL, BRANCH))
+    first = 0
+    for code, begin, count in zip(codes, begins, counts, strict=False):
+        low, high = np.searchsorted(rows, (first, first + count)).tolist()
+        places = (target[low:high] + (code.address - begin)).tolist()
+        code.references = list(zip((rows[low:high] - first).tolist(), kind[low:high].tolist(), places, strict=True))
+        first += count
+
+
+def _both(raw: Instruction) -> bool:
+    """Whether the operands are those of a string instruction: its two places, or one and the accumulator or port."""
+    return all(isinstance(each, Memory) or each in {"al", "ax", "eax", "rax", "dx"} for each in raw.operands)
+
+
+def _is_float(raw: Instruction, memory: Memory | None) -> bool:
+    """Whether one number of floating point is read from memory, or written to it."""
+    name = raw.operation.removeprefix("v")
+    if memory is None or memory.size not in {4, 8} or name.startswith(("p", "cvtsi2", "cvtusi2")):
+        return False
+    if name in _SCALARS:
+        return True
+    return name.endswith(("ss", "sd", "ss2si", "sd2si", "ss2usi", "sd2usi")) and not _is_string(raw)
+
+
+def _is_string(raw: Instruction) -> bool:
+    return raw.operation in _STRINGS and _both(raw)
+
+
+def _moves(
+    at: Places, displacement: int, constants: tuple[int, ...]
+) -> tuple[tuple[int, int] | None, tuple[tuple[int, int, int, int], ...]]:
+    """`Insn.move` and `Insn.stores` of MOV: B8+r, C7 /0, and 89 of eight bytes at a place without index."""
+    if at.opcode & 0xF8 == _MOV_CONSTANT and at.modrm < 0 and constants:
+        return (at.opcode & 7 | (at.rex & 1) << 3, constants[-1]), ()
+    if at.opcode == _MOV_TO_RM and at.modrm >> 3 & 7 == 0:
+        if at.modrm >> 6 == 3 and constants:
+            return (at.modrm & 7 | (at.rex & 1) << 3, constants[-1]), ()
+        if at.rex & 8 and not at.indexed:
+            return None, ((at.base, displacement, -1, constants[-1]),)
+    if at.opcode == _MOV_STORE and at.rex & 8 and at.modrm >> 6 != 3 and not at.indexed:
+        return None, ((at.base, displacement, at.modrm >> 3 & 7 | (at.rex & 4) << 1, 0),)
+    return None, ()

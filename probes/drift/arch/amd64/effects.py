@@ -2,116 +2,106 @@
 
 from __future__ import annotations
 
-from iced_x86 import Code, ConditionCode, Mnemonic, OpKind, Register, RegisterExt
-from iced_x86 import Instruction as Raw
-
+from probes.drift.arch.amd64.instruction import REGISTERS, Instruction, Memory
 from probes.drift.arch.code import Comparison, Effect
 
-_RAX, _EAX, _AX = Register.RAX, Register.EAX, Register.AX
-_BYTES = {getattr(Register, name): at for at, name in enumerate(("AL", "CL", "DL", "BL", "SPL", "BPL", "SIL", "DIL"))}
-_BYTES |= {getattr(Register, f"R{at}L"): at for at in range(8, 16)}
-_BRANCHES = {OpKind.NEAR_BRANCH16, OpKind.NEAR_BRANCH32, OpKind.NEAR_BRANCH64}
-_FROM_BYTE = {Code.MOVZX_R32_RM8, Code.MOVZX_R64_RM8, Code.MOVZX_R16_RM8}
-_BOUNDS: dict[int, tuple[int | None, int | None]] = {
-    ConditionCode.A: (None, 0),
-    ConditionCode.G: (None, 0),
-    ConditionCode.AE: (None, -1),
-    ConditionCode.GE: (None, -1),
-    ConditionCode.B: (-1, None),
-    ConditionCode.L: (-1, None),
-    ConditionCode.BE: (0, None),
-    ConditionCode.LE: (0, None),
+_BOUNDS: dict[str, tuple[int | None, int | None]] = {
+    "ja": (None, 0),
+    "jg": (None, 0),
+    "jae": (None, -1),
+    "jge": (None, -1),
+    "jb": (-1, None),
+    "jl": (-1, None),
+    "jbe": (0, None),
+    "jle": (0, None),
 }
 """What the most that is compared adds to the constant, where the branch is taken and where it is not."""
+_WIDE = 4
+"""Bytes of a register from which on an operation sets the whole of it."""
 
 
-def number(register: int) -> int:
+def number(name: str) -> int:
     """Number of a 64-bit or 32-bit register, -1 for others."""
-    if _RAX <= register < _RAX + 16:
-        return register - _RAX
-    if _EAX <= register < _EAX + 16:
-        return register - _EAX
-    return -1
+    found, size = REGISTERS.get(name, (-1, 0))
+    return found if size >= _WIDE else -1
 
 
-def compares(raw: Raw, following: Raw) -> Comparison | None:
+def compares(raw: Instruction, following: Instruction) -> Comparison | None:
     """What CMP of a register with a constant and the branch behind it say."""
-    adds = _BOUNDS.get(following.condition_code) if following.op0_kind in _BRANCHES else None
-    if adds is None or raw.mnemonic != Mnemonic.CMP or raw.op0_kind != OpKind.REGISTER:
+    adds = _BOUNDS.get(following.operation)
+    constant = raw.constant(1)
+    register, size = REGISTERS.get(raw.register(0), (-1, 0))
+    if adds is None or raw.operation != "cmp" or constant is None or register < 0:
         return None
-    register = _any(raw.op0_register)
-    if register < 0 or raw.op1_kind in {OpKind.REGISTER, OpKind.MEMORY}:
-        return None
-    bits = 8 * RegisterExt.size(raw.op0_register)
-    constant = raw.immediate(1) % (1 << bits)
+    bits = 8 * size
+    constant %= 1 << bits
     if constant >= 1 << (bits - 1):  # negative, or so large that it bounds no index
         return None
     taken, passed = (None if add is None else constant + add for add in adds)
-    return Comparison(register, taken, passed, low=number(raw.op0_register) < 0)
+    return Comparison(register, taken, passed, low=size < _WIDE)
 
 
-def effect(raw: Raw) -> Effect | None:
+def effect(raw: Instruction) -> Effect | None:
     """What `raw` does to a register, None for what bounds nothing."""
-    if raw.op_count < 1 or raw.op0_kind != OpKind.REGISTER or (target := _any(raw.op0_register)) < 0:
+    target, size = REGISTERS.get(raw.register(0), (-1, 0))
+    if target < 0:
         return None
-    if number(raw.op0_register) < 0:  # the lowest bits, which an extension will take
-        return _by_constant(target, raw) if raw.mnemonic in {Mnemonic.AND, Mnemonic.SHR} and raw.op_count > 1 else None
+    if size < _WIDE:  # the lowest bits, which an extension will take
+        return _by_constant(target, size, raw) if raw.operation in {"and", "shr"} else None
     found: Effect | None = None
-    match raw.mnemonic:
-        case Mnemonic.MOV if raw.op1_kind == OpKind.REGISTER:
-            found = Effect(target, number(raw.op1_register))
-        case Mnemonic.MOVZX:
+    match raw.operation:
+        case "mov" if raw.register(1):
+            found = Effect(target, number(raw.register(1)))
+        case "movzx":
             found = _extended(target, raw)
-        case Mnemonic.LEA:
+        case "lea":
             found = _address(target, raw)
-        case Mnemonic.INC | Mnemonic.DEC:
-            found = Effect(target, target, offset=1 if raw.mnemonic == Mnemonic.INC else -1)
-        case _ if raw.op_count > 1:
-            found = _by_constant(target, raw)
+        case "inc" | "dec":
+            found = Effect(target, target, offset=1 if raw.operation == "inc" else -1)
+        case _:
+            found = _by_constant(target, size, raw)
     return found
 
 
-def _by_constant(target: int, raw: Raw) -> Effect | None:
-    last = raw.op_count - 1
-    if raw.op_kind(last) in {OpKind.REGISTER, OpKind.MEMORY}:
+def _by_constant(target: int, size: int, raw: Instruction) -> Effect | None:
+    constant = raw.constant(len(raw.operands) - 1)
+    if constant is None:
         return None
-    constant = raw.immediate(last)
-    signed = (constant + (1 << 63)) % (1 << 64) - (1 << 63)
+    half = 1 << (8 * size - 1)
+    constant = (constant + half) % (2 * half) - half
     found: Effect | None = None
-    match raw.mnemonic:
-        case Mnemonic.ADD | Mnemonic.SUB:
-            found = Effect(target, target, offset=signed if raw.mnemonic == Mnemonic.ADD else -signed)
-        case Mnemonic.AND if signed >= 0:
-            found = Effect(target, limit=signed)
-        case Mnemonic.SHL:
+    match raw.operation:
+        case "add" | "sub":
+            found = Effect(target, target, offset=constant if raw.operation == "add" else -constant)
+        case "and" if constant >= 0:
+            found = Effect(target, limit=constant)
+        case "shl" | "sal":
             found = Effect(target, target, multiple=1 << (constant & 63))
-        case Mnemonic.SHR if constant & 63:
-            bits = 8 * RegisterExt.size(raw.op0_register) - (constant & 63)
+        case "shr" if constant & 63:
+            bits = 8 * size - (constant & 63)
             found = Effect(target, target, limit=(1 << max(bits, 0)) - 1, shift=constant & 63)
-        case Mnemonic.IMUL if raw.op_count == 3 and raw.op1_kind == OpKind.REGISTER and signed > 0:
-            found = Effect(target, number(raw.op1_register), multiple=signed)
+        case "imul" if len(raw.operands) == 3 and raw.register(1) and constant > 0:
+            found = Effect(target, number(raw.register(1)), multiple=constant)
     return found
 
 
-def _extended(target: int, raw: Raw) -> Effect:
-    if raw.op1_kind == OpKind.REGISTER:
-        narrow = raw.op1_register in _BYTES
-        return Effect(target, _any(raw.op1_register), limit=0xFF if narrow else 0xFFFF)
-    return Effect(target, limit=0xFF if raw.code in _FROM_BYTE else 0xFFFF)
+def _extended(target: int, raw: Instruction) -> Effect:
+    source = raw.operands[1]
+    if isinstance(source, Memory):
+        return Effect(target, limit=0xFF if source.size == 1 else 0xFFFF)
+    register, size = REGISTERS.get(str(source), (-1, 0))
+    return Effect(target, register, limit=0xFF if size == 1 else 0xFFFF)
 
 
-def _address(target: int, raw: Raw) -> Effect:
-    base, index, scale = number(raw.memory_base), number(raw.memory_index), raw.memory_index_scale
-    offset = (raw.memory_displacement + (1 << 63)) % (1 << 64) - (1 << 63)
+def _address(target: int, raw: Instruction) -> Effect | None:
+    memory = raw.memory
+    if memory is None:
+        return None
+    base, index = number(memory.base), number(memory.indexed_by)
     if index < 0:
-        return Effect(target, base, offset=offset)
-    if base < 0 and raw.memory_base == Register.NONE:
-        return Effect(target, index, multiple=scale, offset=offset)
-    return Effect(target, base, multiple=1 + scale, offset=offset) if base == index else Effect(target)
-
-
-def _any(register: int) -> int:
-    """Number of an integer register of any width, -1 for others."""
-    if _AX <= register < _AX + 16:
-        return register - _AX
-    return _BYTES.get(register, number(register))
+        return Effect(target, base, offset=memory.displacement)
+    if not memory.base:
+        return Effect(target, index, multiple=memory.scale, offset=memory.displacement)
+    return (
+        Effect(target, base, multiple=1 + memory.scale, offset=memory.displacement) if base == index else Effect(target)
+    )

@@ -9,21 +9,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from probes.drift.arch.amd64.encoding import ONE_BYTE_MODRM
 from probes.drift.arch.windows import CODE, LEA, MEMORY, Windows
 from probes.elf.image import I64, U8
 
-
-def _opcodes() -> npt.NDArray[np.bool_]:
-    """One-byte opcodes that are followed by a ModRM byte in 64-bit mode (Intel SDM vol. 2, table A-2)."""
-    marks = np.zeros(256, dtype=np.bool_)
-    values = np.arange(0x40)
-    marks[values[(values & 7) < 4]] = True
-    marks[[0x63, 0x69, 0x6B, *range(0x80, 0x90), 0xC0, 0xC1, 0xC6, 0xC7, *range(0xD0, 0xD4), *range(0xD8, 0xE0)]] = True
-    marks[[0xF6, 0xF7, 0xFE, 0xFF]] = True
-    return marks
-
-
-_OPCODES = _opcodes()
 # Go's integer argument registers in ABI order (src/cmd/compile/abi-internal.md): AX BX CX DI SI R8 R9 R10 R11.
 _ORDER = {0: 3, 3: 1, 1: 7, 7: 6, 6: 8, 8: 9, 9: 10, 10: 11}
 
@@ -64,7 +53,7 @@ def windows(old: U8, new: U8, old_base: I64, new_base: I64, starts: I64) -> Wind
 
 def _has_opcode(code: U8, at: I64) -> npt.NDArray[np.bool_]:
     """Whether an opcode can stand before the ModRM byte at `at - 1`: of one byte, or behind 0F, 0F 38, VEX or EVEX."""
-    out = (at >= 2) & _OPCODES[code[np.maximum(at - 2, 0)]]
+    out = (at >= 2) & ONE_BYTE_MODRM[code[np.maximum(at - 2, 0)]]
     for back, first in ((3, 0x0F), (4, 0x0F), (4, 0xC5), (5, 0xC4), (6, 0x62)):
         out |= (at >= back) & (code[np.maximum(at - back, 0)] == first)
     return out

@@ -8,6 +8,7 @@ from probes.drift.arch.arm64 import c_operands, decoder, windows
 ARCHITECTURE = Architecture(
     code=decoder.Arm64Code,
     bare=decoder.bare,
+    find_targets=lambda _codes: None,  # instructions of one length need no preparation
     windows=windows.windows,
     c_operands=c_operands.operands,
     follows=decoder.FOLLOWS,

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 import struct
 from bisect import bisect_right
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from probes.drift.arch.arm64 import loads
 from probes.drift.arch.code import BRANCH, CALL, Insn, Load
+from probes.drift.arch.disassembler import Disassembler
 from probes.drift.arch.windows import LEA, MEMORY
 
 if TYPE_CHECKING:
@@ -27,10 +28,8 @@ _MOVE = re.compile(r"[xw](\d+), (?:[xw]zr, )?#(0x[0-9a-f]+|\d+)$")
 
 
 @cache
-def _engine() -> Any:
-    import capstone  # noqa: PLC0415 - 50 ms that amd64 programs need not wait for
-
-    return capstone.Cs(capstone.CS_ARCH_ARM64, capstone.CS_MODE_LITTLE_ENDIAN)
+def _engine() -> Disassembler:
+    return Disassembler(1, 0)  # CS_ARCH_ARM64, CS_MODE_LITTLE_ENDIAN
 
 
 class Arm64Code:
@@ -81,7 +80,7 @@ class Arm64Code:
 
     def outline(self) -> list[tuple[int, Hashable]]:
         """(offset, what it does but for addresses) of every instruction."""
-        plain = struct.unpack(f"<{len(self._words)}I", bare(self.code, self.address))
+        plain = struct.unpack(f"<{len(self._words)}I", _bare(self.code))
         return [(4 * word, plain[word]) for word in self._starts]
 
     def load(self, index: int) -> Load | None:
@@ -129,8 +128,12 @@ class Arm64Code:
         return found
 
 
-def bare(code: bytes, _address: int) -> bytes:
-    """`code` with every PC-relative operand of calls and address pairs zeroed."""
+def bare(codes: Sequence[bytes]) -> list[bytes]:
+    """Each of `codes` with every PC-relative operand of calls and address pairs zeroed."""
+    return [_bare(code) for code in codes]
+
+
+def _bare(code: bytes) -> bytes:
     words = np.frombuffer(bytearray(code[: len(code) // 4 * 4]), dtype="<u4")
     page = (words & 0x9F000000) == 0x90000000
     words[1:][page[:-1]] &= ~np.uint32(0x003FFC00)
@@ -200,10 +203,9 @@ def _stores(mnemonic: str, operands: str) -> tuple[tuple[int, int, int, int], ..
 
 def _plain(word: int, pc: int, offset: int) -> Insn:
     raw = struct.pack("<I", word)
-    found = next(_engine().disasm_lite(raw, pc, 1), None)
-    if found is None:
+    size, mnemonic, operands = _engine().text(raw, pc)
+    if not size:
         return Insn(offset, 4, b"literal", (word,))
-    mnemonic, operands = found[2], found[3]
     constants = tuple(int(text, 0) for text in _IMMEDIATE.findall(operands))
     shape = f"{mnemonic} {_IMMEDIATE.sub('#', operands)}".encode()
     move = _MOVE.match(operands) if mnemonic in {"mov", "movz", "orr"} else None

@@ -1,0 +1,108 @@
+"""Whole functions at once: their instructions, and the fields of those."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from probes.drift.arch.amd64.encoding import LONGEST, Fields, fields, places, zeroed
+from probes.drift.arch.disassembler import Block, Disassembler
+from probes.elf.image import I64
+from probes.records import dataclass
+
+T = TypeVar("T")
+Bools = npt.NDArray[np.bool_]
+
+_X86, _MODE_64 = 3, 8  # CS_ARCH_X86, CS_MODE_64
+_TOGETHER = 1 << 20
+"""Bytes of code that are taken apart together."""
+
+
+@cache
+def engine() -> Disassembler:
+    """The decoder. It takes UD0 and UD1, of which sanitizers make traps, for shorter than they are."""
+    return Disassembler(_X86, _MODE_64, {b"\x0f\xff": _with_modrm, b"\x0f\xb9": _with_modrm})
+
+
+def _with_modrm(code: bytes) -> int:
+    return places(code[:LONGEST] + bytes(LONGEST)).immediate
+
+
+@cache
+def nop() -> int:
+    """Number that capstone gives NOP."""
+    return engine().number(b"\x90")
+
+
+@cache
+def _lea() -> int:
+    return engine().number(b"\x48\x8d\x00")
+
+
+@dataclass(frozen=True, slots=True)
+class Instructions:
+    """The n instructions of a block of code; arrays of shape (n,).
+
+    `starts`, `ends`: places in the code. `known`: false for a byte that is no instruction, which has no operands either.
+    `lea`: it only forms an address. `texts`: mnemonic and operands, where they were asked for.
+    """
+
+    starts: I64
+    ends: I64
+    known: Bools
+    lea: Bools
+    fields: Fields
+    texts: tuple[tuple[str, str], ...]
+
+
+def taken_apart(code: bytes, *, texts: bool = False) -> Instructions:
+    """The instructions of one block of code; in words only with `texts`."""
+    return joined(code, [engine().block(code, 0, len(code), texts=texts)], [0])
+
+
+def joined(code: bytes, blocks: Sequence[Block], begins: Sequence[int]) -> Instructions:
+    """The instructions of blocks that were decoded apart and begin at `begins` of `code`."""
+    starts = np.frombuffer(b"".join(block.starts for block in blocks), dtype=np.uint32).astype(np.int64)
+    if len(blocks) > 1:
+        starts += np.repeat(np.array(begins, dtype=np.int64), [len(block.starts) for block in blocks])
+    sizes = np.frombuffer(b"".join(block.sizes for block in blocks), dtype=np.uint8).astype(np.int64)
+    ids = np.frombuffer(b"".join(block.ids for block in blocks), dtype=np.uint16)
+    known = ids != Disassembler.INVALID
+    found = fields(code, starts, sizes)
+    if not known.all():
+        found = replace(found, relative=found.relative & known, branch=found.branch & known)
+    texts = tuple(text for block in blocks for text in block.texts)
+    return Instructions(starts, starts + sizes, known, ids == _lea(), found, texts)
+
+
+def in_portions(codes: Sequence[T], size: Callable[[T], int]) -> Iterator[list[T]]:
+    """`codes` in portions that are not too large to be taken apart together."""
+    portion: list[T] = []
+    total = 0
+    for code in codes:
+        portion.append(code)
+        total += size(code)
+        if total >= _TOGETHER:
+            yield portion
+            portion, total = [], 0
+    if portion:
+        yield portion
+
+
+def bare(codes: Sequence[bytes]) -> list[bytes]:
+    """Each of `codes` with every PC-relative operand zeroed."""
+    return [plain for portion in in_portions(codes, len) for plain in _bare(portion)]
+
+
+def _bare(codes: list[bytes]) -> list[bytes]:
+    ends = np.cumsum([len(code) for code in codes]).tolist()
+    begins = [0, *ends[:-1]]
+    together = b"".join(codes)
+    found = joined(together, [engine().block(code, 0, len(code)) for code in codes], begins)
+    plain = zeroed(together, found.fields)
+    return [plain[begin:end] for begin, end in zip(begins, ends, strict=True)]

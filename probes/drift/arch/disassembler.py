@@ -1,0 +1,173 @@
+"""Instructions of a block of code from capstone's library, many at a time and without the fields that nothing reads.
+
+The Python package of capstone brings the library along. Its own interface makes an object of every instruction, and its
+import alone takes longer than most checks decode, so the library is called directly: `cs_open`, `cs_disasm` and `cs_free`
+of capstone.h. One call decodes a function; its records are read as one array.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+from array import array
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from probes.errors import ProbeError
+from probes.records import dataclass
+
+# cs_insn of capstone 5 (include/capstone/capstone.h); `detail` is a null pointer, because it was not asked for.
+_INSN = np.dtype(
+    {
+        "names": ["id", "address", "size", "mnemonic", "op_str"],
+        "formats": ["<u4", "<u8", "<u2", "S32", "S160"],
+        "offsets": [0, 8, 16, 42, 74],
+        "itemsize": 248,
+    }
+)
+_TEXTS = ["mnemonic", "op_str"]
+_MAJOR = 5
+_INVALID = 0xFFFF
+_HINT = "pip install --force-reinstall 'capstone>=5,<6'"
+
+
+class NoDisassembler(ProbeError):
+    """capstone's library is not there, or not one whose records are known here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Decoded instructions.
+
+    `starts`, `sizes`: places in the bytes that were given. `ids`: capstone's numbers of the operations. Bytes that are no instruction are one instruction each, with the number of `Disassembler.INVALID`.
+
+    `texts`: mnemonic and operands of each, where they were asked for.
+    """
+
+    starts: array[int]
+    sizes: bytes
+    ids: array[int]
+    texts: list[tuple[str, str]]
+
+
+class Disassembler:
+    """One architecture's decoder. Calls hold the interpreter's lock: a handle is not for two threads at a time."""
+
+    INVALID = _INVALID
+
+    def __init__(self, arch: int, mode: int, lengths: Mapping[bytes, Callable[[bytes], int]] | None = None) -> None:
+        """`arch`, `mode`: cs_arch and cs_mode of capstone.h. `lengths`: of opcodes behind which capstone takes no ModRM for one."""
+        self._library = library = _library()
+        self._handle = ctypes.c_size_t()
+        if library.cs_open(arch, mode, ctypes.byref(self._handle)):
+            raise NoDisassembler("capstone was built without this architecture")
+        self._found = ctypes.c_void_p()
+        self._lengths: dict[int, Callable[[bytes], int]] = {}
+        self._opcodes: list[tuple[int, bytes]] = []
+        self._opcodes = [(self.number(opcode + b"\xc0"), opcode) for opcode in lengths or {}]
+        self._lengths = {self.number(opcode + b"\xc0"): length for opcode, length in (lengths or {}).items()}
+
+    def _records(self, code: bytes, address: int, count: int) -> tuple[int, npt.NDArray[np.void]]:
+        """How many were decoded, and their records, which are gone after `_free`."""
+        number = self._library.cs_disasm(self._handle, code, len(code), address, count, ctypes.byref(self._found))
+        if not number:
+            return 0, np.zeros(0, dtype=_INSN)
+        memory = (ctypes.c_char * (number * _INSN.itemsize)).from_address(self._found.value or 0)
+        return number, np.frombuffer(memory, dtype=_INSN)
+
+    def _free(self, number: int) -> None:
+        self._library.cs_free(self._found, number)
+
+    def block(self, code: bytes, at: int, count: int, *, texts: bool = False) -> Block:
+        """`count` instructions of `code` from byte `at` on; fewer only at the end."""
+        starts, sizes, ids = array("I"), bytearray(), array("H")
+        words: list[tuple[str, str]] = []
+        while at < len(code) and len(starts) < count:
+            number, records = self._records(code[at:] if at else code, at, count - len(starts))
+            if number:
+                known = self._cut(code, records["id"])
+                starts.frombytes(records["address"][:known].astype("<u4").tobytes())
+                sizes += records["size"][:known].astype("u1").tobytes()
+                ids.frombytes(records["id"][:known].astype("<u2").tobytes())
+                words += (
+                    [(_text(name), _text(rest)) for name, rest in records[_TEXTS][:known].tolist()] if texts else ()
+                )
+                self._free(number)
+                length = self._lengths.get(ids[-1])
+                if length is not None:
+                    sizes[-1] = min(length(code[starts[-1] :]), len(code) - starts[-1])
+                at = starts[-1] + sizes[-1]
+                if known < number or length is not None:
+                    continue
+            if at < len(code) and len(starts) < count:
+                starts.append(at)
+                sizes.append(1)
+                ids.append(_INVALID)
+                words += [("", "")] if texts else ()
+                at += 1
+        return Block(starts, bytes(sizes), ids, words)
+
+    def _cut(self, code: bytes, ids: npt.NDArray[np.uint32]) -> int:
+        """How many instructions there are up to the first of unknown length."""
+        known = ids.size
+        for number, opcode in self._opcodes:
+            if opcode in code and (rows := np.flatnonzero(ids[:known] == number)).size:
+                known = int(rows[0]) + 1
+        return known
+
+    def text(self, code: bytes, address: int) -> tuple[int, str, str]:
+        """(size, mnemonic, operands) of the first instruction of `code`; the size is 0 when there is none."""
+        number, records = self._records(code, address, 1)
+        if not number:
+            return 0, "", ""
+        size = int(records["size"][0])
+        mnemonic, operands = map(_text, records[_TEXTS][0].tolist())
+        self._free(number)
+        return size, mnemonic, operands
+
+    def number(self, code: bytes) -> int:
+        """Number that capstone gives the operation of the one instruction that `code` is."""
+        return self.block(code, 0, 1).ids[0]
+
+
+def _text(field: bytes) -> str:
+    """A field up to its first zero; what is behind it was there before."""
+    return field.partition(b"\0")[0].decode("ascii")
+
+
+def _path() -> str:
+    found = importlib.util.find_spec("capstone")
+    for folder in (found.submodule_search_locations or []) if found is not None else []:
+        for pattern in ("libcapstone.so*", "libcapstone.dylib"):
+            for path in sorted(Path(folder, "lib").glob(pattern)):
+                return str(path)
+    from ctypes.util import find_library  # noqa: PLC0415 - 15 ms, for installations that use the system's library
+
+    return find_library("capstone") or ""
+
+
+@cache
+def _library() -> ctypes.PyDLL:
+    path = _path()
+    try:
+        library = ctypes.PyDLL(path) if path else None
+    except OSError as exc:
+        raise NoDisassembler("capstone's library cannot be loaded", subject=path, hint=_HINT) from exc
+    if library is None:
+        raise NoDisassembler("capstone's library is not installed", hint=_HINT)
+    library.cs_version.restype = ctypes.c_uint
+    version = library.cs_version(None, None) >> 8
+    if version != _MAJOR:
+        raise NoDisassembler(f"the library of capstone {version}, where {_MAJOR} is needed", subject=path, hint=_HINT)
+    library.cs_open.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.POINTER(ctypes.c_size_t)]
+    library.cs_disasm.restype = ctypes.c_size_t
+    library.cs_disasm.argtypes = [
+        ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64, ctypes.c_size_t, ctypes.c_void_p,
+    ]  # fmt: skip
+    library.cs_free.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+    library.cs_free.restype = None
+    return library
