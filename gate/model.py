@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from probes.records import dataclass
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from gate.exits import VerdictName
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 """What a finding's evidence may hold: it ends up in the report unchanged."""
 
 EvidenceStatus = Literal["ok", "missing", "unreadable"]
-VerdictName = Literal["pass", "block", "inconclusive"]
-
-EXIT_CODES: dict[VerdictName, int] = {"pass": 0, "block": 10, "inconclusive": 11}
-EXIT_BUG = 1
-EXIT_USAGE = 2
 
 
 class Severity(StrEnum):
@@ -55,16 +51,14 @@ class Mode(StrEnum):
     PLUGIN = "plugin"
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(Struct, frozen=True):
     """A line of source; `line` is 0 when only the file is known."""
 
     file: str
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One thing that a check has to say.
 
     `verified` is false when the check could not find out: such a finding makes the verdict inconclusive.
@@ -87,8 +81,7 @@ class Finding:
     """The baseline has it: it was there before."""
 
 
-@dataclass(frozen=True, slots=True)
-class EvidenceState:
+class EvidenceState(Struct, frozen=True):
     """Whether a kind of evidence could be had; `reason` says why not, or where it is from."""
 
     name: str
@@ -96,8 +89,7 @@ class EvidenceState:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What became of one check.
 
     `status` is `ran`, `no-evidence` (it was not run; `reason` says what was missing) or `off` (the policy says so).
@@ -109,8 +101,7 @@ class Outcome:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """The answer: its name, the process exit code that stands for it, and the reasons in words."""
 
     name: VerdictName

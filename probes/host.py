@@ -10,12 +10,12 @@ feature names as `/proc/cpuinfo` shows them (Linux `Documentation/arch/arm64/elf
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct, to_builtins
+
 from probes.errors import ProbeError, UnreadableFile
-from probes.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,8 +57,7 @@ class MalformedTarget(ProbeError):
     """A target description that is not what `hotgate inspect --host` writes."""
 
 
-@dataclass(frozen=True, slots=True)
-class TargetFacts:
+class TargetFacts(Struct, frozen=True):
     """What a host offers to an image.
 
     `goamd64_level` is 1 to 4, None on other processors or when unknown. `goarm64` is the highest `GOARM64` value
@@ -141,7 +140,7 @@ def dump_target(facts: TargetFacts) -> str:
     """`facts` as the JSON text that `load_target` reads, ending in a newline."""
     import json  # noqa: PLC0415 - `check` on this host needs none
 
-    shape: dict[str, Any] = {"schema_version": SCHEMA_VERSION, **asdict(facts)}
+    shape: dict[str, Any] = {"schema_version": SCHEMA_VERSION, **to_builtins(facts)}
     del shape["source"]
     return json.dumps(shape, indent=2) + "\n"
 

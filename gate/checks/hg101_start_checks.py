@@ -1,7 +1,8 @@
 """HG101: the Go runtime would refuse the new image's function table."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from gate.evidence.model import NewBinary
 from gate.inflection import count

@@ -1,7 +1,8 @@
 """HG102: the function table cannot be verified."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from gate.evidence.model import NewBinary, OldBinary
 from gate.model import Finding, Severity

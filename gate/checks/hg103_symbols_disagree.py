@@ -1,7 +1,8 @@
 """HG103: the ELF symbol table and the function table disagree."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from gate.evidence.model import NewSymbols
 from gate.inflection import count

@@ -1,7 +1,8 @@
 """HG107: an address recorded under OLD names another function under NEW."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from gate.evidence.model import Functions
 from gate.evidence.profiles import Addresses

@@ -1,7 +1,8 @@
 """HG108: a line, file or stack table decodes out of range."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from gate.evidence.model import NewBinary
 from gate.inflection import count

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from gate.evidence.model import Globals, NewBinary, OldBinary
 from gate.inflection import count, distance, some

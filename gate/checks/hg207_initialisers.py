@@ -1,7 +1,8 @@
 """HG207: package initialisers changed."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from gate.evidence.model import Initialisers
 from gate.inflection import some

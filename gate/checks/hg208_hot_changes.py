@@ -1,7 +1,8 @@
 """HG208: functions that changed hold a large share of the profile."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from gate.evidence.model import Functions
 from gate.evidence.profiles import Heat

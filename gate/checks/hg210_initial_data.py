@@ -1,7 +1,8 @@
 """HG210: initial data changed."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from gate.evidence.model import Data, NewBinary
 from gate.inflection import count, distance, some

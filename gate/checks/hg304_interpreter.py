@@ -1,7 +1,8 @@
 """HG304: the program interpreter."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from gate.evidence.model import NativeChanges, Natives, NewBinary, Target
 from gate.inflection import value

@@ -10,7 +10,7 @@ from gate.rules.samples.services import running, tweaked
 
 
 def _marking(mode: Mode):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a sample
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     case = tweaked("gc", marking=True)
     return replace(case, policy=Policy(mode=mode))

@@ -1,7 +1,8 @@
 """HG602: the heartbeat has a gap that no announced hand-over explains."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from gate.evidence.profiles import Continuity
 from gate.model import Finding, Json, Severity

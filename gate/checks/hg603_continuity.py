@@ -1,7 +1,8 @@
 """HG603: the continuity score is below its threshold."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from gate.evidence.profiles import Continuity
 from gate.inflection import some

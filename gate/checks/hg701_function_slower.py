@@ -1,7 +1,8 @@
 """HG701: a function costs more than before."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from gate.evidence.profiles import Compared
 from gate.model import Confidence, Finding, Severity

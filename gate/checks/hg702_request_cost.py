@@ -1,7 +1,8 @@
 """HG702: one request costs more than before."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from gate.evidence.profiles import Compared
 from gate.model import Finding, Severity

@@ -1,7 +1,8 @@
 """HG703: the hot stacks of both sides hardly overlap."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from gate.evidence.profiles import Compared
 from gate.model import Finding, Severity

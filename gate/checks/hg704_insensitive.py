@@ -1,7 +1,8 @@
 """HG704: there is too little data to see what the policy asks for."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from gate.evidence.profiles import Compared
 from gate.model import Finding, Severity

@@ -1,7 +1,8 @@
 """HG705: goroutines or memory keep growing."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from gate.evidence.profiles import Growth
 from gate.model import Finding, Severity

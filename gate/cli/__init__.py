@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from gate import __version__
-from gate.model import EXIT_BUG, EXIT_USAGE
-from gate.policy.environment import check_environment
-from gate.policy.model import PolicyError, nearest
+from gate.exits import EXIT_BUG, EXIT_USAGE
+from gate.policy.errors import PolicyError, nearest
 from gate.store.errors import StoreError
 from probes.errors import ProbeError
 
@@ -61,7 +60,9 @@ class CommandFiles(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """As click does, unless a `HOTGATE_*` variable means nothing. Whoever asks for help gets it."""
-        if not set(ctx.help_option_names) & set(ctx.args):
+        if not set(ctx.help_option_names) & set(ctx.args) and any(name.startswith("HOTGATE_") for name in os.environ):
+            from gate.policy.environment import check_environment
+
             check_environment(os.environ)
         return super().invoke(ctx)
 

@@ -23,7 +23,7 @@ def write(*, report: str, output: str) -> None:
     """
     refuse_overwriting([Output("baseline", output)], {"the report that is read": report})
     from gate.report.baseline import dump_baseline
-    from gate.report.saved import load_report  # pydantic is slow to import
+    from gate.report.saved import load_report
 
     text = dump_baseline(load_report(report))
     if output == "-":

@@ -14,7 +14,8 @@ from gate.cli._shared.audit import audit_options, keep_verdict, open_audit
 from gate.cli._shared.live import ask_live, asked_for, live_options
 from gate.cli._shared.output import import_renderers, parse_outputs, refuse_overwriting, write_report
 from gate.cli._shared.policy import policy_options, resolve_policy, values_option
-from gate.model import EXIT_CODES, Mode
+from gate.exits import EXIT_CODES
+from gate.model import Mode
 from gate.report import formats
 
 if TYPE_CHECKING:

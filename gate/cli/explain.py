@@ -6,7 +6,7 @@ import click
 
 from gate.cli import Failure
 from gate.cli._shared.output import print_text, terminal_width, wants_color
-from gate.policy.model import nearest
+from gate.policy.errors import nearest
 
 
 @click.command("explain")

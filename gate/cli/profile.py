@@ -63,7 +63,8 @@ def score(  # noqa: PLR0913 - keywords, one a fact
 
     if _is_url(source):
         import asyncio
-        from dataclasses import replace
+
+        from msgspec.structs import replace
 
         from probes.live.collect_profiles import heartbeat
 

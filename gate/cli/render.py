@@ -18,7 +18,7 @@ def command(report: str, *, format_name: str | None, output: tuple[str, ...]) ->
     """Show REPORT, which `check` saved with --output json=FILE, as `check` would have in that format."""
     outputs = parse_outputs(format_name, output)
     refuse_overwriting(outputs, {"the report that is read": report})
-    from gate.report.saved import load_report  # pydantic is slow to import
+    from gate.report.saved import load_report
 
     write_report(load_report(report), outputs)
     return 0

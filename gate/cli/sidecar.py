@@ -8,7 +8,7 @@ import click
 
 from gate.cli import Failure
 from gate.cli._shared.audit import store_option
-from gate.model import EXIT_BUG
+from gate.exits import EXIT_BUG
 
 
 @click.command(

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import MsgspecError, Struct, to_builtins
+from msgspec.json import decode
+
 from gate.evidence.types import like
 from gate.policy.contract import Contract
-from gate.policy.model import PolicyError
+from gate.policy.errors import PolicyError
 from probes.errors import MalformedTable, ProbeError
-from probes.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,8 +37,7 @@ class UnreadableLock(ProbeError):
     """A file that is not what `hotgate contract lock` writes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lock:
+class Lock(Struct, frozen=True):
     """A lock that was read. `sha256` and `size` are those of the file; `types` and `variables` by full name."""
 
     source: str
@@ -118,7 +118,7 @@ def _saved_variables(facts: BinaryFacts, contract: Contract) -> dict[str, SavedV
 
 
 def _filled(saved: SavedVariable) -> dict[str, Any]:
-    return {key: value for key, value in asdict(saved).items() if value != ""}
+    return {key: value for key, value in to_builtins(saved).items() if value != ""}
 
 
 def _object(members: Mapping[str, str], depth: int) -> str:
@@ -151,7 +151,7 @@ def _must_have(table: TypeTable, name: str) -> None:
 
 def _plain(saved: SavedType) -> dict[str, Any]:
     """The description without what is empty."""
-    shape = {key: value for key, value in asdict(saved).items() if value not in ("", (), False) or key in _KEPT}
+    shape = {key: value for key, value in to_builtins(saved).items() if value not in ("", (), False) or key in _KEPT}
     for part in ("fields", "methods"):
         if part in shape:
             shape[part] = [
@@ -209,17 +209,13 @@ def load_lock(path: str) -> Lock:
         raise UnreadableLock(f"cannot read the lock ({exc.strerror})", subject=path, hint=HINT) from exc
     if len(raw) > MAX_BYTES:
         raise UnreadableLock("the lock is larger than 16 MiB", subject=path, hint=HINT)
-    from pydantic import ValidationError  # it is slow to import
-
     from gate.contract.lock_shape import LockShape
     from probes.go.variables.saved import SavedVariable
 
     try:
-        shape = LockShape.model_validate_json(raw)
-    except ValidationError as exc:
-        first = exc.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))[:100] or "the whole file"
-        raise UnreadableLock(f"not a lock ({where}: {first['msg'][:80]})", subject=path, hint=HINT) from exc
+        shape = decode(raw, type=LockShape)
+    except (MsgspecError, ValueError, RecursionError) as exc:
+        raise UnreadableLock(f"not a lock ({str(exc)[:180]})", subject=path, hint=HINT) from exc
     _check_whole(shape, path)
     return Lock(
         source=path,

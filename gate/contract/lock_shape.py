@@ -1,38 +1,37 @@
-"""The shape of a lock file, for pydantic. Import it only to read one."""
+"""The shape of a lock file."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from msgspec import Meta, Struct
 
-from probes.go.types.saved import SavedType  # noqa: TC001 - pydantic evaluates the annotation
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _State(_Part):
-    codec: Literal["memory", "gob", "json", "protobuf"]
-    fingerprint: str
-
-
-class _Interface(_Part):
-    fingerprint: str
-
-
-class _Variable(_Part):
-    size: Annotated[int, Field(gt=0, lt=1 << 62)]
-    type: Annotated[str, Field(max_length=4096)] = ""
-    fingerprint: Annotated[str, Field(pattern="^([0-9a-f]{16})?$")] = ""
-
+from probes.go.types.saved import SavedType  # noqa: TC001 - msgspec reads the annotation
 
 MAX_TYPES = 20_000
 MAX_MEMBERS = 2_000
 
 
-def _bounded(types: dict[str, SavedType]) -> dict[str, SavedType]:
+class _Part(Struct, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+class _State(_Part, frozen=True):
+    codec: Literal["memory", "gob", "json", "protobuf"]
+    fingerprint: str
+
+
+class _Interface(_Part, frozen=True):
+    fingerprint: str
+
+
+class _Variable(_Part, frozen=True):
+    size: Annotated[int, Meta(gt=0, lt=1 << 62)]
+    type: Annotated[str, Meta(max_length=4096)] = ""
+    fingerprint: Annotated[str, Meta(pattern="^([0-9a-f]{16})?$")] = ""
+
+
+def _check_bounds(types: dict[str, SavedType]) -> None:
     if len(types) > MAX_TYPES:
         raise ValueError(f"more than {MAX_TYPES:,} types")
     for name, each in types.items():
@@ -41,10 +40,9 @@ def _bounded(types: dict[str, SavedType]) -> dict[str, SavedType]:
         numbers = (each.size, each.align, each.pointers, each.length, each.direction, *(f.offset for f in each.fields))
         if min(numbers) < 0 or max(numbers) >= 1 << 62:
             raise ValueError(f"{name[:80]} has a number that no type has")
-    return types
 
 
-class LockShape(_Part):
+class LockShape(_Part, frozen=True):
     """What `gate.contract.lock.dump_lock` writes."""
 
     about: str
@@ -53,5 +51,13 @@ class LockShape(_Part):
     goarch: Literal["amd64", "arm64"]
     state: dict[str, _State]
     interfaces: dict[str, _Interface]
-    globals: Annotated[dict[str, _Variable], Field(max_length=MAX_TYPES)] = {}
-    types: Annotated[dict[str, SavedType], AfterValidator(_bounded)]
+    types: dict[str, SavedType]
+    globals: Annotated[dict[str, _Variable], Meta(max_length=MAX_TYPES)] = {}
+
+    def __post_init__(self) -> None:
+        """Refuse types that no program has.
+
+        Raises:
+            ValueError: says which.
+        """
+        _check_bounds(self.types)

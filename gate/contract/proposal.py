@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from probes.errors import MalformedTable
-from probes.records import dataclass
 
 if TYPE_CHECKING:
     from probes.go.facts import BinaryFacts
@@ -20,8 +21,7 @@ HEAD = """\
 """
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
+class _Candidate(Struct, frozen=True):
     name: str
     codec: str
     reason: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from gate.engine.judgement import Judgement
 from gate.model import EvidenceState, Mode, Outcome, Severity

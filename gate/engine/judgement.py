@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from probes.records import dataclass
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from gate.engine.baseline import Baseline, Known
     from gate.model import EvidenceState, Finding, Outcome, Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Struct, frozen=True):
     """What the rules made of one comparison."""
 
     outcomes: tuple[Outcome, ...]

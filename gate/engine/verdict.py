@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gate.model import EXIT_CODES, Severity, Verdict
+from gate.exits import EXIT_CODES
+from gate.model import Severity, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
+from msgspec import Struct
+
 from gate.evidence.types import TypeEvidence, type_evidence
 from gate.inflection import count
 from gate.model import EvidenceState, Mode
@@ -19,7 +21,6 @@ from probes.errors import MalformedTable, ProbeError
 from probes.go.facts import SHARED, BinaryFacts, TableHealth
 from probes.go.integrity import CHANGED, INTACT, UNKNOWN
 from probes.host import TargetFacts
-from probes.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,31 +31,27 @@ if TYPE_CHECKING:
     from probes.go.buildinfo.facts import BuildFacts
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     """The kind of evidence that an annotated type stands for: a name that the policy's `require` understands."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class BuildPair:
+class BuildPair(Struct, frozen=True):
     """The build information of both sides."""
 
     old: BuildFacts
     new: BuildFacts
 
 
-@dataclass(frozen=True, slots=True)
-class NativePair:
+class NativePair(Struct, frozen=True):
     """What both sides ask of the loader."""
 
     old: NativeFacts
     new: NativeFacts
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(Struct, frozen=True):
     """Why a piece of evidence cannot be had; `unreadable` when it is there and damaged."""
 
     reason: str

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gate.evidence.model import Evidence, Missing
 from gate.inflection import count
 from probes.profile.comparison.facts import DiffSettings, ProfileDiff
 from probes.profile.heartbeat.facts import ContinuityFacts
 from probes.profile.heat_facts import GrowthFacts, HeatFacts, RenamedSamples
-from probes.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,8 +33,7 @@ Growth: TypeAlias = Annotated[GrowthFacts, Evidence("growth")]
 Compared: TypeAlias = Annotated[ProfileDiff, Evidence("comparison")]
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileEvidence:
+class ProfileEvidence(Struct, frozen=True):
     """What could be learned from profiles. A part is None where nothing could; `missing` has the reason by topic."""
 
     source: str

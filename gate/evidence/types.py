@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from probes.records import dataclass
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
 MAX_CANDIDATES = 3
 
 
-@dataclass(frozen=True, slots=True)
-class TypeEvidence:
+class TypeEvidence(Struct, frozen=True):
     """Named types of both sides.
 
     `changed`: those that are on both sides and differ by themselves or in what they hold by value. `reached`: for every

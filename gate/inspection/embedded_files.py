@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from probes.records import dataclass
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from probes.go.facts import BinaryFacts
 
 
-@dataclass(frozen=True, slots=True)
-class EmbeddedLine:
+class EmbeddedLine(Struct, frozen=True):
     """One file: its path in the embed.FS, the variable that holds it (null in a stripped program), bytes, SHA-256."""
 
     path: str
@@ -20,8 +19,7 @@ class EmbeddedLine:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class EmbeddedPart:
+class EmbeddedPart(Struct, frozen=True):
     """The files that `//go:embed` put into embed.FS values; those in strings and byte slices have no path in a program."""
 
     total: int

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
+from msgspec import Struct
+
 from gate import __version__
 from gate.inspection.embedded_files import EmbeddedPart, embedded_part
 from gate.inspection.types import TypePart, type_part
 from gate.report.models.base import Section
 from gate.report.models.report import BinaryInfo, Tool
 from gate.report.sections.comparison import binary_info
-from probes.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
 LARGEST = 10
 
 
-@dataclass(frozen=True, slots=True)
-class ModuleLine:
+class ModuleLine(Struct, frozen=True):
     """A module of the build; `replaced_by` is `path version` or null."""
 
     path: str
@@ -36,8 +36,7 @@ class ModuleLine:
     replaced_by: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class BuildPart:
+class BuildPart(Struct, frozen=True):
     """Build information. `godebug` is the effective default of each setting."""
 
     path: str
@@ -45,8 +44,7 @@ class BuildPart:
     godebug: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class PackageLine:
+class PackageLine(Struct, frozen=True):
     """Functions of one package, and their code in bytes, padding included."""
 
     package: str
@@ -54,8 +52,7 @@ class PackageLine:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionLine:
+class FunctionLine(Struct, frozen=True):
     """One function. `address` as the file has it; `bytes` with padding; `args` in bytes, null when Go does not know."""
 
     name: str
@@ -67,8 +64,7 @@ class FunctionLine:
     start_line: int
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionPart:
+class FunctionPart(Struct, frozen=True):
     """The function table; `entries` is there only when asked for."""
 
     total: int
@@ -77,8 +73,7 @@ class FunctionPart:
     entries: Annotated[list[FunctionLine] | None, Section] = None
 
 
-@dataclass(frozen=True, slots=True)
-class FaultLine:
+class FaultLine(Struct, frozen=True):
     """Something that contradicts the format."""
 
     kind: str
@@ -86,8 +81,7 @@ class FaultLine:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class HealthPart:
+class HealthPart(Struct, frozen=True):
     """Whether the function table can be believed; `symbols_compared` is 0 in a stripped binary."""
 
     layout: str
@@ -99,8 +93,7 @@ class HealthPart:
     symbols_compared: int
 
 
-@dataclass(frozen=True, slots=True)
-class NativePart:
+class NativePart(Struct, frozen=True):
     """What the image asks of the host's loader. `versions` are `library version`; TLS sizes in bytes."""
 
     interpreter: str | None
@@ -112,8 +105,7 @@ class NativePart:
     pie: bool
 
 
-@dataclass(frozen=True, slots=True)
-class VariableLine:
+class VariableLine(Struct, frozen=True):
     """One package variable; `kind` is Go's section of it: `data`, `bss`, and `noptr…` for those without pointers.
 
     `type` is null where DWARF does not tell.
@@ -125,8 +117,7 @@ class VariableLine:
     type: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class VariablePart:
+class VariablePart(Struct, frozen=True):
     """The package variables that symbols name: how many, their bytes, and the largest.
 
     `types_problem`: why DWARF does not tell their types.
@@ -138,8 +129,7 @@ class VariablePart:
     types_problem: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Inspection:
+class Inspection(Struct, frozen=True):
     """The facts of one binary. A part without evidence is null; `build_problem` and its like say why."""
 
     schema_version: str

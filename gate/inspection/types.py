@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from gate.evidence.types import like
 from probes.errors import MalformedTable, ProbeError
 from probes.go.types import layouts as tl
-from probes.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,8 +22,7 @@ class NoSuchType(ProbeError):
     """A type that was asked for is not in the file."""
 
 
-@dataclass(frozen=True, slots=True)
-class MemberLine:
+class MemberLine(Struct, frozen=True):
     """A field of a struct, or a method of an interface. `offset` and `size` in bytes; null for methods."""
 
     name: str
@@ -34,8 +33,7 @@ class MemberLine:
     embedded: bool
 
 
-@dataclass(frozen=True, slots=True)
-class TypeLine:
+class TypeLine(Struct, frozen=True):
     """One type; `size`, `align` and `pointers` (the bytes from its start that may hold pointers) in bytes."""
 
     name: str
@@ -47,8 +45,7 @@ class TypeLine:
     members: list[MemberLine]
 
 
-@dataclass(frozen=True, slots=True)
-class TypePart:
+class TypePart(Struct, frozen=True):
     """Counts of type descriptors; `itabs` are pairs of interface and type. `problems`: what could not be read."""
 
     total: int

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import TYPE_CHECKING
 
-from probes.records import dataclass
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,8 +13,7 @@ CODECS = ("memory", "gob", "json", "protobuf")
 """How a type is handed over. `memory`: as it lies there; nothing of its layout may change."""
 
 
-@dataclass(frozen=True, slots=True)
-class Contract:
+class Contract(Struct, frozen=True):
     """The `[contract]` table of a policy.
 
     `state`: full names of the types that are handed over, each with its codec. `interfaces`, `globals`: full names of

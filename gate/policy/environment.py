@@ -5,11 +5,13 @@ A list is words separated by blanks (addresses: by commas), a table is words lik
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from gate.model import Mode, Severity
-from gate.policy.model import PolicyError, check_evidence_name, nearest
+from gate.policy.errors import PolicyError, nearest
+from gate.policy.model import check_evidence_name
 from probes.live.topics import TOPICS
 
 if TYPE_CHECKING:

@@ -16,18 +16,9 @@ from pydantic_core import PydanticCustomError
 
 from gate.model import Mode, Severity
 from gate.policy.contract import Contract
+from gate.policy.errors import PolicyError, nearest
 from gate.policy.lines import Key, place, written
-from gate.policy.model import (
-    EVIDENCE_NAMES,
-    DataPolicy,
-    LivePolicy,
-    Policy,
-    PolicyError,
-    ProfilePolicy,
-    Suppression,
-    Thresholds,
-    nearest,
-)
+from gate.policy.model import EVIDENCE_NAMES, DataPolicy, LivePolicy, Policy, ProfilePolicy, Suppression, Thresholds
 from gate.rule_ids import rule_ids
 from probes.live.topics import TOPICS
 

@@ -5,15 +5,17 @@ Reading a policy file is in `gate.policy.file`, which is the only place that nee
 
 from __future__ import annotations
 
-from dataclasses import field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from gate.model import Mode, Severity
 from gate.policy.contract import Contract
+from gate.policy.errors import PolicyError, nearest
 from probes.live.topics import TOPICS
-from probes.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -43,16 +45,7 @@ REQUIRED_BY_DEFAULT = ("functions", "build")
 Setting = Severity | Literal["off"]
 
 
-class PolicyError(Exception):
-    """A policy that cannot be obeyed; `hint` says what would be right."""
-
-    def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
+class Thresholds(Struct, frozen=True):
     """Numbers that a finding is measured against; None means no limit."""
 
     max_changed_functions: int | None = None
@@ -60,8 +53,7 @@ class Thresholds:
     """Of goprobe's health score, from 0 to 100."""
 
 
-@dataclass(frozen=True, slots=True)
-class LivePolicy:
+class LivePolicy(Struct, frozen=True):
     """What is known beforehand of a running service.
 
     `in_flight`: an expvar variable that counts work, "" for none; `in_flight_limit`: how much of it an update may meet.
@@ -75,8 +67,7 @@ class LivePolicy:
     """Without these nobody can say that exec is safe right now: when a running service is asked, they are required."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProfilePolicy:
+class ProfilePolicy(Struct, frozen=True):
     """What profiles are measured against. Percentages are whole numbers.
 
     `min_continuity`: of the heartbeat's score, 0 to 100; `hand_over_seconds`: what a planned hand-over may take.
@@ -97,15 +88,13 @@ class ProfilePolicy:
     leak_percent: int = 10
 
 
-@dataclass(frozen=True, slots=True)
-class DataPolicy:
+class DataPolicy(Struct, frozen=True):
     """What is said of data that changed: without `values`, only lengths and digests."""
 
     values: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Suppression:
+class Suppression(Struct, frozen=True):
     """Findings of `rule` whose subject matches `scope` (shell wildcards) do not count until after `expires`.
 
     `owner`: who answers for it, "" when nobody is named.
@@ -118,8 +107,7 @@ class Suppression:
     owner: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """What blocks and what must be known.
 
     `severity` moves every finding of a rule to one severity, or switches the rule `off`. `protected_packages` are
@@ -220,15 +208,6 @@ def check_evidence_name(name: str) -> None:
     if name not in EVIDENCE_NAMES:
         hint = f"{nearest(name, EVIDENCE_NAMES)}valid names are {', '.join(EVIDENCE_NAMES)}"
         raise PolicyError(f"unknown evidence: {name}", hint=hint)
-
-
-def nearest(word: str, valid: Iterable[str], *, cutoff: float = 0.5) -> str:
-    """`did you mean X? ` for the closest of `valid`, or "" when none is as close as `cutoff` (0 to 1)."""
-    from difflib import get_close_matches
-
-    by_folded = {candidate.casefold(): candidate for candidate in valid}
-    close = get_close_matches(word.casefold(), by_folded, n=1, cutoff=cutoff)
-    return f"did you mean {by_folded[close[0]]}? " if close else ""
 
 
 def _covers(pattern: str, package: str) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+from msgspec.structs import fields
+
 from gate.policy.environment import PREFIX
-from probes.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -27,8 +28,7 @@ def without_password(url: str) -> str:
     return _PASSWORD.sub(r"\1:***", url)
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """One setting: its key as a policy file has it, its value, and `default`, `FILE:LINE`, a variable or a flag."""
 
     key: str

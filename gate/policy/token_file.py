@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from gate.policy.model import PolicyError
+from gate.policy.errors import PolicyError
 
 MAX_BYTES = 4096
 HINT = "name a file with the token that is asked for, and that only you can read"

@@ -1,7 +1,4 @@
-"""A saved report, read back. It is input like any other: whoever wrote it may wish us ill.
-
-Import it only when there is one to read: pydantic is slow to import.
-"""
+"""A saved report, read back. It is input like any other: whoever wrote it may wish us ill."""
 
 from __future__ import annotations
 
@@ -10,9 +7,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from msgspec import MsgspecError
+from msgspec.json import decode
 
-from gate.model import EXIT_CODES
+from gate.exits import EXIT_CODES
 from gate.report.models.report import SCHEMA_VERSION, Report
 from gate.report.text.parts import sides
 from probes.errors import ProbeError
@@ -44,14 +42,9 @@ def load_report(path: str) -> Report:
         raise UnreadableReport("the report is larger than 64 MiB", subject=path, hint=HINT)
     try:
         _check_version(json.loads(raw, parse_constant=_refuse))
-        report = TypeAdapter(Report).validate_json(raw)
+        report = decode(raw, type=Report)
         _check_values(report)
-    except ValidationError as exc:
-        first = exc.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        problem = f"{where}: {first['msg']}" if where else first["msg"]
-        raise UnreadableReport(f"not a report ({problem})", subject=path, hint=HINT) from exc
-    except (ValueError, RecursionError) as exc:
+    except (MsgspecError, ValueError, RecursionError) as exc:
         raise UnreadableReport(f"not a report ({exc})", subject=path, hint=HINT) from exc
     return report
 

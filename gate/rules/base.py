@@ -16,9 +16,10 @@ import typing
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
+from msgspec import Struct
+
 from gate.evidence.model import Bundle, Missing, key_of
 from gate.model import Confidence, Finding, Location, Outcome, Severity
-from probes.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
 RULE_ID = re.compile(r"HG[1-9]\d\d")
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Struct, frozen=True):
     """What `hotgate explain` prints: complete sentences for somebody who never saw the rule before."""
 
     what: str
@@ -42,16 +42,14 @@ class Explanation:
     """Cases that the rule knows: what it is, its severity, and sentences about it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Samples:
+class Samples(Struct, frozen=True):
     """Cases that prove a rule: `fires` must each give a finding, `quiet` must give none."""
 
     fires: tuple[Callable[[], Case], ...]
     quiet: tuple[Callable[[], Case], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(Struct, frozen=True):
     """One parameter of a rule; an optional one is passed as None when the evidence is missing."""
 
     name: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from gate.clock import moment
 from gate.engine.binaries import compare_binaries, examine, load_binary, read_abi, read_loader, read_target, with_needs

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from gate.inflection import count
-from gate.policy.model import PolicyError
+from gate.policy.errors import PolicyError
 from gate.sidecar.config.model import is_loopback
 from gate.sidecar.metrics import Metrics
 from gate.sidecar.polling.recorder import Recorder

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-from gate.model import EXIT_CODES
+from gate.exits import EXIT_CODES
 from gate.sidecar.state.board import LATE_BUCKETS
 
 if TYPE_CHECKING:

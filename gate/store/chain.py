@@ -11,7 +11,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from probes.records import dataclass
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,8 +24,7 @@ HEX = re.compile(r"[0-9a-f]{64}")
 AT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """One entry. `seq` counts from 1; `at` is UTC; `body` is canonical JSON; `prev` and `hash` are SHA-256 in hex."""
 
     seq: int
@@ -35,8 +34,7 @@ class Record:
     hash: str
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """The last record's number and hash; 0 and GENESIS of an empty log. Written `SEQ:HASH`."""
 
     seq: int
@@ -49,8 +47,7 @@ class Head:
 EMPTY = Head(0, GENESIS)
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """Something that is not as it was written. `seq` is where, or where it is missing."""
 
     seq: int

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from datetime import date
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal
 
+from msgspec import Struct
+
 from gate.report.formats.json import render, to_dict
 from gate.report.models.reproducible import text
 from gate.store.chain import canonical
-from probes.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,8 +28,7 @@ MAX_FINDINGS = 500
 SCHEMA_VERSION = "1"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One verdict: the body of its record, and the report as JSON text, whose digest the body has."""
 
     kind: Kind
@@ -98,8 +97,8 @@ def _file(path: str) -> Json:
 
 def _plain(value: Any) -> Any:
     """A policy as what JSON has."""
-    if dataclasses.is_dataclass(value):
-        return {each.name: _plain(getattr(value, each.name)) for each in dataclasses.fields(value)}
+    if isinstance(value, Struct):
+        return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, dict):

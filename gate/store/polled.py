@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Literal
 
-from probes.records import dataclass
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from probes.live.goprobe import wire
@@ -18,8 +18,7 @@ MAX_TEXT = 300
 MAX_PARTS = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Struct, frozen=True):
     """What one poll gave. Times in milliseconds, `due_ms` since 1970; None where the service does not tell.
 
     `profiler` is whose CPU profile runs, "" where nobody could tell. `health` and `coverage` are goprobe's: 0 to 100, and
@@ -47,8 +46,7 @@ class Sample:
     continuity: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Polled:
+class Polled(Struct, frozen=True):
     """A sample, and the windows of the heartbeat that came with it."""
 
     sample: Sample

@@ -6,11 +6,11 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from sqlalchemy import delete, func, select, text
 
 from gate.store.audit import last_head
 from gate.store.tables import AUDIT, SAMPLES, SERVICES, VERDICTS, WINDOWS
-from probes.records import dataclass
 
 if TYPE_CHECKING:
     from sqlalchemy import Column, Connection, Table
@@ -33,8 +33,7 @@ AGING: tuple[tuple[Table, Column[int]], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Retention:
+class Retention(Struct, frozen=True):
     """`seconds` and `size` (bytes) of history; None for no limit."""
 
     seconds: float | None = None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from typing import TYPE_CHECKING
 
+from msgspec import to_builtins
 from sqlalchemy import and_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -59,7 +59,7 @@ def write(database: Database, polled: Sequence[Polled], ids: dict[str, int]) -> 
     samples: dict[tuple[int, int], dict[str, Any]] = {}
     windows: dict[tuple[int, str, int], dict[str, Any]] = {}
     for each in polled:
-        row = dataclasses.asdict(each.sample)
+        row = to_builtins(each.sample)
         key = ids[row.pop("service")]
         # A clock that was set by weeks must not make PostgreSQL refuse the batch, again and again.
         row |= {name: max(-MAX_INT, min(row[name], MAX_INT)) for name in ("late_ms", "took_ms")}

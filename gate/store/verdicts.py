@@ -7,6 +7,7 @@ import zlib
 from datetime import datetime
 from typing import TYPE_CHECKING, overload
 
+from msgspec import Struct
 from sqlalchemy import insert, select
 
 from gate.store.audit import append
@@ -15,7 +16,6 @@ from gate.store.entry import sha256
 from gate.store.errors import StoreError
 from gate.store.failures import HINTS
 from gate.store.tables import AUDIT, VERDICTS
-from probes.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 MAX_REPORT = 64 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Struct, frozen=True):
     """A verdict from the store. `report` is JSON text."""
 
     audit_seq: int

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from probes.records import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class WatchRule:
+class WatchRule(Struct, frozen=True):
     """One comparison of after with before: `ratio` of the counts `bad` to `total`, or the `level` of `value`.
 
     Each is a PromQL expression in which `$window` stands for the length of time, or the name of an expvar variable.
@@ -24,8 +23,7 @@ class WatchRule:
     min_count: int
 
 
-@dataclass(frozen=True, slots=True)
-class WatchConfig:
+class WatchConfig(Struct, frozen=True):
     """When to roll back: rules joined by `any` or `all`, for `within` seconds, against the `baseline` seconds before."""
 
     join: Literal["any", "all"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from msgspec import Struct
+
 from gate.watch.exact import excess
-from probes.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,8 +28,7 @@ State = Literal["idle", "watching", "rollback", "clear", "inconclusive"]
 """`idle`: no update was seen. `watching`: nothing yet. `clear`: time is up and every rule had data; else `inconclusive`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(Struct, frozen=True):
     """What a rule is judged by, before and after; None where there is no data. `problem` says why.
 
     `share` is how long the time after is, in lengths of the time before; 0 where nobody knows.
@@ -41,8 +41,7 @@ class Measured:
     share: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Ruling:
+class Ruling(Struct, frozen=True):
     """What one rule says. `fires` is None where nobody can tell; `chance` is the probability of the count by chance."""
 
     rule: str

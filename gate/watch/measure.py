@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gate.watch import counters, prometheus
 from gate.watch.judge import Measured
 from probes.errors import ProbeError
 from probes.live.client import Client
-from probes.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 SECONDS = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """The two times that are compared, in seconds since 1970: the baseline up to `until`, and from `begun` up to `now`.
 
     `until` and `begun` are the same unless an image ran in between that is nothing to compare with.
@@ -41,7 +41,7 @@ async def measure(config: WatchConfig, span: Span, texts: Texts) -> list[Measure
     """
     # Where there is less of the time before than was asked for, what it would make expect is too little, never too much.
     share = max(0.0, span.now - span.begun) / config.baseline
-    return [dataclasses.replace(each, share=share) for each in await _measure(config, span, texts)]
+    return [replace(each, share=share) for each in await _measure(config, span, texts)]
 
 
 async def _measure(config: WatchConfig, span: Span, texts: Texts) -> list[Measured]:

@@ -7,7 +7,7 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from gate.model import EXIT_CODES
+from gate.exits import EXIT_CODES
 from gate.store import samples, verdicts
 from gate.store.chain import canonical
 from gate.store.entry import Entry, Kind, sha256

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from probes.records import dataclass
+from msgspec import Struct
 
 ChangeKind = Literal["body", "resized", "signature"]
 
@@ -12,8 +12,7 @@ MAX_WORDS = 160
 """Characters of a type in a sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionChange:
+class FunctionChange(Struct, frozen=True):
     """One function whose code means something else in NEW.
 
     `kind`: `body` (same size), `resized`, or `signature` (the argument area changed).
@@ -35,8 +34,7 @@ class FunctionChange:
     new_args: int
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionDoubt:
+class FunctionDoubt(Struct, frozen=True):
     """A function of which nothing is shown to differ, but a constant whose length is not known may; `detail`: one line."""
 
     name: str
@@ -44,8 +42,7 @@ class FunctionDoubt:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionRef:
+class FunctionRef(Struct, frozen=True):
     """A function that only one side has."""
 
     name: str
@@ -56,16 +53,14 @@ class FunctionRef:
     """Visible to another module of the process: an upper-case Go name, or a dynamic symbol."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rename:
+class Rename(Struct, frozen=True):
     """The same code under another name (closures renumber when one is added before them)."""
 
     old: str
     new: str
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionDrift:
+class FunctionDrift(Struct, frozen=True):
     """The function tables of both sides, paired, and the C functions that cgo linked in (package `C`, no areas, no lines).
 
     `matched` = `identical` + `moved` + changed. `identical`: the bytes are the same. `moved`: the code is the same,
@@ -89,8 +84,7 @@ class FunctionDrift:
     doubtful: tuple[FunctionDoubt, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ValueChange:
+class ValueChange(Struct, frozen=True):
     """A named value that differs; None on the side that does not have it."""
 
     name: str
@@ -98,8 +92,7 @@ class ValueChange:
     new: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class ModuleChange:
+class ModuleChange(Struct, frozen=True):
     """A dependency that differs. `kind`: `added`, `removed`, `upgraded`, `downgraded`, `replaced`, `sum-changed`, `sum-lost`."""
 
     path: str
@@ -108,8 +101,7 @@ class ModuleChange:
     new: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class BuildDrift:
+class BuildDrift(Struct, frozen=True):
     """Build settings, modules and effective GODEBUG that differ."""
 
     settings: tuple[ValueChange, ...]
@@ -117,8 +109,7 @@ class BuildDrift:
     godebug: tuple[ValueChange, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class InitDrift:
+class InitDrift(Struct, frozen=True):
     """Package initialisers. `reordered`: those present on both sides whose relative order changed."""
 
     old: int
@@ -128,8 +119,7 @@ class InitDrift:
     reordered: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class VariableRef:
+class VariableRef(Struct, frozen=True):
     """A package variable that only one side has; `size` in bytes. C variables have the package `C`.
 
     `type` is its type's name; "" where DWARF does not tell.
@@ -141,8 +131,7 @@ class VariableRef:
     type: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class VariableChange:
+class VariableChange(Struct, frozen=True):
     """A package variable that both sides have. Sizes in bytes; `detail` is one line, such as `8 → 16 bytes`.
 
     `old_type`, `new_type`: the names of its types; "" where DWARF does not tell.
@@ -157,8 +146,7 @@ class VariableChange:
     new_type: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class GlobalDrift:
+class GlobalDrift(Struct, frozen=True):
     """Package variables, by name; one that only has another address is not here.
 
     `compared` have the same name on both sides. `retyped` kept their size and have another type: by DWARF, where both

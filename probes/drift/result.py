@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from probes.drift.facts import BuildDrift, FunctionDrift, GlobalDrift, InitDrift
-from probes.records import dataclass
 
 if TYPE_CHECKING:
     from probes.drift.data.facts import DataDrift
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
     from probes.drift.types.facts import LayoutDrift
 
 
-@dataclass(frozen=True, slots=True)
-class Drift:
+class Drift(Struct, frozen=True):
     """Everything that differs; a part is None when the evidence for it is missing (`problems` says why, by part)."""
 
     functions: FunctionDrift | None

@@ -10,8 +10,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator
 
+from msgspec import Struct
+
 from probes.errors import MalformedTable
-from probes.records import dataclass
 
 AT_LOCATION, AT_NAME, AT_BYTE_SIZE = 0x02, 0x03, 0x0B
 AT_COUNT, AT_DATA_MEMBER_LOCATION, AT_TYPE = 0x37, 0x38, 0x49
@@ -62,8 +63,7 @@ Spec = tuple[int, int, int]
 """Attribute, form, and the value of an implicit constant."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(Struct, frozen=True):
     """The header of one unit: `start` and `end` are offsets in `.debug_info`, `abbrev` is one in `.debug_abbrev`."""
 
     start: int
@@ -73,8 +73,7 @@ class Unit:
     abbrev: int
 
 
-@dataclass(frozen=True, slots=True)
-class Declaration:
+class Declaration(Struct, frozen=True):
     """One abbreviation: the tag of the entries that use it, and their attributes in order."""
 
     tag: int
@@ -82,8 +81,7 @@ class Declaration:
     specs: tuple[Spec, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One entry: `values` by attribute; `end` is where the next one begins, the first child where there are children.
 
     Texts and blocks are bytes, references are offsets in `.debug_info`, all else is a number.

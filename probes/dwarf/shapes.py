@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 
+from msgspec import Struct
+
 from probes.dwarf.entries import (
     AT_BYTE_SIZE,
     AT_COUNT,
@@ -17,7 +19,6 @@ from probes.dwarf.entries import (
     Entries,
     Entry,
 )
-from probes.records import dataclass
 
 TAG_FORMAL_PARAMETER, TAG_MEMBER, TAG_POINTER_TYPE, TAG_TYPEDEF = 0x05, 0x0D, 0x0F, 0x16
 TAG_UNSPECIFIED_PARAMETERS, TAG_SUBRANGE_TYPE = 0x18, 0x21
@@ -37,8 +38,7 @@ MAX_NAME = 4096
 """Characters of a type's name; a longer one ends in a digest of all of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """A field, at `offset` bytes; or the elements of an array, whose name is ""."""
 
     name: str
@@ -46,8 +46,7 @@ class Member:
     shape: Shape
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """A type. `underlying` is what it is whatever its name: `float64`, `map[string]int`, `[4]main.T`, `struct`.
 
     `size` in bytes, -1 where DWARF does not say. `digest` is equal for types that have equal names all the way down.

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from probes.elf.image import Image
 from probes.elf.symbols import SYM, SymbolTable
 from probes.errors import MalformedTable
-from probes.records import dataclass
 
 DT_HASH, DT_STRTAB, DT_SYMTAB, DT_STRSZ = 4, 5, 6, 10
 DT_GNU_HASH, DT_VERSYM = 0x6FFFFEF5, 0x6FFFFFF0
@@ -22,8 +22,7 @@ MAX_SYMBOLS = 1 << 20
 U16 = npt.NDArray[np.uint16]
 
 
-@dataclass(frozen=True, slots=True)
-class DynamicSymbols:
+class DynamicSymbols(Struct, frozen=True):
     """The table, and the version index of each symbol, shape (n,); None in an image without versions."""
 
     table: SymbolTable

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
+from msgspec import Struct
 
 from probes.elf.dynamic_symbols import DynamicSymbols, read_dynamic_symbols
 from probes.elf.headers import SHF_ALLOC, SHF_WRITE, Elf, Section
@@ -19,7 +20,6 @@ from probes.elf.relocations import dynamic_tags
 from probes.elf.symbol_versions import defined_versions
 from probes.elf.symbols import SHN_ABS, STT_OBJECT, SymbolTable
 from probes.errors import MalformedTable
-from probes.records import dataclass
 
 DT_INIT, DT_FINI, DT_INIT_ARRAYSZ, DT_FINI_ARRAYSZ = 12, 13, 27, 28
 STB_LOCAL, STB_GLOBAL, STB_WEAK, STB_GNU_UNIQUE = 0, 1, 2, 10
@@ -40,16 +40,14 @@ NUMBERED = re.compile(r"(\.\d+)+$")
 """What compilers append to the names of statics inside of functions; it counts through the file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Export:
+class Export(Struct, frozen=True):
     """One exported symbol. `kind` is a value of `KINDS`; `size` is in bytes, 0 for code, whose size is nobody's business."""
 
     kind: str
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class SharedFacts:
+class SharedFacts(Struct, frozen=True):
     """What a shared object gives to its process.
 
     `exports`: `name` or `name@version` -> what it is. `objects`: (name, size in bytes) -> how many writable variables

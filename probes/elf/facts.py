@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from probes.records import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class SymbolVersion:
+class SymbolVersion(Struct, frozen=True):
     """A version that a needed library must define, such as `libc.so.6` `GLIBC_2.34`."""
 
     library: str
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class TlsSegment:
+class TlsSegment(Struct, frozen=True):
     """The PT_TLS segment: `size` in memory, `file_size` initialised, and its alignment, in bytes."""
 
     size: int
@@ -22,8 +20,7 @@ class TlsSegment:
     align: int
 
 
-@dataclass(frozen=True, slots=True)
-class NativeFacts:
+class NativeFacts(Struct, frozen=True):
     """What the image asks of the host's loader, and how it is hardened."""
 
     interpreter: str | None

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import itertools
 
+from msgspec import Struct
+
 from probes.elf.raw_headers import (
     EHDR_SIZE,
     PHDR_SIZE,
@@ -20,7 +22,6 @@ from probes.elf.raw_headers import (
 )
 from probes.elf.source import Source
 from probes.errors import MalformedElf, NotElf
-from probes.records import dataclass
 
 MAX_SECTIONS = 4096
 MAX_SEGMENTS = 512
@@ -47,8 +48,7 @@ PF_X = 1
 PF_W = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(Struct, frozen=True):
     """One section header (Elf64_Shdr); `kind` is sh_type as a number."""
 
     name: str
@@ -62,8 +62,7 @@ class Section:
     entsize: int
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(Struct, frozen=True):
     """One program header (Elf64_Phdr); `kind` is p_type's name, a number in hexadecimal where it has none here."""
 
     kind: str
@@ -75,8 +74,7 @@ class Segment:
     align: int
 
 
-@dataclass(frozen=True, slots=True)
-class Elf:
+class Elf(Struct, frozen=True):
     """The headers of one file. `arch` is Go's name of the machine."""
 
     path: str

@@ -6,10 +6,10 @@ from typing import cast
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from probes.elf.headers import PF_W, PF_X, Elf, Segment
 from probes.errors import MalformedTable
-from probes.records import dataclass
 
 U8 = npt.NDArray[np.uint8]
 U64 = npt.NDArray[np.uint64]
@@ -17,8 +17,7 @@ I64 = npt.NDArray[np.int64]
 U32 = npt.NDArray[np.uint32]
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """A file-backed run of addresses: `start`, `end` virtual, `offset` in the file, all in bytes."""
 
     start: int

@@ -9,12 +9,12 @@ import itertools
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from probes.elf.image import I64, U64, Image
 from probes.elf.raw_headers import typed_errors
 from probes.elf.symbols import EMPTY, SYM, SymbolTable, read_symbols
 from probes.errors import MalformedElf
-from probes.records import dataclass
 
 RELA = np.dtype([("offset", "<u8"), ("info", "<u8"), ("addend", "<i8")])  # 24, Elf64_Rela
 
@@ -26,8 +26,7 @@ DT_RELRSZ, DT_RELR = 35, 36
 RELR_BITS = 63
 
 
-@dataclass(frozen=True, slots=True)
-class _Types:
+class _Types(Struct, frozen=True):
     relative: int
     absolute: int
     glob_dat: int

@@ -7,8 +7,9 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from probes.errors import UnreadableFile
-from probes.records import dataclass
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,8 +21,7 @@ MAX_FILE_SIZE = 4 << 30
 """Bytes. Larger than any Go program that was ever linked; a bound, not a target."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """A file's bytes. `data` is a view of `buffer`, which is kept because only bytearray can be searched quickly.
 
     Nothing here needs numpy before `data` is asked for: a file is read and hashed while another thread imports numpy.

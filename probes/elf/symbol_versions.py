@@ -8,9 +8,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+from msgspec import Struct
+
 from probes.elf.image import Image
 from probes.errors import MalformedElf
-from probes.records import dataclass
 
 MAX_VERSIONS = 10_000
 
@@ -19,8 +20,7 @@ DT_VERDEF, DT_VERDEFNUM, DT_VERNEED, DT_VERNEEDNUM = 0x6FFFFFFC, 0x6FFFFFFD, 0x6
 VER_FLG_BASE, VER_FLG_WEAK = 1, 2
 
 
-@dataclass(frozen=True, slots=True)
-class NeededVersion:
+class NeededVersion(Struct, frozen=True):
     """One entry of DT_VERNEED. `weak`: the loader goes on without it. `index` is that of .gnu.version."""
 
     library: str

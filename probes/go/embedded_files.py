@@ -11,12 +11,12 @@ import hashlib
 from collections.abc import Iterator
 
 import numpy as np
+from msgspec import Struct
 
 from probes.elf.headers import SHF_ALLOC
 from probes.elf.image import I64, U8, Image, Span
 from probes.elf.symbols import SymbolTable
 from probes.errors import MalformedTable
-from probes.records import dataclass
 
 HEADER, RECORD = 24, 48
 """Bytes of a slice header, and of embed.file."""
@@ -31,8 +31,7 @@ MAX_SHARE = 8
 """All contents together, in sizes of the program: sets may share files, but not without end."""
 
 
-@dataclass(frozen=True, slots=True)
-class EmbeddedFile:
+class EmbeddedFile(Struct, frozen=True):
     """One file. `path` is that of the embed.FS, `variable` the one that holds it ("" in a stripped program).
 
     `address` and `size` are those of its contents, in bytes.
@@ -44,8 +43,7 @@ class EmbeddedFile:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class EmbeddedSet:
+class EmbeddedSet(Struct, frozen=True):
     """One embed.FS: the address of its slice header, and its files in their order, without folders."""
 
     address: int

@@ -6,13 +6,13 @@ sizes are bytes.
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from probes.elf.facts import NativeFacts
 from probes.go.buildinfo.facts import BuildFacts
 from probes.go.fault import Fault
-from probes.records import dataclass
 
 if TYPE_CHECKING:
     from probes.elf.image import Image
@@ -27,8 +27,7 @@ SHARED = "shared"
 """The `linkage` of a shared object without any Go in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class TableHealth:
+class TableHealth(Struct, frozen=True):
     """Whether the function table can be believed.
 
     `start_faults`: checks that the runtime makes at start (`runtime.moduledataverify1`) and that would throw.
@@ -47,8 +46,7 @@ class TableHealth:
     symbols_compared: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class BinaryFacts:
+class BinaryFacts(Struct, frozen=True, eq=False):
     """One Go ELF file.
 
     `functions` and `module` are None when the table could not be verified; `health.unverifiable` then says why.
@@ -84,10 +82,10 @@ class BinaryFacts:
     health: TableHealth
     initialisers: tuple[str, ...] | None
     fips: str | None
-    functions: FuncTable | None = field(repr=False, compare=False)
-    module: ModuleData | None = field(repr=False, compare=False)
-    image: Image = field(repr=False, compare=False)
-    symtab: SymbolTable | None = field(repr=False, compare=False, default=None)
-    types: TypesOnDemand | None = field(repr=False, compare=False, default=None)
+    functions: FuncTable | None
+    module: ModuleData | None
+    image: Image
+    symtab: SymbolTable | None = None
+    types: TypesOnDemand | None = None
     mode: int | None = None
     integrity: Integrity = "unknown"

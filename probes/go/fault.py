@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from probes.records import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """Something in the file that contradicts the format.
 
     `kind` is a short stable word (`magic`, `order`, `text-base`, `line-table`, `symbol-address` ...);

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from probes.elf.facts import NativeFacts
 from probes.elf.headers import Elf, open_elf

@@ -16,11 +16,11 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 import httpx
+from msgspec import Struct
 from pydantic import ValidationError
 
 from probes.errors import ProbeError
 from probes.live.goprobe import wire
-from probes.records import dataclass
 
 A = TypeVar("A", bound=wire.Answer)
 
@@ -54,8 +54,7 @@ class Refused(BadAnswer):
         self.body = body
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Struct, frozen=True):
     """One answer: its status, its headers with lower-case names, and its body."""
 
     url: str
@@ -68,8 +67,7 @@ class Response:
         return self.body.decode("utf-8", "replace")
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """How large answers may be that a client reads, in bytes: JSON, and profiles, as they are sent and once decompressed."""
 
     json: int = MAX_JSON

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+from msgspec import Struct
+
 from probes.errors import ProbeError
 from probes.live.client import MAX_PROFILE, Client, Refused, refused
 from probes.live.goprobe import topics as from_goprobe
@@ -13,7 +15,6 @@ from probes.live.pprof.endpoints import TAKEN
 from probes.live.topics import HeartbeatFacts
 from probes.profile.facts import ProfileFacts
 from probes.profile.pprof.reading import read
-from probes.records import dataclass
 
 MAX_WINDOWS = 200
 MAX_SECONDS = 300.0
@@ -21,8 +22,7 @@ TRIES = 5
 PAUSE = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Heartbeat:
+class Heartbeat(Struct, frozen=True):
     """A service's heartbeat and the profiles that it still has, oldest first."""
 
     facts: HeartbeatFacts

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from probes.errors import ProbeError
 from probes.live import merge, stored_profiles
@@ -19,7 +21,6 @@ from probes.live.proc.image import Program, running_image
 from probes.live.proc.reading import read_process
 from probes.live.topics import TOPICS, CpuProfiles, LiveFacts, PprofFacts
 from probes.profile.pprof.decompress import NotProfile
-from probes.records import dataclass
 
 if TYPE_CHECKING:
     from probes.go.facts import BinaryFacts
@@ -29,8 +30,7 @@ STALE_SECONDS = 6.0
 STALE_PAUSE = 0.3
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """Which service, and how.
 
     Attributes:

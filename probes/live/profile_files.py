@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
+from msgspec import Struct
+from msgspec.structs import replace
 from pydantic import ValidationError
 
 from probes.errors import UnreadableFile
@@ -15,7 +16,6 @@ from probes.profile.facts import ProfileFacts
 from probes.profile.heartbeat.window import HeartbeatWindow
 from probes.profile.pprof.decompress import NotProfile
 from probes.profile.pprof.reading import read_file
-from probes.records import dataclass
 
 SUFFIXES = (".pb.gz", ".pprof", ".pb", ".prof", ".pgz")
 MAX_FILES = 5_000
@@ -24,8 +24,7 @@ SECOND = 1_000_000_000
 _NUMBER = re.compile(r"(\d{1,18})(?!.*\d)")
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileSource:
+class ProfileSource(Struct, frozen=True):
     """What a path holds, in the order of time.
 
     `profiles`: those of one kind that could be read. `windows`: one for each file that belongs to that kind, one that

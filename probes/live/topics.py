@@ -5,10 +5,9 @@ A topic that nobody could tell is not there. `source` names who told, for people
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import TYPE_CHECKING, Literal
 
-from probes.records import dataclass
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from probes.profile.facts import ProfileFacts
@@ -33,8 +32,7 @@ TOPICS = (
 """Every topic, in the order in which people are told; the policy's `require` may name any."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProfilerFacts:
+class ProfilerFacts(Struct, frozen=True):
     """Whether a CPU profile runs; None where there are signs of one that may be over.
 
     `timers`: POSIX timers that send SIGPROF, one a thread, None where not known. They are signs: a thread keeps its own
@@ -47,8 +45,7 @@ class ProfilerFacts:
     timers: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """Threads in one C function; `function` and `caller` are "" where not known."""
 
     function: str
@@ -56,8 +53,7 @@ class Call:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class CallFacts:
+class CallFacts(Struct, frozen=True):
     """Threads that are in C. `foreign`: threads that Go did not start, None where not known.
 
     `certain`: they are known to be in calls; else some may be threads that C keeps for itself.
@@ -70,8 +66,7 @@ class CallFacts:
     certain: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class CanaryFacts:
+class CanaryFacts(Struct, frozen=True):
     """The canaries, and C's walk up the stack: each `holds`/`agrees`, `broken`/`differs` or `unknown`."""
 
     source: str
@@ -84,8 +79,7 @@ class CanaryFacts:
     found: tuple[str, str] = ("", "")
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceUse:
+class ResourceUse(Struct, frozen=True):
     """Something held in C: how many, and whether there is a hand-over for it. `known`: its counter answered."""
 
     name: str
@@ -94,8 +88,7 @@ class ResourceUse:
     known: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceFacts:
+class ResourceFacts(Struct, frozen=True):
     """What the service counts. `heap_bytes`: C's heap in use, None where not known."""
 
     source: str
@@ -103,8 +96,7 @@ class ResourceFacts:
     heap_bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Listening:
+class Listening(Struct, frozen=True):
     """A listening socket. `handed_over`: the service has declared that it passes it on."""
 
     fd: int
@@ -113,8 +105,7 @@ class Listening:
     handed_over: bool
 
 
-@dataclass(frozen=True, slots=True)
-class DescriptorFacts:
+class DescriptorFacts(Struct, frozen=True):
     """Open descriptors. `leaking`: (number, target) of those that exec leaves open and nobody hands over.
 
     `complete`: all listeners are known, which only `/proc` can say.
@@ -127,8 +118,7 @@ class DescriptorFacts:
     limit: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SignalFacts:
+class SignalFacts(Struct, frozen=True):
     """Signals by name. `handlers`: (signal, where) of handlers outside of Go, None where not known."""
 
     source: str
@@ -139,8 +129,7 @@ class SignalFacts:
     reload_handled: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RunningImage:
+class RunningImage(Struct, frozen=True):
     """The program that runs. Ids are "" where not known; `sha256` only where the file could be read."""
 
     source: str
@@ -159,8 +148,7 @@ class RunningImage:
     """Why it may be."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessNumbers:
+class ProcessNumbers(Struct, frozen=True):
     """Where the process stands among others. `namespace_pid`: its own view of its PID."""
 
     source: str
@@ -170,8 +158,7 @@ class ProcessNumbers:
     parent_name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class WorkInFlight:
+class WorkInFlight(Struct, frozen=True):
     """One counter of work: None as `limit` where nobody set one. `drained`: goprobe's Upgrade waits for it by itself."""
 
     name: str
@@ -181,8 +168,7 @@ class WorkInFlight:
     drained: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RequestFacts:
+class RequestFacts(Struct, frozen=True):
     """Work in flight. `over`: some counter is above its limit."""
 
     source: str
@@ -190,8 +176,7 @@ class RequestFacts:
     over: bool
 
 
-@dataclass(frozen=True, slots=True)
-class PrivilegeFacts:
+class PrivilegeFacts(Struct, frozen=True):
     """What exec of NEW makes of the process's privileges, by capabilities(7). Masks: bit n stands for capability n."""
 
     source: str
@@ -206,8 +191,7 @@ class PrivilegeFacts:
     """What about NEW decides: its file's capabilities or its set-id bits."""
 
 
-@dataclass(frozen=True, slots=True)
-class GcFacts:
+class GcFacts(Struct, frozen=True):
     """Whether a garbage collection is marking."""
 
     source: str
@@ -215,8 +199,7 @@ class GcFacts:
     cycles: int
 
 
-@dataclass(frozen=True, slots=True)
-class PprofFacts:
+class PprofFacts(Struct, frozen=True):
     """What the profile endpoints answered. `problems`: (endpoint, what is wrong)."""
 
     source: str
@@ -225,8 +208,7 @@ class PprofFacts:
     problems: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class HealthMark:
+class HealthMark(Struct, frozen=True):
     """One part of the health score."""
 
     name: str
@@ -238,8 +220,7 @@ class HealthMark:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class HealthFacts:
+class HealthFacts(Struct, frozen=True):
     """The health score from 0 to 100, and the share of its parts that have data."""
 
     source: str
@@ -248,8 +229,7 @@ class HealthFacts:
     parts: tuple[HealthMark, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class HeartbeatFacts:
+class HeartbeatFacts(Struct, frozen=True):
     """The heartbeat: its settings in nanoseconds and hertz, and the windows that are kept, oldest first."""
 
     source: str
@@ -260,8 +240,7 @@ class HeartbeatFacts:
     windows: tuple[HeartbeatWindow, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CpuProfiles:
+class CpuProfiles(Struct, frozen=True):
     """CPU profiles of the running image that were there anyway, oldest first.
 
     `missing`: why there is none, "" when there are. `notes`: what of them could not be had.
@@ -273,8 +252,7 @@ class CpuProfiles:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class LiveFacts:
+class LiveFacts(Struct, frozen=True):
     """Everything that could be learned about one service.
 
     A topic is None where nobody could tell; `missing` has the reason by topic. `notes` say what was odd.

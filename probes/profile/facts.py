@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-
-from probes.records import dataclass
+from msgspec import Struct
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 U64 = npt.NDArray[np.uint64]
 
 
-@dataclass(frozen=True, slots=True)
-class SampleType:
+class SampleType(Struct, frozen=True):
     """What one value of each sample counts, such as `cpu` in `nanoseconds`."""
 
     type: str
     unit: str
 
 
-@dataclass(frozen=True, slots=True)
-class MappedFile:
+class MappedFile(Struct, frozen=True):
     """A mapping of the profiled process: [start, limit) holds `file` from `offset` on; `build_id` "" where unknown."""
 
     start: int
@@ -31,8 +28,7 @@ class MappedFile:
     build_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileFacts:
+class ProfileFacts(Struct, frozen=True):
     """A profile. S samples, T sample types, L locations, F functions.
 
     Attributes:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from probes.records import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class HeatFacts:
+class HeatFacts(Struct, frozen=True):
     """Shares of a profile. `flat`, `cumulative`: of each identity, 0 to 1; `samples`: what they are shares of.
 
     `weights`: the functions of each stack and its share, so that several functions together can be weighed.
@@ -28,8 +27,7 @@ class HeatFacts:
         return sum(weight for members, weight in self.weights if not wanted.isdisjoint(members))
 
 
-@dataclass(frozen=True, slots=True)
-class RenamedSamples:
+class RenamedSamples(Struct, frozen=True):
     """Samples whose own address another function has in NEW. `share`: of those whose address is in OLD's text."""
 
     source: str
@@ -39,8 +37,7 @@ class RenamedSamples:
     """The two build ids differ, so that nobody who looks at them takes NEW for the program that was profiled."""
 
 
-@dataclass(frozen=True, slots=True)
-class GrowthFacts:
+class GrowthFacts(Struct, frozen=True):
     """One figure of several profiles in the order of time: goroutines, or bytes in use.
 
     `slope`: of its median line (Theil and Sen), as a part of its median in an hour; `p`: one-sided, that it grows

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MODULE = ROOT / "goprobe"
 OLDEST = "1.21.13"
+QUICK = "cgo"
+"""The round of `make test`; go may answer it from its cache, as nothing of the module has changed."""
 TIMEOUT = 300  # seconds for one command
 
 
@@ -49,10 +51,11 @@ class Round:
 
 
 def rounds() -> tuple[Round, ...]:
-    """All rounds; those with cgo need a C compiler. The first runs the slow tests, too."""
+    """All rounds; those with cgo need a C compiler. The one with the race detector runs the slow tests, too."""
     vet, short = ("vet", "./..."), ("test", "-count=1", "-short", "./...")
     return (
-        Round("cgo", require_go, cgo=True, commands=(vet, ("test", "-count=1", "-race", "./..."))),
+        Round(QUICK, require_go, cgo=True, commands=(vet, ("test", "-short", "./..."))),
+        Round("race-cgo", require_go, cgo=True, commands=(vet, ("test", "-count=1", "-race", "./..."))),
         Round("nocgo", require_go, cgo=False, commands=(vet, short)),
         Round("oldest-cgo", lambda: goroot(OLDEST), cgo=True, commands=(vet, short)),
         Round("oldest-nocgo", lambda: goroot(OLDEST), cgo=False, commands=(vet, short)),

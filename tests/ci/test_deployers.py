@@ -24,7 +24,7 @@ from tests.sidecar.conftest import Running
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = pytest.mark.patient
+pytestmark = [pytest.mark.long, pytest.mark.patient]
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 VENV = Path(sys.executable).parent

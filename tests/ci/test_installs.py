@@ -16,7 +16,7 @@ import yaml
 from tests.ci.test_hooks import CASES, GITLAB, GITLAB_REPORTS, REPO, VENV
 from tests.conftest import missing
 
-pytestmark = pytest.mark.patient
+pytestmark = [pytest.mark.long, pytest.mark.patient]
 
 SECONDS = 600
 NOT_IN_A_CLONE = (".*", "__pycache__", "*.egg-info")

@@ -84,8 +84,14 @@ WORDS = ('"one"', '"a string that was not there before", "one", "and another one
 FLAGS = {"symbols": (), "stripped": ("-ldflags=-s -w",), "pie stripped": ("-buildmode=pie", "-ldflags=-s -w")}
 
 
+LIBRARY = "sqlite"
+"""The one that each `make test` links in."""
+
+
 @pytest.mark.parametrize("flags", FLAGS)
-@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize(
+    "library", [LIBRARY, *(pytest.param(each, marks=pytest.mark.long) for each in LIBRARIES if each != LIBRARY)]
+)
 def test_unchanged_c_is_not_reported(go_toolchain: Path, tmp_path: Path, library: str, flags: str) -> None:
     link, code, package = LIBRARIES[library]
     if not can_build_cgo("amd64") or not _there(link):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
+
+from msgspec.structs import replace
 
 from gate.model import Mode
 from gate.policy.model import Policy, Suppression, Thresholds

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace
 
 from gate.cli import cli
 from gate.engine.baseline import Baseline, Known, UnreadableBaseline, load_baseline, mark

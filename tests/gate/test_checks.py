@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from gate.evidence.model import Evidence, OldBinary, key_of
 from gate.model import Mode, Severity

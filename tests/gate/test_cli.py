@@ -8,11 +8,11 @@ import platform
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace
 
 from gate import __version__
 from gate.cli import cli

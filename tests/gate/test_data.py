@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json as stdlib_json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace
 
 from gate.checks.hg210_initial_data import InitialDataChanged
 from gate.cli import cli

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -13,6 +12,7 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 from markdown_it import MarkdownIt
+from msgspec.structs import replace
 
 from gate.cli import cli
 from gate.policy.model import Policy

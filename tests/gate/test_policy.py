@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from gate.model import Mode, Severity
+from gate.policy.errors import PolicyError
 from gate.policy.file import _PolicyFile, load_policy
-from gate.policy.model import EVIDENCE_NAMES, Policy, PolicyError, Suppression, Thresholds, find_policy_file
+from gate.policy.model import EVIDENCE_NAMES, Policy, Suppression, Thresholds, find_policy_file
 
 FULL = """
 mode = "hotfix"
@@ -69,7 +70,7 @@ def test_every_key():
 def test_an_empty_file_is_the_default_policy():
     assert load_policy(write("")) == Policy(source="hotgate.toml")
     fields = set(_PolicyFile.model_fields) - {"sidecar"}
-    assert fields == {name for name in Policy.__dataclass_fields__ if name != "source"}
+    assert fields == {name for name in Policy.__struct_fields__ if name != "source"}
     for name in EVIDENCE_NAMES:
         assert load_policy(write(f'require = ["{name}"]\n')).require == (name,)
 

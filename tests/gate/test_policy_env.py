@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from gate.cli import cli
 from gate.model import Mode, Severity
 from gate.policy.environment import LAYERS, apply_environment, check_environment
-from gate.policy.model import DataPolicy, LivePolicy, Policy, PolicyError, ProfilePolicy, Suppression, Thresholds
+from gate.policy.errors import PolicyError
+from gate.policy.model import DataPolicy, LivePolicy, Policy, ProfilePolicy, Suppression, Thresholds
 from gate.rules.samples.binaries import Case, other
 
 FILE = Policy(
@@ -49,15 +50,15 @@ FILE = Policy(
 def test_a_variable_replaces_its_key_and_nothing_else(name, text, key, value):
     policy = apply_environment(FILE, {name: text, "HOME": "/"})
     assert getattr(policy, key) == value
-    others = [field for field in Policy.__dataclass_fields__ if field != key]
+    others = [field for field in Policy.__struct_fields__ if field != key]
     assert [getattr(policy, field) for field in others] == [getattr(FILE, field) for field in others]
     assert apply_environment(FILE, {name: ""}) == FILE
 
 
 def test_every_key_but_suppressions_and_the_contract_has_a_variable():
     tables = {"thresholds": Thresholds, "live": LivePolicy, "profile": ProfilePolicy, "data": DataPolicy}
-    keys = set(Policy.__dataclass_fields__) - {"source", "suppress", "contract", *tables}
-    keys |= {f"{table}_{name}" for table, shape in tables.items() for name in shape.__dataclass_fields__}
+    keys = set(Policy.__struct_fields__) - {"source", "suppress", "contract", *tables}
+    keys |= {f"{table}_{name}" for table, shape in tables.items() for name in shape.__struct_fields__}
     assert {name.removeprefix("HOTGATE_").lower() for name in LAYERS} == keys
 
 

@@ -62,7 +62,7 @@ def test_defaults():
 def test_every_key_of_a_policy_is_shown():
     Path("hotgate.toml").write_text(FILE, "utf-8")
     shown = {key.partition(".")[0].partition("[")[0] for key in rows()}
-    assert shown == set(Policy.__dataclass_fields__) - {"source"}
+    assert shown == set(Policy.__struct_fields__) - {"source"}
 
 
 def test_origins():

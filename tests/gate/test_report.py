@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json as stdlib_json
 import re
-from dataclasses import replace
 
 import jsonschema
 import pytest
+from msgspec.structs import replace
 
 from gate.inflection import package_of
 from gate.model import Severity

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from probes.go import load
 from probes.go.buildinfo.fips import MAGIC, SECTIONS, read_fips

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import replace
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from probes.drift.variables.compare import global_drift
 from probes.elf.symbols import SYM, SymbolTable

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scripts.programs.gobuild import BuildFailed, can_build_cgo, host_arch
-from scripts.programs.goprobe import OLDEST, rounds
+from scripts.programs.goprobe import OLDEST, QUICK, rounds
 from tests.conftest import missing
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize("name", [one.name for one in rounds()])
+@pytest.mark.parametrize(
+    "name", [one.name if one.name == QUICK else pytest.param(one.name, marks=pytest.mark.long) for one in rounds()]
+)
 @pytest.mark.xdist_group("goprobe")  # one at a time: they measure how long things take
 def test_round(name: str, go_toolchain: Path) -> None:
     assert go_toolchain

@@ -71,6 +71,7 @@ EDITS = (
 )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("edits", [(), EDITS], ids=["nothing", "edits"])
 def test_a_release_is_reported_as_the_compiler_lists_it(
     go_toolchain: Path, tmp_path: Path, edits: tuple[tuple[str, str], ...]

@@ -7,8 +7,9 @@ import http.client
 import json
 import time
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from gate.evidence.profiles import of_live
 from gate.policy.model import Policy

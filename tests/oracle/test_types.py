@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from probes.go import load
 from scripts.programs.gobuild import can_build_cgo, host_arch
@@ -61,7 +62,7 @@ def test_the_oracle_notices(oracle: list[dict[str, object]], go_toolchain: Path,
     first = int(table.fields.first[row])
     offset = table.fields.offset.copy()
     offset[first + 1] += 1
-    lines = differences(replace(table, fields=replace(table.fields, offset=offset)), oracle)
+    lines = differences(replace(table, fields=structs.replace(table.fields, offset=offset)), oracle)
     assert len(lines) == 1
     assert lines[0].startswith("example.com/types/shapes.Padded: Fields")
     size = np.where(np.arange(len(table)) == row, table.size + 8, table.size)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from gate.rules.samples.services import SECOND, window
 from probes.profile.heartbeat.continuity import PENALTY, continuity

@@ -341,6 +341,7 @@ def test_a_verdict_takes_a_cpu_profile_only_where_the_configuration_says_so(
                     assert "`profile = true`" in profiler["reason"]
 
 
+@pytest.mark.long
 @pytest.mark.patient
 def test_schemathesis_finds_nothing(guarded: Running, open_one: Running) -> None:
     """Requests made from the OpenAPI document: no 5xx, no shape that the document does not have, no unauthorised read."""

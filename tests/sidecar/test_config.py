@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
-from gate.policy.model import PolicyError
+from gate.policy.errors import PolicyError
 from gate.sidecar.config.model import ServiceConfig, load_sidecar
 from gate.sidecar.config.units import parse_seconds, parse_size
 from gate.sidecar.verdicts.judge import Unanswerable

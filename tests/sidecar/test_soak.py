@@ -18,6 +18,7 @@ COUNTS = {"good": 420, "dead": 50, "dribble": 20, "garbage": 10}
 
 
 @pytest.mark.xdist_group("soak")
+@pytest.mark.long
 def test_five_hundred_services_are_all_polled_within_one_core_and_300_mb(tmp_path: Path) -> None:
     seen = soak.run(COUNTS, 60.0, 10.0, tmp_path)
     assert seen.good_failed == 0

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from gate.store.chain import EMPTY, GENESIS, Head, Record, canonical, digest, link, parse_head, verify
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.patient
 ROUNDS = 8
 
 
-@pytest.mark.parametrize("kind", ["append", "check", "sidecar"])
+@pytest.mark.parametrize("kind", ["append", "check", pytest.param("sidecar", marks=pytest.mark.long)])
 def test_nothing_acknowledged_is_lost(new_store: Callable[[], str], kind: str) -> None:
     store = new_store()
     busy, records, problems = crash.KINDS[kind](ROUNDS, store, random.Random(7))

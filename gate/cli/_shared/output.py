@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from gate.cli import Failure, mute_stdout
-from gate.policy.model import nearest
+from gate.policy.errors import nearest
 from gate.report import formats
-from probes.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 PIPE_WIDTH = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(Struct, frozen=True):
     """One rendering: a format and the path it goes to, `-` for stdout."""
 
     format: str

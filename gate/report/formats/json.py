@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import typing
 from functools import cache
 from typing import Any
+
+from msgspec import Struct
 
 from gate.report.models.base import Section
 from gate.report.models.reproducible import text
 
 
 def render(report: object) -> str:
-    """A report dataclass as indented JSON, ending in a newline, in ASCII so that no name can steer a terminal."""
+    """A report as indented JSON, ending in a newline, in ASCII so that no name can steer a terminal."""
     return json.dumps(to_dict(report), indent=2, ensure_ascii=True) + "\n"
 
 
 def to_dict(value: Any) -> Any:
-    """Dataclasses as dicts in field order, without the sections that are None; lone surrogates as U+FFFD."""
+    """Structs as dicts in field order, without the sections that are None; lone surrogates as U+FFFD."""
     if isinstance(value, str):
         return text(value)
     if isinstance(value, dict):
         return {to_dict(key): to_dict(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [to_dict(item) for item in value]
-    if dataclasses.is_dataclass(value):
+    if isinstance(value, Struct):
         sections = _sections(value.__class__)
-        pairs = ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
+        pairs = ((name, getattr(value, name)) for name in value.__struct_fields__)
         return {name: to_dict(item) for name, item in pairs if not (item is None and name in sections)}
     return value
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from msgspec import Struct
 
 
-class Shape:
+class Shape(Struct, frozen=True, forbid_unknown_fields=True):
     """What all parts have in common: a saved report may hold no other keys, and no other types."""
-
-    __slots__ = ()
-    __pydantic_config__: ClassVar = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
 
 
 class Section:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from gate.report.models.base import Shape
-from probes.records import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class DataItem(Shape):
+class DataItem(Shape, frozen=True):
     """A variable, or a part of one, that starts with another value.
 
     `name` is null in a stripped program, where `used_by` names functions of NEW that refer to it. `path`: the part, such as
@@ -25,8 +23,7 @@ class DataItem(Shape):
     hidden: bool
 
 
-@dataclass(frozen=True, slots=True)
-class EmbeddedItem(Shape):
+class EmbeddedItem(Shape, frozen=True):
     """An embedded file that differs. Sizes in bytes and SHA-256 are null on the side that does not have it.
 
     `variable`: the embed.FS that holds it, null in a stripped program. `diff`: lines as of `diff -u`, of short texts.
@@ -42,16 +39,14 @@ class EmbeddedItem(Shape):
     diff: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class UndecidedItem(Shape):
+class UndecidedItem(Shape, frozen=True):
     """A part of the data that could not be compared, and why."""
 
     subject: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class DataSection(Shape):
+class DataSection(Shape, frozen=True):
     """Initial values of variables, and embedded files.
 
     `compared`: variables with an initial value, in a stripped program pieces of data; `bytes` of OLD's, `compared_bytes` of

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import Annotated, Literal
 
+from msgspec import field
+
 from gate.report.models.base import Section, Shape
-from probes.records import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class DeductionItem(Shape):
+class DeductionItem(Shape, frozen=True):
     """Why points of the continuity score are missing; `after` is the number of the window before it."""
 
     kind: str
@@ -20,8 +19,7 @@ class DeductionItem(Shape):
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class HandOverItem(Shape):
+class HandOverItem(Shape, frozen=True):
     """A planned change of the image. `lost_samples` is an estimate, from the CPU time used in the gap."""
 
     generation: int
@@ -30,8 +28,7 @@ class HandOverItem(Shape):
     explained: bool
 
 
-@dataclass(frozen=True, slots=True)
-class StripItem(Shape):
+class StripItem(Shape, frozen=True):
     """One place of the heartbeat's strip: a window, or what is between two, with the windows that are `missing` there.
 
     `wall`: seconds since 1970; `lost`: a planned hand-over over which samples were lost.
@@ -47,8 +44,7 @@ class StripItem(Shape):
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class ContinuityItem(Shape):
+class ContinuityItem(Shape, frozen=True):
     """How whole the heartbeat is: 100 less the points of all deductions. Seconds of profile time."""
 
     score: float
@@ -61,8 +57,7 @@ class ContinuityItem(Shape):
     strip: list[StripItem] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class HotFunction(Shape):
+class HotFunction(Shape, frozen=True):
     """A function's share of the profile, by itself and with what it calls, 0 to 1."""
 
     name: str
@@ -70,8 +65,7 @@ class HotFunction(Shape):
     cumulative: float
 
 
-@dataclass(frozen=True, slots=True)
-class HeatItem(Shape):
+class HeatItem(Shape, frozen=True):
     """The hottest functions of a profile."""
 
     kind: str
@@ -81,8 +75,7 @@ class HeatItem(Shape):
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class GrowthItem(Shape):
+class GrowthItem(Shape, frozen=True):
     """A trend over several profiles; `slope` as a part of the median in an hour, `p` one-sided."""
 
     what: str
@@ -93,8 +86,7 @@ class GrowthItem(Shape):
     p: float
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileSideItem(Shape):
+class ProfileSideItem(Shape, frozen=True):
     """One side of a comparison of profiles. Costs in `unit` of the comparison; null where unknown."""
 
     label: str
@@ -106,8 +98,7 @@ class ProfileSideItem(Shape):
     cost_per_request: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionShift(Shape):
+class FunctionShift(Shape, frozen=True):
     """One function on both sides. Shares and their 95% intervals from 0 to 1; `growth` against what did not change."""
 
     name: str
@@ -124,16 +115,14 @@ class FunctionShift(Shape):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class DetectableItem(Shape):
+class DetectableItem(Shape, frozen=True):
     """The least growth of a function with `share` that would have been found in 9 of 10 cases; null for none."""
 
     share: float
     growth: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class ComparisonItem(Shape):
+class ComparisonItem(Shape, frozen=True):
     """Two sides' profiles. `problem`: why nothing could be tested, "" when it could."""
 
     kind: str
@@ -150,8 +139,7 @@ class ComparisonItem(Shape):
     per_request: list[float] | None
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileSection(Shape):
+class ProfileSection(Shape, frozen=True):
     """What profiles gave. `notes`: what was odd, such as files that could not be read."""
 
     source: str

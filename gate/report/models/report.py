@@ -5,27 +5,25 @@ Field order is key order. A section that does not apply is None here and absent 
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import Annotated, Any, Literal
 
+from msgspec import field
+
 from gate.report.models.base import Section, Shape
-from gate.report.models.data import DataSection  # noqa: TC001 - pydantic reads the annotations
-from gate.report.models.profiles import ProfileSection  # noqa: TC001 - pydantic reads the annotations
-from probes.records import dataclass
+from gate.report.models.data import DataSection  # noqa: TC001 - msgspec reads the annotations
+from gate.report.models.profiles import ProfileSection  # noqa: TC001 - msgspec reads the annotations
 
 SCHEMA_VERSION = "1"
 
 
-@dataclass(frozen=True, slots=True)
-class Tool(Shape):
+class Tool(Shape, frozen=True):
     """What wrote the report."""
 
     name: str
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class BinaryInfo(Shape):
+class BinaryInfo(Shape, frozen=True):
     """One side. `size` is in bytes; `build_id` is the GNU build id, else Go's.
 
     `integrity`: whether the file is as the go command wrote it, by the hash in Go's build ID.
@@ -45,8 +43,7 @@ class BinaryInfo(Shape):
     integrity: Literal["intact", "changed", "unknown"] = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class EvidenceItem(Shape):
+class EvidenceItem(Shape, frozen=True):
     """Whether a kind of evidence could be had, and why not."""
 
     name: str
@@ -54,16 +51,14 @@ class EvidenceItem(Shape):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class LocationItem(Shape):
+class LocationItem(Shape, frozen=True):
     """A line of source; 0 when only the file is known."""
 
     file: str
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class FindingItem(Shape):
+class FindingItem(Shape, frozen=True):
     """One finding. `evidence.verified` is false when the rule could not find out; `known`: the baseline has it."""
 
     rule: str
@@ -80,8 +75,7 @@ class FindingItem(Shape):
     known: bool
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyItem(Shape):
+class PolicyItem(Shape, frozen=True):
     """What the verdict was given by. `require` includes what the update itself cannot do without; `source` is a file."""
 
     source: str | None
@@ -89,8 +83,7 @@ class PolicyItem(Shape):
     require: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class RuleItem(Shape):
+class RuleItem(Shape, frozen=True):
     """What became of a rule: `no-evidence` was not run for want of it, `off` by the policy; `reason` says more."""
 
     rule: str
@@ -98,8 +91,7 @@ class RuleItem(Shape):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class FixedItem(Shape):
+class FixedItem(Shape, frozen=True):
     """A finding that the baseline has and that is gone."""
 
     rule: str
@@ -107,24 +99,21 @@ class FixedItem(Shape):
     fingerprint: str
 
 
-@dataclass(frozen=True, slots=True)
-class BaselineItem(Shape):
+class BaselineItem(Shape, frozen=True):
     """The baseline that the findings were held against. Absent when there was none."""
 
     source: str
     fixed: list[FixedItem]
 
 
-@dataclass(frozen=True, slots=True)
-class RenameItem(Shape):
+class RenameItem(Shape, frozen=True):
     """The same code under another name."""
 
     old: str
     new: str
 
 
-@dataclass(frozen=True, slots=True)
-class ChangedFunction(Shape):
+class ChangedFunction(Shape, frozen=True):
     """`inlined_from` names the changed functions whose inlined copies explain this change."""
 
     name: str
@@ -134,8 +123,7 @@ class ChangedFunction(Shape):
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class DoubtfulFunction(Shape):
+class DoubtfulFunction(Shape, frozen=True):
     """A function that may have changed: something that may belong to it differs, and nothing that surely does."""
 
     name: str
@@ -143,8 +131,7 @@ class DoubtfulFunction(Shape):
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionSection(Shape):
+class FunctionSection(Shape, frozen=True):
     """`identical`: the same bytes. `moved`: the same code, with other addresses in it.
 
     `undecided` could not be compared and are never counted as unchanged. `matched` = `identical` + `moved` + the numbers
@@ -164,8 +151,7 @@ class FunctionSection(Shape):
     doubtful: list[DoubtfulFunction] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class LayoutItem(Shape):
+class LayoutItem(Shape, frozen=True):
     """One thing that differs about a type. `effect`: `reorder` and `append` leave codecs alone that go by name.
 
     Offsets are bytes from the start of the struct that holds the field; null where a side has none.
@@ -179,8 +165,7 @@ class LayoutItem(Shape):
     new_offset: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class ChangedType(Shape):
+class ChangedType(Shape, frozen=True):
     """A type on both sides that differs. `contract`: it is one of the policy's contract; then `changes` follow references."""
 
     name: str
@@ -188,8 +173,7 @@ class ChangedType(Shape):
     changes: list[LayoutItem]
 
 
-@dataclass(frozen=True, slots=True)
-class TypeSection(Shape):
+class TypeSection(Shape, frozen=True):
     """Named types: `compared` are on both sides. A type is in a file only if the program can need it at run time."""
 
     compared: int
@@ -198,8 +182,7 @@ class TypeSection(Shape):
     changed: list[ChangedType]
 
 
-@dataclass(frozen=True, slots=True)
-class SettingItem(Shape):
+class SettingItem(Shape, frozen=True):
     """A build setting or GODEBUG default that differs; null on the side that does not have it."""
 
     name: str
@@ -207,8 +190,7 @@ class SettingItem(Shape):
     new: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class ModuleItem(Shape):
+class ModuleItem(Shape, frozen=True):
     """A dependency that differs."""
 
     path: str
@@ -217,8 +199,7 @@ class ModuleItem(Shape):
     new: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class BuildSection(Shape):
+class BuildSection(Shape, frozen=True):
     """What differs in how the two were built."""
 
     settings: list[SettingItem]
@@ -226,8 +207,7 @@ class BuildSection(Shape):
     godebug: list[SettingItem]
 
 
-@dataclass(frozen=True, slots=True)
-class InitSection(Shape):
+class InitSection(Shape, frozen=True):
     """Package initialisers: how many run on each side, and which differ. `reordered` run on both, in another order."""
 
     old: int
@@ -237,8 +217,7 @@ class InitSection(Shape):
     reordered: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class VariableItem(Shape):
+class VariableItem(Shape, frozen=True):
     """A package variable that both sides have. Sizes in bytes; `detail` says what differs.
 
     Types are null where DWARF does not tell.
@@ -252,8 +231,7 @@ class VariableItem(Shape):
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class GlobalSection(Shape):
+class GlobalSection(Shape, frozen=True):
     """Package variables that differ. `retyped` kept their size and have another type, or pointers in other places."""
 
     added: list[str]
@@ -262,8 +240,7 @@ class GlobalSection(Shape):
     retyped: list[VariableItem]
 
 
-@dataclass(frozen=True, slots=True)
-class DriftSection(Shape):
+class DriftSection(Shape, frozen=True):
     """What differs. A part is absent when it could not be compared: `evidence` says why."""
 
     functions: Annotated[FunctionSection | None, Section] = None
@@ -274,8 +251,7 @@ class DriftSection(Shape):
     data: Annotated[DataSection | None, Section] = None
 
 
-@dataclass(frozen=True, slots=True)
-class LiveItem(Shape):
+class LiveItem(Shape, frozen=True):
     """What is known of one topic: who told it, what it comes to in words, and the facts. Times in nanoseconds."""
 
     topic: str
@@ -284,8 +260,7 @@ class LiveItem(Shape):
     facts: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class LiveSection(Shape):
+class LiveSection(Shape, frozen=True):
     """The running service: its URL and its PID, each null when it was not asked that way. `notes`: what was odd."""
 
     url: str | None
@@ -294,8 +269,7 @@ class LiveSection(Shape):
     notes: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Report(Shape):
+class Report(Shape, frozen=True, kw_only=True):
     """One judgement, of two binaries, of a running service, of profiles, or of several of these. `created_at` is UTC; `exit_code` is the one that stands for the verdict; times in milliseconds.
 
     `notices` are for the policy's author: suppressions that expired or that cover nothing.
@@ -308,14 +282,14 @@ class Report(Shape):
     policy: PolicyItem
     verdict: Literal["pass", "block", "inconclusive"]
     exit_code: int
-    old: Annotated[BinaryInfo | None, Section] = field(default=None, kw_only=True)
-    new: Annotated[BinaryInfo | None, Section] = field(default=None, kw_only=True)
+    old: Annotated[BinaryInfo | None, Section] = None
+    new: Annotated[BinaryInfo | None, Section] = None
     evidence: list[EvidenceItem]
     rules: list[RuleItem]
     findings: list[FindingItem]
-    drift: Annotated[DriftSection | None, Section] = field(default=None, kw_only=True)
-    live: Annotated[LiveSection | None, Section] = field(default=None, kw_only=True)
-    profile: Annotated[ProfileSection | None, Section] = field(default=None, kw_only=True)
+    drift: Annotated[DriftSection | None, Section] = None
+    live: Annotated[LiveSection | None, Section] = None
+    profile: Annotated[ProfileSection | None, Section] = None
     notices: list[str]
     timings_ms: dict[str, float]
     baseline: Annotated[BaselineItem | None, Section] = None

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, TypeVar
+
+from msgspec import Struct
 
 T = TypeVar("T")
 
 
 def settled(report: T) -> T:
-    """`report`, a dataclass, with what JSON cannot keep replaced: lone surrogates by U+FFFD, tuples by lists."""
+    """`report` with what JSON cannot keep replaced: lone surrogates by U+FFFD, tuples by lists."""
     out: T = _settled(report)
     return out
 
@@ -21,8 +22,8 @@ def _settled(value: Any) -> Any:
         return {text(key): _settled(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_settled(item) for item in value]
-    if dataclasses.is_dataclass(value):
-        return value.__class__(**{each.name: _settled(getattr(value, each.name)) for each in dataclasses.fields(value)})
+    if isinstance(value, Struct):
+        return value.__class__(**{name: _settled(getattr(value, name)) for name in value.__struct_fields__})
     return value
 
 

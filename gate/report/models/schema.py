@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import resources
+from inspect import cleandoc
 from typing import Any
 
 TITLE = "hotgate report"
@@ -16,16 +17,18 @@ def shipped() -> str:
 
 def generate() -> dict[str, Any]:
     """The schema (JSON Schema 2020-12) of `gate.report.models.report.Report`."""
-    from pydantic import TypeAdapter
+    from msgspec.json import schema as described
 
     from gate.report.models.report import Report
 
-    schema = TypeAdapter(Report).json_schema(mode="serialization")
-    for table in (schema, *schema.get("$defs", {}).values()):
+    definitions = described(Report)["$defs"]
+    for table in definitions.values():
+        table["description"] = cleandoc(table["description"])
+        table["required"] = [name for name, prop in table["properties"].items() if prop.get("default", "") is not None]
         for prop in table["properties"].values():
-            prop.pop("title", None)
             if "default" in prop and prop.pop("default") is None:  # a section: absent, never null
                 prop.update(prop.pop("anyOf")[0])
+    schema = {**definitions.pop("Report"), "$defs": definitions}
     schema["$defs"]["RuleItem"]["properties"]["rule"]["pattern"] = "^HG[1-9][0-9]{2}$"
     schema["properties"]["exit_code"] = {"enum": [0, 10, 11]}
     for name in ("FindingItem", "FixedItem"):

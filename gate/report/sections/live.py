@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+
+from msgspec import to_builtins
 
 from gate.inflection import count, some
 from gate.report.models import report as model
@@ -19,7 +20,7 @@ def live_section(facts: t.LiveFacts) -> model.LiveSection:
     for topic in t.TOPICS:
         found = getattr(facts, topic)
         if found is not None:
-            shape = asdict(found)
+            shape = to_builtins(found)
             items.append(model.LiveItem(topic, shape.pop("source"), SAID[topic](found), shape))
     return model.LiveSection(facts.url or None, facts.pid, items, list(facts.notes))
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
+
+from msgspec import to_builtins
 
 from gate.report.models import profiles as model
 
@@ -43,7 +44,7 @@ def continuity_item(facts: ContinuityFacts) -> model.ContinuityItem:
         facts.yields,
         [model.DeductionItem(d.kind, d.after, d.seconds, d.points, d.detail) for d in facts.deductions[:MOST]],
         [model.HandOverItem(h.generation, h.seconds, h.lost_samples, h.explained) for h in facts.hand_overs[:MOST]],
-        [model.StripItem(**asdict(each)) for each in facts.strip],
+        [model.StripItem(**to_builtins(each)) for each in facts.strip],
     )
 
 
@@ -61,8 +62,8 @@ def _comparison(facts: ProfileDiff) -> model.ComparisonItem:
     return model.ComparisonItem(
         facts.kind,
         facts.unit,
-        model.ProfileSideItem(**asdict(facts.base)),
-        model.ProfileSideItem(**asdict(facts.new)),
+        model.ProfileSideItem(**to_builtins(facts.base)),
+        model.ProfileSideItem(**to_builtins(facts.new)),
         facts.problem,
         facts.tested,
         [_function(each) for each in facts.functions[:MOST]],

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from gate.inflection import count, some
 from gate.model import Severity
 from gate.report.models.report import DriftSection
-from probes.records import dataclass
 
 if TYPE_CHECKING:
     from gate.report.models.report import BinaryInfo, EvidenceItem, FindingItem, FixedItem, LiveSection, Report
@@ -45,8 +46,7 @@ GAPS = {
 """What to do about evidence that is missing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """The findings and the evidence, apart.
 
     `blocking` reach the policy's `fail_on`; `doubts` could not be verified; `warnings` and `notes` are the rest.

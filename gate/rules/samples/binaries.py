@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, cast
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from gate.evidence.model import Bundle
 from gate.evidence.types import TypeEvidence
@@ -28,7 +30,6 @@ from probes.elf.facts import NativeFacts
 from probes.go.buildinfo.facts import BuildFacts, Module
 from probes.go.facts import BinaryFacts, TableHealth
 from probes.host import TargetFacts
-from probes.records import dataclass
 
 if TYPE_CHECKING:
     from gate.evidence.profiles import ProfileEvidence
@@ -266,8 +267,7 @@ def variable_change(name: str, old_size: int = 8, new_size: int = 16, detail: st
     return VariableChange(name, package_of(name), old_size, new_size, said)
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """One comparison; as it stands, of an update that changes nothing but addresses."""
 
     old: BinaryFacts = field(default_factory=binary)

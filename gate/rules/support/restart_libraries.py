@@ -7,12 +7,12 @@ and 1.27.
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from gate.model import Severity
-from probes.records import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class Library:
+class Library(Struct, frozen=True):
     """One library. `hazard` is a sentence about the service, `measured` the figures behind it, `remedy` what to do.
 
     `severity` is `block` where every restart fails, and `warn` where one loses something under load, or where a new image

@@ -12,21 +12,20 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
 from pydantic import ValidationError
 
+from gate.policy.errors import PolicyError, nearest
 from gate.policy.lines import place, written
-from gate.policy.model import PolicyError, nearest
 from gate.policy.token_file import read_token
 from gate.sidecar.config import tables
 from gate.store.retention import Retention
 from gate.watch.config import WatchConfig, WatchRule
 from probes.errors import ProbeError
 from probes.live.client import base_url
-from probes.records import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceConfig:
+class ServiceConfig(Struct, frozen=True):
     """One service. `interval` in seconds; `old` is the file that runs, `pid_file` names its process on this host."""
 
     name: str
@@ -42,8 +41,7 @@ class ServiceConfig:
     watch: WatchConfig | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SidecarConfig:
+class SidecarConfig(Struct, frozen=True):
     """All of it. Times in seconds; `releases` are the folders that NEW may be in; `sha256` is the file's when it was read."""
 
     source: str

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt
 from pydantic_core import PydanticCustomError
 
-from gate.policy.model import PolicyError
+from gate.policy.errors import PolicyError
 from gate.sidecar.config.units import parse_seconds, parse_size
 from probes.errors import ProbeError
 from probes.live.client import base_url

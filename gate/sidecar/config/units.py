@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from gate.policy.model import PolicyError
+from gate.policy.errors import PolicyError
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}

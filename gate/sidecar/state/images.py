@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from probes.records import dataclass as record
+from msgspec import Struct
 
 KEPT = 8
 """Changes that are remembered."""
 
 
-@record(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """A service went over to another image. Times in seconds since 1970.
 
     Attributes:
@@ -27,8 +26,7 @@ class Change:
     epoch: str
 
 
-@record(frozen=True, slots=True)
-class Sight:
+class Sight(Struct, frozen=True):
     """One poll that told which image runs, and how it was told: goprobe draws an epoch, a plain service has a build ID."""
 
     due_ms: int

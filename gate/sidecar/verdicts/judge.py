@@ -12,7 +12,8 @@ from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import TypeAdapter, ValidationError
+from msgspec import MsgspecError, Struct
+from msgspec.json import decode
 
 from gate.policy.environment import OTHERS
 from gate.report.models.report import Report
@@ -25,7 +26,6 @@ from gate.store.entry import of_report
 from probes.errors import ProbeError
 from probes.live.gather import Asked, gather
 from probes.live.topics import TOPICS, LiveFacts
-from probes.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -62,8 +62,7 @@ class Unanswerable(Exception):
         self.hint = hint
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A verdict, and the record of it in the audit log."""
 
     service: str
@@ -201,8 +200,8 @@ class Judge:
                 await process.wait()
         try:
             if code == 0:
-                return TypeAdapter(Report).validate_json(said)
-        except ValidationError as exc:
+                return decode(said, type=Report)
+        except (MsgspecError, ValueError) as exc:
             raise Unanswerable(422, "unreadable", "the comparison gave no report") from exc
         lines = complained.decode("utf-8", "replace").splitlines() or ["error: the comparison failed"]
         hint = lines[1].removeprefix("hint: ") if len(lines) > 1 else ""

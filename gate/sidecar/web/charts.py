@@ -6,8 +6,9 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from gate.sidecar.state.images import Images, Sight
-from probes.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,8 +20,7 @@ HEIGHTS = {"ok": 0.75, "updated": 1.0, "partial": 0.5, "refused": 0.35, "garbage
 WINDOW_HEIGHTS = {"ok": 1.0, "short": 0.6, "yielded": 0.4, "failed": 0.2}
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(Struct, frozen=True):
     """A rectangle with a class and what it stands for."""
 
     x: float
@@ -31,8 +31,7 @@ class Bar:
     title: str
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """A line chart: pieces of `x,y` pairs, broken where there is no data; the lowest, highest and last figure."""
 
     pieces: tuple[str, ...]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from probes.profile.stacks.identity import PREEMPTED
-from probes.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -26,8 +27,7 @@ MAX_FRAMES = 1_000_000
 """Of all stacks together, as far as they are drawn; five windows of goprobe have some 100,000."""
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(Struct, frozen=True):
     """One box: the row from the top, `left` and `share` as parts of the whole, and whether the runtime is at work."""
 
     name: str
@@ -37,8 +37,7 @@ class Box:
     runtime: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Flame:
+class Flame(Struct, frozen=True):
     """A graph. `samples` in all; `hottest` are (function, its own share), the hottest first; `rows` are drawn."""
 
     boxes: tuple[Box, ...]

@@ -7,11 +7,12 @@ import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from gate.sidecar.web.flame import Flame, flame
 from probes.errors import ProbeError
 from probes.live.client import Client, Limits
 from probes.live.pprof import endpoints
-from probes.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,8 +33,7 @@ AGAIN = 15.0
 """Seconds before windows that could not be had are asked for again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """A graph, or why there is none."""
 
     flame: Flame | None

@@ -6,9 +6,10 @@ counter, an unrolled runtime.duffcopy that is entered in the middle, REP MOVSQ, 
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from probes.drift.addresses.index_bounds import table_bytes
 from probes.drift.arch.code import BRANCH, CALL, TO_NEXT, Code, Load
-from probes.records import dataclass
 
 DICTIONARY = -3
 """The dictionary of a generic function: addresses only, of types, itabs, functions and further dictionaries
@@ -20,8 +21,7 @@ NEAR = 6
 MAX_BYTES = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Duff:
+class Duff(Struct, frozen=True):
     """runtime.duffcopy: `entry` and `end` are addresses (equal without one), `block` bytes of code copy 16 from `source`."""
 
     entry: int

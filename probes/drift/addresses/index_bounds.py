@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from probes.drift.arch.code import BRANCH, CALL
-from probes.records import dataclass
 
 if TYPE_CHECKING:
     from probes.drift.arch.code import Code, Comparison, Effect, Load
@@ -23,8 +24,7 @@ BEHIND = 96
 MAX_BOUND = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class _Value:
+class _Value(Struct, frozen=True):
     origin: int
     multiple: int
     offset: int

@@ -12,13 +12,13 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from probes.drift.addresses.bytes_read import DICTIONARY
 from probes.drift.addresses.descriptors import is_itab, type_hash
 from probes.drift.arch.code import TO_NEXT
 from probes.drift.side import NOWHERE, PIECE, READONLY, TEXT, WRITABLE, Side, contains, distinct
 from probes.elf.image import I64
-from probes.records import dataclass
 
 Bools = npt.NDArray[np.bool_]
 
@@ -118,8 +118,7 @@ def begin_with_addresses(meaning: Comparison, old: I64, new: I64) -> Bools:
     return out
 
 
-@dataclass(frozen=True, slots=True)
-class _Words:
+class _Words(Struct, frozen=True):
     """Words of several pairs of constants. `row`: whose; `at`, `there`: their addresses; `x`, `y`: the words; shape (k,)."""
 
     row: I64

@@ -6,7 +6,7 @@ import importlib
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
-from probes.records import dataclass
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from probes.elf.image import I64, U8
 
 
-@dataclass(frozen=True, slots=True)
-class Architecture:
+class Architecture(Struct, frozen=True):
     """How to read one architecture's code."""
 
     code: Callable[[bytes, int], Code]

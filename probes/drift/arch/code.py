@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Protocol
 
-from probes.records import dataclass
+from msgspec import Struct
 
 BRANCH, CALL = 3, 4
 TO_NEXT = -2
@@ -13,8 +13,7 @@ TO_NEXT = -2
 """Kinds of reference besides those of `windows`: a jump, and a call."""
 
 
-@dataclass(frozen=True, slots=True)
-class Insn:
+class Insn(Struct, frozen=True):
     """One instruction (or a pair that forms one address).
 
     `offset`, `size`: bytes from the entry. `shape`: operation and registers, with constants and addresses left out;
@@ -46,8 +45,7 @@ SET_BEFORE = 4
 """Instructions before a store among which its register may be set."""
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
+class Load(Struct, frozen=True):
     """A read of `size` bytes at register `base` plus `offset`, at an index or not; `step` is then added to the register."""
 
     base: int
@@ -60,8 +58,7 @@ class Load:
     scale: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """What a comparison with a constant says of `register` (`low`: of its lowest bits) behind the branch that follows it.
 
     `taken`, `passed`: the most that it holds where the branch is taken, and where it is not; None where nothing is known.
@@ -73,8 +70,7 @@ class Comparison:
     low: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(Struct, frozen=True):
     """`target` becomes `multiple * source + offset`; of a `source` below zero nothing is known but that it is at most `limit`.
 
     `limit` without a bound is -1. `shift`: what is known of the source's bound is shifted right by so many bits.

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from probes.errors import ProbeError
-from probes.records import dataclass
 
 # cs_insn of capstone 5 (include/capstone/capstone.h); `detail` is a null pointer, because it was not asked for.
 _INSN = np.dtype(
@@ -39,8 +39,7 @@ class NoDisassembler(ProbeError):
     """capstone's library is not there, or not one whose records are known here."""
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(Struct, frozen=True):
     """Decoded instructions.
 
     `starts`, `sizes`: places in the bytes that were given. `ids`: capstone's numbers of the operations. Bytes that are no instruction are one instruction each, with the number of `Disassembler.INVALID`.

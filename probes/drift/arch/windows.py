@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from probes.elf.image import I64
-from probes.records import dataclass
 
 COVER = 4
 """Bytes of code that one window covers."""
@@ -15,8 +15,7 @@ CODE, LEA, MEMORY = 0, 1, 2
 """What a window may be: a branch; an address taken; a load, store or anything else with a memory operand."""
 
 
-@dataclass(frozen=True, slots=True)
-class Windows:
+class Windows(Struct, frozen=True):
     """Candidate operands of a block. All arrays have shape (k,), sorted by `position`.
 
     `position`: index in the block of the first of the `COVER` bytes that the operand takes. `old`, `new`: the addresses

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from probes.records import dataclass
+from msgspec import Struct
 
 FileChangeKind = Literal["added", "removed", "changed"]
 
 
-@dataclass(frozen=True, slots=True)
-class DataChange:
+class DataChange(Struct, frozen=True):
     """A variable, or a part of one, that starts with another value.
 
     `name` is that of the variable, "" where none is known (stripped); `used_by`: functions of NEW that refer to it then,
@@ -33,8 +32,7 @@ class DataChange:
     used_by: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class EmbeddedChange:
+class EmbeddedChange(Struct, frozen=True):
     """An embedded file that differs. `variable` holds it, "" where that is not known (stripped).
 
     Sizes in bytes and digests (SHA-256, 64 hex digits) are None and "" on the side that does not have it. `diff`: lines as
@@ -51,8 +49,7 @@ class EmbeddedChange:
     diff: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class UndecidedData:
+class UndecidedData(Struct, frozen=True):
     """A part of the data that could not be compared: what, and why."""
 
     subject: str
@@ -60,8 +57,7 @@ class UndecidedData:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class DataDrift:
+class DataDrift(Struct, frozen=True):
     """Initial values of variables, and embedded files.
 
     `compared`: variables with an initial value on either side whose values were compared; in a stripped program, where

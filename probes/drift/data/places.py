@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from probes.drift.arch.architecture import architecture
 from probes.drift.functions.judge import Judgement
@@ -23,7 +24,6 @@ from probes.elf.headers import SHF_ALLOC, SHF_WRITE
 from probes.elf.image import I64
 from probes.errors import MalformedTable
 from probes.go.module.pointer_masks import read_masks
-from probes.records import dataclass
 
 if TYPE_CHECKING:
     from probes.drift.addresses.equivalence import Meaning
@@ -41,8 +41,7 @@ MAX_IMMEDIATE = 4
 """Bytes of a constant behind an amd64 operand, by which a place that was found without decoding may be too low."""
 
 
-@dataclass(frozen=True, slots=True)
-class Codes:
+class Codes(Struct, frozen=True):
     """What was found of the functions. Rows of OLD or NEW, as named.
 
     `judged`: pairs that were decoded; `unread`: rows of OLD that could not be; `calm`: rows of OLD whose code did not

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
+from msgspec.structs import replace
 
 from probes.drift.arch.architecture import architecture
 from probes.drift.data.facts import UndecidedData
@@ -15,7 +16,6 @@ from probes.drift.data.walk import Difference, Ground, Piece, Walk
 from probes.drift.side import Side
 from probes.elf.image import I64
 from probes.go.buildinfo.fips import fips_info
-from probes.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,8 +53,7 @@ INITIALISED = (0, 1)
 """Of `variables.KINDS`: sections with initial values."""
 
 
-@dataclass(frozen=True, slots=True)
-class Root:
+class Root(Struct, frozen=True):
     """A variable, or unnamed data. `row`: of the variable in either table, -1 without one; addresses and bytes."""
 
     name: str

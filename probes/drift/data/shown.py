@@ -7,7 +7,7 @@ import math
 import struct
 from typing import TYPE_CHECKING
 
-from probes.records import dataclass
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,8 +33,7 @@ SIZES = {kind: struct.calcsize(layout) for kind, layout in _FORMATS.items()} | {
 _HEADERS = {"string": 16, "slice": 24, "interface": 16, "pointer": 8, "map": 8, "chan": 8, "func": 8}
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(Struct, frozen=True):
     """A part of a variable that has a value of its own.
 
     `kind`: a name of `reflect.Kind`, "" unknown; `elements`: that of a slice's elements, where the type's name says it.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from probes.drift.addresses import literals
 from probes.drift.addresses.descriptors import type_hash
@@ -20,7 +21,6 @@ from probes.drift.side import FOREIGN, NOWHERE, READONLY, TEXT, WRITABLE, Side, 
 from probes.elf.image import I64, U64
 from probes.errors import MalformedTable
 from probes.go.module.pointer_masks import PointerMasks, read_masks
-from probes.records import dataclass
 
 if TYPE_CHECKING:
     from probes.drift.addresses.equivalence import Meaning
@@ -38,8 +38,7 @@ SCALAR, STRING, POINTER, UNSURE = range(4)
 """What differs in a word: a number; the text that it leads to; what else it leads to; or it cannot be said."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """Some data of both sides. `root` is the index of the variable that leads here, `via` the pieces and offsets on the way."""
 
     root: int
@@ -49,8 +48,7 @@ class Piece:
     via: tuple[tuple[int, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """In `piece`, the word at `offset` bytes differs; `kind` as above."""
 
     piece: Piece

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Hashable
 from difflib import SequenceMatcher
 
+from msgspec import Struct
+
 from probes.drift.addresses.describe import anything_at, function_at, number_at, quoted, text_at, type_at
 from probes.drift.addresses.equivalence import Meaning
 from probes.drift.arch.architecture import architecture
@@ -13,7 +15,6 @@ from probes.drift.arch.code import BRANCH, CALL, Code, string_length
 from probes.drift.arch.windows import LEA, MEMORY
 from probes.drift.functions.judge import Judgement, Reference
 from probes.drift.side import Side
-from probes.records import dataclass
 
 MAX_PARTS = 3
 MAX_ALIGN, MAX_MIDDLE = 2000, 400
@@ -21,8 +22,7 @@ MAX_ALIGN, MAX_MIDDLE = 2000, 400
 that only their contents are counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Struct, frozen=True):
     """`detail`: one line. `old_places`, `new_places`: offsets from the entries of the instructions that differ."""
 
     detail: str
@@ -144,8 +144,7 @@ def _structure(meaning: Meaning, found: Judgement, sizes: str) -> Explanation:
     return Explanation(", ".join(parts), *places)
 
 
-@dataclass(frozen=True, slots=True)
-class _Uses:
+class _Uses(Struct, frozen=True):
     """What a body calls, by address, and the first bytes of whatever else it takes the address of, with the places."""
 
     calls: Counter[int]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
+from msgspec import Struct
+
 from probes.drift.functions.explain import Explanation
 from probes.errors import MalformedTable
 from probes.go.table.functions import FuncTable
 from probes.go.table.inlining import MAX_INLINE_DEPTH, inline_runs, inline_tree
-from probes.records import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class Blame:
+class Blame(Struct, frozen=True):
     """Names of functions with a body of their own that was compared directly: with what outcome."""
 
     changed: set[str]

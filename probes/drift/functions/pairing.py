@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from probes.drift.arch.architecture import architecture
 from probes.drift.arch.code import CALL
@@ -19,7 +20,6 @@ from probes.drift.functions.numbered_names import common, family
 from probes.drift.side import Side
 from probes.elf.image import I64
 from probes.go.table.functions import package_of
-from probes.records import dataclass
 
 MIN_TWIN = 4
 """Bytes. An empty body proves nothing; any other that is left over alone on both sides of one package does."""
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 _CGO = re.compile(r"_cgo_[0-9a-f]{12}_")
 
 
-@dataclass(frozen=True, slots=True)
-class Pairing:
+class Pairing(Struct, frozen=True):
     """`pair[i]`: partner in NEW of function i of OLD, -1 without one; `back` the other way; int64.
 
     `renamed`: rows of OLD whose partner has another name.

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from probes.drift.addresses.equivalence import Meaning
 from probes.drift.arch.architecture import architecture
@@ -17,7 +18,6 @@ from probes.drift.arch.windows import CODE, COVER, LEA, MEMORY, Windows
 from probes.drift.side import NOWHERE, READONLY, TEXT, Side, contains, distinct
 from probes.elf.image import I64, U8
 from probes.parallel import each
-from probes.records import dataclass
 
 BLOCK = 1 << 20
 """Bytes of code a block: the intermediate arrays stay in the cache, and memory stays flat."""
@@ -29,8 +29,7 @@ WIDEST = 64
 Bools = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(Struct, frozen=True):
     """Verdict on each pair.
 
     `differs`: bytes are not the same, shape (k,). `places`: for each pair that must be decoded, by its position in the
@@ -43,8 +42,7 @@ class Scan:
     unexplained: set[int]
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
+class _Block(Struct, frozen=True):
     old: U8
     new: U8
     old_base: I64
@@ -52,8 +50,7 @@ class _Block:
     starts: I64
 
 
-@dataclass(frozen=True, slots=True)
-class _Rest:
+class _Rest(Struct, frozen=True):
     """What a block leaves open: differing bytes and windows that functions alone do not explain. Global positions."""
 
     bytes: I64

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable
 
 import numpy as np
+from msgspec import Struct
 
 from probes.drift.addresses.equivalence import Meaning
 from probes.drift.arch.architecture import architecture
@@ -24,7 +25,6 @@ from probes.drift.native.operands import operands
 from probes.drift.side import FOREIGN, Side
 from probes.elf.headers import SHF_ALLOC
 from probes.elf.image import I64
-from probes.records import dataclass
 
 PACKAGE = "C"
 MAX_BYTES = 32 << 20
@@ -35,8 +35,7 @@ STUB = 16
 """Bytes of an entry of the PLT on both architectures."""
 
 
-@dataclass(frozen=True, slots=True)
-class NativeCode:
+class NativeCode(Struct, frozen=True):
     """What became of the C functions. Counts as in `FunctionDrift`; `undecided`: what could not be compared."""
 
     old: int = 0

@@ -17,6 +17,7 @@ from enum import IntEnum
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from probes.drift.addresses.equivalence import Meaning
 from probes.drift.arch.code import TO_NEXT
@@ -24,7 +25,6 @@ from probes.drift.arch.windows import LEA
 from probes.drift.side import FOREIGN, READONLY, TEXT, WRITABLE, Side, distinct
 from probes.elf.headers import SHF_ALLOC, SHF_EXECINSTR, Section
 from probes.elf.image import I64
-from probes.records import dataclass
 
 SHT_PROGBITS = 1
 MAX_EXTENT = 1 << 16
@@ -77,8 +77,7 @@ class Answer(IntEnum):
     OTHER = 2
 
 
-@dataclass(frozen=True, slots=True)
-class _Half:
+class _Half(Struct, frozen=True):
     """One side: addresses at which something begins, and those of the words that are addresses, sorted; where data is."""
 
     side: Side

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from probes.drift.facts import ValueChange
 from probes.drift.native.facts import PluginDrift, Resize, SharedDrift, resizes
 from probes.elf.exports import SharedFacts, read_shared
 from probes.go.buildinfo.plugin import read_plugin
 from probes.go.facts import SHARED
-from probes.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,8 +24,7 @@ PLUMBING = re.compile(r"_?x?_?cgo|_?crosscall|x_crosscall|threadentry$|fatalf$|.
 OWN = re.compile(r"[A-Z\u0080-\U0010ffff]\w*$")
 
 
-@dataclass(frozen=True, slots=True)
-class _Side:
+class _Side(Struct, frozen=True):
     facts: SharedFacts
     exports: Mapping[str, tuple[str, int]]
     """Full name -> kind and size."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec import Struct
+
 from probes.drift.facts import ModuleChange, ValueChange
 from probes.elf.facts import SymbolVersion, TlsSegment
-from probes.records import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class Resize:
+class Resize(Struct, frozen=True):
     """A named thing whose size in bytes differs."""
 
     name: str
@@ -18,8 +18,7 @@ class Resize:
     new: int
 
 
-@dataclass(frozen=True, slots=True)
-class TlsDrift:
+class TlsDrift(Struct, frozen=True):
     """Thread-local storage. `old` and `new` are the segments, None without one.
 
     `added`, `removed` and `resized` are thread-local variables. `static_gained`: NEW asks for room in the static block
@@ -34,8 +33,7 @@ class TlsDrift:
     static_gained: bool
 
 
-@dataclass(frozen=True, slots=True)
-class VersionUse:
+class VersionUse(Struct, frozen=True):
     """A symbol version that NEW needs of a library, and the symbols that it needs it for, sorted.
 
     `weak`: the loader goes on without it.
@@ -47,8 +45,7 @@ class VersionUse:
     symbols: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PluginDrift:
+class PluginDrift(Struct, frozen=True):
     """Two Go plugins. `packages`: those that both have and whose digests differ, but for the plugin itself."""
 
     old_path: str
@@ -56,8 +53,7 @@ class PluginDrift:
     packages: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SharedDrift:
+class SharedDrift(Struct, frozen=True):
     """Two shared objects. Exports are `name` or `name@version`.
 
     `reversioned`: exported on both sides under another version. `retyped`: a function became a variable, or the like.
@@ -80,8 +76,7 @@ class SharedDrift:
     plugin: PluginDrift | None
 
 
-@dataclass(frozen=True, slots=True)
-class NativeDrift:
+class NativeDrift(Struct, frozen=True):
     """What differs for the loader. `uses` and `run_path` are NEW's alone: what it needs, and where it looks by itself.
 
     `interpreter` and `hardening` (`stack`, `relro`, `pie`) name what differs. `shared` is None unless both sides are
@@ -100,8 +95,7 @@ class NativeDrift:
     shared: SharedDrift | None
 
 
-@dataclass(frozen=True, slots=True)
-class AbiFacts:
+class AbiFacts(Struct, frozen=True):
     """What `abidiff` said (`probes.abidiff`).
 
     `changed` and `incompatible` are bits of its exit code; `removed`, `altered` and `added` the sums of its summary;
@@ -117,8 +111,7 @@ class AbiFacts:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class HostDrift:
+class HostDrift(Struct, frozen=True):
     """What stands between the program at `path` and the plugin NEW.
 
     `packages`: those of both whose digests differ; `shared`: how many both have. `modules`: of both, in other versions (OLD

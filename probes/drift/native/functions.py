@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from msgspec import Struct
 
 from probes.drift.side import Side, lasting_name
 from probes.elf.eh_frame import frame_ranges
 from probes.elf.symbols import STT_FUNC
-from probes.records import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class NativeFunction:
+class NativeFunction(Struct, frozen=True):
     """One C function: `name` is empty in a stripped file; `start` and `end` are addresses."""
 
     name: str

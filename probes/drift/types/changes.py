@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from typing import assert_never
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from probes.drift.initialisers import longest_rise
 from probes.drift.types.facts import ChangeOf, Effect, FieldSide, LayoutChange
@@ -15,7 +16,6 @@ from probes.drift.types.screen import masks_differ
 from probes.drift.types.wire_tags import BY_NAME, Codec, unseen
 from probes.go.types import layouts as tl
 from probes.go.types.table import Field, Method, TypeTable
-from probes.records import dataclass
 
 ENCODERS = frozenset(
     f"{verb}{what}" for verb in ("Marshal", "Unmarshal") for what in ("", "Binary", "Text", "JSON")
@@ -29,8 +29,7 @@ _Rows = tuple[int, int]
 """A row of OLD and one of NEW."""
 
 
-@dataclass(frozen=True, slots=True)
-class OwnChanges:
+class OwnChanges(Struct, frozen=True):
     """Compares single types of a pairing."""
 
     pairing: Pairing

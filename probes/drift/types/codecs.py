@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec import Struct
+
 from probes.drift.types.facts import FieldSide, LayoutChange
 from probes.drift.types.wire_tags import CODECS, Codec, json_name, protobuf_tag
-from probes.records import dataclass
 
 __all__ = ["CODECS", "Broken", "Codec", "broken"]
 _OWN = {
@@ -23,8 +24,7 @@ _JSON_NUMBER = "encoding/json.Number"
 """A string that json writes as a number."""
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(Struct, frozen=True):
     """A change that a codec does not survive, and why, in one line."""
 
     change: LayoutChange

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import TYPE_CHECKING, Literal
 
-from probes.records import dataclass
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from probes.drift.types.pairing import Pairing
@@ -43,8 +42,7 @@ EFFECTS: tuple[Effect, ...] = ("reorder", "append", "breaking")
 `append`: something came, under a new name, wherever it stands. Both leave codecs alone that go by name."""
 
 
-@dataclass(frozen=True, slots=True)
-class FieldSide:
+class FieldSide(Struct, frozen=True):
     """A field, method or type as one side has it.
 
     `type` is a full name, `kind` as reflect spells it ("" unknown); `offset` -1 where there is none; sizes in bytes.
@@ -60,8 +58,7 @@ class FieldSide:
     length: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class LayoutChange:
+class LayoutChange(Struct, frozen=True):
     """One thing that differs.
 
     `of`: of a field `added`, `removed`, `moved` (another offset, the order is the same), `reordered` (it changed places
@@ -95,8 +92,7 @@ class LayoutChange:
     walked: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TypeChange:
+class TypeChange(Struct, frozen=True):
     """A named type that differs, itself or in what it holds by value. `effect` is that of its gravest change."""
 
     name: str
@@ -112,8 +108,7 @@ class TypeChange:
         return self.effect == "reorder" and any(change.of == "reordered" for change in self.changes)
 
 
-@dataclass(frozen=True, slots=True)
-class LayoutDrift:
+class LayoutDrift(Struct, frozen=True, eq=False):
     """The named types of both sides, paired by full name.
 
     `compared` are on both sides, `changed` those of them that differ. `added` and `removed` are names. A type is in a
@@ -128,4 +123,4 @@ class LayoutDrift:
     removed: tuple[str, ...]
     changed: tuple[TypeChange, ...]
     problems: tuple[str, ...]
-    pairing: Pairing = field(repr=False, compare=False)
+    pairing: Pairing

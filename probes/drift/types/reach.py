@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from probes.drift.types.changes import UNSENT, OwnChanges, keyed_fields
 from probes.drift.types.facts import LayoutChange, Via
@@ -19,7 +21,6 @@ from probes.drift.types.wire_tags import BY_NAME, Codec, json_name, protobuf_tag
 from probes.errors import MalformedTable
 from probes.go.types import layouts as tl
 from probes.go.types.table import Field, TypeTable
-from probes.records import dataclass
 
 MAX_PATH = 1000
 """Characters of a path; longer ones lose their middle."""
@@ -30,8 +31,7 @@ _Step = tuple[str, int, int, frozenset[Codec]]
 """A step of the path, rows in OLD and NEW, and the codecs that do not go there."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Node:
+class _Node(Struct, frozen=True):
     old: int
     new: int
     path: str

@@ -9,6 +9,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from probes.drift.facts import GlobalDrift, VariableChange, VariableRef, short
 from probes.drift.side import lasting_name
@@ -17,7 +18,6 @@ from probes.elf.image import I64
 from probes.errors import MalformedTable
 from probes.go.facts import BinaryFacts
 from probes.go.variables.table import VariableTable, read_variables
-from probes.records import dataclass
 
 if TYPE_CHECKING:
     from probes.go.variables.types import VariableTypes
@@ -91,8 +91,7 @@ def pair_variables(old: BinaryFacts, new: BinaryFacts) -> Variables:
     return Variables((old, new), [_table(facts) for facts in (old, new)])
 
 
-@dataclass(frozen=True, slots=True)
-class Types:
+class Types(Struct, frozen=True):
     """The types of both sides' variables by DWARF, or why there are none."""
 
     sides: tuple[VariableTypes, VariableTypes] | None = None

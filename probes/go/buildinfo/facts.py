@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from probes.go.buildinfo.version import go_minor
-from probes.records import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class Module:
+class Module(Struct, frozen=True):
     """One module of the build: `sum` is empty for the main module; `replace` is what stands in for it."""
 
     path: str
@@ -16,8 +16,7 @@ class Module:
     replace: Module | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BuildFacts:
+class BuildFacts(Struct, frozen=True):
     """The build information that the linker embedded (`go version -m`).
 
     `settings` keeps the toolchain's own keys (`-tags`, `GOAMD64`, `vcs.revision`). `godebug` is the *effective*

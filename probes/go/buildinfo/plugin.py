@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from msgspec import Struct
 
 from probes.elf.dynamic_symbols import read_dynamic_symbols
 from probes.elf.image import Image
 from probes.elf.relocations import dynamic_tags
 from probes.errors import MalformedTable
 from probes.go.module.moduledata import ModuleData
-from probes.records import dataclass
 
 PLUGINPATH, PKGHASHES = -40, -24  # from moduledata.inittasks
 MODULEHASH = np.dtype(
@@ -31,8 +31,7 @@ MAX_PACKAGES = 1 << 14
 MAX_PATH, MAX_HASH = 1024, 64
 
 
-@dataclass(frozen=True, slots=True)
-class PluginFacts:
+class PluginFacts(Struct, frozen=True):
     """`path` as the linker wrote it (`%2e` for a dot); `packages`: import path -> digest in hex, as it was linked."""
 
     path: str

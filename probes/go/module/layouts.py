@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-
-from probes.records import dataclass
+from msgspec import Struct
 
 OLDEST_MINOR = 16
 NEWEST_MINOR = 27
@@ -97,8 +96,7 @@ PCDATA_INL_TREE_INDEX = 2  # internal/abi/symtab.go
 FUNCDATA_INL_TREE = 3
 
 
-@dataclass(frozen=True, slots=True)
-class TableLayout:
+class TableLayout(Struct, frozen=True):
     """How the function table of some versions is laid out. Offsets are those of pcHeader's fields, in bytes."""
 
     name: str
@@ -123,8 +121,7 @@ TABLE_120 = TableLayout("1.20", MAGIC_120, 24, 32, 40, 48, 56, 64, _FTAB_118, FU
 TABLES = (TABLE_120, TABLE_118, TABLE_116)
 
 
-@dataclass(frozen=True, slots=True)
-class ModuleLayout:
+class ModuleLayout(Struct, frozen=True):
     """Offsets in runtime.moduledata (runtime/symtab.go) that differ between versions; None where there is no field."""
 
     name: str

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from msgspec import Struct
 
 from probes.elf.headers import SHF_ALLOC
 from probes.elf.image import U64, Image
 from probes.elf.symbols import SymbolTable
 from probes.errors import MalformedTable, ProbeError
 from probes.go.module import layouts as lay
-from probes.records import dataclass
 
 MAX_FUNCTIONS = 1 << 24
 ADDRESS_LIMIT = 1 << 62
@@ -27,16 +27,14 @@ MAX_CANDIDATES = 64
 keep a file that is full of decoys from being searched once for each."""
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(Struct, frozen=True):
     """A Go slice header: address and length in elements."""
 
     ptr: int
     len: int
 
 
-@dataclass(frozen=True, slots=True)
-class ModuleData:
+class ModuleData(Struct, frozen=True):
     """runtime.moduledata of the (only) module in a file. Addresses are virtual, `layout` says which offsets were used."""
 
     address: int

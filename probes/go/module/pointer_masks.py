@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from probes.elf.image import I64, Image
 from probes.errors import MalformedTable
 from probes.go.module.moduledata import ModuleData
-from probes.records import dataclass
 
 Bits = npt.NDArray[np.uint8]
 
@@ -25,8 +25,7 @@ _EIGHT = [bytes(byte >> bit & 1 for bit in range(8)) for byte in range(256)]
 """The bits of a byte, the lowest first."""
 
 
-@dataclass(frozen=True, slots=True)
-class PointerMasks:
+class PointerMasks(Struct, frozen=True):
     """The masks of both sections.
 
     `start` is the address of each, `bits` has one byte a word from there: 1 for a pointer. It is shorter than the section

@@ -6,18 +6,17 @@ Format: runtime/symtabinl.go, internal/abi/symtab.go (PCDATA_InlTreeIndex, FUNCD
 from __future__ import annotations
 
 import numpy as np
+from msgspec import Struct
 
 from probes.errors import MalformedTable
 from probes.go.module import layouts as lay
 from probes.go.table.functions import FuncTable
 from probes.go.table.pc_values import value_at
-from probes.records import dataclass
 
 MAX_INLINE_DEPTH = 256
 
 
-@dataclass(frozen=True, slots=True)
-class InlinedCall:
+class InlinedCall(Struct, frozen=True):
     """A record of a function's inline tree. `parent_pc`: bytes from the entry; `start_line` 0 before Go 1.20."""
 
     name: str
@@ -28,8 +27,7 @@ class InlinedCall:
     call_line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """One logical frame at a pc."""
 
     function: str

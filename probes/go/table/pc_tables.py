@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from probes.errors import MalformedTable
 from probes.go.fault import Fault
 from probes.go.table.inlining import inline_tree
-from probes.records import dataclass
 
 if TYPE_CHECKING:
     from probes.elf.image import I64
@@ -44,8 +44,7 @@ LEAST_DEPTH = -64
 """Bytes. A function may pop its own return address for a while: syscall.rawVforkSyscall is at -8."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tables:
+class Tables(Struct, frozen=True):
     """All tables of one pctab, in their order; columns have shape (n,).
 
     `start`: offset in pctab. `sound`: whether the table has the shape that the linker writes; where it has not, the

@@ -8,11 +8,11 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from probes.elf.image import I64, Image
 from probes.go.types import layouts as tl
 from probes.go.types.names import Names
-from probes.records import dataclass
 
 I32 = npt.NDArray[np.int32]
 U8 = npt.NDArray[np.uint8]
@@ -20,8 +20,7 @@ U32 = npt.NDArray[np.uint32]
 Bools = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
-class Fields:
+class Fields(Struct, frozen=True):
     """Fields of all structs, one after the other. Those of row r are `first[r]` to `first[r + 1]`.
 
     `first`: shape (rows + 1,). The rest shape (fields,): `owner` the struct's row, `name` an index of the name table,
@@ -36,8 +35,7 @@ class Fields:
     embedded: Bools
 
 
-@dataclass(frozen=True, slots=True)
-class Methods:
+class Methods(Struct, frozen=True):
     """Methods of interfaces, and those of other types, in the file's order (sorted by name); indexed as `Fields` is.
 
     `name`: an index of the name table; `type`: the function type without receiver, -1 where the linker dropped it.
@@ -49,8 +47,7 @@ class Methods:
     type: I32
 
 
-@dataclass(frozen=True, slots=True)
-class Params:
+class Params(Struct, frozen=True):
     """Parameters of function types, then their results; indexed as `Fields` is."""
 
     first: I64
@@ -58,8 +55,7 @@ class Params:
     type: I32
 
 
-@dataclass(frozen=True, slots=True)
-class Itabs:
+class Itabs(Struct, frozen=True):
     """Pairs of interface and concrete type that the linker prepared, shape (itabs,).
 
     `interface`, `concrete`: rows; `fun`: the address of the first function pointer, one for each of the interface's methods.

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from probes.elf.image import I64
 from probes.go.types import layouts as tl
 from probes.go.types.region import Bools, Region
-from probes.records import dataclass
 
 SHARING = 4
 """How often a byte may be part of a name, on average. Names do not overlap in any file seen."""
 MAX_VARINT = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(Struct, frozen=True):
     """Decoded names, sorted by place, shape (n,). A name that leads outside is "" and has `good` False.
 
     `tag` holds "" without one. `package` is the index of the name that is the package path, -1 without.

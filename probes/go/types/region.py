@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from probes.elf.image import I64, U64, Image
 from probes.errors import MalformedTable
 from probes.go.types import layouts as tl
-from probes.records import dataclass
 
 Bools = npt.NDArray[np.bool_]
 Records = npt.NDArray[np.void]
@@ -82,8 +82,7 @@ class Region:
         return owner, starts[owner] + stride * within
 
 
-@dataclass(frozen=True, slots=True)
-class Lists:
+class Lists(Struct, frozen=True):
     """What a batch of descriptors holds beyond its head: per descriptor, shape (n,), and flat (owner, place) pairs."""
 
     uncommon: I64

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
+from msgspec import Struct
 
 from probes.elf.image import I64, Image
 from probes.errors import MalformedTable
@@ -18,7 +19,6 @@ from probes.go.types import layouts as tl
 from probes.go.types.columns import Fields, Itabs, Methods, Params
 from probes.go.types.names import Names
 from probes.go.types.table import TypeTable
-from probes.records import dataclass
 
 T = TypeVar("T")
 
@@ -26,8 +26,7 @@ MAX_TYPES = 20_000
 """Types that one list may lead to; the largest program tried has 38,663 in all."""
 
 
-@dataclass(frozen=True, slots=True)
-class SavedField:
+class SavedField(Struct, frozen=True):
     """A field: `type` is a full name, `offset` in bytes; `package` is that of an unexported name, "" for an exported one."""
 
     name: str
@@ -38,8 +37,7 @@ class SavedField:
     package: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SavedMethod:
+class SavedMethod(Struct, frozen=True):
     """A method: `type` is the full name of its function type, "" when the file does not have it."""
 
     name: str
@@ -47,8 +45,7 @@ class SavedMethod:
     package: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SavedType:
+class SavedType(Struct, frozen=True):
     """One type; sizes in bytes. `elem`, `key` and parameters are full names, "" without.
 
     `methods`: of an interface all, of other types those by which it encodes itself.

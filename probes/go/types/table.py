@@ -8,14 +8,14 @@ from __future__ import annotations
 import dataclasses
 from functools import cached_property
 
+from msgspec import Struct
+
 from probes.go.types import layouts as tl
 from probes.go.types.columns import TypeColumns
 from probes.go.types.full_names import base_names, distinct_names
-from probes.records import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """A field of a struct: `type` is a canonical name, `package` that of an unexported name, "" for an exported one."""
 
     name: str
@@ -28,8 +28,7 @@ class Field:
     package: str
 
 
-@dataclass(frozen=True, slots=True)
-class Method:
+class Method(Struct, frozen=True):
     """A method: `signature` is "" when the linker dropped it; `package` is that of an unexported name."""
 
     name: str
@@ -39,8 +38,7 @@ class Method:
     package: str
 
 
-@dataclass(frozen=True, slots=True)
-class TypeInfo:
+class TypeInfo(Struct, frozen=True):
     """One type. Sizes in bytes. `length` is an array's, `direction` a channel's (1 receive, 2 send, 3 both)."""
 
     row: int

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec import Struct
+
 from probes.errors import MalformedTable
 from probes.go.facts import BinaryFacts
 from probes.go.variables.table import VariableTable, read_variables
-from probes.records import dataclass
 
 DIGITS = 16
 """Hexadecimal digits of a fingerprint."""
 
 
-@dataclass(frozen=True, slots=True)
-class SavedVariable:
+class SavedVariable(Struct, frozen=True):
     """One variable: `size` in bytes; `type` is its type's name, "" where it is not known.
 
     `fingerprint` is of the type with all that it holds by value; what named function types take is not in it, which
@@ -26,8 +26,7 @@ class SavedVariable:
     fingerprint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SavedVariables:
+class SavedVariables(Struct, frozen=True):
     """Those variables of a file that were asked for and are there; `problem`: why their types are not known."""
 
     variables: dict[str, SavedVariable]

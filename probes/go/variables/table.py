@@ -11,12 +11,12 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from probes.elf.headers import SHF_ALLOC, SHF_WRITE
 from probes.elf.image import I64, U64, Image
 from probes.elf.symbols import STT_OBJECT, SymbolTable
 from probes.go.module.moduledata import ModuleData
-from probes.records import dataclass
 
 KINDS = ("noptrdata", "data", "bss", "noptrbss")
 """Go's sections of variables: with an initial value or zero, without pointers (`noptr`) or with them."""
@@ -30,8 +30,7 @@ _NO_VARIABLES = (".go.", ".data.rel.ro", ".got", ".dynamic", ".init_array", ".fi
 _LINKER_MADE = frozenset({"runtime.firstmoduledata", "local.moduledata", "runtime.covctrs", "runtime.ecovctrs"})
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(Struct, frozen=True):
     """One variable: `package` is an import path, or `C`; `kind` is one of `KINDS`; address as the file has it; bytes."""
 
     name: str

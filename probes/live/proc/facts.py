@@ -5,13 +5,12 @@ Names are those of the kernel's own files; see proc(5).
 
 from __future__ import annotations
 
-from probes.records import dataclass
+from msgspec import Struct
 
 _NEARLY_ALL = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Descriptor:
+class Descriptor(Struct, frozen=True):
     """One open descriptor. `target` is what `/proc/PID/fd/N` links to."""
 
     fd: int
@@ -26,8 +25,7 @@ class Descriptor:
         return self.fd <= 2
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(Struct, frozen=True):
     """A stretch of memory that holds code. `path` is "" for memory without a file."""
 
     start: int
@@ -35,8 +33,7 @@ class Mapping:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Thread:
+class Thread(Struct, frozen=True):
     """One thread. `pc` is where it waits in a system call; None where it ran all the time, or that cannot be read."""
 
     tid: int
@@ -47,8 +44,7 @@ class Thread:
     """Bit n - 1 stands for signal n."""
 
 
-@dataclass(frozen=True, slots=True)
-class Capabilities:
+class Capabilities(Struct, frozen=True):
     """The sets of capabilities(7), each a 64-bit mask."""
 
     inheritable: int
@@ -58,8 +54,7 @@ class Capabilities:
     ambient: int
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(Struct, frozen=True):
     """Who the process is. `uid` and `gid`: real, effective, saved, file system."""
 
     uid: tuple[int, int, int, int]
@@ -80,8 +75,7 @@ class Credentials:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Throttling:
+class Throttling(Struct, frozen=True):
     """What cgroup v2 says in `cpu.stat`: periods in all, those in which the group was held back, and for how long."""
 
     periods: int
@@ -89,8 +83,7 @@ class Throttling:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessFacts:
+class ProcessFacts(Struct, frozen=True):
     """One process at one moment.
 
     What could not be read is None, and `gaps` says why. Signal masks: bit n - 1 stands for signal n.

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+from msgspec import Struct
 
 from probes.elf.dynamic_symbols import read_dynamic_symbols
 from probes.elf.relocations import dynamic_tags
@@ -14,7 +15,6 @@ from probes.go.facts import BinaryFacts
 from probes.live.proc.facts import ProcessFacts
 from probes.live.proc.reading import exe_path
 from probes.live.topics import RunningImage
-from probes.records import dataclass
 
 SOURCE = "/proc"
 PAGE = 0xFFF
@@ -27,8 +27,7 @@ SET_TIMER = "setitimer"
 PLAIN_LIBRARIES = re.compile(r".*/(?:ld-[^/]*|lib(?:c|m|dl|rt|pthread|resolv|gcc_s|nss_[a-z]+)[-.][^/]*)")
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(Struct, frozen=True):
     """What the file that a process runs says about it.
 
     `go_text`: addresses in memory of its Go code, None where not found. `has_c`: C code is linked in or loaded.

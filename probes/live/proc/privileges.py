@@ -10,10 +10,11 @@ import os
 import stat
 import struct
 
+from msgspec import Struct
+
 from probes.errors import UnreadableFile
 from probes.live.proc.facts import Credentials
 from probes.live.topics import PrivilegeFacts
-from probes.records import dataclass
 
 ATTRIBUTE = "security.capability"
 _VERSION_MASK = 0xFF000000
@@ -22,8 +23,7 @@ _VERSIONS = {0x02000000: 20, 0x03000000: 24}
 _EFFECTIVE = 1
 
 
-@dataclass(frozen=True, slots=True)
-class FilePrivileges:
+class FilePrivileges(Struct, frozen=True):
     """What a file gives to whoever executes it. Masks: bit n stands for capability n."""
 
     setuid: int | None

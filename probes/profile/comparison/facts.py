@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from probes.records import dataclass
+from msgspec import Struct
 
 Change = Literal["grown", "shrunk", "shifted", "went-away", "same"]
 
 
-@dataclass(frozen=True, slots=True)
-class DiffSettings:
+class DiffSettings(Struct, frozen=True):
     """What counts as a change, and what must be possible to see.
 
     `rate`: of false discoveries. `min_growth`, a factor less 1, and `min_points`, of all samples: smaller growth is not
@@ -27,8 +26,7 @@ class DiffSettings:
     detect_share: float = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class SideFigures:
+class SideFigures(Struct, frozen=True):
     """One side. `cost` in the profile's unit; `cost_per_request` None where nobody counted requests."""
 
     label: str
@@ -40,8 +38,7 @@ class SideFigures:
     cost_per_request: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionDiff:
+class FunctionDiff(Struct, frozen=True):
     """One function. Shares are of all samples of a side; intervals hold with 95%.
 
     `growth`: of its share of what did not change, a factor less 1; None where BASE has nothing of it. `by`: which of
@@ -63,8 +60,7 @@ class FunctionDiff:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileDiff:
+class ProfileDiff(Struct, frozen=True):
     """Two sides compared. `problem`: why nothing could be tested, "" when it could.
 
     `functions`: those that changed, and the largest of the others. `detectable`: (share, least growth that is found

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from msgspec import Struct
 
 from probes.profile.comparison.facts import DiffSettings
 from probes.profile.comparison.statistics import F64, Bools, Shares, compare, discoveries
 from probes.profile.comparison.windows import Comparison
-from probes.records import dataclass
 
 FLAT_PART, WHOLE_PART = 0.8, 0.2
 """Of the rate of false discoveries, for flat and for cumulative shares."""
@@ -23,8 +23,7 @@ ROUNDS = 3
 """Of finding what changed, and measuring again against the rest."""
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
+class Family(Struct, frozen=True):
     """Flat or cumulative counts: (F, W) of both sides, what they are shares of, and what came of it."""
 
     counts: tuple[F64, F64]

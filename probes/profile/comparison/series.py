@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
+from msgspec import Struct
 from scipy import special
 
 from probes.profile.comparison.statistics import F64, FEW, compare
-from probes.records import dataclass
 
 RATE = 0.01
 MIN_GROWTH = 0.05
@@ -19,8 +19,7 @@ MANY = 1e9
 SeriesVerdict = Literal["grown", "shrunk", "spread", "same", "inconclusive"]
 
 
-@dataclass(frozen=True, slots=True)
-class SeriesFacts:
+class SeriesFacts(Struct, frozen=True):
     """`verdict`: what became of NEW; `p` of growth, of decline and of another spread; `growth` with its 95% interval.
 
     `inconclusive`: no difference was found, and one that matters cannot be ruled out.

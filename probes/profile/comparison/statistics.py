@@ -13,13 +13,11 @@ all the time. What varies between windows is measured here instead:
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
+from msgspec.structs import replace
 from scipy import special
-
-from probes.records import dataclass
 
 F64 = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -38,8 +36,7 @@ BLOCK_LEVEL = 0.02
 """Blocks of neighbouring windows, and the level at which a difference must stand out between them, too."""
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(Struct, frozen=True):
     """One side's shares, each array of shape (F,). `unit` x `spread` / 4 is the variance on the arcsine scale.
 
     `samples`: in all windows; `spread`: the variance between windows in units of the binomial one; `freedom`: of it.
@@ -57,8 +54,7 @@ class Estimate:
         return self.unit * self.spread / 4
 
 
-@dataclass(frozen=True, slots=True)
-class Shares:
+class Shares(Struct, frozen=True):
     """Both sides, and the one-sided p-values of growth and of decline; arrays of shape (F,)."""
 
     base: Estimate

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from msgspec import Struct
 
 from probes.errors import ProbeError
 from probes.profile.comparison.statistics import F64, Bools
 from probes.profile.facts import I32, I64, ProfileFacts
 from probes.profile.stacks.names import Names
 from probes.profile.stacks.tally import Stacks, work
-from probes.records import dataclass
 
 MAX_CELLS = 24_000_000
 """Stacks times windows of one side: neighbouring windows are added up beyond it."""
@@ -23,8 +23,7 @@ class Incompatible(ProbeError):
     """Profiles of different things cannot be compared."""
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
+class Side(Struct, frozen=True):
     """The windows of one side, in the order of their times. K stacks, W windows.
 
     Attributes:

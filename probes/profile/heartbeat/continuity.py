@@ -8,9 +8,10 @@ generation, in the numbers of the one before) explains one gap of at most the le
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from statistics import median
+
+from msgspec.structs import replace
 
 from probes.profile.heartbeat.facts import ContinuityFacts, Deduction, DeductionKind, HandOver
 from probes.profile.heartbeat.strip import marks

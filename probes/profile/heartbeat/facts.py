@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from probes.records import dataclass
+from msgspec import Struct
 
 DeductionKind = Literal["gap", "restart", "silence", "failed", "short", "rate", "clock"]
 MarkKind = Literal[
@@ -13,8 +13,7 @@ MarkKind = Literal[
 """`lost`: a planned hand-over over which samples were lost. The last seven stand between two windows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Struct, frozen=True):
     """One place of the strip.
 
     Attributes:
@@ -34,8 +33,7 @@ class Mark:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Deduction:
+class Deduction(Struct, frozen=True):
     """Why points are missing.
 
     `after`: the number of the window before; `wall`: seconds since 1970; `seconds`: profile time that is missing.
@@ -49,8 +47,7 @@ class Deduction:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class HandOver:
+class HandOver(Struct, frozen=True):
     """A planned change of the image. `seconds` without a profile, beyond what was due; `lost_samples`: an estimate."""
 
     generation: int
@@ -60,8 +57,7 @@ class HandOver:
     explained: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ContinuityFacts:
+class ContinuityFacts(Struct, frozen=True):
     """The score, and all that it is made of. Seconds of profile time; `yields`: windows that gave way.
 
     `strip`: the windows, and all of this at its place among them.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from probes.records import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class HeartbeatWindow:
+class HeartbeatWindow(Struct, frozen=True):
     """One profile window. Times in nanoseconds of CLOCK_MONOTONIC; `wall`: seconds since 1970 at its start."""
 
     seq: int

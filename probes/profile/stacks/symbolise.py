@@ -6,10 +6,10 @@ id, because another build has other functions there.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec.structs import replace
 
 from probes.errors import MalformedTable, ProbeError
 from probes.go.table.inlining import frames

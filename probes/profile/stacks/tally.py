@@ -9,15 +9,14 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 import numpy as np
+from msgspec import Struct
 
 from probes.profile.facts import I32, I64, ProfileFacts
 from probes.profile.stacks.identity import PREEMPTED, UNKNOWN
 from probes.profile.stacks.names import Names
-from probes.records import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class Stacks:
+class Stacks(Struct, frozen=True):
     """Stacks of functions. `offsets`: int64 (S + 1); `frames`: int32 rows of the names that numbered them, the leaf first."""
 
     offsets: I64

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import cache
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
+from msgspec.structs import replace
 
 from probes.drift.arch.amd64.encoding import LONGEST, Fields, fields, places, zeroed
 from probes.drift.arch.disassembler import Block, Disassembler
 from probes.elf.image import I64
-from probes.records import dataclass
 
 T = TypeVar("T")
 Bools = npt.NDArray[np.bool_]
@@ -44,8 +44,7 @@ def _lea() -> int:
     return engine().number(b"\x48\x8d\x00")
 
 
-@dataclass(frozen=True, slots=True)
-class Instructions:
+class Instructions(Struct, frozen=True):
     """The n instructions of a block of code; arrays of shape (n,).
 
     `starts`, `ends`: places in the code. `known`: false for a byte that is no instruction, which has no operands either.

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from probes.elf.image import I64, U8
-from probes.records import dataclass
 
 LONGEST = 15
 """Bytes of an instruction at most."""
@@ -125,8 +125,7 @@ def places(code: bytes) -> Places:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Fields:
+class Fields(Struct, frozen=True):
     """Of n instructions, all of shape (n,). Places are offsets into the code.
 
     `displacement`, `displacement_size`, `immediate`, `immediate_size`: where, and how many bytes, 0 for none.
