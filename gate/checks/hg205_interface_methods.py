@@ -63,7 +63,7 @@ class InterfaceChanged(Check):
             elif name in found.fresh:
                 yield self.unverified(
                     name,
-                    f"{name} is in NEW only: OLD's file has no description of it, so nobody can tell whether it changed.",
+                    f"{name} is in NEW only: OLD's file has no description of it, so whether it changed is not known.",
                     remedy="Compare with a build of OLD that uses the interface at run time, or check it by hand.",
                 )
         rest = [each for each in found.changed if each.kind == "interface" and each.name not in names]

@@ -23,7 +23,7 @@ class InitialDataChanged(Check):
     explanation = Explanation(
         what="Package variables start with other values, strings set by `-ldflags=-X` among them, or files embedded by "
         "`//go:embed` were added, removed or changed. Values are compared through pointers, slices and strings by what they "
-        "hold. In stripped programs variables have no names; they are then told by the functions that use them. Values of "
+        "hold. In stripped programs variables have no names; they are then named by the functions that use them. Values of "
         "variables whose names speak of a secret are shown by length and digest; `data.values = false` and `--no-values` do "
         "so for all. What the linker writes into every build is not counted.",
         why="A table of fees, a default or a migration decides what a service does as much as code does. After exec the new "

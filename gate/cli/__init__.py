@@ -80,7 +80,7 @@ class CommandFiles(click.Group):
         windows_expand_args: bool = True,
         **extra: Any,
     ) -> NoReturn:
-        """Run, then leave with the exit code: 2 for what the user can put right, 1 for a bug in hotgate."""
+        """Run, then exit with the exit code: 2 for what the user can put right, 1 for a bug in hotgate."""
         del standalone_mode
         try:
             extra["windows_expand_args"] = windows_expand_args

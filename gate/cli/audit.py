@@ -93,7 +93,7 @@ def show(*, seq: int, report: bool, store: str | None, policy: str | None) -> No
 def head(*, output: str | None, store: str | None, policy: str | None) -> None:
     """The last record's number and hash, as `SEQ:HASH`, for `audit verify --head`.
 
-    Keep it where whoever can write to the store cannot: a log that is cut off or written anew shows only against a head.
+    Keep it where those who can write to the store cannot: a log that was cut off or written again is found out only by a head.
     """
     from gate.store import audit
 

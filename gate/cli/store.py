@@ -55,7 +55,7 @@ def info(*, store: str | None, policy: str | None) -> None:
 @store_option
 @_policy
 def check(*, store: str | None, policy: str | None) -> int:
-    """Read every page of the store, and leave with 10 when something is damaged; `hotgate audit verify` reads the log."""
+    """Read every page of the store, and exit with 10 when something is damaged; `hotgate audit verify` reads the log."""
     from gate.store.database import Database
     from gate.store.retention import integrity
 

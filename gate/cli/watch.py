@@ -1,4 +1,4 @@
-"""After an update: wait whether a service gets worse, and leave with 10 if it is to be rolled back."""
+"""After an update: wait whether a service gets worse, and exit with 10 if it is to be rolled back."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EVERY = 5.0
 
 @click.command(
     "watch",
-    epilog="Exit codes: 0 clear, 10 roll back, 11 inconclusive, 2 usage, 1 a bug in hotgate. `--once` leaves with 11 while "
+    epilog="Exit codes: 0 clear, 10 roll back, 11 inconclusive, 2 usage, 1 a bug in hotgate. `--once` exits with 11 while "
     "it is too early to tell.",
 )
 @click.argument("service")

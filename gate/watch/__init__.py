@@ -1,1 +1,1 @@
-"""The rollback watch: is it worse after the update than before? It says so; whoever deploys acts on it."""
+"""The rollback watch: is it worse after the update than before? It says so; the deployment acts on it."""

@@ -69,7 +69,7 @@ def live_options(function: F) -> F:
             "--no-cpu-profile",
             is_flag=True,
             help="Start no CPU profile, which of a service without goprobe takes one second: whether it is being profiled "
-            "is then told by --pid, or by nobody.",
+            "is then known from --pid only.",
         ),
     )
     for option in reversed(options):

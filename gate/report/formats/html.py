@@ -152,7 +152,7 @@ def _live(report: Report) -> list[str]:
         f'<tr><th scope="row">{_text(each.topic)}</th><td>{_text(each.said)}</td><td>{_text(each.source)}</td></tr>'
         for each in report.live.topics
     ]
-    head = '<thead><tr><th scope="col">topic</th><td></td><th scope="col">told by</th></tr></thead>'
+    head = '<thead><tr><th scope="col">topic</th><td></td><th scope="col">source</th></tr></thead>'
     notes = [f"<p>{_text(note)}</p>" for note in report.live.notes]
     heading = f"Live: {_text(service_of(report.live))}"
     return _section(heading, [f"<table>{head}<tbody>", *rows, "</tbody></table>", *notes])

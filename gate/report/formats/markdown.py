@@ -86,7 +86,7 @@ def _live(report: Report) -> list[str]:
     if report.live is None:
         return []
     rows = [f"| {each.topic} | {_safe(each.said)} | {_safe(each.source)} |" for each in report.live.topics]
-    head = ["", f"### Live: {_code(service_of(report.live))}", "", "| topic | | told by |", "|---|---|---|"]
+    head = ["", f"### Live: {_code(service_of(report.live))}", "", "| topic | | source |", "|---|---|---|"]
     return [*head, *rows, *(f"- {_safe(note)}" for note in report.live.notes)]
 
 
