@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from probes.live.gather import Asked, gather
+from probes.live.gathering import Asked, gather
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,20 +1,21 @@
-"""Two BinaryFacts -> Drift."""
+"""Two binaries: `compare(old, new)` gives a `Drift`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from probes.lazily import lazily
+
 if TYPE_CHECKING:
     from probes.drift.comparison import compare
+    from probes.drift.result import Drift
 
-__all__ = ["compare"]
+__all__ = ["Drift", "compare"]
 
-
-def __getattr__(attribute: str) -> object:
-    """`compare`, imported when it is first asked for: whoever only wants the facts' dataclasses does not pay for numpy."""
-    if attribute != "compare":
-        raise AttributeError(f"module {__name__!r} has no attribute {attribute!r}")
-    from probes.drift.comparison import compare  # noqa: PLC0415 - see above
-
-    globals()["compare"] = compare
-    return compare
+__getattr__ = lazily(
+    globals(),
+    {
+        "Drift": "probes.drift.result",
+        "compare": "probes.drift.comparison",
+    },
+)

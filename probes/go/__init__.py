@@ -1,20 +1,21 @@
-"""One Go ELF file -> BinaryFacts."""
+"""One Go ELF file: `load(path)` gives `BinaryFacts`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from probes.lazily import lazily
+
 if TYPE_CHECKING:
+    from probes.go.facts import BinaryFacts
     from probes.go.loading import load
 
-__all__ = ["load"]
+__all__ = ["BinaryFacts", "load"]
 
-
-def __getattr__(attribute: str) -> object:
-    """`load`, imported when it is first asked for: whoever only wants the facts' dataclasses does not pay for numpy."""
-    if attribute != "load":
-        raise AttributeError(f"module {__name__!r} has no attribute {attribute!r}")
-    from probes.go.loading import load  # noqa: PLC0415 - see above
-
-    globals()["load"] = load
-    return load
+__getattr__ = lazily(
+    globals(),
+    {
+        "BinaryFacts": "probes.go.facts",
+        "load": "probes.go.loading",
+    },
+)

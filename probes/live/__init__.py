@@ -1,1 +1,22 @@
-"""A running process -> facts: from `/proc`, from goprobe's endpoints, from plain pprof. Never judges, never writes."""
+"""A running process: `gather(Asked(...))` gives `LiveFacts`, from `/proc`, goprobe and plain pprof. Nothing is judged or written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from probes.lazily import lazily
+
+if TYPE_CHECKING:
+    from probes.live.gathering import Asked, gather
+    from probes.live.topics import LiveFacts
+
+__all__ = ["Asked", "LiveFacts", "gather"]
+
+__getattr__ = lazily(
+    globals(),
+    {
+        "Asked": "probes.live.gathering",
+        "LiveFacts": "probes.live.topics",
+        "gather": "probes.live.gathering",
+    },
+)

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from gate.cli import cli
 from gate.policy.model import Policy
 from gate.runs.service import probe
-from probes.live.gather import Asked, gather
+from probes.live.gathering import Asked, gather
 from probes.live.goprobe import wire
 from probes.live.topics import TOPICS
 from tests.live.servers import dribble, goroutine_profile, http, serve
@@ -64,7 +64,7 @@ def test_the_documented_answers_fire_the_rules_that_they_show():
 
 def test_an_answer_on_c_from_before_is_not_taken_for_one_of_now(monkeypatch):
     """goprobe repeats it for a while when many ask."""
-    monkeypatch.setattr("probes.live.gather.STALE_SECONDS", 0.7)
+    monkeypatch.setattr("probes.live.gathering.STALE_SECONDS", 0.7)
     old, fresh = example("cgo"), example("cgo")
     old["taken_monotonic_ns"] -= 1
     bodies = iter([old, old, fresh])
@@ -84,8 +84,8 @@ def test_an_answer_on_c_from_before_is_not_taken_for_one_of_now(monkeypatch):
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
     """The servers here give the same answer for ever."""
-    monkeypatch.setattr("probes.live.gather.STALE_SECONDS", 0.1)
-    monkeypatch.setattr("probes.live.gather.STALE_PAUSE", 0.05)
+    monkeypatch.setattr("probes.live.gathering.STALE_SECONDS", 0.1)
+    monkeypatch.setattr("probes.live.gathering.STALE_PAUSE", 0.05)
 
 
 @pytest.mark.parametrize(("again", "fires"), [([], False), ([4251], True), ([9999], False)])

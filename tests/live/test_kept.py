@@ -15,7 +15,7 @@ from gate.evidence.profiles import of_live
 from gate.policy.model import Policy
 from probes.elf.source import read_source
 from probes.go import load
-from probes.live.gather import Asked, gather
+from probes.live.gathering import Asked, gather
 from tests.live import test_parked
 from tests.live.servers import PLAIN, goroutine_profile, serve
 from tests.live.servers import http as answer

@@ -13,7 +13,7 @@ import pytest
 from gate.engine.quiescence import unquiet
 from gate.policy.model import LivePolicy, Policy
 from gate.runs.service import probe
-from probes.live.gather import Asked, gather
+from probes.live.gathering import Asked, gather
 from probes.live.topics import Call, LiveFacts
 from scripts.programs.gobuild import ROOT, GoBuild, can_build_cgo, host_arch
 from tests.conftest import missing

@@ -8,7 +8,7 @@ import gzip
 import pytest
 
 from gate.sidecar.polling.poll import LIMITS
-from probes.live.gather import Asked, gather
+from probes.live.gathering import Asked, gather
 from probes.live.pprof.endpoints import calls_into_c, cut_off
 from probes.live.topics import Call
 from probes.profile.pprof.profile_pb2 import Profile

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from probes.live.gather import Asked, gather
+from probes.live.gathering import Asked, gather
 from probes.live.proc import topics
 from probes.live.proc.reading import NoProcess, read_process
 from probes.live.proc.sockets import listening

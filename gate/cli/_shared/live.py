@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from gate.policy.model import Policy
     from probes.go.facts import BinaryFacts
-    from probes.live.gather import Asked
+    from probes.live.gathering import Asked
     from probes.live.topics import LiveFacts
 
 F = TypeVar("F", bound="Callable[..., Any]")
@@ -91,7 +91,7 @@ def asked_for(  # noqa: PLR0913 - what the command was given
 
     `cpu`: whether the CPU profiles that it keeps are of use; `start`: whether one may be started.
     """
-    from probes.live.gather import Asked
+    from probes.live.gathering import Asked
 
     return Asked(
         url=url or "",

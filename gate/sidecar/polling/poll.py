@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from gate.store.polled import Polled, Sample, State, parts_json, short
 from probes.errors import ProbeError
 from probes.live.client import BadAnswer, Limits, Refused, Unreachable
-from probes.live.gather import NOT_FOUND
+from probes.live.gathering import NOT_FOUND
 from probes.live.goprobe import topics
 from probes.live.goprobe import wire as w
 from probes.live.pprof import endpoints

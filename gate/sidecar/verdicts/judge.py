@@ -24,7 +24,7 @@ from gate.sidecar.verdicts.allowance import EVERY, Allowance
 from gate.store import samples, verdicts
 from gate.store.entry import of_report
 from probes.errors import ProbeError
-from probes.live.gather import Asked, gather
+from probes.live.gathering import Asked, gather
 from probes.live.topics import TOPICS, LiveFacts
 
 if TYPE_CHECKING:
