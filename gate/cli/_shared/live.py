@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from probes.live.gathering import Asked
     from probes.live.topics import LiveFacts
 
+    _ParamType = click.ParamType[float]
+else:
+    _ParamType = click.ParamType  # generic from click 8.4 on only
+
 F = TypeVar("F", bound="Callable[..., Any]")
 
 _DURATION = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)(ms|s|m)?")
@@ -25,7 +29,7 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0}
 MAX_WAIT = 3600.0
 
 
-class Duration(click.ParamType[float]):
+class Duration(_ParamType):
     """A time such as `30s`, `2m` or `500ms`, in seconds."""
 
     name = "duration"
