@@ -6,7 +6,7 @@ A test with a parameter `entry` runs once for each binary of the manifest; `test
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,7 +17,7 @@ from scripts.programs.gobuild import installed_go
 from tests import made_elf, matrix
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 REQUIRE_ALL = "TESTS_REQUIRE_ALL"
@@ -78,3 +78,8 @@ def image(tmp_path: Path) -> Callable[..., Image]:
         return Image(open_elf(source), source.buffer, source.data)
 
     return make
+
+
+def first(quick: int, every: Iterable[Any]) -> list[Any]:
+    """Parameters of a test: the first `quick` of them for `make test`, the rest for `make test-all` alone."""
+    return [each if at < quick else pytest.param(each, marks=pytest.mark.long) for at, each in enumerate(every)]

@@ -10,7 +10,7 @@ import pytest
 from probes.drift import compare
 from probes.go import load
 from scripts.programs.gobuild import GoBuild, can_build_cgo
-from tests.conftest import missing
+from tests.conftest import first, missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -88,7 +88,7 @@ LIBRARY = "sqlite"
 """The one that each `make test` links in."""
 
 
-@pytest.mark.parametrize("flags", FLAGS)
+@pytest.mark.parametrize("flags", first(2, FLAGS))
 @pytest.mark.parametrize(
     "library", [LIBRARY, *(pytest.param(each, marks=pytest.mark.long) for each in LIBRARIES if each != LIBRARY)]
 )

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scripts.truth.fuzz import CORPUS, Outcome, Worker, keep
 from scripts.truth.mutations import Recipe, random_recipe
 from tests import matrix
+from tests.conftest import first
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,7 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     made.close()
 
 
-@pytest.mark.parametrize("group", range(10))
+@pytest.mark.parametrize("group", first(3, range(10)))
 def test_random_damage(worker: Worker, group: int) -> None:
     """500 mutants in all, in groups that run beside each other; a failing one is shrunk to its smallest seed."""
 

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from gate.evidence.profiles import MIN_SAMPLES
 from probes.live import stored_profiles
 from tests.live import test_parked
@@ -16,8 +18,6 @@ from tests.live.test_service import hotgate, running
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-    import pytest
 
     from tests.goprobe.service import Service
 
@@ -72,6 +72,7 @@ def wait_for_samples(service: Service, count: int) -> None:
     service.eventually(there)
 
 
+@pytest.mark.long
 def test_changes_are_ranked_by_the_windows_of_a_real_heartbeat(
     service_program: Build, parked: Callable[[str], Path], tmp_path: Path
 ) -> None:
