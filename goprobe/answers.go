@@ -4,6 +4,8 @@ import (
 	"errors"
 	"runtime"
 	"runtime/metrics"
+
+	"hotgate/goprobe/internal/bounds"
 )
 
 var errTooLarge = errors.New("too large")
@@ -42,36 +44,36 @@ func (s *listenerSet) wire() Listeners {
 	rows := []ListenerRow{}
 	for _, l := range s.all() {
 		rows = append(rows, ListenerRow{
-			Name: cut(l.name), Network: l.Addr().Network(), Address: cut(l.Addr().String()), FD: l.spare, Inode: l.inode,
+			Name: bounds.Cut(l.name), Network: l.Addr().Network(), Address: bounds.Cut(l.Addr().String()), FD: l.spare, Inode: l.inode,
 			Inherited: l.inherited, Handover: l.spare >= 0,
 		})
 	}
 	facts := Listeners{}
-	facts.Rows, facts.LeftOut = headOf(rows, maxListeners)
+	facts.Rows, facts.LeftOut = bounds.HeadOf(rows, bounds.MaxListeners)
 	return facts
 }
 
 func inFlightFacts(readings []reading) InFlight {
 	facts := InFlight{}
 	rows := []InFlightRow{}
-	for _, r := range first(readings, reading.over) {
+	for _, r := range bounds.First(readings, reading.over) {
 		rows = append(rows, InFlightRow{Name: r.name, Count: r.count, Limit: r.limit, State: r.state, Drained: r.drained})
 		if r.state == "ok" {
 			facts.Count += r.count
 		}
 		facts.Over = facts.Over || r.over()
 	}
-	facts.Rows, facts.LeftOut = head(rows)
+	facts.Rows, facts.LeftOut = bounds.Head(rows)
 	return facts
 }
 
 func resourceFacts(readings []reading) Resources {
 	rows := []ResourceRow{}
-	for _, r := range first(readings, reading.lost) {
+	for _, r := range bounds.First(readings, reading.lost) {
 		rows = append(rows, ResourceRow{Name: r.name, Count: r.count, Handover: r.handover, State: r.state})
 	}
 	facts := Resources{}
-	facts.Rows, facts.LeftOut = head(rows)
+	facts.Rows, facts.LeftOut = bounds.Head(rows)
 	return facts
 }
 
@@ -80,14 +82,14 @@ func (s *stateSet) wire() States {
 	defer s.mu.Unlock()
 	rows := []StateRow{}
 	for _, one := range s.list {
-		accepts, _ := head(one.versions())
+		accepts, _ := bounds.Head(one.versions())
 		rows = append(rows, StateRow{
 			Name: one.name, Version: one.version, Accepts: accepts, Type: one.typeName, Fingerprint: one.fingerprint,
-			Codec: cut(one.codec.Name()), Handover: true, Restored: one.restored,
+			Codec: bounds.Cut(one.codec.Name()), Handover: true, Restored: one.restored,
 		})
 	}
 	facts := States{}
-	facts.Rows, facts.LeftOut = head(rows)
+	facts.Rows, facts.LeftOut = bounds.Head(rows)
 	return facts
 }
 

@@ -4,6 +4,8 @@ import (
 	"debug/elf"
 	"encoding/hex"
 	"io"
+
+	"hotgate/goprobe/internal/bounds"
 )
 
 // Note types of the two build ids: Go's (cmd/internal/buildid, note.go) and binutils' NT_GNU_BUILD_ID.
@@ -46,5 +48,5 @@ func buildIDs() (goID, gnuID string) {
 			data = data[nameEnd+descEnd:]
 		}
 	}
-	return cut(goID), cut(gnuID)
+	return bounds.Cut(goID), bounds.Cut(gnuID)
 }

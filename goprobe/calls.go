@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"sort"
 	"strings"
+
+	"hotgate/goprobe/internal/bounds"
 )
 
 // maxGoroutines bounds how many goroutines one answer looks at.
@@ -65,7 +67,7 @@ func findCgoCalls() CgoCalls {
 		}
 		return a.Caller+a.CFunction < b.Caller+b.CFunction
 	})
-	facts.Rows, facts.LeftOut = head(facts.Rows)
+	facts.Rows, facts.LeftOut = bounds.Head(facts.Rows)
 	return facts
 }
 
@@ -129,13 +131,13 @@ func cgoCallOf(stack []uintptr, names map[uintptr]string) (*CgoCallRow, [maxStac
 		if frame.Function == "" {
 			break
 		}
-		row.Stack = append(row.Stack, cut(frame.Function))
+		row.Stack = append(row.Stack, bounds.Cut(frame.Function))
 		c, isStub := stubOf(frame.Function)
 		switch {
 		case isStub && row.CFunction == "":
-			row.CFunction = cut(c)
+			row.CFunction = bounds.Cut(c)
 		case row.Caller == "" && !isClosureOfStub(frame.Function):
-			row.Caller, row.File, row.Line = cut(frame.Function), cut(frame.File), frame.Line
+			row.Caller, row.File, row.Line = bounds.Cut(frame.Function), bounds.Cut(frame.File), frame.Line
 		}
 	}
 	if strings.HasPrefix(row.CFunction, "hotgate_") {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+
+	"hotgate/goprobe/internal/bounds"
 )
 
 // maxTypes bounds how many types a fingerprint goes through.
@@ -67,7 +69,7 @@ func describe(w io.Writer, t reflect.Type, ref func(reflect.Type) int) {
 // typeName is a type's name with its whole package path; that of reflect.Type has only the last part.
 func typeName(t reflect.Type) string {
 	if t.PkgPath() == "" {
-		return cut(t.String())
+		return bounds.Cut(t.String())
 	}
-	return cut(t.PkgPath() + "." + t.Name())
+	return bounds.Cut(t.PkgPath() + "." + t.Name())
 }

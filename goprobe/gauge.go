@@ -3,6 +3,8 @@ package goprobe
 import (
 	"sync"
 	"time"
+
+	"hotgate/goprobe/internal/bounds"
 )
 
 // askTimeout bounds how long the service's own functions may take to answer.
@@ -65,7 +67,7 @@ type gaugeSet struct {
 
 // add registers a gauge and gives what takes it off again.
 func (s *gaugeSet) add(name string, limit int64, handover bool, ask func() int64) (remove func()) {
-	return s.put(&gauge{name: cut(name), limit: limit, handover: handover, ask: ask})
+	return s.put(&gauge{name: bounds.Cut(name), limit: limit, handover: handover, ask: ask})
 }
 
 func (s *gaugeSet) put(g *gauge) (remove func()) {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"hotgate/goprobe/internal/bounds"
 )
 
 const (
@@ -171,7 +173,7 @@ func (g *guard) leave() { <-g.slots }
 
 func (g *guard) limits() Limits {
 	return Limits{
-		Rows: maxRows, TextBytes: maxText, RequestsPerSec: requestsPerSec, RequestsBurst: requestsBurst,
+		Rows: bounds.MaxRows, TextBytes: bounds.MaxText, RequestsPerSec: requestsPerSec, RequestsBurst: requestsBurst,
 		Concurrent: concurrent, ProfileSeconds: profileSeconds, TokenRequired: g.token != nil,
 		AnswerTimeoutMS: answerTimeout.Milliseconds(),
 	}

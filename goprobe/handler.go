@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"hotgate/goprobe/internal/bounds"
 )
 
 const (
@@ -86,7 +88,7 @@ func (p *Probe) windowReply(number, epoch string) reply {
 		}
 		data := w.profile
 		if w.path != "" {
-			if data, err = readBounded(w.path, maxProfile); err != nil {
+			if data, err = bounds.ReadFile(w.path, maxProfile); err != nil {
 				break
 			}
 		}

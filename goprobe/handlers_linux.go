@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"hotgate/goprobe/internal/bounds"
 )
 
 const maxMaps = 4 << 20
@@ -32,11 +34,11 @@ func handlerFacts() HandlerFacts {
 			Symbol: nativeSymbol(action.handler),
 		}
 		if m := findMapping(action.handler, &maps); m != nil {
-			row.Module, row.Offset = cut(m.path), fmt.Sprintf("%#x", uint64(action.handler)-m.start+m.offset)
+			row.Module, row.Offset = bounds.Cut(m.path), fmt.Sprintf("%#x", uint64(action.handler)-m.start+m.offset)
 		}
 		facts.Rows = append(facts.Rows, row)
 	}
-	facts.Rows, facts.LeftOut = head(facts.Rows)
+	facts.Rows, facts.LeftOut = bounds.Head(facts.Rows)
 	return facts
 }
 
@@ -61,7 +63,7 @@ func findMapping(address uintptr, maps *[]mapping) *mapping {
 // readMaps reads /proc/self/maps: address range, flags, offset, device, inode, path.
 func readMaps() []mapping {
 	maps := []mapping{}
-	text, err := readBounded("/proc/self/maps", maxMaps)
+	text, err := bounds.ReadFile("/proc/self/maps", maxMaps)
 	if err != nil {
 		return maps
 	}

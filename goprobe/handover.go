@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"hotgate/goprobe/internal/bounds"
 )
 
 // What one image hands to the next lies in a sealed memory file: a header, the serialised states, and a manifest in JSON.
@@ -143,7 +145,7 @@ func damaged(err error) error { return &StateError{Op: "receive", Err: err} }
 
 func parseHandover(text string) (map[string]int64, error) {
 	fields := strings.Fields(text)
-	if len(text) > maxText || len(fields) == 0 || fields[0] != "1" {
+	if len(text) > bounds.MaxText || len(fields) == 0 || fields[0] != "1" {
 		return nil, fmt.Errorf("%s has a form that this version does not know", handoverVariable)
 	}
 	numbers := map[string]int64{}
@@ -151,7 +153,7 @@ func parseHandover(text string) (map[string]int64, error) {
 		name, value, _ := strings.Cut(field, "=")
 		number, err := strconv.ParseInt(value, 10, 64)
 		if err != nil || number < 0 || (name != "at" && number > 1<<31-1) {
-			return nil, fmt.Errorf("%s: %q is not a number", handoverVariable, cut(field))
+			return nil, fmt.Errorf("%s: %q is not a number", handoverVariable, bounds.Cut(field))
 		}
 		numbers[name] = number
 	}
@@ -191,7 +193,7 @@ func (r *received) readManifest(limit int64) error {
 	}
 	for _, s := range r.manifest.States {
 		if s.Offset < handoverHeader || s.Size < 0 || s.Offset > int64(at) || s.Size > int64(at)-s.Offset {
-			return fmt.Errorf("state %q lies outside the memory file", cut(s.Name))
+			return fmt.Errorf("state %q lies outside the memory file", bounds.Cut(s.Name))
 		}
 	}
 	return nil

@@ -5,6 +5,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"hotgate/goprobe/internal/bounds"
 )
 
 // States of the collector, as in Heartbeat.
@@ -206,7 +208,7 @@ func (c *collector) take(w *window, interrupt <-chan struct{}) {
 	c.p.profiler.stop(ownerHeartbeat)
 	samples, err := countSamples(out.Bytes())
 	if err != nil {
-		w.State, w.Reason = windowFailed, cut(err.Error())
+		w.State, w.Reason = windowFailed, bounds.Cut(err.Error())
 		return
 	}
 	w.Samples, w.Bytes, w.profile = samples, int64(out.Len()), out.Bytes()

@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"runtime/debug"
 	"time"
+
+	"hotgate/goprobe/internal/bounds"
 )
 
 // newImage draws an epoch, and continues the count of generations where an image handed over.
@@ -33,8 +35,8 @@ func newImage(from *received) (Image, error) {
 		image.HandoverMonotonicNS = from.at
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {
-		image.MainPath = cut(info.Path)
-		image.MainVersion = cut(info.Main.Version)
+		image.MainPath = bounds.Cut(info.Path)
+		image.MainVersion = bounds.Cut(info.Main.Version)
 	}
 	image.GoBuildID, image.GNUBuildID = buildIDs()
 	return image, nil

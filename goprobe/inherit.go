@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"hotgate/goprobe/internal/bounds"
 )
 
 // listenFDsStart is the first descriptor that a service manager passes: SD_LISTEN_FDS_START of sd_listen_fds(3).
@@ -31,7 +33,7 @@ func (s *listenerSet) offer(from *received) {
 	taken := map[int]bool{}
 	if from != nil {
 		for i, l := range from.manifest.Listeners {
-			if i < maxListeners && !taken[l.FD] && s.take(l.Name, l.FD, l.Inode, false) {
+			if i < bounds.MaxListeners && !taken[l.FD] && s.take(l.Name, l.FD, l.Inode, false) {
 				taken[l.FD] = true
 			}
 		}
@@ -92,7 +94,7 @@ func (s *listenerSet) take(name string, fd int, inode uint64, shared bool) bool 
 		_ = socket.Close()
 		return false
 	}
-	s.offered = append(s.offered, &offeredListener{name: cut(name), address: socket.Addr().String(), socket: socket})
+	s.offered = append(s.offered, &offeredListener{name: bounds.Cut(name), address: socket.Addr().String(), socket: socket})
 	return true
 }
 
@@ -105,7 +107,7 @@ func activation() (count int, names []string) {
 		return 0, nil
 	}
 	count, err := strconv.Atoi(number)
-	if err != nil || count < 0 || count > maxListeners {
+	if err != nil || count < 0 || count > bounds.MaxListeners {
 		return 0, nil
 	}
 	if list != "" {

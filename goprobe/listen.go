@@ -7,6 +7,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"hotgate/goprobe/internal/bounds"
 )
 
 // Listener is a stream listener that Exec hands over. It can pause: connections then wait in the kernel's queue.
@@ -162,8 +164,8 @@ func (p *Probe) listen(name, network, address string, endpoints bool) (*Listener
 	default:
 		return nil, &net.OpError{Op: "listen", Net: network, Err: net.UnknownNetworkError(network)}
 	}
-	if len(name) > maxText {
-		return nil, fmt.Errorf("goprobe: a listener's name of %d bytes is too long: at most %d", len(name), maxText)
+	if len(name) > bounds.MaxText {
+		return nil, fmt.Errorf("goprobe: a listener's name of %d bytes is too long: at most %d", len(name), bounds.MaxText)
 	}
 	if p.Trial() {
 		return newListener(name, newSilentListener(network, address), &p.listeners), nil

@@ -4,6 +4,8 @@ import (
 	"net"
 	"strconv"
 	"syscall"
+
+	"hotgate/goprobe/internal/bounds"
 )
 
 // listeningRow describes a descriptor that is a listening stream socket; ok is false for any other.
@@ -18,7 +20,7 @@ func listeningRow(fd int, inheritable bool) (row ListeningRow, ok bool) {
 	if err != nil || kind != syscall.SOCK_STREAM || syscall.Fstat(fd, &info) != nil {
 		return row, false
 	}
-	return ListeningRow{FD: fd, Address: cut(boundTo(fd)), Inode: info.Ino, Inheritable: inheritable}, true
+	return ListeningRow{FD: fd, Address: bounds.Cut(boundTo(fd)), Inode: info.Ino, Inheritable: inheritable}, true
 }
 
 // boundTo is the address of a socket in the form of package net, "" where it has none that is known.

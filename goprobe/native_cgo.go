@@ -18,6 +18,8 @@ import (
 	"sync/atomic"
 	"time"
 	"unsafe"
+
+	"hotgate/goprobe/internal/bounds"
 )
 
 const cgoBuilt = true
@@ -178,7 +180,7 @@ func readHeap() *CHeap {
 
 // nativeSymbol names the function at an address outside Go's text.
 func nativeSymbol(address uintptr) string {
-	var name [maxText]C.char
-	C.hotgate_symbol(C.uintptr_t(address), &name[0], maxText)
-	return cut(C.GoString((*C.char)(unsafe.Pointer(&name[0]))))
+	var name [bounds.MaxText]C.char
+	C.hotgate_symbol(C.uintptr_t(address), &name[0], bounds.MaxText)
+	return bounds.Cut(C.GoString((*C.char)(unsafe.Pointer(&name[0]))))
 }

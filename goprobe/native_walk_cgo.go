@@ -11,6 +11,8 @@ import (
 	"runtime"
 	"runtime/cgo"
 	"strings"
+
+	"hotgate/goprobe/internal/bounds"
 )
 
 const maxWalk = 64
@@ -92,7 +94,7 @@ func goNames(pcs []uintptr) (names []string, before int) {
 	for {
 		frame, more := frames.Next()
 		if frame.Function != "" {
-			names = append(names, cut(frame.Function))
+			names = append(names, bounds.Cut(frame.Function))
 		}
 		if !more {
 			return names, before

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"hotgate/goprobe/internal/bounds"
 )
 
 const (
@@ -19,7 +21,7 @@ const (
 
 // procStatus reads fields of /proc/thread-self/status.
 func procStatus() map[string]string {
-	text, err := readBounded("/proc/thread-self/status", maxProcText)
+	text, err := bounds.ReadFile("/proc/thread-self/status", maxProcText)
 	if err != nil {
 		return nil
 	}
@@ -88,7 +90,7 @@ func descriptorFacts() Descriptors {
 		if fd <= 2 || err != nil || flags&syscall.FD_CLOEXEC != 0 {
 			continue
 		}
-		if len(facts.Inheritable) == maxRows {
+		if len(facts.Inheritable) == bounds.MaxRows {
 			facts.LeftOut++
 			continue
 		}
@@ -96,9 +98,9 @@ func descriptorFacts() Descriptors {
 		if err != nil {
 			continue
 		}
-		facts.Inheritable = append(facts.Inheritable, DescriptorRow{FD: fd, Target: cut(target)})
+		facts.Inheritable = append(facts.Inheritable, DescriptorRow{FD: fd, Target: bounds.Cut(target)})
 	}
-	facts.Listening, facts.LeftOutListening = headOf(facts.Listening, maxListeners)
+	facts.Listening, facts.LeftOutListening = bounds.HeadOf(facts.Listening, bounds.MaxListeners)
 	facts.Open = facts.Scanned
 	// Past the scan's bound there may be more: since Linux 6.2 the folder's size is their number.
 	if info, err := folder.Stat(); err == nil && int(info.Size())-1 > facts.Open {

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"hotgate/goprobe/internal/bounds"
 )
 
 // trialReport is what an image says at the end of its trial, as one line of JSON.
@@ -56,7 +58,7 @@ func (p *Probe) restore() error {
 		h := &handed[i]
 		s := p.states.find(h.Name)
 		if s == nil {
-			return &StateError{Name: cut(h.Name), Op: "decode", Err: errors.New("it was handed over, and nobody registered it")}
+			return &StateError{Name: bounds.Cut(h.Name), Op: "decode", Err: errors.New("it was handed over, and nobody registered it")}
 		}
 		commit, err := p.decodeState(s, h)
 		if err != nil {
@@ -64,7 +66,7 @@ func (p *Probe) restore() error {
 		}
 		commits = append(commits, commit)
 		owners = append(owners, s)
-		details = append(details, &Restored{Version: h.Version, Fingerprint: cut(h.Fingerprint), Bytes: h.Size, Digest: h.Digest})
+		details = append(details, &Restored{Version: h.Version, Fingerprint: bounds.Cut(h.Fingerprint), Bytes: h.Size, Digest: h.Digest})
 	}
 	for i, commit := range commits {
 		if err := safely(commit); err != nil {
@@ -91,7 +93,7 @@ func (s *stateSet) find(name string) *state {
 // decodeState decodes one state; what the codec did not read still counts into the digest.
 func (p *Probe) decodeState(s *state, h *handedState) (func() error, error) {
 	if h.Codec != s.codec.Name() {
-		return nil, fmt.Errorf("it was written as %s and is read as %s", cut(h.Codec), s.codec.Name())
+		return nil, fmt.Errorf("it was written as %s and is read as %s", bounds.Cut(h.Codec), s.codec.Name())
 	}
 	if !s.accepts(h.Version) {
 		return nil, fmt.Errorf("version %d was handed over, versions %v can be read", h.Version, s.versions())

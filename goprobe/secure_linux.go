@@ -3,6 +3,8 @@ package goprobe
 import (
 	"encoding/binary"
 	"unsafe"
+
+	"hotgate/goprobe/internal/bounds"
 )
 
 const (
@@ -15,7 +17,7 @@ const (
 // moreTrusted tells whether this program may do more than whoever executed it, by set-id bits or file capabilities. What
 // cannot be read is taken for so.
 func moreTrusted() bool {
-	auxv, err := readBounded(auxvFile, maxAuxv)
+	auxv, err := bounds.ReadFile(auxvFile, maxAuxv)
 	if err != nil {
 		return true
 	}

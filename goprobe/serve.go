@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"sync"
+
+	"hotgate/goprobe/internal/bounds"
 )
 
 type serverSet struct {
@@ -92,7 +94,7 @@ func (p *Probe) strangers() []Reason {
 	reasons := []Reason{}
 	for _, one := range p.servers.all() {
 		if one.listener != nil && !p.listeners.carries(one.listener) {
-			address := cut(one.listener.Addr().String())
+			address := bounds.Cut(one.listener.Addr().String())
 			reasons = append(reasons, Reason{ReasonDrain, address,
 				fmt.Sprintf("a server listens on %s without the probe: exec would lose its connections; use Probe.Listen", address)})
 		}

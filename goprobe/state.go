@@ -6,6 +6,8 @@ import (
 	"io"
 	"reflect"
 	"sync"
+
+	"hotgate/goprobe/internal/bounds"
 )
 
 // Codec turns a state into bytes and back.
@@ -90,11 +92,13 @@ const maxStates = 256
 // RegisterState declares a state that Exec hands over and Ready restores. Versions start at 1; raise it when the
 // serialised form changes.
 func (p *Probe) RegisterState(name string, version int, codec Codec) error {
-	fail := func(text string) error { return &StateError{Name: cut(name), Op: "register", Err: errors.New(text)} }
+	fail := func(text string) error {
+		return &StateError{Name: bounds.Cut(name), Op: "register", Err: errors.New(text)}
+	}
 	p.states.mu.Lock()
 	defer p.states.mu.Unlock()
 	switch {
-	case name == "" || len(name) > maxText:
+	case name == "" || len(name) > bounds.MaxText:
 		return fail("a name has 1 to 256 bytes")
 	case version < 1:
 		return fail("versions start at 1")

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"hotgate/goprobe/internal/bounds"
 )
 
 const maxThreads = 4096
@@ -57,7 +59,7 @@ func inGo(tid int) bool {
 	if tid == threadID() {
 		return true
 	}
-	text, err := readBounded(fmt.Sprintf("/proc/self/task/%d/syscall", tid), maxProcText)
+	text, err := bounds.ReadFile(fmt.Sprintf("/proc/self/task/%d/syscall", tid), maxProcText)
 	if err != nil {
 		return false
 	}
@@ -99,7 +101,7 @@ func (m *threadMemory) facts(calls CgoCalls) ThreadFacts {
 		name, state := threadName(tid)
 		facts.Rows = append(facts.Rows, ThreadRow{TID: tid, Name: name, State: state, Certain: len(never) <= facts.Foreign})
 	}
-	facts.Rows, facts.LeftOut = head(facts.Rows)
+	facts.Rows, facts.LeftOut = bounds.Head(facts.Rows)
 	return facts
 }
 
@@ -116,7 +118,7 @@ func running(tids []int) int {
 
 // threadName reads a thread's name and state from its stat, in which the name stands in parentheses and may hold any.
 func threadName(tid int) (name, state string) {
-	text, err := readBounded(fmt.Sprintf("/proc/self/task/%d/stat", tid), maxProcText)
+	text, err := bounds.ReadFile(fmt.Sprintf("/proc/self/task/%d/stat", tid), maxProcText)
 	if err != nil {
 		return "", ""
 	}
@@ -125,5 +127,5 @@ func threadName(tid int) (name, state string) {
 	if open < 0 || end < open || end+2 >= len(line) {
 		return "", ""
 	}
-	return cut(line[open+1 : end]), line[end+2 : end+3]
+	return bounds.Cut(line[open+1 : end]), line[end+2 : end+3]
 }

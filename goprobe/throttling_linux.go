@@ -3,6 +3,8 @@ package goprobe
 import (
 	"path/filepath"
 	"strings"
+
+	"hotgate/goprobe/internal/bounds"
 )
 
 const cgroupRoot = "/sys/fs/cgroup"
@@ -10,7 +12,7 @@ const cgroupRoot = "/sys/fs/cgroup"
 // cpuThrottling reads nr_periods and nr_throttled from cpu.stat of the process's cgroup v2, or of the nearest one above that
 // counts periods: the limit may be set further up. Groups without a limit count none.
 func cpuThrottling() (periods, throttled uint64, known bool) {
-	text, err := readBounded("/proc/self/cgroup", maxProcText)
+	text, err := bounds.ReadFile("/proc/self/cgroup", maxProcText)
 	if err != nil {
 		return 0, 0, false
 	}
@@ -20,7 +22,7 @@ func cpuThrottling() (periods, throttled uint64, known bool) {
 			continue
 		}
 		for folder := filepath.Join(cgroupRoot, filepath.Clean("/"+group)); ; folder = filepath.Dir(folder) {
-			if text, err := readBounded(filepath.Join(folder, "cpu.stat"), maxProcText); err == nil {
+			if text, err := bounds.ReadFile(filepath.Join(folder, "cpu.stat"), maxProcText); err == nil {
 				if counted, times, ok := parseCPUStat(string(text)); ok {
 					periods, throttled, known = counted, times, true
 				}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"hotgate/goprobe/internal/bounds"
 )
 
 const (
@@ -84,7 +86,7 @@ func (t trial) run(ctx context.Context) error {
 	err = command.Wait()
 	switch {
 	case problem == nil && !report.OK:
-		return fail(cut(report.Error), nil, output)
+		return fail(bounds.Cut(report.Error), nil, output)
 	case problem == nil && report.Digest != t.digest:
 		return fail("it read another state than was handed over", nil, output)
 	case problem == nil:

@@ -3,6 +3,8 @@ package goprobe
 import (
 	"sync"
 	"time"
+
+	"hotgate/goprobe/internal/bounds"
 )
 
 // States of an update, as in Update.
@@ -75,9 +77,9 @@ func (u *updateState) wire() Update {
 	defer u.mu.Unlock()
 	rows := make([]RefusalRow, 0, len(u.reasons))
 	for _, r := range u.reasons {
-		rows = append(rows, RefusalRow{Code: r.Code, Subject: cut(r.Subject), Message: cut(r.Message)})
+		rows = append(rows, RefusalRow{Code: r.Code, Subject: bounds.Cut(r.Subject), Message: bounds.Cut(r.Message)})
 	}
 	update := Update{State: u.state, At: stamp(u.at)}
-	update.Refused, update.LeftOut = head(rows)
+	update.Refused, update.LeftOut = bounds.Head(rows)
 	return update
 }

@@ -11,6 +11,8 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"hotgate/goprobe/internal/bounds"
 )
 
 const (
@@ -127,9 +129,9 @@ func (d *windowDir) load() []*window {
 	windows := []*window{}
 	for _, name := range names {
 		path := filepath.Join(d.path, name)
-		text, err := readBounded(path, maxWindowText)
+		text, err := bounds.ReadFile(path, maxWindowText)
 		w := &window{}
-		if err != nil || json.Unmarshal(text, &w.Window) != nil || len(w.Epoch) != 32 || w.Seq == 0 || len(w.Reason) > maxText {
+		if err != nil || json.Unmarshal(text, &w.Window) != nil || len(w.Epoch) != 32 || w.Seq == 0 || len(w.Reason) > bounds.MaxText {
 			d.logger.Warn("heartbeat window not read", "file", name)
 			continue
 		}
@@ -139,20 +141,4 @@ func (d *windowDir) load() []*window {
 		windows = append(windows, w)
 	}
 	return windows
-}
-
-func readBounded(path string, limit int64) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a file", path)
-	}
-	data, err := io.ReadAll(io.LimitReader(file, limit+1))
-	if err == nil && int64(len(data)) > limit {
-		err = fmt.Errorf("%s is larger than %d bytes", path, limit)
-	}
-	return data, err
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"hotgate/goprobe/internal/bounds"
 	"hotgate/goprobe/internal/cfaults"
 )
 
@@ -137,7 +138,7 @@ func TestListsAreNeverNull(t *testing.T) {
 func TestListsAndTextsAreBounded(t *testing.T) {
 	p := start(t, quiet)
 	long := strings.Repeat("ä", 1000)
-	for i := 0; i < 3*maxRows; i++ {
+	for i := 0; i < 3*bounds.MaxRows; i++ {
 		p.Track(long+fmt.Sprint(i), func() int64 { return 1 })
 		p.InFlight(long, 0, func() int64 { return 1 })
 		if err := p.RegisterState(fmt.Sprint("state ", i), 1, JSON(func() (int, error) { return 1, nil }, func(int) error { return nil })); err != nil {
@@ -151,11 +152,11 @@ func TestListsAndTextsAreBounded(t *testing.T) {
 		"in flight": {len(answer.InFlight.Rows), answer.InFlight.LeftOut - 1}, // the requests are one more
 		"states":    {len(answer.State.Rows), answer.State.LeftOut},
 	} {
-		if list != [2]int{maxRows, 2 * maxRows} {
+		if list != [2]int{bounds.MaxRows, 2 * bounds.MaxRows} {
 			t.Errorf("%s: %v", name, list)
 		}
 	}
-	if name := answer.Resources.Rows[0].Name; len(name) > maxText || len(name) < maxText-2 {
+	if name := answer.Resources.Rows[0].Name; len(name) > bounds.MaxText || len(name) < bounds.MaxText-2 {
 		t.Errorf("a name of %d bytes", len(name))
 	}
 }
@@ -163,13 +164,13 @@ func TestListsAndTextsAreBounded(t *testing.T) {
 // However many there are, what PrepareExec would refuse for is among the rows.
 func TestWhatIsOverComesFirst(t *testing.T) {
 	p := start(t, quiet)
-	for i := 0; i < 3*maxRows; i++ {
+	for i := 0; i < 3*bounds.MaxRows; i++ {
 		name, count := fmt.Sprint(i), int64(0)
-		if i == 3*maxRows-2 {
+		if i == 3*bounds.MaxRows-2 {
 			count = 7
 		}
 		ask := func() int64 { return count }
-		if i == 3*maxRows-1 {
+		if i == 3*bounds.MaxRows-1 {
 			ask = func() int64 { panic("no") }
 		}
 		p.Track(name, ask)
@@ -177,7 +178,7 @@ func TestWhatIsOverComesFirst(t *testing.T) {
 		p.TrackHandedOver(name, func() int64 { return 9 })
 	}
 	answer := p.status()
-	for i, want := range []struct{ name, state string }{{fmt.Sprint(3*maxRows - 2), "ok"}, {fmt.Sprint(3*maxRows - 1), "panicked"}} {
+	for i, want := range []struct{ name, state string }{{fmt.Sprint(3*bounds.MaxRows - 2), "ok"}, {fmt.Sprint(3*bounds.MaxRows - 1), "panicked"}} {
 		if row := answer.InFlight.Rows[i]; row.Name != want.name || row.State != want.state {
 			t.Errorf("in flight %d: %+v", i, row)
 		}
@@ -192,14 +193,14 @@ func TestWhatIsOverComesFirst(t *testing.T) {
 
 func TestNoListenerIsLeftOut(t *testing.T) {
 	p := start(t, quiet)
-	for i := 0; i <= maxRows; i++ {
+	for i := 0; i <= bounds.MaxRows; i++ {
 		l, err := p.ListenNamed(fmt.Sprint(i), "tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer l.Close()
 	}
-	if facts := p.listeners.wire(); len(facts.Rows) != maxRows+1 || facts.LeftOut != 0 {
+	if facts := p.listeners.wire(); len(facts.Rows) != bounds.MaxRows+1 || facts.LeftOut != 0 {
 		t.Errorf("%d rows, %d left out", len(facts.Rows), facts.LeftOut)
 	}
 }
