@@ -1,9 +1,9 @@
-package goprobe
+package clock
 
 import "syscall"
 
-// cpuSeconds is the user and system time of the process so far; it goes on through exec.
-func cpuSeconds() float64 {
+// CPUSeconds is the user and system time of the process so far; it goes on through exec.
+func CPUSeconds() float64 {
 	var usage syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {
 		return 0

@@ -1,14 +1,11 @@
 //go:build !linux
 
-package goprobe
+package clock
 
-import (
-	"errors"
-	"syscall"
-)
+import "errors"
 
-func profilingTimer() Timer       { return Timer{} }
-func disarmProfilingTimer() error { return errors.New("no setitimer on this system") }
-func dropPendingSIGPROF()         {}
+// ProfilingTimer does not know here.
+func ProfilingTimer() Timer { return Timer{} }
 
-func ignoreSignal(syscall.Signal) (restore func()) { return func() {} }
+// DisarmProfilingTimer cannot do it here.
+func DisarmProfilingTimer() error { return errors.New("no setitimer on this system") }

@@ -1,4 +1,4 @@
-package goprobe
+package clock
 
 import (
 	"syscall"
@@ -7,8 +7,8 @@ import (
 
 const clockMonotonic = 1 // CLOCK_MONOTONIC, include/uapi/linux/time.h
 
-// monotonic is CLOCK_MONOTONIC in nanoseconds: one clock for all images of the process, unlike time.Time's.
-func monotonic() int64 {
+// Monotonic is CLOCK_MONOTONIC in nanoseconds: one clock for all images of the process, unlike time.Time's.
+func Monotonic() int64 {
 	var t syscall.Timespec
 	_, _, _ = syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, clockMonotonic, uintptr(unsafe.Pointer(&t)), 0)
 	return t.Nano()

@@ -1,10 +1,10 @@
 //go:build !linux
 
-package goprobe
+package clock
 
 import "time"
 
 var began = time.Now()
 
-// monotonic is nanoseconds since this image began: without Linux's clock there is none that outlives exec.
-func monotonic() int64 { return int64(time.Since(began)) }
+// Monotonic is nanoseconds since this image began: without Linux's clock there is none that outlives exec.
+func Monotonic() int64 { return int64(time.Since(began)) }

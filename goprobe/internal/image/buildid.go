@@ -1,4 +1,5 @@
-package goprobe
+// Package image reads the file of the running image, which may have been deleted or replaced on disk.
+package image
 
 import (
 	"debug/elf"
@@ -15,9 +16,9 @@ const (
 	maxNotes       = 64 << 10
 )
 
-// buildIDs reads the build ids of the running image, which may have been deleted or replaced on disk; "" where it has none.
-func buildIDs() (goID, gnuID string) {
-	file, err := elf.Open(runningImage)
+// BuildIDs reads the build ids of the running image, which may have been deleted or replaced on disk; "" where it has none.
+func BuildIDs() (goID, gnuID string) {
+	file, err := elf.Open(running)
 	if err != nil {
 		return "", ""
 	}

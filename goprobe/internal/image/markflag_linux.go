@@ -1,4 +1,4 @@
-package goprobe
+package image
 
 import (
 	"bytes"
@@ -10,14 +10,15 @@ import (
 	"unsafe"
 )
 
-// markFlag is the address of the runtime's writeBarrier.enabled (runtime/mgc.go), which is 1 exactly while the collector
+// MarkFlag is the address of the runtime's writeBarrier.enabled (runtime/mgc.go), which is 1 exactly while the collector
 // marks. The runtime has no call for it and, since Go 1.23, does not let others link against it, so the running image's
 // symbol table tells the address; without one it is not known.
-type markFlag struct{ address uintptr }
+type MarkFlag struct{ address uintptr }
 
 const markSymbol = "runtime.writeBarrier"
 
-func (f *markFlag) marking() (marking, known bool) {
+// Marking tells whether the collector marks right now, if that is known.
+func (f *MarkFlag) Marking() (marking, known bool) {
 	if f == nil {
 		return false, false
 	}
@@ -26,9 +27,9 @@ func (f *markFlag) marking() (marking, known bool) {
 	return atomic.LoadUint32((*uint32)(at)) != 0, true
 }
 
-// findMarkFlag goes through the symbols once, in pieces, so that a large table costs no memory.
-func findMarkFlag() *markFlag {
-	file, err := elf.Open(runningImage)
+// FindMarkFlag goes through the symbols once, in pieces, so that a large table costs no memory.
+func FindMarkFlag() *MarkFlag {
+	file, err := elf.Open(running)
 	if err != nil || file.Class != elf.ELFCLASS64 {
 		return nil
 	}
@@ -38,7 +39,7 @@ func findMarkFlag() *markFlag {
 		return nil
 	}
 	names := file.Sections[symbols.Link]
-	anchor := reflect.ValueOf(findMarkFlag).Pointer()
+	anchor := reflect.ValueOf(FindMarkFlag).Pointer()
 	anchorName := runtime.FuncForPC(anchor).Name()
 	wanted := findNames(names.Open(), markSymbol, anchorName)
 	var flag, here uint64
@@ -67,7 +68,7 @@ func findMarkFlag() *markFlag {
 	if !inWritableData(file, flag) {
 		return nil
 	}
-	return &markFlag{address}
+	return &MarkFlag{address}
 }
 
 // findNames gives the offsets in a string table at which one of the names stands.

@@ -1,8 +1,12 @@
 //go:build !linux
 
-package goprobe
+package image
 
-type markFlag struct{}
+// MarkFlag is not known here.
+type MarkFlag struct{}
 
-func (*markFlag) marking() (marking, known bool) { return false, false }
-func findMarkFlag() *markFlag                    { return nil }
+// Marking is not known here.
+func (*MarkFlag) Marking() (marking, known bool) { return false, false }
+
+// FindMarkFlag finds none here.
+func FindMarkFlag() *MarkFlag { return nil }

@@ -1,4 +1,4 @@
-package goprobe
+package profile
 
 import (
 	"bytes"
@@ -17,8 +17,8 @@ const (
 
 var errProfile = errors.New("the profile could not be read back")
 
-// countSamples sums up the first value of every sample, which in a CPU profile is the number of samples.
-func countSamples(profile []byte) (int64, error) {
+// CountSamples sums up the first value of every sample, which in a CPU profile is the number of samples.
+func CountSamples(profile []byte) (int64, error) {
 	reader, err := gzip.NewReader(bytes.NewReader(profile))
 	if err != nil {
 		return 0, errProfile

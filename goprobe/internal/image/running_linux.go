@@ -1,0 +1,3 @@
+package image
+
+const running = "/proc/self/exe"
