@@ -1,8 +1,6 @@
-package goprobe
+package guard
 
 import (
-	"io"
-	"log"
 	"net"
 	"sync"
 )
@@ -11,15 +9,14 @@ import (
 // the service.
 const maxConnections = 64
 
-var silentLog = log.New(io.Discard, "", 0)
-
 // crowd is a listener that closes what comes beyond its places.
 type crowd struct {
 	net.Listener
 	places chan struct{}
 }
 
-func limited(l net.Listener) net.Listener {
+// Limited bounds how many connections a listener has open at once.
+func Limited(l net.Listener) net.Listener {
 	return &crowd{Listener: l, places: make(chan struct{}, maxConnections)}
 }
 

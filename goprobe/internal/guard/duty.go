@@ -1,4 +1,4 @@
-package goprobe
+package guard
 
 import (
 	"context"
@@ -12,15 +12,15 @@ const (
 	dutyMost  = 5 * time.Second // the longest rest
 )
 
-// duty gives an expensive kind of work its share: one at a time, and a rest after each that is dutyShare times as long.
-type duty struct {
+// Duty gives an expensive kind of work its share: one at a time, and a rest after each that is dutyShare times as long.
+type Duty struct {
 	mu   sync.Mutex
 	busy bool
 	rest time.Time // until when
 }
 
-// begin tells whether the work may be done now; end must follow it then.
-func (d *duty) begin() bool {
+// Begin tells whether the work may be done now; End must follow it then.
+func (d *Duty) Begin() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.busy || time.Now().Before(d.rest) {
@@ -30,7 +30,8 @@ func (d *duty) begin() bool {
 	return true
 }
 
-func (d *duty) end(took time.Duration) {
+// End begins the rest.
+func (d *Duty) End(took time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	rest := took * (dutyShare - 1)
@@ -40,19 +41,19 @@ func (d *duty) end(took time.Duration) {
 	d.busy, d.rest = false, time.Now().Add(rest)
 }
 
-// cgoMemory keeps the last answer of cgo for the time in which no new one may be made; its time is in it.
-type cgoMemory struct {
-	work duty
+// Memory keeps the last answer of an expensive kind for the time in which no new one may be made; its time is in it.
+type Memory[T any] struct {
+	work Duty
 
 	mu    sync.Mutex
-	last  Cgo
+	last  T
 	ready chan struct{} // of the newest answer: closed once it is there
 }
 
-// get gives a new answer when it may be made, and otherwise the last; false when ctx ended before there was one.
-func (m *cgoMemory) get(ctx context.Context, gather func() Cgo) (Cgo, bool) {
+// Get gives a new answer when it may be made, and otherwise the last; false when ctx ended before there was one.
+func (m *Memory[T]) Get(ctx context.Context, gather func() T) (T, bool) {
 	m.mu.Lock()
-	mine := m.work.begin()
+	mine := m.work.Begin()
 	if mine {
 		m.ready = make(chan struct{})
 	}
@@ -63,7 +64,7 @@ func (m *cgoMemory) get(ctx context.Context, gather func() Cgo) (Cgo, bool) {
 		answer := gather()
 		m.mu.Lock()
 		m.last = answer
-		m.work.end(time.Since(begun))
+		m.work.End(time.Since(begun))
 		m.mu.Unlock()
 		close(ready)
 		return answer, true
@@ -74,6 +75,7 @@ func (m *cgoMemory) get(ctx context.Context, gather func() Cgo) (Cgo, bool) {
 		defer m.mu.Unlock()
 		return m.last, true
 	case <-ctx.Done():
-		return Cgo{}, false
+		var none T
+		return none, false
 	}
 }

@@ -1,4 +1,4 @@
-package goprobe
+package guard
 
 import (
 	"context"
@@ -7,56 +7,56 @@ import (
 )
 
 func TestExpensiveWorkRests(t *testing.T) {
-	d := &duty{}
-	if !d.begin() || d.begin() {
+	d := &Duty{}
+	if !d.Begin() || d.Begin() {
 		t.Fatal("one at a time")
 	}
 	before := time.Now()
-	d.end(200 * time.Millisecond)
+	d.End(200 * time.Millisecond)
 	after := time.Now()
-	if d.begin() {
+	if d.Begin() {
 		t.Error("no rest")
 	}
 	if rest := (dutyShare - 1) * 200 * time.Millisecond; d.rest.Before(before.Add(rest)) || d.rest.After(after.Add(rest)) {
 		t.Errorf("it rests for %v", d.rest.Sub(before))
 	}
 	d.rest = time.Now()
-	if !d.begin() {
+	if !d.Begin() {
 		t.Error("it never wakes")
 	}
-	d.end(time.Hour)
+	d.End(time.Hour)
 	if rest := time.Until(d.rest); rest > dutyMost {
 		t.Errorf("it rests for %v", rest)
 	}
 }
 
 func TestTheLastAnswerIsGivenWhileItRests(t *testing.T) {
-	m := &cgoMemory{}
+	m := &Memory[string]{}
 	made := 0
-	gather := func() Cgo {
+	gather := func() string {
 		made++
 		time.Sleep(20 * time.Millisecond)
-		return Cgo{Epoch: string(rune('a' + made))}
+		return string(rune('a' + made))
 	}
-	first, _ := m.get(context.Background(), gather)
-	second, ok := m.get(context.Background(), gather)
-	if !ok || made != 1 || second.Epoch != first.Epoch {
-		t.Errorf("%d made, %q then %q", made, first.Epoch, second.Epoch)
+	first, _ := m.Get(context.Background(), gather)
+	second, ok := m.Get(context.Background(), gather)
+	if !ok || made != 1 || second != first {
+		t.Errorf("%d made, %q then %q", made, first, second)
 	}
 	m.work.rest = time.Now()
-	if third, ok := m.get(context.Background(), gather); !ok || made != 2 || third.Epoch == first.Epoch {
+	if third, ok := m.Get(context.Background(), gather); !ok || made != 2 || third == first {
 		t.Errorf("%d made", made)
 	}
 }
 
 func TestWhoWaitsForAnAnswerGivesUp(t *testing.T) {
-	m := &cgoMemory{}
+	m := &Memory[string]{}
 	release, began := make(chan struct{}), make(chan struct{})
-	go m.get(context.Background(), func() Cgo { close(began); <-release; return Cgo{} })
+	go m.Get(context.Background(), func() string { close(began); <-release; return "" })
 	<-began
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
 	defer cancel()
-	if _, ok := m.get(ctx, nil); ok {
+	if _, ok := m.Get(ctx, nil); ok {
 		t.Error("an answer that is not there")
 	}
 	close(release)

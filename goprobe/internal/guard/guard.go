@@ -1,4 +1,6 @@
-package goprobe
+// Package guard keeps whoever asks the endpoints from taking from the service: who is answered, how often, how many at once,
+// and how much of the CPU an expensive answer gets.
+package guard
 
 import (
 	"crypto/sha256"
@@ -8,24 +10,21 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"hotgate/goprobe/internal/bounds"
 )
 
+// What is answered.
 const (
-	requestsPerSec  = 50
-	requestsBurst   = 100
-	concurrent      = 4
+	RequestsPerSec = 50
+	RequestsBurst  = 100
+	Concurrent     = 4
+
 	maxQuery        = 1024
-	answerTimeout   = 2 * time.Second
-	writeTimeout    = 10 * time.Second
-	profileSeconds  = 60
 	maxBodyAccepted = 0
 )
 
-// guard decides whether a request is answered at all. It costs next to nothing, so that a crowd of clients takes nothing
+// Guard decides whether a request is answered at all. It costs next to nothing, so that a crowd of clients takes nothing
 // from the service.
-type guard struct {
+type Guard struct {
 	token *[sha256.Size]byte // nil without one
 	slots chan struct{}
 
@@ -34,8 +33,9 @@ type guard struct {
 	last   time.Time
 }
 
-func newGuard(token string) *guard {
-	g := &guard{slots: make(chan struct{}, concurrent), tokens: requestsBurst}
+// New makes a guard; without a token it answers loopback addresses only.
+func New(token string) *Guard {
+	g := &Guard{slots: make(chan struct{}, Concurrent), tokens: RequestsBurst}
 	if token != "" {
 		sum := sha256.Sum256([]byte(token))
 		g.token = &sum
@@ -43,26 +43,30 @@ func newGuard(token string) *guard {
 	return g
 }
 
-type refusal struct {
-	status        int
-	code          string
-	message, hint string
-	retry         bool
+// TokenRequired tells whether it was made with a token.
+func (g *Guard) TokenRequired() bool { return g.token != nil }
+
+// Refusal says why a request is not answered, and what next.
+type Refusal struct {
+	Status        int
+	Code          string
+	Message, Hint string
+	Retry         bool // the same request may be answered later
 }
 
-// check gives why a request is refused, nil when it is not.
-func (g *guard) check(r *http.Request) *refusal {
+// Check gives why a request is refused, nil when it is not.
+func (g *Guard) Check(r *http.Request) *Refusal {
 	if refused := g.authorise(r); refused != nil {
 		return refused
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return &refusal{http.StatusMethodNotAllowed, "method_not_allowed", "only GET and HEAD are answered", "", false}
+		return &Refusal{http.StatusMethodNotAllowed, "method_not_allowed", "only GET and HEAD are answered", "", false}
 	}
 	if r.ContentLength != maxBodyAccepted || len(r.URL.RawQuery) > maxQuery {
-		return &refusal{http.StatusRequestEntityTooLarge, "too_large", "the request has a body, or too long a query", "", false}
+		return &Refusal{http.StatusRequestEntityTooLarge, "too_large", "the request has a body, or too long a query", "", false}
 	}
 	if !g.allow(time.Now()) {
-		return &refusal{http.StatusTooManyRequests, "too_many_requests", "more than 50 requests a second",
+		return &Refusal{http.StatusTooManyRequests, "too_many_requests", "more than 50 requests a second",
 			"ask less often; one poller an interval is what this is made for", true}
 	}
 	return nil
@@ -71,26 +75,26 @@ func (g *guard) check(r *http.Request) *refusal {
 // authorise compares the token in constant time. Without one, only loopback is answered, from loopback, and only under a
 // name that says so: a web page can make a browser ask this address under a name of its own. A reverse proxy on this host
 // asks from loopback for others; most say so in a header.
-func (g *guard) authorise(r *http.Request) *refusal {
+func (g *Guard) authorise(r *http.Request) *Refusal {
 	if g.token != nil {
 		given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		sum := sha256.Sum256([]byte(given))
 		if subtle.ConstantTimeCompare(sum[:], g.token[:]) == 1 && ok {
 			return nil
 		}
-		return &refusal{http.StatusUnauthorized, "unauthorized", "the token is missing or wrong",
+		return &Refusal{http.StatusUnauthorized, "unauthorized", "the token is missing or wrong",
 			"send Authorization: Bearer TOKEN", false}
 	}
 	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); !ok || !isLoopback(local) || !fromLoopback(r, local) {
-		return &refusal{http.StatusForbidden, "forbidden", "without a token only loopback addresses are answered",
+		return &Refusal{http.StatusForbidden, "forbidden", "without a token only loopback addresses are answered",
 			"set Options.Token", false}
 	}
 	if !isLocalName(r.Host) {
-		return &refusal{http.StatusForbidden, "forbidden", "without a token the host has to be localhost or a loopback address",
+		return &Refusal{http.StatusForbidden, "forbidden", "without a token the host has to be localhost or a loopback address",
 			"ask by 127.0.0.1, or set Options.Token", false}
 	}
 	if isForwarded(r.Header) {
-		return &refusal{http.StatusForbidden, "forbidden", "the request was forwarded, and without a token none of those is answered",
+		return &Refusal{http.StatusForbidden, "forbidden", "the request was forwarded, and without a token none of those is answered",
 			"set Options.Token, or serve the endpoints on a port of their own with ServeEndpoints", false}
 	}
 	return nil
@@ -142,14 +146,14 @@ func isLocalName(host string) bool {
 }
 
 // allow is a token bucket.
-func (g *guard) allow(at time.Time) bool {
+func (g *Guard) allow(at time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if !g.last.IsZero() {
-		g.tokens += at.Sub(g.last).Seconds() * requestsPerSec
+		g.tokens += at.Sub(g.last).Seconds() * RequestsPerSec
 	}
-	if g.tokens > requestsBurst {
-		g.tokens = requestsBurst
+	if g.tokens > RequestsBurst {
+		g.tokens = RequestsBurst
 	}
 	g.last = at
 	if g.tokens < 1 {
@@ -159,8 +163,8 @@ func (g *guard) allow(at time.Time) bool {
 	return true
 }
 
-// enter takes one of the places in which answers are made.
-func (g *guard) enter() bool {
+// Enter takes one of the places in which answers are made.
+func (g *Guard) Enter() bool {
 	select {
 	case g.slots <- struct{}{}:
 		return true
@@ -169,12 +173,5 @@ func (g *guard) enter() bool {
 	}
 }
 
-func (g *guard) leave() { <-g.slots }
-
-func (g *guard) limits() Limits {
-	return Limits{
-		Rows: bounds.MaxRows, TextBytes: bounds.MaxText, RequestsPerSec: requestsPerSec, RequestsBurst: requestsBurst,
-		Concurrent: concurrent, ProfileSeconds: profileSeconds, TokenRequired: g.token != nil,
-		AnswerTimeoutMS: answerTimeout.Milliseconds(),
-	}
-}
+// Leave gives it back.
+func (g *Guard) Leave() { <-g.slots }
