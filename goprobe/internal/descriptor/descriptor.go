@@ -1,13 +1,14 @@
-package goprobe
+// Package descriptor works on file descriptors: their flags, what is open, sockets that listen, and sealed memory files.
+package descriptor
 
 import (
 	"os"
 	"syscall"
 )
 
-// onDescriptor calls f with the file's descriptor. Unlike File.Fd it leaves the file's mode alone: Fd makes the open file
+// On calls f with the file's descriptor. Unlike File.Fd it leaves the file's mode alone: Fd makes the open file
 // blocking, for every process that shares it.
-func onDescriptor(file syscall.Conn, f func(fd uintptr) error) error {
+func On(file syscall.Conn, f func(fd uintptr) error) error {
 	raw, err := file.SyscallConn()
 	if err != nil {
 		return err
@@ -19,15 +20,15 @@ func onDescriptor(file syscall.Conn, f func(fd uintptr) error) error {
 	return inner
 }
 
-// number gives the descriptor's number, which is valid as long as the file is open.
-func number(file *os.File) int {
+// Number gives the descriptor's number, which is valid as long as the file is open.
+func Number(file *os.File) int {
 	at := -1
-	_ = onDescriptor(file, func(fd uintptr) error { at = int(fd); return nil })
+	_ = On(file, func(fd uintptr) error { at = int(fd); return nil })
 	return at
 }
 
-// fcntl is fcntl(2) with a number as its argument.
-func fcntl(fd uintptr, command, argument int) (int, error) {
+// Fcntl is fcntl(2) with a number as its argument.
+func Fcntl(fd uintptr, command, argument int) (int, error) {
 	result, _, errno := syscall.Syscall(syscall.SYS_FCNTL, fd, uintptr(command), uintptr(argument))
 	if errno != 0 {
 		return -1, errno
@@ -35,15 +36,15 @@ func fcntl(fd uintptr, command, argument int) (int, error) {
 	return int(result), nil
 }
 
-// closeOnExec sets or clears the flag.
-func closeOnExec(fd int, on bool) error {
+// CloseOnExec sets or clears the flag.
+func CloseOnExec(fd int, on bool) error {
 	flag := 0
 	if on {
 		flag = syscall.FD_CLOEXEC
 	}
-	_, err := fcntl(uintptr(fd), syscall.F_SETFD, flag)
+	_, err := Fcntl(uintptr(fd), syscall.F_SETFD, flag)
 	return err
 }
 
-// duplicate gives another descriptor of the same open file, close-on-exec, above the standard ones.
-func duplicate(fd uintptr) (int, error) { return fcntl(fd, syscall.F_DUPFD_CLOEXEC, 3) }
+// Duplicate gives another descriptor of the same open file, close-on-exec, above the standard ones.
+func Duplicate(fd uintptr) (int, error) { return Fcntl(fd, syscall.F_DUPFD_CLOEXEC, 3) }

@@ -1,4 +1,4 @@
-package goprobe
+package descriptor
 
 import (
 	"net"
@@ -9,7 +9,7 @@ import (
 )
 
 // listeningRow describes a descriptor that is a listening stream socket; ok is false for any other.
-func listeningRow(fd int, inheritable bool) (row ListeningRow, ok bool) {
+func listeningRow(fd int, inheritable bool) (row Listening, ok bool) {
 	// The first call fails for what is no socket at all.
 	listening, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_ACCEPTCONN)
 	if err != nil || listening == 0 {
@@ -20,7 +20,7 @@ func listeningRow(fd int, inheritable bool) (row ListeningRow, ok bool) {
 	if err != nil || kind != syscall.SOCK_STREAM || syscall.Fstat(fd, &info) != nil {
 		return row, false
 	}
-	return ListeningRow{FD: fd, Address: bounds.Cut(boundTo(fd)), Inode: info.Ino, Inheritable: inheritable}, true
+	return Listening{FD: fd, Address: bounds.Cut(boundTo(fd)), Inode: info.Ino, Inheritable: inheritable}, true
 }
 
 // boundTo is the address of a socket in the form of package net, "" where it has none that is known.

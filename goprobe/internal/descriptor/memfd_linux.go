@@ -1,4 +1,4 @@
-package goprobe
+package descriptor
 
 import (
 	"errors"
@@ -24,7 +24,8 @@ var memfdCreate = map[string]uintptr{
 	"mips64le": 5314, "ppc64": 360, "ppc64le": 360, "riscv64": 279, "s390x": 350,
 }
 
-func newMemoryFile() (*os.File, error) {
+// NewMemoryFile makes a memory file that can be sealed.
+func NewMemoryFile() (*os.File, error) {
 	number, ok := memfdCreate[runtime.GOARCH]
 	if !ok {
 		return nil, fmt.Errorf("no memfd_create on %s", runtime.GOARCH)
@@ -37,19 +38,20 @@ func newMemoryFile() (*os.File, error) {
 	return os.NewFile(fd, "hotgate-handover"), nil
 }
 
-func seal(file *os.File) error {
-	return onDescriptor(file, func(fd uintptr) error {
-		_, err := fcntl(fd, fAddSeals, allSeals)
+// Seal makes sure that nobody changes the file any more.
+func Seal(file *os.File) error {
+	return On(file, func(fd uintptr) error {
+		_, err := Fcntl(fd, fAddSeals, allSeals)
 		return os.NewSyscallError("fcntl F_ADD_SEALS", err)
 	})
 }
 
-// openHandover takes a descriptor that was inherited, and refuses it unless nobody can change the file any more.
-func openHandover(fd int) (*os.File, error) {
+// OpenSealed takes a descriptor that was inherited, and refuses it unless nobody can change the file any more.
+func OpenSealed(fd int) (*os.File, error) {
 	if fd <= 2 {
 		return nil, fmt.Errorf("descriptor %d cannot be a hand-over", fd)
 	}
-	seals, err := fcntl(uintptr(fd), fGetSeals, 0)
+	seals, err := Fcntl(uintptr(fd), fGetSeals, 0)
 	if err != nil || seals&allSeals != allSeals {
 		return nil, fmt.Errorf("descriptor %d is not a sealed memory file", fd)
 	}
@@ -57,8 +59,8 @@ func openHandover(fd int) (*os.File, error) {
 	return os.NewFile(uintptr(fd), "hotgate-handover"), nil
 }
 
-// openReport takes the pipe that a trial answers on.
-func openReport(fd int) (*os.File, error) {
+// OpenPipe takes the pipe that a trial answers on.
+func OpenPipe(fd int) (*os.File, error) {
 	var info syscall.Stat_t
 	if fd <= 2 || syscall.Fstat(fd, &info) != nil || info.Mode&syscall.S_IFMT != syscall.S_IFIFO {
 		return nil, errors.New("no pipe to report to")

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package goprobe
+package descriptor
 
 import (
 	"errors"
@@ -9,7 +9,14 @@ import (
 
 var errNoMemoryFiles = errors.New("hand-over needs sealed memory files, which only Linux has")
 
-func newMemoryFile() (*os.File, error)   { return nil, errNoMemoryFiles }
-func seal(*os.File) error                { return errNoMemoryFiles }
-func openHandover(int) (*os.File, error) { return nil, errNoMemoryFiles }
-func openReport(int) (*os.File, error)   { return nil, errNoMemoryFiles }
+// NewMemoryFile cannot make one here.
+func NewMemoryFile() (*os.File, error) { return nil, errNoMemoryFiles }
+
+// Seal has nothing to seal here.
+func Seal(*os.File) error { return errNoMemoryFiles }
+
+// OpenSealed has nothing to open here.
+func OpenSealed(int) (*os.File, error) { return nil, errNoMemoryFiles }
+
+// OpenPipe has nothing to open here.
+func OpenPipe(int) (*os.File, error) { return nil, errNoMemoryFiles }

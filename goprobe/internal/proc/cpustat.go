@@ -1,4 +1,4 @@
-package goprobe
+package proc
 
 import (
 	"strconv"

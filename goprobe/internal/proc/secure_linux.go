@@ -1,4 +1,4 @@
-package goprobe
+package proc
 
 import (
 	"encoding/binary"
@@ -14,9 +14,9 @@ const (
 	atSecure = 23 // AT_SECURE
 )
 
-// moreTrusted tells whether this program may do more than whoever executed it, by set-id bits or file capabilities. What
+// MoreTrusted tells whether this program may do more than whoever executed it, by set-id bits or file capabilities. What
 // cannot be read is taken for so.
-func moreTrusted() bool {
+func MoreTrusted() bool {
 	auxv, err := bounds.ReadFile(auxvFile, maxAuxv)
 	if err != nil {
 		return true

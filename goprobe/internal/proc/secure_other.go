@@ -1,6 +1,6 @@
 //go:build !linux
 
-package goprobe
+package proc
 
-// moreTrusted is of no interest here: without Linux's memory files nothing is handed over.
-func moreTrusted() bool { return false }
+// MoreTrusted is of no interest here: without Linux's memory files nothing is handed over.
+func MoreTrusted() bool { return false }

@@ -1,5 +1,6 @@
-package goprobe
+package proc
 
 import "syscall"
 
-func threadID() int { return syscall.Gettid() }
+// ThreadID is the number of the thread that asks, -1 where the system does not tell.
+func ThreadID() int { return syscall.Gettid() }

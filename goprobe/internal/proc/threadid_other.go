@@ -1,5 +1,6 @@
 //go:build !linux
 
-package goprobe
+package proc
 
-func threadID() int { return -1 }
+// ThreadID is the number of the thread that asks, -1 where the system does not tell.
+func ThreadID() int { return -1 }

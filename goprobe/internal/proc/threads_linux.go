@@ -1,4 +1,4 @@
-package goprobe
+package proc
 
 import (
 	"errors"
@@ -16,15 +16,15 @@ import (
 
 const maxThreads = 4096
 
-// threadMemory remembers which threads were seen in Go's code. Go's idle threads sleep in system calls that its own
+// Threads remembers which threads were seen in Go's code. Go's idle threads sleep in system calls that its own
 // assembly makes; one that was never there is in C, by a call from Go or because C started it.
-type threadMemory struct {
+type Threads struct {
 	mu     sync.Mutex
 	seenGo map[int]bool
 }
 
-// look goes through the threads once and gives those that were never seen in Go's code, and the number of all.
-func (m *threadMemory) look() (never []int, total int, ok bool) {
+// Look goes through the threads once and gives those that were never seen in Go's code, and the number of all.
+func (m *Threads) Look() (never []int, total int, ok bool) {
 	folder, err := os.Open("/proc/self/task")
 	if err != nil {
 		return nil, 0, false
@@ -56,10 +56,10 @@ func (m *threadMemory) look() (never []int, total int, ok bool) {
 // inGo tells whether a thread waits in a system call of Go's, or is this one: /proc/PID/task/TID/syscall has the call's
 // number, its arguments, the stack pointer and the program counter; see proc(5).
 func inGo(tid int) bool {
-	if tid == threadID() {
+	if tid == ThreadID() {
 		return true
 	}
-	text, err := bounds.ReadFile(fmt.Sprintf("/proc/self/task/%d/syscall", tid), maxProcText)
+	text, err := bounds.ReadFile(fmt.Sprintf("/proc/self/task/%d/syscall", tid), maxText)
 	if err != nil {
 		return false
 	}
@@ -71,11 +71,11 @@ func inGo(tid int) bool {
 	return err == nil && runtime.FuncForPC(uintptr(pc)) != nil
 }
 
-// facts counts foreign threads: those of the process less those that the runtime made. Without cgo there cannot be any
-// but through the kernel.
-func (m *threadMemory) facts(calls CgoCalls) ThreadFacts {
-	facts := ThreadFacts{Rows: []ThreadRow{}}
-	never, total, ok := m.look()
+// Facts counts foreign threads: those of the process less those that the runtime made. Without cgo there cannot be any
+// but through the kernel. inC is how many threads are in C calls, -1 when that is not known.
+func (m *Threads) Facts(inC int, cgo bool) ThreadFacts {
+	facts := ThreadFacts{Rows: []Thread{}}
+	never, total, ok := m.Look()
 	if !ok {
 		return facts
 	}
@@ -83,11 +83,11 @@ func (m *threadMemory) facts(calls CgoCalls) ThreadFacts {
 	// One of the runtime's records is kept ready for a thread of C that calls into Go (runtime/proc.go, oneNewExtraM), and
 	// has no thread of its own.
 	made, _ := runtime.ThreadCreateProfile(nil)
-	if cgoBuilt {
+	if cgo {
 		made--
 	}
 	facts.Foreign = total - made
-	if certain := len(never) - calls.Count - running(never); calls.Known && certain > facts.Foreign {
+	if certain := len(never) - inC - running(never); inC >= 0 && certain > facts.Foreign {
 		facts.Foreign = certain
 	}
 	if facts.Foreign < 0 {
@@ -99,7 +99,7 @@ func (m *threadMemory) facts(calls CgoCalls) ThreadFacts {
 	}
 	for _, tid := range never {
 		name, state := threadName(tid)
-		facts.Rows = append(facts.Rows, ThreadRow{TID: tid, Name: name, State: state, Certain: len(never) <= facts.Foreign})
+		facts.Rows = append(facts.Rows, Thread{TID: tid, Name: name, State: state, Certain: len(never) <= facts.Foreign})
 	}
 	facts.Rows, facts.LeftOut = bounds.Head(facts.Rows)
 	return facts
@@ -118,7 +118,7 @@ func running(tids []int) int {
 
 // threadName reads a thread's name and state from its stat, in which the name stands in parentheses and may hold any.
 func threadName(tid int) (name, state string) {
-	text, err := bounds.ReadFile(fmt.Sprintf("/proc/self/task/%d/stat", tid), maxProcText)
+	text, err := bounds.ReadFile(fmt.Sprintf("/proc/self/task/%d/stat", tid), maxText)
 	if err != nil {
 		return "", ""
 	}

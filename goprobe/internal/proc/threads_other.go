@@ -1,8 +1,12 @@
 //go:build !linux
 
-package goprobe
+package proc
 
-type threadMemory struct{}
+// Threads remembers nothing here.
+type Threads struct{}
 
-func (*threadMemory) look() (never []int, total int, ok bool) { return nil, 0, false }
-func (*threadMemory) facts(CgoCalls) ThreadFacts              { return ThreadFacts{Rows: []ThreadRow{}} }
+// Look sees nothing here.
+func (*Threads) Look() (never []int, total int, ok bool) { return nil, 0, false }
+
+// Facts are unknown here.
+func (*Threads) Facts(int, bool) ThreadFacts { return ThreadFacts{Rows: []Thread{}} }

@@ -1,4 +1,4 @@
-package goprobe
+package proc
 
 import (
 	"path/filepath"
@@ -9,10 +9,10 @@ import (
 
 const cgroupRoot = "/sys/fs/cgroup"
 
-// cpuThrottling reads nr_periods and nr_throttled from cpu.stat of the process's cgroup v2, or of the nearest one above that
+// CPUThrottling reads nr_periods and nr_throttled from cpu.stat of the process's cgroup v2, or of the nearest one above that
 // counts periods: the limit may be set further up. Groups without a limit count none.
-func cpuThrottling() (periods, throttled uint64, known bool) {
-	text, err := bounds.ReadFile("/proc/self/cgroup", maxProcText)
+func CPUThrottling() (periods, throttled uint64, known bool) {
+	text, err := bounds.ReadFile("/proc/self/cgroup", maxText)
 	if err != nil {
 		return 0, 0, false
 	}
@@ -22,7 +22,7 @@ func cpuThrottling() (periods, throttled uint64, known bool) {
 			continue
 		}
 		for folder := filepath.Join(cgroupRoot, filepath.Clean("/"+group)); ; folder = filepath.Dir(folder) {
-			if text, err := bounds.ReadFile(filepath.Join(folder, "cpu.stat"), maxProcText); err == nil {
+			if text, err := bounds.ReadFile(filepath.Join(folder, "cpu.stat"), maxText); err == nil {
 				if counted, times, ok := parseCPUStat(string(text)); ok {
 					periods, throttled, known = counted, times, true
 				}

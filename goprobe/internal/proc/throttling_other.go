@@ -1,5 +1,6 @@
 //go:build !linux
 
-package goprobe
+package proc
 
-func cpuThrottling() (periods, throttled uint64, known bool) { return 0, 0, false }
+// CPUThrottling is not known here.
+func CPUThrottling() (periods, throttled uint64, known bool) { return 0, 0, false }

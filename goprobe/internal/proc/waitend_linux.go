@@ -1,13 +1,13 @@
-package goprobe
+package proc
 
 import (
 	"syscall"
 	"unsafe"
 )
 
-// waitForEnd waits until a child has ended and leaves it to be waited for, so that its number stays taken: waitid(2) with
+// WaitForEnd waits until a child has ended and leaves it to be waited for, so that its number stays taken: waitid(2) with
 // P_PID, WEXITED and WNOWAIT.
-func waitForEnd(pid int) {
+func WaitForEnd(pid int) {
 	const pPID, wExited, wNoWait = 1, 0x4, 0x1000000
 	var info [128]byte // siginfo_t
 	for {

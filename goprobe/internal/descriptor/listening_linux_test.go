@@ -1,6 +1,4 @@
-//go:build linux
-
-package goprobe
+package descriptor
 
 import (
 	"net"
@@ -9,14 +7,34 @@ import (
 	"testing"
 )
 
-// A listener that the probe was not told of shows all the same.
-func TestEveryListeningSocketIsListed(t *testing.T) {
-	p := start(t, quiet)
-	ours, err := p.Listen("tcp", "127.0.0.1:0")
+// listenTCP opens a listener that is closed with the test.
+func listenTCP(t *testing.T) *net.TCPListener {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ours.Close()
+	t.Cleanup(func() { listener.Close() })
+	return listener.(*net.TCPListener)
+}
+
+// Whoever opened it, every one shows, as often as it has descriptors.
+func TestEveryListeningSocketIsListed(t *testing.T) {
+	ours := listenTCP(t)
+	spare, inode := -1, uint64(0)
+	err := On(ours, func(fd uintptr) error {
+		var info syscall.Stat_t
+		err := syscall.Fstat(int(fd), &info)
+		if err == nil {
+			inode = info.Ino
+			spare, err = Duplicate(fd)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(spare)
 	want := map[string]int{ours.Addr().String(): 2}
 	path := filepath.Join(t.TempDir(), "s")
 	for _, c := range [][2]string{{"tcp", ":0"}, {"tcp4", "127.0.0.1:0"}, {"unix", path}, {"unix", "@goprobe-test"}} {
@@ -28,8 +46,7 @@ func TestEveryListeningSocketIsListed(t *testing.T) {
 		want[l.Addr().String()] = 1
 	}
 	leaking := listenTCP(t)
-	defer leaking.Close()
-	if err := onDescriptor(leaking, func(fd uintptr) error { return closeOnExec(int(fd), false) }); err != nil {
+	if err := On(leaking, func(fd uintptr) error { return CloseOnExec(int(fd), false) }); err != nil {
 		t.Fatal(err)
 	}
 	want[leaking.Addr().String()] = 1
@@ -56,15 +73,15 @@ func TestEveryListeningSocketIsListed(t *testing.T) {
 		want[address] = 0
 	}
 
-	facts := descriptorFacts()
+	facts := Find()
 	found := map[string]int{}
 	for _, row := range facts.Listening {
 		found[row.Address]++
 		if row.Inheritable != (row.Address == leaking.Addr().String()) || row.Inode == 0 {
 			t.Errorf("%+v", row)
 		}
-		if row.Address == ours.Addr().String() && row.Inode != ours.inode {
-			t.Errorf("%+v, and the listener has inode %d", row, ours.inode)
+		if row.Address == ours.Addr().String() && row.Inode != inode {
+			t.Errorf("%+v, and the listener has inode %d", row, inode)
 		}
 	}
 	for address, count := range want {
