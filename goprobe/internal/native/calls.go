@@ -1,4 +1,4 @@
-package goprobe
+package native
 
 import (
 	"runtime"
@@ -13,11 +13,11 @@ const maxGoroutines = 200_000
 
 const maxStack = 8
 
-// findCgoCalls finds the goroutines with a C call on their stack: runtime.cgocall calls C on the thread that the goroutine
+// FindCalls finds the goroutines with a C call on their stack: runtime.cgocall calls C on the thread that the goroutine
 // runs on, and stays on the stack until C returns, also while C calls back into Go.
-func findCgoCalls() CgoCalls {
-	facts := CgoCalls{Rows: []CgoCallRow{}}
-	if !cgoBuilt {
+func FindCalls() Calls {
+	facts := Calls{Rows: []Call{}}
+	if !Built {
 		return facts
 	}
 	records := make([]runtime.StackRecord, runtime.NumGoroutine()+64)
@@ -38,11 +38,11 @@ func findCgoCalls() CgoCalls {
 	}
 	facts.Known = true
 	cutOff := false
-	rows := map[[maxStack + 4]uintptr]*CgoCallRow{}
+	rows := map[[maxStack + 4]uintptr]*Call{}
 	names := map[uintptr]string{}
 	for i := range records {
 		stack := records[i].Stack()
-		row, key := cgoCallOf(stack, names)
+		row, key := callOf(stack, names)
 		if row == nil {
 			cutOff = cutOff || len(stack) == len(records[i].Stack0)
 			continue
@@ -76,7 +76,7 @@ const maxDump = 16 << 20
 
 // addDeep counts calls whose frames lie below those that a record holds: C called back into Go, which went on deep from
 // there. The text of the stacks has more frames; it stops the world, so it is only taken when a record was cut off.
-func (c *CgoCalls) addDeep() {
+func (c *Calls) addDeep() {
 	dump := make([]byte, 1<<20)
 	n := runtime.Stack(dump, true)
 	for n == len(dump) && len(dump) < maxDump {
@@ -98,13 +98,13 @@ func (c *CgoCalls) addDeep() {
 		}
 	}
 	if found > c.Count {
-		c.Rows = append(c.Rows, CgoCallRow{Count: found - c.Count, InGo: true, Caller: "deep in Go", Stack: []string{}})
+		c.Rows = append(c.Rows, Call{Count: found - c.Count, InGo: true, Caller: "deep in Go", Stack: []string{}})
 		c.Count = found
 	}
 }
 
-// cgoCallOf describes the C call on a stack, nil where there is none. The probe's own calls are left out.
-func cgoCallOf(stack []uintptr, names map[uintptr]string) (*CgoCallRow, [maxStack + 4]uintptr) {
+// callOf describes the C call on a stack, nil where there is none. The probe's own calls are left out.
+func callOf(stack []uintptr, names map[uintptr]string) (*Call, [maxStack + 4]uintptr) {
 	var key [maxStack + 4]uintptr
 	at := -1
 	for i, pc := range stack {
@@ -123,7 +123,7 @@ func cgoCallOf(stack []uintptr, names map[uintptr]string) (*CgoCallRow, [maxStac
 		return nil, key
 	}
 	copy(key[:], stack[at:])
-	row := &CgoCallRow{Count: 1, InGo: at > 0, Stack: []string{}}
+	row := &Call{Count: 1, InGo: at > 0, Stack: []string{}}
 	frames := runtime.CallersFrames(stack[at+1:])
 	for more := true; more && len(row.Stack) < maxStack; {
 		var frame runtime.Frame

@@ -1,6 +1,6 @@
 //go:build cgo
 
-package goprobe
+package native
 
 /*
 #cgo CFLAGS: -O2 -fno-omit-frame-pointer
@@ -20,17 +20,19 @@ import (
 	"unsafe"
 
 	"hotgate/goprobe/internal/bounds"
+	"hotgate/goprobe/internal/proc"
 )
 
-const cgoBuilt = true
+// Built tells whether there is C in this build.
+const Built = true
 
 // nativeTimeout bounds how long the probe's thread may take to answer; it only reads memory.
 const nativeTimeout = 500 * time.Millisecond
 
-// native is the probe's own OS thread, with canaries in C storage.
-type native struct {
+// Thread is the probe's own OS thread, with canaries in C storage.
+type Thread struct {
 	slot      int // -1 when all are taken
-	drawnAt   string
+	drawnAt   time.Time
 	threadID  atomic.Int64
 	expected  [2]uint64 // thread-local, static
 	reads     atomic.Uint64
@@ -57,8 +59,8 @@ func takeSlot() int {
 	return -1
 }
 
-// startNative starts the thread and plants the canaries there; nil when there is no slot left or no randomness.
-func startNative() *native {
+// Start starts the thread and plants the canaries there; nil when there is no slot left or no randomness.
+func Start() *Thread {
 	var drawn [16]byte
 	if _, err := rand.Read(drawn[:]); err != nil {
 		return nil
@@ -67,8 +69,8 @@ func startNative() *native {
 	if slot < 0 {
 		return nil
 	}
-	n := &native{
-		slot: slot, drawnAt: stamp(time.Now()), questions: make(chan func()), quit: make(chan struct{}),
+	n := &Thread{
+		slot: slot, drawnAt: time.Now(), questions: make(chan func()), quit: make(chan struct{}),
 		expected: [2]uint64{binary.LittleEndian.Uint64(drawn[:]), binary.LittleEndian.Uint64(drawn[8:])},
 	}
 	ready := make(chan struct{})
@@ -77,10 +79,10 @@ func startNative() *native {
 	return n
 }
 
-func (n *native) run(ready chan<- struct{}) {
+func (n *Thread) run(ready chan<- struct{}) {
 	// Never unlocked: the thread ends with the goroutine, and its storage with it.
 	runtime.LockOSThread()
-	n.threadID.Store(int64(threadID()))
+	n.threadID.Store(int64(proc.ThreadID()))
 	C.hotgate_plant(C.int(n.slot), C.uint64_t(n.expected[0]), C.uint64_t(n.expected[1]))
 	close(ready)
 	for {
@@ -96,14 +98,15 @@ func (n *native) run(ready chan<- struct{}) {
 	}
 }
 
-func (n *native) stop() {
+// Stop ends the thread.
+func (n *Thread) Stop() {
 	if n != nil {
 		n.once.Do(func() { close(n.quit) })
 	}
 }
 
 // ask runs a function on the probe's thread; false when the thread did not come to it in time.
-func (n *native) ask(question func()) bool {
+func (n *Thread) ask(question func()) bool {
 	if n == nil {
 		return false
 	}
@@ -125,8 +128,8 @@ func (n *native) ask(question func()) bool {
 	}
 }
 
-// canaries reads both on the thread that they were planted on.
-func (n *native) canaries() *Canaries {
+// Canaries reads both on the thread that they were planted on.
+func (n *Thread) Canaries() *Canaries {
 	if n == nil {
 		return nil
 	}
@@ -153,16 +156,16 @@ func (n *native) canaries() *Canaries {
 	return facts
 }
 
-// heap asks the C library's allocator. It is asked on the probe's thread because it takes the allocator's locks.
-func (n *native) heap() *CHeap {
-	result := make(chan *CHeap, 1)
+// Heap asks the C library's allocator. It is asked on the probe's thread because it takes the allocator's locks.
+func (n *Thread) Heap() *Heap {
+	result := make(chan *Heap, 1)
 	if !n.ask(func() { result <- readHeap() }) {
 		return nil
 	}
 	return <-result
 }
 
-func readHeap() *CHeap {
+func readHeap() *Heap {
 	var figures [5]C.uint64_t
 	source := C.hotgate_heap(&figures[0])
 	if source == 0 {
@@ -172,14 +175,14 @@ func readHeap() *CHeap {
 	if source == 1 {
 		name = "mallinfo"
 	}
-	return &CHeap{
+	return &Heap{
 		Source: name, InUse: uint64(figures[0]), Mapped: uint64(figures[1]), Free: uint64(figures[2]),
 		FromOS: uint64(figures[3]), Releases: uint64(figures[4]),
 	}
 }
 
-// nativeSymbol names the function at an address outside Go's text.
-func nativeSymbol(address uintptr) string {
+// Symbol names the function at an address outside Go's text.
+func Symbol(address uintptr) string {
 	var name [bounds.MaxText]C.char
 	C.hotgate_symbol(C.uintptr_t(address), &name[0], bounds.MaxText)
 	return bounds.Cut(C.GoString((*C.char)(unsafe.Pointer(&name[0]))))

@@ -1,15 +1,27 @@
 //go:build !cgo
 
-package goprobe
+package native
 
-const cgoBuilt = false
+// Built tells whether there is C in this build.
+const Built = false
 
-// native is absent without cgo.
-type native struct{}
+// Thread is absent without cgo.
+type Thread struct{}
 
-func startNative() *native          { return nil }
-func (*native) stop()               {}
-func (*native) canaries() *Canaries { return nil }
-func (*native) heap() *CHeap        { return nil }
-func (*native) walk() *Walk         { return nil }
-func nativeSymbol(uintptr) string   { return "" }
+// Start starts nothing.
+func Start() *Thread { return nil }
+
+// Stop has nothing to end.
+func (*Thread) Stop() {}
+
+// Canaries are absent.
+func (*Thread) Canaries() *Canaries { return nil }
+
+// Heap is absent.
+func (*Thread) Heap() *Heap { return nil }
+
+// Walk is absent.
+func (*Thread) Walk() *Walk { return nil }
+
+// Symbol knows no names.
+func Symbol(uintptr) string { return "" }

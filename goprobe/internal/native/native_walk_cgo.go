@@ -1,6 +1,6 @@
 //go:build cgo
 
-package goprobe
+package native
 
 /*
 #include "native.h"
@@ -30,9 +30,9 @@ func hotgateWalked(handle C.uintptr_t) {
 	w.goes = pcs[:runtime.Callers(1, pcs)]
 }
 
-// walk calls C, which walks the frame pointers out into Go's frames and then calls back into Go, which unwinds the same
+// Walk calls C, which walks the frame pointers out into Go's frames and then calls back into Go, which unwinds the same
 // call with its own tables.
-func (n *native) walk() *Walk {
+func (n *Thread) Walk() *Walk {
 	result := make(chan *Walk, 1)
 	if !n.ask(func() { result <- walkThrough() }) {
 		if n == nil {

@@ -1,6 +1,6 @@
 //go:build amd64 || arm64
 
-package goprobe
+package signals
 
 // actionsKnown tells whether kernelAction has the kernel's shape here: arch/x86/include/uapi/asm/signal.h and
 // include/uapi/asm-generic/signal.h with SA_RESTORER of arch/arm64.

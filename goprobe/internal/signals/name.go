@@ -1,12 +1,14 @@
-package goprobe
+// Package signals knows the process's signals: their names, which are ignored or blocked, whose handlers they have, and how
+// they get past an exec.
+package signals
 
 import (
 	"fmt"
 	"syscall"
 )
 
-// signalNames has the names of signal(7); package syscall only knows what they mean.
-var signalNames = map[syscall.Signal]string{
+// names has the names of signal(7); package syscall only knows what they mean.
+var names = map[syscall.Signal]string{
 	syscall.SIGHUP: "SIGHUP", syscall.SIGINT: "SIGINT", syscall.SIGQUIT: "SIGQUIT", syscall.SIGILL: "SIGILL",
 	syscall.SIGTRAP: "SIGTRAP", syscall.SIGABRT: "SIGABRT", syscall.SIGBUS: "SIGBUS", syscall.SIGFPE: "SIGFPE",
 	syscall.SIGKILL: "SIGKILL", syscall.SIGUSR1: "SIGUSR1", syscall.SIGSEGV: "SIGSEGV", syscall.SIGUSR2: "SIGUSR2",
@@ -17,8 +19,9 @@ var signalNames = map[syscall.Signal]string{
 	syscall.SIGSYS: "SIGSYS",
 }
 
-func signalName(s syscall.Signal) string {
-	if name, ok := signalNames[s]; ok {
+// Name is the name of signal(7), or "signal N".
+func Name(s syscall.Signal) string {
+	if name, ok := names[s]; ok {
 		return name
 	}
 	return fmt.Sprintf("signal %d", int(s))
