@@ -6,18 +6,23 @@ import (
 	"runtime/metrics"
 
 	"hotgate/goprobe/internal/bounds"
+	"hotgate/goprobe/internal/descriptor"
+	"hotgate/goprobe/internal/guard"
+	"hotgate/goprobe/internal/native"
+	"hotgate/goprobe/internal/proc"
+	"hotgate/goprobe/internal/signals"
 )
 
 var errTooLarge = errors.New("too large")
 
 // status gathers what is cheap: nothing in it grows with the number of goroutines.
 func (p *Probe) status() Status {
-	process := procStatus()
+	process := proc.Status()
 	answer := Status{
-		Header: header("status"), Moment: now(), Image: p.image, Profiler: p.profiler.facts(),
-		Cgo:        CgoSummary{Built: cgoBuilt, Calls: runtime.NumCgoCall()},
-		Goroutines: runtime.NumGoroutine(), Threads: threadCount(process), GC: p.gcFacts(),
-		Signals: signalFacts(process), Descriptors: descriptorFacts(), Update: p.update.wire(), Limits: p.guard.limits(),
+		Header: header("status"), Moment: now(), Image: p.image, Profiler: profilerFacts(&p.profiler),
+		Cgo:        CgoSummary{Built: native.Built, Calls: runtime.NumCgoCall()},
+		Goroutines: runtime.NumGoroutine(), Threads: proc.ThreadCount(process), GC: p.gcFacts(),
+		Signals: signalFacts(signals.ReadMasks(process)), Descriptors: descriptorFacts(descriptor.Find()), Update: p.update.wire(), Limits: p.limits(),
 	}
 	answer.Signals.Reload = p.reload.wire()
 	answer.Listeners = p.listeners.wire()
@@ -27,9 +32,17 @@ func (p *Probe) status() Status {
 	return answer
 }
 
+func (p *Probe) limits() Limits {
+	return Limits{
+		Rows: bounds.MaxRows, TextBytes: bounds.MaxText, RequestsPerSec: guard.RequestsPerSec, RequestsBurst: guard.RequestsBurst,
+		Concurrent: guard.Concurrent, ProfileSeconds: profileSeconds, TokenRequired: p.guard.TokenRequired(),
+		AnswerTimeoutMS: answerTimeout.Milliseconds(),
+	}
+}
+
 func (p *Probe) gcFacts() GC {
 	facts := GC{}
-	facts.Marking, facts.Known = p.markState.marking()
+	facts.Marking, facts.Known = p.markState.Marking()
 	read := []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}, {Name: "/memory/classes/heap/objects:bytes"}}
 	metrics.Read(read)
 	for i, to := range []*uint64{&facts.Cycles, &facts.HeapUse} {
@@ -95,9 +108,15 @@ func (s *stateSet) wire() States {
 
 // cgoFacts gathers what takes longer, because it looks at every goroutine and every thread.
 func (p *Probe) cgoFacts() Cgo {
-	calls := findCgoCalls()
+	calls := native.FindCalls()
+	inC := -1
+	if calls.Known {
+		inC = calls.Count
+	}
 	return Cgo{
-		Header: header("cgo"), Moment: now(), Epoch: p.image.Epoch, Built: cgoBuilt, Canaries: p.native.canaries(),
-		Calls: calls, Threads: p.threads.facts(calls), Heap: p.native.heap(), Handlers: handlerFacts(), Walk: p.native.walk(),
+		Header: header("cgo"), Moment: now(), Epoch: p.image.Epoch, Built: native.Built,
+		Canaries: canaryFacts(p.native.Canaries()), Calls: callFacts(calls),
+		Threads: threadFacts(p.threads.Facts(inC, native.Built)), Heap: (*CHeap)(p.native.Heap()),
+		Handlers: handlerFacts(signals.FindHandlers()), Walk: (*Walk)(p.native.Walk()),
 	}
 }

@@ -9,6 +9,10 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"hotgate/goprobe/internal/clock"
+	"hotgate/goprobe/internal/descriptor"
+	"hotgate/goprobe/internal/signals"
 )
 
 // Exec replaces the image by the program at path and hands over the listeners, the states and the epoch. An empty path
@@ -47,7 +51,7 @@ func (p *Probe) Exec(path string, argv, env []string) error {
 // backOut goes back to serving after a failure past PrepareExec.
 func (p *Probe) backOut(err error) {
 	if p.update.move(stateFailed, statePrepared) {
-		p.profiler.letGo()
+		p.profiler.LetGo()
 		p.beat.resume()
 		p.update.refuse(reasonsOf(err))
 	}
@@ -66,7 +70,7 @@ func (p *Probe) replace(program *program, file *os.File, argv, env []string) err
 	if env == nil {
 		env = os.Environ()
 	}
-	kept := []int{number(file)}
+	kept := []int{descriptor.Number(file)}
 	handed := p.listeners.handed()
 	for _, l := range handed {
 		kept = append(kept, l.FD)
@@ -75,27 +79,27 @@ func (p *Probe) replace(program *program, file *os.File, argv, env []string) err
 	syscall.ForkLock.Lock()
 	defer syscall.ForkLock.Unlock()
 	for i, fd := range kept {
-		if err := closeOnExec(fd, false); err != nil {
+		if err := descriptor.CloseOnExec(fd, false); err != nil {
 			setFlags(kept[:i])
 			return &ExecError{program.path, fmt.Errorf("descriptor %d: %w", fd, err)}
 		}
 	}
 	err := program.unchanged()
 	if err == nil {
-		if timer := profilingTimer(); timer.Armed {
+		if timer := clock.ProfilingTimer(); timer.Armed {
 			err = &NotReadyError{[]Reason{armed(timer)}}
 		}
 	}
 	if err == nil {
-		_ = disarmProfilingTimer()
-		dropPendingSIGPROF()
-		variable := fmt.Sprintf("%s=1 pid=%d fd=%d at=%d", handoverVariable, os.Getpid(), kept[0], monotonic())
+		_ = clock.DisarmProfilingTimer()
+		signals.DropPendingSIGPROF()
+		variable := fmt.Sprintf("%s=1 pid=%d fd=%d at=%d", handoverVariable, os.Getpid(), kept[0], clock.Monotonic())
 		// Until the new program has its handlers, the signal's default action would end the process.
 		reload := p.reload.number()
 		if reload != 0 {
 			variable += fmt.Sprintf(" reload=%d", int(reload))
 		}
-		restore := ignoreSignal(reload)
+		restore := signals.Ignore(reload)
 		err = &ExecError{program.path, syscall.Exec(program.path, argv, withVariables(env, variable, handed))}
 		restore()
 	}
@@ -105,7 +109,7 @@ func (p *Probe) replace(program *program, file *os.File, argv, env []string) err
 
 func setFlags(fds []int) {
 	for _, fd := range fds {
-		_ = closeOnExec(fd, true)
+		_ = descriptor.CloseOnExec(fd, true)
 	}
 }
 

@@ -13,6 +13,10 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"hotgate/goprobe/internal/clock"
+	"hotgate/goprobe/internal/guard"
+	"hotgate/goprobe/internal/profile"
 )
 
 // ask asks the handler as if the request came in on that address.
@@ -152,19 +156,6 @@ func TestRawGarbage(t *testing.T) {
 	get(t, "http://"+address.String()+status, 200, nil)
 }
 
-func TestRequestsAboveTheRateAreTurnedAway(t *testing.T) {
-	g := newGuard("")
-	at := time.Now()
-	for i := 0; i < requestsBurst; i++ {
-		if !g.allow(at) {
-			t.Fatalf("request %d of the burst", i)
-		}
-	}
-	if g.allow(at) || !g.allow(at.Add(time.Second/requestsPerSec+time.Microsecond)) || g.allow(at.Add(time.Second/requestsPerSec+time.Microsecond)) {
-		t.Error("the bucket")
-	}
-}
-
 // A crowd at the endpoints takes little more from the service than one at a handler that does nothing. By CPU time, which
 // other work on the machine leaves as it is.
 func TestACrowdDoesNotDisturbTheService(t *testing.T) {
@@ -206,7 +197,7 @@ func underCrowd(t *testing.T, base string, paths []string) (cost float64, codes 
 	transport := &http.Transport{MaxIdleConnsPerHost: 1000}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
-	begun := cpuSeconds()
+	begun := clock.CPUSeconds()
 	for i := 0; i < 1000; i++ {
 		crowd.Add(1)
 		path := paths[i%len(paths)]
@@ -242,7 +233,7 @@ func underCrowd(t *testing.T, base string, paths []string) (cost float64, codes 
 	for _, number := range codes {
 		answers += number
 	}
-	return (cpuSeconds() - begun) / float64(answers), codes
+	return (clock.CPUSeconds() - begun) / float64(answers), codes
 }
 
 func TestASlowClientHoldsNeitherProfilerNorPlace(t *testing.T) {
@@ -251,7 +242,7 @@ func TestASlowClientHoldsNeitherProfilerNorPlace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := 0; i < 2*concurrent; i++ {
+	for i := 0; i < 2*guard.Concurrent; i++ {
 		conn, err := net.Dial("tcp", address.String())
 		if err != nil {
 			t.Fatal(err)
@@ -264,9 +255,9 @@ func TestASlowClientHoldsNeitherProfilerNorPlace(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _ = fmt.Fprintf(conn, "GET /debug/pprof/profile?seconds=60 HTTP/1.1\r\nHost: localhost\r\n\r\n")
-	eventually(t, "it records", func() bool { return p.profiler.current() == ownerEndpoint })
+	eventually(t, "it records", func() bool { return p.profiler.Current() == profile.OwnerEndpoint })
 	conn.Close()
-	eventually(t, "it stops with its client", func() bool { return p.profiler.current() == ownerNone })
+	eventually(t, "it stops with its client", func() bool { return p.profiler.Current() == profile.OwnerNone })
 	get(t, "http://"+address.String()+status, 200, nil)
 }
 

@@ -3,6 +3,8 @@ package goprobe
 import (
 	"context"
 	"encoding/json"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"strconv"
@@ -10,12 +12,18 @@ import (
 	"time"
 
 	"hotgate/goprobe/internal/bounds"
+	"hotgate/goprobe/internal/guard"
 )
 
 const (
 	prefix      = "/debug/hotgate/"
 	pprofPrefix = "/debug/pprof/"
+
+	answerTimeout = 2 * time.Second
+	writeTimeout  = 10 * time.Second
 )
+
+var silentLog = log.New(io.Discard, "", 0)
 
 // reply is an answer that is whole before its first byte is sent, so that a slow client holds nothing but its own
 // connection.
@@ -35,8 +43,8 @@ func (p *Probe) Handler() http.Handler {
 }
 
 func (p *Probe) answer(r *http.Request) reply {
-	if refused := p.guard.check(r); refused != nil {
-		return refused.reply()
+	if refused := p.guard.Check(r); refused != nil {
+		return refuse(refused.Status, refused.Code, refused.Message, refused.Hint, refused.Retry)
 	}
 	path := r.URL.Path
 	if name, ok := strings.CutPrefix(path, pprofPrefix); ok {
@@ -49,10 +57,10 @@ func (p *Probe) answer(r *http.Request) reply {
 	if profile, ok := strings.CutPrefix(name, "pprof/"); ok {
 		return p.pprof(r, profile)
 	}
-	if !p.guard.enter() {
+	if !p.guard.Enter() {
 		return busy()
 	}
-	defer p.guard.leave()
+	defer p.guard.Leave()
 	ctx, cancel := context.WithTimeout(r.Context(), answerTimeout)
 	defer cancel()
 	if number, ok := strings.CutPrefix(name, "heartbeat/"); ok {
@@ -62,9 +70,9 @@ func (p *Probe) answer(r *http.Request) reply {
 	case "status":
 		return jsonReply(http.StatusOK, p.status())
 	case "cgo":
-		facts, ok := p.cgo.get(ctx, p.cgoFacts)
+		facts, ok := p.cgo.Get(ctx, p.cgoFacts)
 		if !ok {
-			return (&refusal{http.StatusGatewayTimeout, "timeout", "the facts could not be had in time", "", false}).reply()
+			return refuse(http.StatusGatewayTimeout, "timeout", "the facts could not be had in time", "", false)
 		}
 		return jsonReply(http.StatusOK, facts)
 	case "heartbeat":
@@ -78,7 +86,7 @@ func (p *Probe) answer(r *http.Request) reply {
 func (p *Probe) windowReply(number, epoch string) reply {
 	seq, err := strconv.ParseUint(number, 10, 64)
 	if err != nil {
-		return (&refusal{http.StatusBadRequest, "bad_request", "a window has a number", "see heartbeat for them", false}).reply()
+		return refuse(http.StatusBadRequest, "bad_request", "a window has a number", "see heartbeat for them", false)
 	}
 	windows := p.beat.windows()
 	for i := len(windows) - 1; i >= 0; i-- {
@@ -97,8 +105,8 @@ func (p *Probe) windowReply(number, epoch string) reply {
 			"X-Hotgate-Generation": strconv.Itoa(w.Generation),
 		}}
 	}
-	return (&refusal{http.StatusNotFound, "not_found", "no such window, or it has no profile", "see heartbeat for those there are",
-		false}).reply()
+	return refuse(http.StatusNotFound, "not_found", "no such window, or it has no profile", "see heartbeat for those there are",
+		false)
 }
 
 // send writes an answer. The write has a deadline of its own where the server has none.
@@ -130,32 +138,33 @@ func (p *Probe) send(w http.ResponseWriter, r *http.Request, a reply) {
 func jsonReply(status int, value any) reply {
 	body, err := json.Marshal(value)
 	if err != nil { // no answer has a value that cannot be written
-		return (&refusal{http.StatusInternalServerError, "unavailable", "the answer could not be written", "", false}).reply()
+		return refuse(http.StatusInternalServerError, "unavailable", "the answer could not be written", "", false)
 	}
 	return reply{status: status, kind: "application/json", body: append(body, '\n')}
 }
 
-func (f *refusal) reply() reply {
-	a := jsonReply(f.status, ErrorAnswer{header("error"), ErrorBody{f.code, f.message, f.hint}})
+// refuse says why a request is not answered, and what next; retry tells that the same one may be answered later.
+func refuse(status int, code, message, hint string, retry bool) reply {
+	a := jsonReply(status, ErrorAnswer{header("error"), ErrorBody{code, message, hint}})
 	a.headers = map[string]string{}
-	if f.retry {
+	if retry {
 		a.headers["Retry-After"] = "1"
 	}
-	if f.status == http.StatusUnauthorized {
+	if status == http.StatusUnauthorized {
 		a.headers["WWW-Authenticate"] = `Bearer realm="hotgate"`
 	}
-	if f.status == http.StatusMethodNotAllowed {
+	if status == http.StatusMethodNotAllowed {
 		a.headers["Allow"] = "GET, HEAD"
 	}
 	return a
 }
 
 func notFound() reply {
-	return (&refusal{http.StatusNotFound, "not_found", "no such path", "try " + prefix + "status", false}).reply()
+	return refuse(http.StatusNotFound, "not_found", "no such path", "try "+prefix+"status", false)
 }
 
 func busy() reply {
-	return (&refusal{http.StatusServiceUnavailable, "busy", "too many requests at once", "", true}).reply()
+	return refuse(http.StatusServiceUnavailable, "busy", "too many requests at once", "", true)
 }
 
 func header(kind string) Header { return Header{SchemaVersion: SchemaVersion, Kind: kind} }
@@ -163,7 +172,7 @@ func header(kind string) Header { return Header{SchemaVersion: SchemaVersion, Ki
 // ServeEndpoints serves the endpoints on an address of their own, such as "127.0.0.1:6060", until Stop, and gives the
 // address. It refuses one that other hosts reach unless Options.Token is set. The listener is handed over by Exec.
 func (p *Probe) ServeEndpoints(address string) (net.Addr, error) {
-	if p.guard.token == nil {
+	if !p.guard.TokenRequired() {
 		tcp, err := net.ResolveTCPAddr("tcp", address)
 		if err != nil {
 			return nil, err
@@ -183,6 +192,6 @@ func (p *Probe) ServeEndpoints(address string) (net.Addr, error) {
 	p.ownMu.Lock()
 	p.own = append(p.own, server)
 	p.ownMu.Unlock()
-	go func() { _ = server.Serve(limited(listener)) }()
+	go func() { _ = server.Serve(guard.Limited(listener)) }()
 	return listener.Addr(), nil
 }

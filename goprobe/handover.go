@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"hotgate/goprobe/internal/bounds"
+	"hotgate/goprobe/internal/descriptor"
+	"hotgate/goprobe/internal/proc"
 )
 
 // What one image hands to the next lies in a sealed memory file: a header, the serialised states, and a manifest in JSON.
@@ -101,7 +103,7 @@ func receive(limit int64) (*received, error) {
 		}
 		return nil, nil
 	}
-	if moreTrusted() {
+	if proc.MoreTrusted() {
 		if trial {
 			return nil, damaged(errMoreTrusted)
 		}
@@ -125,11 +127,11 @@ func receive(limit int64) (*received, error) {
 	if sig := numbers["reload"]; sig <= maxSignal {
 		r.reload = syscall.Signal(sig)
 	}
-	if r.file, err = openHandover(int(numbers["fd"])); err != nil {
+	if r.file, err = descriptor.OpenSealed(int(numbers["fd"])); err != nil {
 		return nil, damaged(err)
 	}
 	if trial {
-		if r.report, err = openReport(int(numbers["report"])); err != nil {
+		if r.report, err = descriptor.OpenPipe(int(numbers["report"])); err != nil {
 			r.close()
 			return nil, damaged(err)
 		}

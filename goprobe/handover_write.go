@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"hash"
 	"os"
+
+	"hotgate/goprobe/internal/descriptor"
 )
 
 // writeHandover serialises all registered states into a memory file and seals it.
@@ -18,7 +20,7 @@ func (p *Probe) writeHandover(listeners []handedListener) (*os.File, manifest, e
 		Epoch: p.image.Epoch, Generation: p.image.Generation, NextSeq: p.beat.nextSeq(),
 		Listeners: listeners, States: []handedState{},
 	}
-	file, err := newMemoryFile()
+	file, err := descriptor.NewMemoryFile()
 	if err != nil {
 		return nil, m, &StateError{Op: "encode", Err: err}
 	}
@@ -66,7 +68,7 @@ func (p *Probe) fillHandover(file *os.File, m *manifest) error {
 	if _, err := file.WriteAt(header, 0); err != nil {
 		return &StateError{Op: "encode", Err: err}
 	}
-	if err := seal(file); err != nil {
+	if err := descriptor.Seal(file); err != nil {
 		return &StateError{Op: "encode", Err: err}
 	}
 	return nil

@@ -8,6 +8,9 @@ import (
 	"sort"
 	"sync"
 	"time"
+
+	"hotgate/goprobe/internal/clock"
+	"hotgate/goprobe/internal/proc"
 )
 
 const (
@@ -32,8 +35,8 @@ type healthMemory struct {
 }
 
 func (h *healthMemory) sample() {
-	s := healthSample{at: monotonic(), goroutines: runtime.NumGoroutine()}
-	s.periods, s.throttled, s.cpuKnown = cpuThrottling()
+	s := healthSample{at: clock.Monotonic(), goroutines: runtime.NumGoroutine()}
+	s.periods, s.throttled, s.cpuKnown = proc.CPUThrottling()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.samples = append(h.samples, s)
@@ -101,7 +104,7 @@ func throttlingPart(samples []healthSample) HealthPart {
 	if len(samples) == 0 || !samples[len(samples)-1].cpuKnown {
 		return part
 	}
-	periods, throttled, known := cpuThrottling()
+	periods, throttled, known := proc.CPUThrottling()
 	first := samples[0]
 	switch {
 	case !known || !first.cpuKnown || periods < first.periods || throttled < first.throttled:

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"hotgate/goprobe/internal/bounds"
+	"hotgate/goprobe/internal/clock"
+	"hotgate/goprobe/internal/profile"
 )
 
 // States of the collector, as in Heartbeat.
@@ -105,7 +107,7 @@ func (c *collector) run() {
 		case <-timer.C:
 		}
 		c.p.health.sample()
-		c.p.threads.look()
+		c.p.threads.Look()
 		if c.enabled {
 			c.record()
 		}
@@ -181,10 +183,10 @@ func (c *collector) obstacle() []Reason {
 
 func (c *collector) take(w *window, interrupt <-chan struct{}) {
 	var out bytes.Buffer
-	start, cpu := now(), cpuSeconds()
+	start, cpu := now(), clock.CPUSeconds()
 	w.StartedAt, w.StartMonotonicNS = start.Wall, start.MonotonicNS
 	w.State = windowOK
-	err := c.p.profiler.start(ownerHeartbeat, &out)
+	err := c.p.profiler.Start(profile.OwnerHeartbeat, &out)
 	if err == nil {
 		timer := time.NewTimer(c.p.options.HeartbeatWindow)
 		select {
@@ -200,13 +202,13 @@ func (c *collector) take(w *window, interrupt <-chan struct{}) {
 	end := now()
 	w.EndedAt, w.EndMonotonicNS = end.Wall, end.MonotonicNS
 	w.DurationNS = end.MonotonicNS - start.MonotonicNS
-	w.CPUSeconds = cpuSeconds() - cpu
+	w.CPUSeconds = clock.CPUSeconds() - cpu
 	if err != nil {
 		w.State, w.Reason, w.DurationNS = windowYielded, err.Error(), 0
 		return
 	}
-	c.p.profiler.stop(ownerHeartbeat)
-	samples, err := countSamples(out.Bytes())
+	c.p.profiler.Stop(profile.OwnerHeartbeat)
+	samples, err := profile.CountSamples(out.Bytes())
 	if err != nil {
 		w.State, w.Reason = windowFailed, bounds.Cut(err.Error())
 		return
@@ -265,7 +267,7 @@ func (c *collector) wire() Heartbeat {
 	o := c.p.options
 	answer := Heartbeat{
 		Header: header("heartbeat"), Moment: now(), Epoch: c.p.image.Epoch, Generation: c.p.image.Generation,
-		Enabled: c.enabled, CPUSeconds: cpuSeconds(), Windows: []Window{},
+		Enabled: c.enabled, CPUSeconds: clock.CPUSeconds(), Windows: []Window{},
 		Settings: Settings{
 			IntervalNS: int64(o.HeartbeatInterval), WindowNS: int64(o.HeartbeatWindow), RateHz: profileRate,
 			Ring: o.HeartbeatRing, Persistent: c.dir != nil,

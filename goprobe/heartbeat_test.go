@@ -1,20 +1,18 @@
 package goprobe
 
 import (
-	"bytes"
-	"compress/gzip"
 	"io"
 	"math"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"runtime/pprof"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"hotgate/goprobe/internal/profile"
 )
 
 var fast = Options{HeartbeatInterval: time.Second, HeartbeatWindow: 300 * time.Millisecond, HeartbeatRing: 2}
@@ -60,12 +58,12 @@ func TestWindowsAreNumberedAndKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
-	profile, err := io.ReadAll(response.Body)
+	body, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n, err := countSamples(profile); err != nil || n != last.Samples || int64(len(profile)) != last.Bytes {
-		t.Errorf("%d samples in %d bytes, %v; %+v", n, len(profile), err, last)
+	if n, err := profile.CountSamples(body); err != nil || n != last.Samples || int64(len(body)) != last.Bytes {
+		t.Errorf("%d samples in %d bytes, %v; %+v", n, len(body), err, last)
 	}
 	if response.Header.Get("X-Hotgate-Epoch") != p.image.Epoch {
 		t.Errorf("%v", response.Header)
@@ -143,27 +141,6 @@ func TestADirectoryThatCannotBeWrittenKeepsWindowsInMemory(t *testing.T) {
 	get(t, serve(t, p)+"/debug/hotgate/heartbeat/1", 200, nil)
 }
 
-func TestWhatIsNotAProfileIsNotCounted(t *testing.T) {
-	squeeze := func(data []byte) []byte {
-		var out bytes.Buffer
-		w := gzip.NewWriter(&out)
-		_, _ = w.Write(data)
-		_ = w.Close()
-		return out.Bytes()
-	}
-	for name, data := range map[string][]byte{
-		"empty": {}, "html": []byte("<html>"), "cut": squeeze([]byte{0x12, 0x05, 0x12}), "huge length": squeeze([]byte{0x12, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01}),
-		"group": squeeze([]byte{0x0b}), "endless number": squeeze(bytes.Repeat([]byte{0xff}, 20)),
-	} {
-		if n, err := countSamples(data); err == nil {
-			t.Errorf("%s: %d samples", name, n)
-		}
-	}
-	if n, err := countSamples(squeeze([]byte{0x12, 0x04, 0x12, 0x02, 0x03, 0x09, 0x12, 0x02, 0x10, 0x04})); err != nil || n != 7 {
-		t.Errorf("3 packed and 4 not: %d, %v", n, err)
-	}
-}
-
 func TestHealth(t *testing.T) {
 	hours := func(n int) int64 { return int64(n) * int64(time.Hour) }
 	samples := func(counts ...int) (all []healthSample) {
@@ -239,61 +216,4 @@ func TestContinuityCountsWhatIsMissing(t *testing.T) {
 	if got := continuityPart(p); *got.Figure != 0.4 {
 		t.Errorf("one failed, two missing: %v", *got.Figure)
 	}
-}
-
-func TestCPUStat(t *testing.T) {
-	if periods, throttled, ok := parseCPUStat("usage_usec 5\nnr_periods 10\nnr_throttled 3\n"); periods != 10 || throttled != 3 || !ok {
-		t.Error(periods, throttled, ok)
-	}
-	for _, text := range []string{"", "usage_usec 5\n", "nr_periods x\nnr_throttled 3\n"} {
-		if _, _, ok := parseCPUStat(text); ok {
-			t.Errorf("%q", text)
-		}
-	}
-}
-
-func TestMarkingIsSeen(t *testing.T) {
-	skipShort(t)
-	f := findMarkFlag()
-	if runtime.GOOS != "linux" || strconv.IntSize != 64 {
-		t.Skip("only known on 64-bit Linux")
-	}
-	if f == nil && os.Getenv("GOPROBE_TEST_SYMBOLS") == "" {
-		// `go test` leaves the symbols out of what it runs, `go test -c` does not.
-		binary := filepath.Join(t.TempDir(), "with-symbols")
-		build := exec.Command(filepath.Join(runtime.GOROOT(), "bin", "go"), "test", "-c", "-o", binary)
-		if out, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-		again := exec.Command(binary, "-test.run=^TestMarkingIsSeen$")
-		again.Env = append(os.Environ(), "GOPROBE_TEST_SYMBOLS=1")
-		if out, err := again.CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-		return
-	}
-	if f == nil {
-		t.Fatal("the test binary has symbols, and no flag was found")
-	}
-	quit := make(chan struct{})
-	defer close(quit)
-	go func() {
-		for {
-			select {
-			case <-quit:
-				return
-			default:
-				runtime.GC()
-			}
-		}
-	}()
-	seen := map[bool]int{}
-	eventually(t, "both states", func() bool {
-		for i := 0; i < 1000; i++ {
-			marking, _ := f.marking()
-			seen[marking]++
-			runtime.Gosched()
-		}
-		return seen[true] > 0 && seen[false] > 0
-	})
 }

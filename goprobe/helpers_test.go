@@ -8,7 +8,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
-	"time"
+
+	"hotgate/goprobe/internal/testkit"
 )
 
 // start starts a probe that is stopped with the test.
@@ -59,20 +60,13 @@ func get(t *testing.T, url string, status int, into any) http.Header {
 // eventually waits for a condition, for as long as a busy machine may take.
 func eventually(t *testing.T, what string, met func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		if met() {
-			return
-		}
-	}
-	t.Fatalf("waited in vain: %s", what)
+	testkit.Eventually(t, what, met)
 }
 
 // skipShort leaves a slow test out where another setting runs it.
 func skipShort(t *testing.T) {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("takes seconds")
-	}
+	testkit.SkipShort(t)
 }
 
 func has(reasons []Reason, code string) bool { return (&NotReadyError{reasons}).Has(code) }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"hotgate/goprobe/internal/bounds"
+	"hotgate/goprobe/internal/clock"
+	"hotgate/goprobe/internal/image"
 )
 
 // newImage draws an epoch, and continues the count of generations where an image handed over.
@@ -18,26 +20,26 @@ func newImage(from *received) (Image, error) {
 	if _, err := rand.Read(epoch[:]); err != nil {
 		return Image{}, fmt.Errorf("goprobe: no random bytes for the epoch: %w", err)
 	}
-	image := Image{
+	own := Image{
 		Epoch:              hex.EncodeToString(epoch[:]),
 		Generation:         1,
 		StartedAt:          stamp(time.Now()),
-		StartedMonotonicNS: monotonic(),
+		StartedMonotonicNS: clock.Monotonic(),
 		PID:                os.Getpid(),
 		GoVersion:          runtime.Version(),
 		GOOS:               runtime.GOOS,
 		GOARCH:             runtime.GOARCH,
 	}
 	if from != nil {
-		image.Generation = from.manifest.Generation + 1
-		image.PreviousEpoch = from.manifest.Epoch
-		image.Planned = !from.trial
-		image.HandoverMonotonicNS = from.at
+		own.Generation = from.manifest.Generation + 1
+		own.PreviousEpoch = from.manifest.Epoch
+		own.Planned = !from.trial
+		own.HandoverMonotonicNS = from.at
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {
-		image.MainPath = bounds.Cut(info.Path)
-		image.MainVersion = bounds.Cut(info.Main.Version)
+		own.MainPath = bounds.Cut(info.Path)
+		own.MainVersion = bounds.Cut(info.Main.Version)
 	}
-	image.GoBuildID, image.GNUBuildID = buildIDs()
-	return image, nil
+	own.GoBuildID, own.GNUBuildID = image.BuildIDs()
+	return own, nil
 }

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"hotgate/goprobe/internal/bounds"
+	"hotgate/goprobe/internal/descriptor"
 )
 
 // listenFDsStart is the first descriptor that a service manager passes: SD_LISTEN_FDS_START of sd_listen_fds(3).
@@ -41,7 +42,7 @@ func (s *listenerSet) offer(from *received) {
 	count, names := activation()
 	shared := false
 	for fd := listenFDsStart; fd < listenFDsStart+count; fd++ {
-		shared = shared || (!taken[fd] && !isListening(fd, 0))
+		shared = shared || (!taken[fd] && !descriptor.IsListening(fd, 0))
 	}
 	for i := 0; i < count; i++ {
 		if fd := listenFDsStart + i; !taken[fd] {
@@ -59,28 +60,17 @@ func (s *listenerSet) offer(from *received) {
 	}
 }
 
-// isListening tells whether a descriptor is a listening socket, and that very one where an inode is given.
-func isListening(fd int, inode uint64) bool {
-	var info syscall.Stat_t
-	if fd <= 2 || syscall.Fstat(fd, &info) != nil || info.Mode&syscall.S_IFMT != syscall.S_IFSOCK ||
-		(inode != 0 && info.Ino != inode) {
-		return false
-	}
-	listening, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_ACCEPTCONN)
-	return err == nil && listening != 0
-}
-
 // take makes a listener of a descriptor, if it is a listening stream socket, and that very one. The descriptor is closed,
 // unless it is shared with somebody who counts on its number.
 func (s *listenerSet) take(name string, fd int, inode uint64, shared bool) bool {
-	if !isListening(fd, inode) {
+	if !descriptor.IsListening(fd, inode) {
 		return false
 	}
 	syscall.CloseOnExec(fd)
 	own := fd
 	if shared {
 		var err error
-		if own, err = duplicate(uintptr(fd)); err != nil {
+		if own, err = descriptor.Duplicate(uintptr(fd)); err != nil {
 			return false
 		}
 	}
@@ -170,8 +160,8 @@ func (l *Listener) keep() error {
 	if !ok {
 		return fmt.Errorf("%T has no descriptor", l.inner)
 	}
-	return onDescriptor(conn, func(fd uintptr) error {
-		spare, err := duplicate(fd)
+	return descriptor.On(conn, func(fd uintptr) error {
+		spare, err := descriptor.Duplicate(fd)
 		if err != nil {
 			return err
 		}

@@ -12,9 +12,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"hotgate/goprobe/internal/profile"
 )
 
 const (
+	profileSeconds        = 60 // at most
 	defaultProfileSeconds = 30
 	defaultTraceSeconds   = 1
 	maxTraceSeconds       = 5
@@ -32,10 +35,10 @@ func (p *Probe) pprof(r *http.Request, name string) reply {
 	case "trace":
 		return p.executionTrace(r)
 	}
-	if !p.guard.enter() {
+	if !p.guard.Enter() {
 		return busy()
 	}
-	defer p.guard.leave()
+	defer p.guard.Leave()
 	profile := pprof.Lookup(name)
 	if profile == nil {
 		return notFound()
@@ -46,18 +49,18 @@ func (p *Probe) pprof(r *http.Request, name string) reply {
 	if !ok1 || !ok2 {
 		return badQuery()
 	}
-	if !p.dumps.begin() {
-		return (&refusal{http.StatusTooManyRequests, "too_many_requests", "the last profile was taken just now",
-			"wait 20 times as long as it took", true}).reply()
+	if !p.dumps.Begin() {
+		return refuse(http.StatusTooManyRequests, "too_many_requests", "the last profile was taken just now",
+			"wait 20 times as long as it took", true)
 	}
 	begun := time.Now()
-	defer func() { p.dumps.end(time.Since(begun)) }()
+	defer func() { p.dumps.End(time.Since(begun)) }()
 	if name == "heap" && gc > 0 {
 		runtime.GC()
 	}
 	out := &bounded{limit: maxProfileBytes}
 	if err := profile.WriteTo(out, debug); err != nil {
-		return (&refusal{http.StatusServiceUnavailable, "unavailable", "the profile is too large", "", false}).reply()
+		return refuse(http.StatusServiceUnavailable, "unavailable", "the profile is too large", "", false)
 	}
 	if debug > 0 {
 		return reply{status: http.StatusOK, kind: "text/plain; charset=utf-8", body: out.Bytes()}
@@ -86,13 +89,13 @@ func (p *Probe) cpuProfile(r *http.Request) reply {
 		return unavailable()
 	}
 	out := &bounded{limit: maxProfileBytes}
-	if err := p.profiler.start(ownerEndpoint, out); err != nil {
+	if err := p.profiler.Start(profile.OwnerEndpoint, out); err != nil {
 		return profilerBusy()
 	}
 	p.record(r.Context(), time.Duration(seconds)*time.Second)
-	p.profiler.stop(ownerEndpoint)
+	p.profiler.Stop(profile.OwnerEndpoint)
 	if out.full {
-		return (&refusal{http.StatusServiceUnavailable, "unavailable", "the profile is too large", "", false}).reply()
+		return refuse(http.StatusServiceUnavailable, "unavailable", "the profile is too large", "", false)
 	}
 	return profileReply(out.Bytes(), "profile")
 }
@@ -167,16 +170,16 @@ func numberOf(query url.Values, name string, least, most int) (int, bool) {
 }
 
 func badQuery() reply {
-	return (&refusal{http.StatusBadRequest, "bad_request", "a number in the query is not one, or out of its bounds",
-		"see limits in " + prefix + "status", false}).reply()
+	return refuse(http.StatusBadRequest, "bad_request", "a number in the query is not one, or out of its bounds",
+		"see limits in "+prefix+"status", false)
 }
 
 func profilerBusy() reply {
-	return (&refusal{http.StatusConflict, "profiler_busy", "a profile or trace is being taken already", "wait for its end", true}).reply()
+	return refuse(http.StatusConflict, "profiler_busy", "a profile or trace is being taken already", "wait for its end", true)
 }
 
 func unavailable() reply {
-	return (&refusal{http.StatusServiceUnavailable, "unavailable", "an update is under way", "", true}).reply()
+	return refuse(http.StatusServiceUnavailable, "unavailable", "an update is under way", "", true)
 }
 
 // bounded keeps what is written to it up to a limit.

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"hotgate/goprobe/internal/clock"
+	"hotgate/goprobe/internal/native"
 )
 
 // prepareTimeout is PrepareExec's deadline for a context without one.
@@ -66,7 +69,7 @@ func (p *Probe) CancelExec() {
 	}
 	defer p.update.release()
 	if p.update.move(stateServing, statePrepared) {
-		p.profiler.letGo()
+		p.profiler.LetGo()
 		p.beat.resume()
 	}
 }
@@ -74,8 +77,8 @@ func (p *Probe) CancelExec() {
 // obstacles lists what exec would lose now, the profile apart.
 func (p *Probe) obstacles() []Reason {
 	reasons := p.beat.obstacle()
-	if cgoBuilt {
-		calls := findCgoCalls()
+	if native.Built {
+		calls := native.FindCalls()
 		for _, row := range calls.Rows {
 			reasons = append(reasons, Reason{ReasonCCalls, row.Caller,
 				fmt.Sprintf("%d thread(s) in a C call: %s from %s", row.Count, orUnknown(row.CFunction), row.Caller)})
@@ -122,22 +125,22 @@ const goProfileInterval = 1_000_000 / profileRate
 // holdProfiler takes the CPU profiler and makes sure that its timer is off. The timer is read before, too: taking the
 // profiler would disarm one that belongs to somebody outside the Go runtime.
 func (p *Probe) holdProfiler() []Reason {
-	timer := profilingTimer()
+	timer := clock.ProfilingTimer()
 	if timer.Armed && timer.IntervalUS != goProfileInterval {
 		return []Reason{armed(timer)}
 	}
-	if timer.Armed || p.profiler.hold() != nil {
+	if timer.Armed || p.profiler.Hold() != nil {
 		return []Reason{{ReasonProfileRunning, "CPU profiler",
 			"a CPU profile of somebody else is running: its timer would survive exec"}}
 	}
-	if timer := profilingTimer(); timer.Armed {
-		p.profiler.letGo()
+	if timer := clock.ProfilingTimer(); timer.Armed {
+		p.profiler.LetGo()
 		return []Reason{armed(timer)}
 	}
 	return nil
 }
 
-func armed(timer Timer) Reason {
+func armed(timer clock.Timer) Reason {
 	return Reason{ReasonTimerArmed, "ITIMER_PROF",
 		fmt.Sprintf("ITIMER_PROF is armed by somebody else, with an interval of %d us, and would survive exec", timer.IntervalUS)}
 }

@@ -15,6 +15,10 @@ import (
 	"time"
 
 	"hotgate/goprobe/internal/cfaults"
+	"hotgate/goprobe/internal/clock"
+	"hotgate/goprobe/internal/descriptor"
+	"hotgate/goprobe/internal/native"
+	"hotgate/goprobe/internal/profile"
 )
 
 // prepare calls PrepareExec with little patience.
@@ -42,7 +46,7 @@ func TestPrepareExecRefusesWhileSomebodyProfiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	if runtime.GOOS == "linux" {
-		if got := p.profiler.facts(); !got.Running || got.Owner != ownerOther || got.Timer.IntervalUS != 10_000 {
+		if got := profilerFacts(&p.profiler); !got.Running || got.Owner != profile.OwnerOther || got.Timer.IntervalUS != 10_000 {
 			t.Errorf("status says %+v", got)
 		}
 	}
@@ -55,13 +59,13 @@ func TestPrepareExecRefusesWhileSomebodyProfiles(t *testing.T) {
 
 func TestOnceItIsPreparedNobodyProfiles(t *testing.T) {
 	p := start(t, Options{HeartbeatInterval: time.Second, HeartbeatWindow: time.Second})
-	eventually(t, "the heartbeat records", func() bool { return p.profiler.facts().Owner == ownerHeartbeat })
+	eventually(t, "the heartbeat records", func() bool { return profilerFacts(&p.profiler).Owner == profile.OwnerHeartbeat })
 	for i := 0; i < 2; i++ {
 		if err := p.PrepareExec(context.Background()); err != nil { // the runtime takes up to 0.2 s to stop a profile
 			t.Fatal(err)
 		}
 	}
-	facts := p.profiler.facts()
+	facts := profilerFacts(&p.profiler)
 	if facts.Running || facts.Timer.Armed || (runtime.GOOS == "linux" && !facts.Timer.Known) {
 		t.Errorf("status says %+v", facts)
 	}
@@ -118,7 +122,7 @@ func TestPrepareExecWaitsForCCalls(t *testing.T) {
 	fd := int(reader.Fd())
 	done := make(chan struct{})
 	go func() { cfaults.Park(fd); close(done) }()
-	eventually(t, "the call shows", func() bool { return findCgoCalls().Count == 1 })
+	eventually(t, "the call shows", func() bool { return native.FindCalls().Count == 1 })
 	refusedFor(t, p, ReasonCCalls)
 	time.AfterFunc(50*time.Millisecond, func() { writer.Close() })
 	if err := prepare(p); err != nil {
@@ -135,7 +139,7 @@ func TestATimerOfSomebodyOutsideTheRuntimeIsRefused(t *testing.T) {
 	// Armed once, and so far off that it does not fire.
 	armTimer(t, 3600)
 	refusedFor(t, p, ReasonTimerArmed)
-	if err := disarmProfilingTimer(); err != nil {
+	if err := clock.DisarmProfilingTimer(); err != nil {
 		t.Fatal(err)
 	}
 	if err := prepare(p); err != nil {
@@ -161,7 +165,7 @@ func TestExecThatFailsIsRolledBack(t *testing.T) {
 		}
 		t.Skip(err)
 	}
-	if flags, err := fcntl(uintptr(l.spare), syscall.F_GETFD, 0); err != nil || flags&syscall.FD_CLOEXEC == 0 {
+	if flags, err := descriptor.Fcntl(uintptr(l.spare), syscall.F_GETFD, 0); err != nil || flags&syscall.FD_CLOEXEC == 0 {
 		t.Errorf("the listener's descriptor would leak: %d, %v", flags, err)
 	}
 	if err := pprof.StartCPUProfile(io.Discard); err != nil {
@@ -191,7 +195,7 @@ func TestExecLooksAgain(t *testing.T) {
 		}
 		t.Skip(err)
 	}
-	if p.update.wire().State != stateFailed || p.profiler.current() != ownerNone || p.beat.wire().State == beatPaused {
+	if p.update.wire().State != stateFailed || p.profiler.Current() != profile.OwnerNone || p.beat.wire().State == beatPaused {
 		t.Errorf("not taken back: %+v", p.update.wire())
 	}
 }

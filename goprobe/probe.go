@@ -6,6 +6,13 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"hotgate/goprobe/internal/clock"
+	"hotgate/goprobe/internal/guard"
+	"hotgate/goprobe/internal/image"
+	"hotgate/goprobe/internal/native"
+	"hotgate/goprobe/internal/proc"
+	"hotgate/goprobe/internal/profile"
 )
 
 // Probe watches the image that it was started in. All methods may be called from any goroutine.
@@ -21,17 +28,17 @@ type Probe struct {
 	states    stateSet
 	reload    reloadSignal
 
-	profiler  profilerLock
+	profiler  profile.Lock
 	beat      *collector
-	native    *native
-	threads   threadMemory
+	native    *native.Thread
+	threads   proc.Threads
 	health    healthMemory
-	markState *markFlag
+	markState *image.MarkFlag
 
 	update updateState
-	guard  *guard
-	cgo    cgoMemory
-	dumps  duty // of pprof's profiles
+	guard  *guard.Guard
+	cgo    guard.Memory[Cgo]
+	dumps  guard.Duty // of pprof's profiles
 
 	own     []*http.Server // endpoints served by ServeEndpoints
 	ownMu   sync.Mutex
@@ -54,19 +61,19 @@ func Start(ctx context.Context, options Options) (*Probe, error) {
 	if err != nil {
 		return nil, err
 	}
-	image, err := newImage(from)
+	own, err := newImage(from)
 	if err != nil {
 		from.close()
 		return nil, err
 	}
 	p := &Probe{
-		options: options, image: image, from: from,
-		guard: newGuard(options.Token), done: make(chan struct{}),
+		options: options, image: own, from: from,
+		guard: guard.New(options.Token), done: make(chan struct{}),
 	}
 	p.update.enter(stateServing)
 	p.listeners.offer(from)
 	p.work.put(&gauge{name: "http requests", drained: true, ask: func() int64 { return p.servers.active(true) }})
-	p.markState = findMarkFlag()
+	p.markState = image.FindMarkFlag()
 	if from.isTrial() {
 		p.update.enter(stateTrial)
 		p.beat = newCollector(p, false)
@@ -75,7 +82,7 @@ func Start(ctx context.Context, options Options) (*Probe, error) {
 	if from != nil {
 		p.reload.hold(from.reload)
 	}
-	p.native = startNative()
+	p.native = native.Start()
 	p.beat = newCollector(p, !options.NoHeartbeat)
 	p.beat.start()
 	if ctx.Done() != nil {
@@ -87,7 +94,7 @@ func Start(ctx context.Context, options Options) (*Probe, error) {
 			}
 		}()
 	}
-	options.Logger.Info("goprobe started", "epoch", image.Epoch, "generation", image.Generation, "planned", image.Planned)
+	options.Logger.Info("goprobe started", "epoch", own.Epoch, "generation", own.Generation, "planned", own.Planned)
 	return p, nil
 }
 
@@ -104,7 +111,7 @@ func (p *Probe) Stop() {
 		p.ownMu.Unlock()
 		p.CancelExec()
 		p.beat.stop()
-		p.native.stop()
+		p.native.Stop()
 		p.reload.end()
 		p.listeners.release()
 		p.from.close()
@@ -119,7 +126,7 @@ func (p *Probe) Image() Image { return p.image }
 func (p *Probe) Trial() bool { return p.from.isTrial() }
 
 func now() Moment {
-	return Moment{Wall: stamp(time.Now()), MonotonicNS: monotonic()}
+	return Moment{Wall: stamp(time.Now()), MonotonicNS: clock.Monotonic()}
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

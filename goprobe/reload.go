@@ -5,6 +5,8 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+
+	"hotgate/goprobe/internal/signals"
 )
 
 // reloadSignal is the signal that makes the service update itself.
@@ -103,7 +105,7 @@ func (r *reloadSignal) wire() Reload {
 	}
 	name := r.signal.String()
 	if number, ok := r.signal.(syscall.Signal); ok {
-		name = signalName(number)
+		name = signals.Name(number)
 	}
 	// signal.Ignore and signal.Reset take the handler off without our knowing; the first shows.
 	return Reload{Declared: true, Signal: name, Handled: !signal.Ignored(r.signal)}

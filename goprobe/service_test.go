@@ -16,6 +16,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"hotgate/goprobe/internal/guard"
+	"hotgate/goprobe/internal/profile"
 )
 
 // The test binary is the service, too: an image that counts orders and hands the count over. The variable says what is
@@ -139,7 +142,7 @@ func runService(fault string) error {
 		}
 		return p.Serve(tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{pair}}), server)
 	case "limit":
-		return p.Serve(limited(listener), server)
+		return p.Serve(guard.Limited(listener), server)
 	case "foreign":
 		_ = listener.Drop()
 		foreign, err := net.Listen("tcp", listener.Addr().String())
@@ -180,7 +183,7 @@ func relay(p *Probe) error {
 		fmt.Println("done", p.Image().Generation)
 		return nil
 	}
-	for p.profiler.current() != ownerHeartbeat {
+	for p.profiler.Current() != profile.OwnerHeartbeat {
 		time.Sleep(time.Millisecond)
 	}
 	for begun := time.Now(); time.Since(begun) < 25*time.Millisecond; {

@@ -196,31 +196,6 @@ func TestAStateOverItsLimit(t *testing.T) {
 	}
 }
 
-func TestOnlyASealedFileIsAHandOver(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("only Linux has memory files")
-	}
-	open, err := newMemoryFile()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer open.Close()
-	if _, err := openHandover(number(open)); err == nil {
-		t.Error("a file that can still be written was taken")
-	}
-	for _, fd := range []int{0, 2, 9999} {
-		if _, err := openHandover(fd); err == nil {
-			t.Errorf("descriptor %d was taken", fd)
-		}
-	}
-	if err := seal(open); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := open.WriteString("x"); err == nil {
-		t.Error("a sealed file was written")
-	}
-}
-
 func TestTheVariableOfAHandOver(t *testing.T) {
 	for _, text := range []string{"2 pid=1 fd=3", "1", "1 pid=x fd=3", "1 pid=1", "1 pid=-1 fd=3", "1 pid=1 fd=99999999999", strings.Repeat("1", 999)} {
 		if _, err := parseHandover(text); err == nil {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"hotgate/goprobe/internal/bounds"
+	"hotgate/goprobe/internal/proc"
 )
 
 const (
@@ -79,7 +80,7 @@ func (t trial) run(ctx context.Context) error {
 	}
 	report, problem := readReport(reader, ctx)
 	if problem != nil {
-		waitForEnd(command.Process.Pid) // at the latest when the context ends it
+		proc.WaitForEnd(command.Process.Pid) // at the latest when the context ends it
 	}
 	// With its report the trial is over: what the image still does, and what it left behind in its group, is ended.
 	_ = syscall.Kill(-command.Process.Pid, syscall.SIGKILL)
