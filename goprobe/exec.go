@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 
 	"hotgate/goprobe/internal/clock"
 	"hotgate/goprobe/internal/descriptor"
+	"hotgate/goprobe/internal/handover"
 	"hotgate/goprobe/internal/signals"
 )
 
@@ -93,14 +92,14 @@ func (p *Probe) replace(program *program, file *os.File, argv, env []string) err
 	if err == nil {
 		_ = clock.DisarmProfilingTimer()
 		signals.DropPendingSIGPROF()
-		variable := fmt.Sprintf("%s=1 pid=%d fd=%d at=%d", handoverVariable, os.Getpid(), kept[0], clock.Monotonic())
+		variable := fmt.Sprintf("%s=1 pid=%d fd=%d at=%d", handover.Variable, os.Getpid(), kept[0], clock.Monotonic())
 		// Until the new program has its handlers, the signal's default action would end the process.
 		reload := p.reload.number()
 		if reload != 0 {
 			variable += fmt.Sprintf(" reload=%d", int(reload))
 		}
 		restore := signals.Ignore(reload)
-		err = &ExecError{program.path, syscall.Exec(program.path, argv, withVariables(env, variable, handed))}
+		err = &ExecError{program.path, syscall.Exec(program.path, argv, handover.WithVariables(env, variable, handed))}
 		restore()
 	}
 	setFlags(kept)
@@ -111,52 +110,6 @@ func setFlags(fds []int) {
 	for _, fd := range fds {
 		_ = descriptor.CloseOnExec(fd, true)
 	}
-}
-
-// withVariables replaces the variables of a hand-over. Those of sd_listen_fds(3) are added when the listeners lie where it
-// expects them, which they do after socket activation as long as none was added. Of a variable that comes twice the last
-// one counts, as in os/exec, which runs the trial: a program of Go would take the first.
-func withVariables(env []string, variable string, handed []handedListener) []string {
-	out := make([]string, 0, len(env)+4)
-	at := map[string]int{}
-	for _, entry := range env {
-		name, _, _ := strings.Cut(entry, "=")
-		switch name {
-		case handoverVariable, trialVariable, "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES":
-			continue
-		}
-		if i, ok := at[name]; ok {
-			out[i] = entry
-			continue
-		}
-		at[name] = len(out)
-		out = append(out, entry)
-	}
-	if variable != "" {
-		out = append(out, variable)
-	}
-	names := map[int]string{}
-	for _, l := range handed {
-		names[l.FD] = strings.Map(func(r rune) rune {
-			if r == ':' || r < ' ' {
-				return '-'
-			}
-			return r
-		}, l.Name)
-	}
-	list := []string{}
-	for fd := listenFDsStart; ; fd++ {
-		name, ok := names[fd]
-		if !ok {
-			break
-		}
-		list = append(list, name)
-	}
-	if len(list) > 0 && len(list) == len(names) {
-		out = append(out, "LISTEN_PID="+strconv.Itoa(os.Getpid()), "LISTEN_FDS="+strconv.Itoa(len(list)),
-			"LISTEN_FDNAMES="+strings.Join(list, ":"))
-	}
-	return out
 }
 
 // program is a file to be executed, and what it was when it was looked at.

@@ -62,8 +62,8 @@ func newCollector(p *Probe, enabled bool) *collector {
 		p: p, enabled: enabled, state: beatStopped, next: 1,
 		interrupt: make(chan struct{}), quit: make(chan struct{}), finished: make(chan struct{}),
 	}
-	if p.from != nil && p.from.manifest.NextSeq > 0 {
-		c.next = p.from.manifest.NextSeq
+	if p.from != nil && p.from.Manifest.NextSeq > 0 {
+		c.next = p.from.Manifest.NextSeq
 	}
 	if p.options.HeartbeatDir != "" && !p.Trial() {
 		c.dir = &windowDir{path: p.options.HeartbeatDir, keep: p.options.HeartbeatRing, logger: p.options.Logger, write: writeWhole}

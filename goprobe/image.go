@@ -11,11 +11,12 @@ import (
 
 	"hotgate/goprobe/internal/bounds"
 	"hotgate/goprobe/internal/clock"
+	"hotgate/goprobe/internal/handover"
 	"hotgate/goprobe/internal/image"
 )
 
 // newImage draws an epoch, and continues the count of generations where an image handed over.
-func newImage(from *received) (Image, error) {
+func newImage(from *handover.Received) (Image, error) {
 	var epoch [16]byte
 	if _, err := rand.Read(epoch[:]); err != nil {
 		return Image{}, fmt.Errorf("goprobe: no random bytes for the epoch: %w", err)
@@ -31,10 +32,10 @@ func newImage(from *received) (Image, error) {
 		GOARCH:             runtime.GOARCH,
 	}
 	if from != nil {
-		own.Generation = from.manifest.Generation + 1
-		own.PreviousEpoch = from.manifest.Epoch
-		own.Planned = !from.trial
-		own.HandoverMonotonicNS = from.at
+		own.Generation = from.Manifest.Generation + 1
+		own.PreviousEpoch = from.Manifest.Epoch
+		own.Planned = !from.Trial
+		own.HandoverMonotonicNS = from.At
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		own.MainPath = bounds.Cut(info.Path)

@@ -5,16 +5,12 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"strconv"
-	"strings"
 	"syscall"
 
 	"hotgate/goprobe/internal/bounds"
 	"hotgate/goprobe/internal/descriptor"
+	"hotgate/goprobe/internal/handover"
 )
-
-// listenFDsStart is the first descriptor that a service manager passes: SD_LISTEN_FDS_START of sd_listen_fds(3).
-const listenFDsStart = 3
 
 // offeredListener is an inherited socket that no Listen asked for yet.
 type offeredListener struct {
@@ -27,25 +23,25 @@ func (o *offeredListener) close() { _ = o.socket.Close() }
 
 // offer takes the listening sockets that this image inherited: those that the image before handed over, or those of
 // socket activation.
-func (s *listenerSet) offer(from *received) {
-	if from.isTrial() {
+func (s *listenerSet) offer(from *handover.Received) {
+	if from.IsTrial() {
 		return
 	}
 	taken := map[int]bool{}
 	if from != nil {
-		for i, l := range from.manifest.Listeners {
+		for i, l := range from.Manifest.Listeners {
 			if i < bounds.MaxListeners && !taken[l.FD] && s.take(l.Name, l.FD, l.Inode, false) {
 				taken[l.FD] = true
 			}
 		}
 	}
-	count, names := activation()
+	count, names := handover.Activation(bounds.MaxListeners)
 	shared := false
-	for fd := listenFDsStart; fd < listenFDsStart+count; fd++ {
+	for fd := handover.ListenFDsStart; fd < handover.ListenFDsStart+count; fd++ {
 		shared = shared || (!taken[fd] && !descriptor.IsListening(fd, 0))
 	}
 	for i := 0; i < count; i++ {
-		if fd := listenFDsStart + i; !taken[fd] {
+		if fd := handover.ListenFDsStart + i; !taken[fd] {
 			name := ""
 			if i < len(names) {
 				name = names[i]
@@ -54,9 +50,7 @@ func (s *listenerSet) offer(from *received) {
 		}
 	}
 	if count > 0 && !shared {
-		for _, name := range activationVariables {
-			_ = os.Unsetenv(name)
-		}
+		handover.ForgetActivation()
 	}
 }
 
@@ -86,24 +80,6 @@ func (s *listenerSet) take(name string, fd int, inode uint64, shared bool) bool 
 	}
 	s.offered = append(s.offered, &offeredListener{name: bounds.Cut(name), address: socket.Addr().String(), socket: socket})
 	return true
-}
-
-var activationVariables = []string{"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}
-
-// activation reads the variables of sd_listen_fds(3).
-func activation() (count int, names []string) {
-	pid, number, list := os.Getenv("LISTEN_PID"), os.Getenv("LISTEN_FDS"), os.Getenv("LISTEN_FDNAMES")
-	if pid != strconv.Itoa(os.Getpid()) {
-		return 0, nil
-	}
-	count, err := strconv.Atoi(number)
-	if err != nil || count < 0 || count > bounds.MaxListeners {
-		return 0, nil
-	}
-	if list != "" {
-		names = strings.Split(list, ":")
-	}
-	return count, names
 }
 
 // claim takes an offered listener by its name, or by its address where it has none of ours. One that has the name and
@@ -183,13 +159,13 @@ func (l *Listener) letGo() {
 }
 
 // handed lists what Exec hands over.
-func (s *listenerSet) handed() []handedListener {
-	rows := []handedListener{}
+func (s *listenerSet) handed() []handover.Listener {
+	rows := []handover.Listener{}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.list {
 		if l.spare >= 0 {
-			rows = append(rows, handedListener{
+			rows = append(rows, handover.Listener{
 				Name: l.name, Network: l.Addr().Network(), Address: l.Addr().String(), FD: l.spare, Inode: l.inode,
 			})
 		}

@@ -291,11 +291,3 @@ func TestOptionsThatCannotBe(t *testing.T) {
 		}
 	}
 }
-
-// The trial's environment, made by os/exec, has the last of a variable's values, and so has the image that follows it.
-func TestTheLastValueOfAVariableCounts(t *testing.T) {
-	got := withVariables([]string{"A=1", "LISTEN_FDS=3", "B=2", "A=3"}, "C=4", nil)
-	if strings.Join(got, " ") != "A=3 B=2 C=4" {
-		t.Errorf("%q", got)
-	}
-}

@@ -9,6 +9,7 @@ import (
 
 	"hotgate/goprobe/internal/clock"
 	"hotgate/goprobe/internal/guard"
+	"hotgate/goprobe/internal/handover"
 	"hotgate/goprobe/internal/image"
 	"hotgate/goprobe/internal/native"
 	"hotgate/goprobe/internal/proc"
@@ -19,7 +20,7 @@ import (
 type Probe struct {
 	options Options
 	image   Image
-	from    *received // what the image before handed over; nil for none
+	from    *handover.Received // what the image before handed over; nil for none
 
 	listeners listenerSet
 	servers   serverSet
@@ -57,13 +58,13 @@ func Start(ctx context.Context, options Options) (*Probe, error) {
 	if err != nil {
 		return nil, err
 	}
-	from, err := receive(options.StateLimit)
+	from, err := handover.Receive(options.StateLimit)
 	if err != nil {
-		return nil, err
+		return nil, &StateError{Op: "receive", Err: err}
 	}
 	own, err := newImage(from)
 	if err != nil {
-		from.close()
+		from.Close()
 		return nil, err
 	}
 	p := &Probe{
@@ -74,13 +75,13 @@ func Start(ctx context.Context, options Options) (*Probe, error) {
 	p.listeners.offer(from)
 	p.work.put(&gauge{name: "http requests", drained: true, ask: func() int64 { return p.servers.active(true) }})
 	p.markState = image.FindMarkFlag()
-	if from.isTrial() {
+	if from.IsTrial() {
 		p.update.enter(stateTrial)
 		p.beat = newCollector(p, false)
 		return p, nil
 	}
 	if from != nil {
-		p.reload.hold(from.reload)
+		p.reload.hold(from.Reload)
 	}
 	p.native = native.Start()
 	p.beat = newCollector(p, !options.NoHeartbeat)
@@ -114,7 +115,7 @@ func (p *Probe) Stop() {
 		p.native.Stop()
 		p.reload.end()
 		p.listeners.release()
-		p.from.close()
+		p.from.Close()
 	})
 }
 
@@ -123,7 +124,7 @@ func (p *Probe) Image() Image { return p.image }
 
 // Trial tells whether this process only tries whether the image comes up: it has no listeners, takes no heartbeat, and ends
 // in Ready. A service asks it before it takes locks or talks to others.
-func (p *Probe) Trial() bool { return p.from.isTrial() }
+func (p *Probe) Trial() bool { return p.from.IsTrial() }
 
 func now() Moment {
 	return Moment{Wall: stamp(time.Now()), MonotonicNS: clock.Monotonic()}

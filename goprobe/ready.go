@@ -11,6 +11,7 @@ import (
 	"os"
 
 	"hotgate/goprobe/internal/bounds"
+	"hotgate/goprobe/internal/handover"
 )
 
 // trialReport is what an image says at the end of its trial, as one line of JSON.
@@ -40,8 +41,8 @@ func (p *Probe) Ready() error {
 		p.endTrial(err)
 	}
 	p.listeners.dropUnclaimed(p.options.Logger)
-	if p.from != nil && p.from.file != nil {
-		_ = p.from.file.Close()
+	if p.from != nil && p.from.File != nil {
+		_ = p.from.File.Close()
 	}
 	return err
 }
@@ -50,7 +51,7 @@ func (p *Probe) restore() error {
 	if p.from == nil {
 		return nil
 	}
-	handed := p.from.manifest.States
+	handed := p.from.Manifest.States
 	commits := make([]func() error, 0, len(handed))
 	details := make([]*Restored, 0, len(handed))
 	owners := make([]*state, 0, len(handed))
@@ -91,7 +92,7 @@ func (s *stateSet) find(name string) *state {
 }
 
 // decodeState decodes one state; what the codec did not read still counts into the digest.
-func (p *Probe) decodeState(s *state, h *handedState) (func() error, error) {
+func (p *Probe) decodeState(s *state, h *handover.State) (func() error, error) {
 	if h.Codec != s.codec.Name() {
 		return nil, fmt.Errorf("it was written as %s and is read as %s", bounds.Cut(h.Codec), s.codec.Name())
 	}
@@ -99,14 +100,14 @@ func (p *Probe) decodeState(s *state, h *handedState) (func() error, error) {
 		return nil, fmt.Errorf("version %d was handed over, versions %v can be read", h.Version, s.versions())
 	}
 	sum := sha256.New()
-	section := io.NewSectionReader(p.from.file, h.Offset, h.Size)
+	section := io.NewSectionReader(p.from.File, h.Offset, h.Size)
 	if _, err := io.Copy(sum, section); err != nil {
 		return nil, err
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); got != h.Digest {
 		return nil, errors.New("its digest does not match")
 	}
-	return s.decode(h.Version, bufio.NewReaderSize(io.NewSectionReader(p.from.file, h.Offset, h.Size), 64<<10))
+	return s.decode(h.Version, bufio.NewReaderSize(io.NewSectionReader(p.from.File, h.Offset, h.Size), 64<<10))
 }
 
 func safely(f func() error) (err error) {
@@ -114,9 +115,31 @@ func safely(f func() error) (err error) {
 	return f()
 }
 
+// writeHandover serialises all registered states into a memory file and seals it.
+func (p *Probe) writeHandover(listeners []handover.Listener) (*os.File, handover.Manifest, error) {
+	m := handover.Manifest{
+		Epoch: p.image.Epoch, Generation: p.image.Generation, NextSeq: p.beat.nextSeq(),
+		Listeners: listeners, States: []handover.State{},
+	}
+	sources := []handover.Source{}
+	for _, s := range p.states.all() {
+		sources = append(sources, handover.Source{
+			State: handover.State{
+				Name: s.name, Version: s.version, Type: s.typeName, Fingerprint: s.fingerprint, Codec: s.codec.Name(),
+			},
+			Encode: s.encode,
+		})
+	}
+	file, failed, err := handover.Write(&m, sources, p.options.StateLimit)
+	if err != nil {
+		return nil, m, &StateError{Name: failed, Op: "encode", Err: err}
+	}
+	return file, m, nil
+}
+
 // endTrial tells the old image how it went, and ends the process.
 func (p *Probe) endTrial(err error) {
-	report := trialReport{OK: err == nil, Digest: digestOf(p.from.manifest.States), States: len(p.from.manifest.States)}
+	report := trialReport{OK: err == nil, Digest: handover.DigestOf(p.from.Manifest.States), States: len(p.from.Manifest.States)}
 	code := 0
 	if err != nil {
 		report.Error, code = err.Error(), 1
@@ -124,7 +147,7 @@ func (p *Probe) endTrial(err error) {
 			report.Error = report.Error[:2048]
 		}
 	}
-	if json.NewEncoder(p.from.report).Encode(report) != nil {
+	if json.NewEncoder(p.from.Report).Encode(report) != nil {
 		code = 1
 	}
 	os.Exit(code)

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"hotgate/goprobe/internal/handover"
 )
 
 // A program with a set-group-id bit, executed by somebody else, leaves a hand-over alone and refuses a trial.
@@ -35,7 +37,7 @@ func TestASetIDProgramTakesNothingOver(t *testing.T) {
 		}
 	}
 	for name, c := range map[string]struct{ trial, says string }{
-		"an exec": {"", ""}, "a trial": {trialVariable + "=1", "AT_SECURE"},
+		"an exec": {"", ""}, "a trial": {handover.TrialVariable + "=1", "AT_SECURE"},
 	} {
 		command := exec.Command("/bin/sh", "-c", takenOver, program)
 		command.Dir = folder

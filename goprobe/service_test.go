@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"hotgate/goprobe/internal/guard"
+	"hotgate/goprobe/internal/handover"
 	"hotgate/goprobe/internal/profile"
 )
 
@@ -48,7 +49,7 @@ func runService(fault string) error {
 	if fault == "hang" {
 		time.Sleep(time.Hour)
 	}
-	if late, err := time.ParseDuration(os.Getenv("GOPROBE_TEST_LATE")); err == nil && os.Getenv(handoverVariable) != "" {
+	if late, err := time.ParseDuration(os.Getenv("GOPROBE_TEST_LATE")); err == nil && os.Getenv(handover.Variable) != "" {
 		time.Sleep(late)
 	}
 	p, err := Start(context.Background(), Options{HeartbeatInterval: time.Second, HeartbeatWindow: 300 * time.Millisecond})

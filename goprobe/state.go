@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"hotgate/goprobe/internal/bounds"
+	"hotgate/goprobe/internal/handover"
 )
 
 // Codec turns a state into bytes and back.
@@ -114,9 +115,9 @@ func (p *Probe) RegisterState(name string, version int, codec Codec) error {
 			return fail("the name is taken")
 		}
 	}
-	s := &state{name: name, version: version, codec: codec, typeName: "", fingerprint: fingerprint(codec.Type())}
+	s := &state{name: name, version: version, codec: codec, typeName: "", fingerprint: handover.Fingerprint(codec.Type())}
 	if t := codec.Type(); t != nil {
-		s.typeName = typeName(t)
+		s.typeName = handover.TypeName(t)
 	}
 	p.states.list = append(p.states.list, s)
 	return nil

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"hotgate/goprobe/internal/handover"
 )
 
 type basket struct {
@@ -44,8 +46,8 @@ func handOver(t *testing.T, a, b *Probe, spoil func([]byte) []byte) error {
 	if _, err := plain.Write(data); err != nil {
 		t.Fatal(err)
 	}
-	b.from = &received{file: plain}
-	if err := b.from.readManifest(b.options.StateLimit); err != nil {
+	b.from = &handover.Received{File: plain}
+	if err := b.from.ReadManifest(b.options.StateLimit); err != nil {
 		return err
 	}
 	return b.Ready()
@@ -170,7 +172,7 @@ func TestADamagedHandOverIsRefused(t *testing.T) {
 		"magic":    func(d []byte) []byte { d[0] ^= 1; return d },
 		"offset":   func(d []byte) []byte { d[15] = 0xff; return d },
 		"size":     func(d []byte) []byte { d[16]++; return d },
-		"state":    func(d []byte) []byte { d[handoverHeader]++; return d },
+		"state":    func(d []byte) []byte { d[24]++; return d },
 		"manifest": func(d []byte) []byte { return bytes.Replace(d, []byte(`{"epoch"`), []byte(`["epoch"`), 1) },
 		"bounds":   func(d []byte) []byte { return bytes.Replace(d, []byte(`"offset":24`), []byte(`"offset":-4`), 1) },
 		"outside":  func(d []byte) []byte { return bytes.Replace(d, []byte(`"offset":24`), []byte(`"offset":99`), 1) },
@@ -196,25 +198,6 @@ func TestAStateOverItsLimit(t *testing.T) {
 	}
 }
 
-func TestTheVariableOfAHandOver(t *testing.T) {
-	for _, text := range []string{"2 pid=1 fd=3", "1", "1 pid=x fd=3", "1 pid=1", "1 pid=-1 fd=3", "1 pid=1 fd=99999999999", strings.Repeat("1", 999)} {
-		if _, err := parseHandover(text); err == nil {
-			t.Errorf("%.40q was taken", text)
-		}
-	}
-	t.Setenv(handoverVariable, "1 pid=1 fd=3 at=5") // of another process: a leftover
-	if got, err := receive(1); got != nil || err != nil {
-		t.Errorf("%v, %v", got, err)
-	}
-	if os.Getenv(handoverVariable) != "" {
-		t.Error("children would inherit it")
-	}
-	t.Setenv(trialVariable, "1")
-	if _, err := receive(1); err == nil {
-		t.Error("a trial without a hand-over")
-	}
-}
-
 func TestRegisteringStates(t *testing.T) {
 	p := start(t, quiet)
 	n := 0
@@ -229,32 +212,6 @@ func TestRegisteringStates(t *testing.T) {
 		var bad *StateError
 		if !errors.As(err, &bad) {
 			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
-func TestFingerprintsTellTypesApart(t *testing.T) {
-	type a struct {
-		X int
-		Y *a
-	}
-	type b struct {
-		X int32
-		Y *b
-	}
-	type c struct {
-		X int `json:"x"`
-		Y *c
-	}
-	seen := map[string]reflect.Type{}
-	for _, v := range []any{a{}, b{}, c{}, basket{}, line{}, 1, "", []a{}, []b{}, map[string]a{}, [2]a{}, [3]a{}} {
-		sum := fingerprint(reflect.TypeOf(v))
-		if other, ok := seen[sum]; ok {
-			t.Errorf("%v and %v", other, reflect.TypeOf(v))
-		}
-		seen[sum] = reflect.TypeOf(v)
-		if sum != fingerprint(reflect.TypeOf(v)) {
-			t.Errorf("%v: not the same twice", reflect.TypeOf(v))
 		}
 	}
 }

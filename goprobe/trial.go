@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"hotgate/goprobe/internal/bounds"
+	"hotgate/goprobe/internal/handover"
 	"hotgate/goprobe/internal/proc"
 )
 
@@ -59,8 +60,8 @@ func (t trial) run(ctx context.Context) error {
 	if environment == nil {
 		environment = os.Environ()
 	}
-	handover := fmt.Sprintf("%s=1 pid=%d fd=3 report=4", handoverVariable, os.Getpid())
-	command.Env = append(withVariables(environment, handover, nil), trialVariable+"=1")
+	variable := fmt.Sprintf("%s=1 pid=%d fd=3 report=4", handover.Variable, os.Getpid())
+	command.Env = append(handover.WithVariables(environment, variable, nil), handover.TrialVariable+"=1")
 	command.ExtraFiles = []*os.File{t.file, writer}
 	command.Stderr = output
 	// A group of its own, so that what the child starts can be ended with it. Its number is safe to use until Wait has

@@ -4,6 +4,8 @@ import (
 	"context"
 	"os"
 	"time"
+
+	"hotgate/goprobe/internal/handover"
 )
 
 // UpgradeOptions say what to execute and how long to wait; the zero value runs the program's own path again.
@@ -122,12 +124,12 @@ func (p *Probe) tryState(ctx context.Context, program *program, o UpgradeOptions
 	return p.try(ctx, program, o, file, handed)
 }
 
-func (p *Probe) try(ctx context.Context, program *program, o UpgradeOptions, file *os.File, handed manifest) error {
+func (p *Probe) try(ctx context.Context, program *program, o UpgradeOptions, file *os.File, handed handover.Manifest) error {
 	if o.NoTrial {
 		return nil
 	}
 	return trial{
-		program: program, argv: o.Argv, env: o.Env, timeout: o.TrialTimeout, file: file, digest: digestOf(handed.States),
+		program: program, argv: o.Argv, env: o.Env, timeout: o.TrialTimeout, file: file, digest: handover.DigestOf(handed.States),
 	}.run(ctx)
 }
 

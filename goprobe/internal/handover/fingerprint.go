@@ -1,4 +1,4 @@
-package goprobe
+package handover
 
 import (
 	"crypto/sha256"
@@ -13,9 +13,9 @@ import (
 // maxTypes bounds how many types a fingerprint goes through.
 const maxTypes = 10_000
 
-// fingerprint is the SHA-256 in hex of a type's structure: names, kinds, fields with their types, tags and offsets, and
+// Fingerprint is the SHA-256 in hex of a type's structure: names, kinds, fields with their types, tags and offsets, and
 // everything that these reach. Types are numbered in the order in which they are met, so that recursion ends.
-func fingerprint(t reflect.Type) string {
+func Fingerprint(t reflect.Type) string {
 	sum := sha256.New()
 	seen := map[reflect.Type]int{}
 	queue := []reflect.Type{t}
@@ -39,7 +39,7 @@ func fingerprint(t reflect.Type) string {
 }
 
 func describe(w io.Writer, t reflect.Type, ref func(reflect.Type) int) {
-	fmt.Fprintf(w, "%s %q %d\n", t.Kind(), typeName(t), t.Size())
+	fmt.Fprintf(w, "%s %q %d\n", t.Kind(), TypeName(t), t.Size())
 	switch t.Kind() {
 	case reflect.Array:
 		fmt.Fprintf(w, "[%d] %d\n", t.Len(), ref(t.Elem()))
@@ -66,8 +66,8 @@ func describe(w io.Writer, t reflect.Type, ref func(reflect.Type) int) {
 	}
 }
 
-// typeName is a type's name with its whole package path; that of reflect.Type has only the last part.
-func typeName(t reflect.Type) string {
+// TypeName is a type's name with its whole package path; that of reflect.Type has only the last part.
+func TypeName(t reflect.Type) string {
 	if t.PkgPath() == "" {
 		return bounds.Cut(t.String())
 	}

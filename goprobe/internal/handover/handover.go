@@ -1,4 +1,5 @@
-package goprobe
+// Package handover has what one image gives to the next: the memory file's format, and the variables that tell of it.
+package handover
 
 import (
 	"encoding/binary"
@@ -23,28 +24,30 @@ import (
 //	8   8  offset of the manifest, little-endian
 //	16  8  size of the manifest, little-endian
 const (
-	handoverMagic  = "HGHAND1\n"
-	handoverHeader = 24
-	maxManifest    = 1 << 20
+	magic       = "HGHAND1\n"
+	headerSize  = 24
+	maxManifest = 1 << 20
 )
 
 // Variables that tell the next image of the memory file. The first has the form "1 pid=P fd=N at=T reload=S report=R".
 const (
-	handoverVariable = "HOTGATE_HANDOVER"
-	trialVariable    = "HOTGATE_PROBE_TRIAL"
+	Variable      = "HOTGATE_HANDOVER"
+	TrialVariable = "HOTGATE_PROBE_TRIAL"
 )
 
 const maxSignal = 64 // _NSIG of Linux
 
-type manifest struct {
-	Epoch      string           `json:"epoch"`
-	Generation int              `json:"generation"`
-	NextSeq    uint64           `json:"next_seq"`
-	Listeners  []handedListener `json:"listeners"`
-	States     []handedState    `json:"states"`
+// Manifest says what is handed over.
+type Manifest struct {
+	Epoch      string     `json:"epoch"`
+	Generation int        `json:"generation"`
+	NextSeq    uint64     `json:"next_seq"`
+	Listeners  []Listener `json:"listeners"`
+	States     []State    `json:"states"`
 }
 
-type handedListener struct {
+// Listener is a listening socket that stays open under its number.
+type Listener struct {
 	Name    string `json:"name"`
 	Network string `json:"network"`
 	Address string `json:"address"`
@@ -52,7 +55,8 @@ type handedListener struct {
 	Inode   uint64 `json:"inode"`
 }
 
-type handedState struct {
+// State is a serialised state and where it lies in the memory file.
+type State struct {
 	Name        string `json:"name"`
 	Version     int    `json:"version"`
 	Type        string `json:"type"`
@@ -63,55 +67,57 @@ type handedState struct {
 	Digest      string `json:"digest"`
 }
 
-// received is what this image got from the one before.
-type received struct {
-	manifest manifest
-	file     *os.File // the memory file, sealed
-	at       int64    // when the image before called exec, CLOCK_MONOTONIC in ns
-	trial    bool
-	reload   syscall.Signal // that the image before declared, and ignores through exec; 0 for none
-	report   *os.File       // of a trial: where to say how it went
+// Received is what this image got from the one before.
+type Received struct {
+	Manifest Manifest
+	File     *os.File // the memory file, sealed
+	At       int64    // when the image before called exec, CLOCK_MONOTONIC in ns
+	Trial    bool
+	Reload   syscall.Signal // that the image before declared, and ignores through exec; 0 for none
+	Report   *os.File       // of a trial: where to say how it went
 }
 
-func (r *received) isTrial() bool { return r != nil && r.trial }
+// IsTrial tells whether the image is only tried.
+func (r *Received) IsTrial() bool { return r != nil && r.Trial }
 
-func (r *received) close() {
+// Close closes the files that are left.
+func (r *Received) Close() {
 	if r == nil {
 		return
 	}
-	if r.file != nil {
-		_ = r.file.Close()
+	if r.File != nil {
+		_ = r.File.Close()
 	}
-	if r.report != nil {
-		_ = r.report.Close()
+	if r.Report != nil {
+		_ = r.Report.Close()
 	}
 }
 
 var errMoreTrusted = errors.New("the program has set-id bits or file capabilities (AT_SECURE): it takes nothing over, and " +
 	"cannot be updated in place")
 
-// receive takes the hand-over out of the environment; nil when there is none, or when it was meant for another process.
+// Receive takes the hand-over out of the environment; nil when there is none, or when it was meant for another process.
 // A program that may do more than whoever executed it takes nothing from there: the state would be the caller's. In a
 // trial that is an error, so that the image does not run as a service beside the one that tries it.
-func receive(limit int64) (*received, error) {
-	text, trial := os.Getenv(handoverVariable), os.Getenv(trialVariable) == "1"
-	_ = os.Unsetenv(handoverVariable)
-	_ = os.Unsetenv(trialVariable)
+func Receive(limit int64) (*Received, error) {
+	text, trial := os.Getenv(Variable), os.Getenv(TrialVariable) == "1"
+	_ = os.Unsetenv(Variable)
+	_ = os.Unsetenv(TrialVariable)
 	if text == "" {
 		if trial {
-			return nil, damaged(fmt.Errorf("%s is set without %s", trialVariable, handoverVariable))
+			return nil, fmt.Errorf("%s is set without %s", TrialVariable, Variable)
 		}
 		return nil, nil
 	}
 	if proc.MoreTrusted() {
 		if trial {
-			return nil, damaged(errMoreTrusted)
+			return nil, errMoreTrusted
 		}
 		return nil, nil
 	}
 	numbers, err := parseHandover(text)
 	if err != nil {
-		return nil, damaged(err)
+		return nil, err
 	}
 	meant := os.Getpid()
 	if trial {
@@ -119,82 +125,81 @@ func receive(limit int64) (*received, error) {
 	}
 	if numbers["pid"] != int64(meant) {
 		if trial {
-			return nil, damaged(errors.New("the process that tries this image is gone"))
+			return nil, errors.New("the process that tries this image is gone")
 		}
 		return nil, nil // left over in the environment of a child
 	}
-	r := &received{trial: trial, at: numbers["at"]}
+	r := &Received{Trial: trial, At: numbers["at"]}
 	if sig := numbers["reload"]; sig <= maxSignal {
-		r.reload = syscall.Signal(sig)
+		r.Reload = syscall.Signal(sig)
 	}
-	if r.file, err = descriptor.OpenSealed(int(numbers["fd"])); err != nil {
-		return nil, damaged(err)
+	if r.File, err = descriptor.OpenSealed(int(numbers["fd"])); err != nil {
+		return nil, err
 	}
 	if trial {
-		if r.report, err = descriptor.OpenPipe(int(numbers["report"])); err != nil {
-			r.close()
-			return nil, damaged(err)
+		if r.Report, err = descriptor.OpenPipe(int(numbers["report"])); err != nil {
+			r.Close()
+			return nil, err
 		}
 	}
-	if err := r.readManifest(limit); err != nil {
-		r.close()
-		return nil, damaged(err)
+	if err := r.ReadManifest(limit); err != nil {
+		r.Close()
+		return nil, err
 	}
 	return r, nil
 }
 
-func damaged(err error) error { return &StateError{Op: "receive", Err: err} }
-
 func parseHandover(text string) (map[string]int64, error) {
 	fields := strings.Fields(text)
 	if len(text) > bounds.MaxText || len(fields) == 0 || fields[0] != "1" {
-		return nil, fmt.Errorf("%s has a form that this version does not know", handoverVariable)
+		return nil, fmt.Errorf("%s has a form that this version does not know", Variable)
 	}
 	numbers := map[string]int64{}
 	for _, field := range fields[1:] {
 		name, value, _ := strings.Cut(field, "=")
 		number, err := strconv.ParseInt(value, 10, 64)
 		if err != nil || number < 0 || (name != "at" && number > 1<<31-1) {
-			return nil, fmt.Errorf("%s: %q is not a number", handoverVariable, bounds.Cut(field))
+			return nil, fmt.Errorf("%s: %q is not a number", Variable, bounds.Cut(field))
 		}
 		numbers[name] = number
 	}
 	for _, name := range []string{"pid", "fd"} {
 		if _, ok := numbers[name]; !ok {
-			return nil, fmt.Errorf("%s lacks %s", handoverVariable, name)
+			return nil, fmt.Errorf("%s lacks %s", Variable, name)
 		}
 	}
 	return numbers, nil
 }
 
-func (r *received) readManifest(limit int64) error {
-	info, err := r.file.Stat()
+// ReadManifest reads and checks the manifest of File, which may hold states of so many bytes.
+func (r *Received) ReadManifest(limit int64) error {
+	info, err := r.File.Stat()
 	if err != nil {
 		return err
 	}
 	size := info.Size()
-	header := make([]byte, handoverHeader)
-	if _, err := r.file.ReadAt(header, 0); err != nil {
+	header := make([]byte, headerSize)
+	if _, err := r.File.ReadAt(header, 0); err != nil {
 		return fmt.Errorf("header: %w", err)
 	}
 	at, length := binary.LittleEndian.Uint64(header[8:]), binary.LittleEndian.Uint64(header[16:])
 	switch {
-	case string(header[:8]) != handoverMagic:
+	case string(header[:8]) != magic:
 		return errors.New("the memory file is not a hand-over")
-	case length > maxManifest || at < handoverHeader || at > uint64(size) || length != uint64(size)-at:
+	case length > maxManifest || at < headerSize || at > uint64(size) || length != uint64(size)-at:
 		return errors.New("the manifest lies outside the memory file")
-	case size > limit+handoverHeader+maxManifest:
+	case size > limit+headerSize+maxManifest:
 		return fmt.Errorf("%d bytes are over StateLimit", size)
 	}
-	decoder := json.NewDecoder(io.NewSectionReader(r.file, int64(at), int64(length)))
-	if err := decoder.Decode(&r.manifest); err != nil {
+	decoder := json.NewDecoder(io.NewSectionReader(r.File, int64(at), int64(length)))
+	if err := decoder.Decode(&r.Manifest); err != nil {
 		return fmt.Errorf("manifest: %w", err)
 	}
-	if r.manifest.Generation < 1 || len(r.manifest.Epoch) != 32 {
+	if r.Manifest.Generation < 1 || len(r.Manifest.Epoch) != 32 {
 		return errors.New("manifest: no epoch or generation")
 	}
-	for _, s := range r.manifest.States {
-		if s.Offset < handoverHeader || s.Size < 0 || s.Offset > int64(at) || s.Size > int64(at)-s.Offset {
+	for _, s := range r.Manifest.States {
+		if s.Offset < headerSize || s.Size < 0 || s.Offset > int64(at) || s.Size > int64(at)-s.Offset {
 			return fmt.Errorf("state %q lies outside the memory file", bounds.Cut(s.Name))
 		}
 	}

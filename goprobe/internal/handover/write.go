@@ -1,4 +1,4 @@
-package goprobe
+package handover
 
 import (
 	"bufio"
@@ -9,46 +9,48 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"io"
 	"os"
 
 	"hotgate/goprobe/internal/descriptor"
 )
 
-// writeHandover serialises all registered states into a memory file and seals it.
-func (p *Probe) writeHandover(listeners []handedListener) (*os.File, manifest, error) {
-	m := manifest{
-		Epoch: p.image.Epoch, Generation: p.image.Generation, NextSeq: p.beat.nextSeq(),
-		Listeners: listeners, States: []handedState{},
-	}
-	file, err := descriptor.NewMemoryFile()
-	if err != nil {
-		return nil, m, &StateError{Op: "encode", Err: err}
-	}
-	if err := p.fillHandover(file, &m); err != nil {
-		_ = file.Close()
-		return nil, m, err
-	}
-	return file, m, nil
+// Source is a state to be handed over.
+type Source struct {
+	State  // all but where it lies and its digest
+	Encode func(io.Writer) error
 }
 
-func (p *Probe) fillHandover(file *os.File, m *manifest) error {
-	at := int64(handoverHeader)
-	if _, err := file.Seek(at, 0); err != nil {
-		return &StateError{Op: "encode", Err: err}
+// Write serialises the states into a memory file, writes down in the manifest where they lie, and seals the file. An error
+// that is about one of the states comes with its name.
+func Write(m *Manifest, sources []Source, limit int64) (file *os.File, failed string, err error) {
+	file, err = descriptor.NewMemoryFile()
+	if err != nil {
+		return nil, "", err
 	}
-	for _, s := range p.states.all() {
-		out := &measured{to: bufio.NewWriterSize(file, 64<<10), sum: sha256.New(), left: p.options.StateLimit - (at - handoverHeader)}
-		err := s.encode(out)
+	if failed, err := fill(file, m, sources, limit); err != nil {
+		_ = file.Close()
+		return nil, failed, err
+	}
+	return file, "", nil
+}
+
+func fill(file *os.File, m *Manifest, sources []Source, limit int64) (failed string, err error) {
+	at := int64(headerSize)
+	if _, err := file.Seek(at, 0); err != nil {
+		return "", err
+	}
+	for _, s := range sources {
+		out := &measured{to: bufio.NewWriterSize(file, 64<<10), sum: sha256.New(), left: limit - (at - headerSize)}
+		err := s.Encode(out)
 		if err == nil {
 			err = out.to.Flush()
 		}
 		if err != nil {
-			return &StateError{Name: s.name, Op: "encode", Err: err}
+			return s.Name, err
 		}
-		m.States = append(m.States, handedState{
-			Name: s.name, Version: s.version, Type: s.typeName, Fingerprint: s.fingerprint, Codec: s.codec.Name(),
-			Offset: at, Size: out.size, Digest: hex.EncodeToString(out.sum.Sum(nil)),
-		})
+		s.Offset, s.Size, s.Digest = at, out.size, hex.EncodeToString(out.sum.Sum(nil))
+		m.States = append(m.States, s.State)
 		at += out.size
 	}
 	text, err := json.Marshal(m)
@@ -56,22 +58,19 @@ func (p *Probe) fillHandover(file *os.File, m *manifest) error {
 		err = errors.New("the manifest is too large")
 	}
 	if err != nil {
-		return &StateError{Op: "encode", Err: err}
+		return "", err
 	}
-	header := make([]byte, handoverHeader)
-	copy(header, handoverMagic)
+	header := make([]byte, headerSize)
+	copy(header, magic)
 	binary.LittleEndian.PutUint64(header[8:], uint64(at))
 	binary.LittleEndian.PutUint64(header[16:], uint64(len(text)))
 	if _, err := file.WriteAt(text, at); err != nil {
-		return &StateError{Op: "encode", Err: err}
+		return "", err
 	}
 	if _, err := file.WriteAt(header, 0); err != nil {
-		return &StateError{Op: "encode", Err: err}
+		return "", err
 	}
-	if err := descriptor.Seal(file); err != nil {
-		return &StateError{Op: "encode", Err: err}
-	}
-	return nil
+	return "", descriptor.Seal(file)
 }
 
 // measured writes through, sums, and refuses what goes over the limit.
@@ -92,8 +91,8 @@ func (m *measured) Write(data []byte) (int, error) {
 	return m.to.Write(data)
 }
 
-// digestOf sums up the states of a hand-over: the SHA-256 over their names and digests.
-func digestOf(states []handedState) string {
+// DigestOf sums up the states of a hand-over: the SHA-256 over their names and digests.
+func DigestOf(states []State) string {
 	sum := sha256.New()
 	for _, s := range states {
 		fmt.Fprintf(sum, "%q %s\n", s.Name, s.Digest)
