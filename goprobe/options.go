@@ -1,6 +1,7 @@
 package goprobe
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"time"
@@ -72,3 +73,11 @@ func (o Options) filled() (Options, error) {
 	}
 	return o, nil
 }
+
+// silent is a handler that is never enabled, so that nothing is even formatted.
+type silent struct{}
+
+func (silent) Enabled(context.Context, slog.Level) bool  { return false }
+func (silent) Handle(context.Context, slog.Record) error { return nil }
+func (s silent) WithAttrs([]slog.Attr) slog.Handler      { return s }
+func (s silent) WithGroup(string) slog.Handler           { return s }

@@ -3,16 +3,12 @@ package goprobe
 import (
 	"context"
 	"encoding/json"
-	"io"
-	"log"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
 	"hotgate/goprobe/internal/bounds"
-	"hotgate/goprobe/internal/guard"
 )
 
 const (
@@ -23,8 +19,6 @@ const (
 	writeTimeout  = 10 * time.Second
 )
 
-var silentLog = log.New(io.Discard, "", 0)
-
 // reply is an answer that is whole before its first byte is sent, so that a slow client holds nothing but its own
 // connection.
 type reply struct {
@@ -32,14 +26,6 @@ type reply struct {
 	kind    string // of its content
 	body    []byte
 	headers map[string]string
-}
-
-// Handler answers under /debug/hotgate/ and /debug/pprof/; see WIRE.md for what. Mount it at "/debug/". Without a token it
-// refuses whatever comes in on an address other than loopback.
-func (p *Probe) Handler() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p.send(w, r, p.answer(r))
-	})
 }
 
 func (p *Probe) answer(r *http.Request) reply {
@@ -168,30 +154,3 @@ func busy() reply {
 }
 
 func header(kind string) Header { return Header{SchemaVersion: SchemaVersion, Kind: kind} }
-
-// ServeEndpoints serves the endpoints on an address of their own, such as "127.0.0.1:6060", until Stop, and gives the
-// address. It refuses one that other hosts reach unless Options.Token is set. The listener is handed over by Exec.
-func (p *Probe) ServeEndpoints(address string) (net.Addr, error) {
-	if !p.guard.TokenRequired() {
-		tcp, err := net.ResolveTCPAddr("tcp", address)
-		if err != nil {
-			return nil, err
-		}
-		if !tcp.IP.IsLoopback() {
-			return nil, &BindError{address}
-		}
-	}
-	listener, err := p.listen("hotgate endpoints", "tcp", address, true)
-	if err != nil {
-		return nil, err
-	}
-	server := &http.Server{
-		Handler: p.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
-		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 8 << 10, ErrorLog: silentLog,
-	}
-	p.ownMu.Lock()
-	p.own = append(p.own, server)
-	p.ownMu.Unlock()
-	go func() { _ = server.Serve(guard.Limited(listener)) }()
-	return listener.Addr(), nil
-}
