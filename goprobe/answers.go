@@ -22,7 +22,8 @@ func (p *Probe) status() Status {
 		Header: header("status"), Moment: now(), Image: p.image, Profiler: profilerFacts(&p.profiler),
 		Cgo:        CgoSummary{Built: native.Built, Calls: runtime.NumCgoCall()},
 		Goroutines: runtime.NumGoroutine(), Threads: proc.ThreadCount(process), GC: p.gcFacts(),
-		Signals: signalFacts(signals.ReadMasks(process)), Descriptors: descriptorFacts(descriptor.Find()), Update: p.update.wire(), Limits: p.limits(),
+		Signals: signalFacts(signals.ReadMasks(process)), Descriptors: descriptorFacts(descriptor.Find()),
+		Update: p.update.wire(), Limits: p.limits(),
 	}
 	answer.Signals.Reload = p.reload.wire()
 	answer.Listeners = p.listeners.wire()
