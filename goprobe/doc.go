@@ -1,6 +1,16 @@
 // Package goprobe is what a service embeds so that hotgate can tell whether its process may be replaced in place, and so
 // that it can replace itself without losing a request.
 //
+// It does three things, and a service may use the first two without the third:
+//
+//   - It answers over HTTP what hotgate asks about this process: [Probe.Handler] on the service's own mux, or
+//     [Probe.ServeEndpoints] on a port of its own. WIRE.md has the answers; their types start at [Status], [Cgo],
+//     [Heartbeat] and [Health].
+//   - It records a window of the CPU profile every minute, the heartbeat, so that there is something to compare an update
+//     with. [Options] has its times, and switches it off.
+//   - It replaces the program in this process by the next one: [Probe.Upgrade] tries the new image, drains the servers,
+//     hands over listeners and states, and calls exec. Whatever fails on the way, the old image serves on.
+//
 // # Deployment
 //
 // The process keeps its PID through an update: exec replaces the program in it. That suits systemd (Type=exec or simple),
@@ -19,6 +29,8 @@
 //   - The next image has to use this package, too. One that does not would run as a service in its trial, fail to listen, or
 //     be killed at the trial's deadline; either way the old image serves on.
 //
+// # Order of calls
+//
 // A service's main has this order:
 //
 //	p, err := goprobe.Start(ctx, goprobe.Options{})
@@ -28,6 +40,22 @@
 //	p.OnReload(syscall.SIGUSR2, func() { log.Print(p.Upgrade(ctx, goprobe.UpgradeOptions{})) })
 //	mux.Handle("/debug/", p.Handler())
 //	err = p.Serve(l, &http.Server{Handler: mux})
+//
+// Each call has its time:
+//
+//  1. [Start] comes first: it takes what the image before handed over. [Probe.Trial] tells from then on whether this
+//     process only tries whether the image comes up.
+//  2. [Probe.RegisterState] and [Probe.Listen], in any order: what is handed over and nobody registered is an error, and a
+//     listener that nobody asks for is closed by Ready. [Probe.Track] and [Probe.InFlight] declare what exec would lose.
+//  3. [Probe.Ready], once. All states are put into place, or none.
+//  4. [Probe.OnReload], [Probe.Serve] or [Probe.ServeTLS]; [Probe.Handle] for handlers that another server runs.
+//  5. [Probe.Stop], if the process goes on without the probe. It need not be called before the process ends.
+//
+// Upgrade is all that most services call. One that drains by itself calls [Probe.PrepareExec] and [Probe.Exec], and
+// [Probe.CancelExec] to take the first back; one whose next image is another process has [Drainable] and [Drain].
+//
+// Errors say what refused: [NotReadyError] with its reasons, [TrialError], [StateError], [ExecError], or [ErrBusy] while
+// another update is under way.
 //
 // # Limits
 //
@@ -57,8 +85,8 @@
 // X-Real-Ip) are refused without a token, but not every proxy marks them. There, set a token, or leave the handler off the
 // service's mux and call ServeEndpoints with a loopback port of its own, which no proxy leads to.
 //
-// Answers are bounded in size, rate and number; what looks at every goroutine gets one twentieth of a CPU. The log is silent unless a logger is
-// given. Stop may be called at any time, and again.
+// Answers are bounded in size, rate and number; what looks at every goroutine gets one twentieth of a CPU. The log is
+// silent unless a logger is given. Stop may be called at any time, and again.
 //
 // Built without cgo the parts about C are absent, and the answers say so.
 package goprobe
