@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from gate.model import Mode, Severity
-from gate.policy.errors import PolicyError, nearest
+from gate.policy.errors import PolicyError, checked_docs_url, nearest
 from gate.policy.model import check_evidence_name
 from probes.live.topics import TOPICS
 
@@ -127,6 +127,10 @@ def _data_values(policy: Policy, text: str) -> Policy:
     return replace(policy, data=replace(policy.data, values=_one_of(text, ["true", "false"]) == "true"))
 
 
+def _docs_url(policy: Policy, text: str) -> Policy:
+    return replace(policy, docs_url=checked_docs_url(text))
+
+
 def _audit(policy: Policy, text: str) -> Policy:
     return replace(policy, audit=_one_of(text, ["true", "false"]) == "true")
 
@@ -192,6 +196,7 @@ LAYERS: dict[str, Callable[[Policy, str], Policy]] = {
     "HOTGATE_REQUIRE_SYMBOLS": _require_symbols,
     "HOTGATE_DEBUG_TAGS": _debug_tags,
     "HOTGATE_DATA_VALUES": _data_values,
+    "HOTGATE_DOCS_URL": _docs_url,
     "HOTGATE_AUDIT": _audit,
     "HOTGATE_STORE": _store,
 }

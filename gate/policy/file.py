@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError
 
 from gate.model import Mode, Severity
 from gate.policy.contract import Contract
-from gate.policy.errors import PolicyError, nearest
+from gate.policy.errors import PolicyError, checked_docs_url, nearest
 from gate.policy.lines import Key, place, written
 from gate.policy.model import EVIDENCE_NAMES, DataPolicy, LivePolicy, Policy, ProfilePolicy, Suppression, Thresholds
 from gate.rule_ids import rule_ids
@@ -40,6 +40,14 @@ def _topic(name: str) -> str:
     return name
 
 
+def _docs_url(url: str) -> str:
+    try:
+        return checked_docs_url(url)
+    except PolicyError as exc:
+        raise PydanticCustomError("docs_url", "{why}", {"why": str(exc)}) from exc
+
+
+_DocsUrl = Annotated[str, AfterValidator(_docs_url)]
 _TopicName = Annotated[str, AfterValidator(_topic)]
 _EvidenceName = Annotated[str, AfterValidator(_evidence)]
 
@@ -107,6 +115,7 @@ class _PolicyFile(_Table):
     sidecar: dict[str, Any] = {}  # read by gate.sidecar.config.model, which knows its keys
     profile: _Profile = _Profile()
     data: _Data = _Data()
+    docs_url: _DocsUrl = ""
     audit: StrictBool = False
     store: str = ""
 
@@ -159,6 +168,7 @@ def load_policy(path: str) -> Policy:
         ),
         profile=ProfilePolicy(**shape.profile.model_dump()),
         data=DataPolicy(shape.data.values),
+        docs_url=shape.docs_url,
         audit=shape.audit,
         store=shape.store,
     )

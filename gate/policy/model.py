@@ -129,6 +129,8 @@ class Policy(Struct, frozen=True):
     live: LivePolicy = field(default_factory=LivePolicy)
     profile: ProfilePolicy = field(default_factory=ProfilePolicy)
     data: DataPolicy = field(default_factory=DataPolicy)
+    docs_url: str = ""
+    """Where the documentation site is published: reports link to the pages of its rules. "" for no links."""
     audit: bool = False
     """Every verdict goes into the audit log before it is given."""
     store: str = ""

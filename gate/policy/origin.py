@@ -93,6 +93,7 @@ def settings(
     )
     out += [Setting(key, value, origin(key)) for key, value in live]
     out.append(Setting("data.values", policy.data.values, origin("data.values")))
+    out.append(Setting("docs_url", policy.docs_url, origin("docs_url")))
     out.append(Setting("audit", policy.audit, origin("audit")))
     out.append(Setting("store", without_password(policy.store) or None, origin("store")))
     for index, each in enumerate(policy.suppress):

@@ -43,6 +43,7 @@ FILE = Policy(
         ("HOTGATE_REQUIRE_SYMBOLS", "true", "require_symbols", True),
         ("HOTGATE_DEBUG_TAGS", "trace invariants", "debug_tags", ("trace", "invariants")),
         ("HOTGATE_DATA_VALUES", "false", "data", DataPolicy(values=False)),
+        ("HOTGATE_DOCS_URL", "https://docs.example.com/", "docs_url", "https://docs.example.com"),
         ("HOTGATE_AUDIT", "true", "audit", True),
         ("HOTGATE_STORE", "a.db", "store", "a.db"),
     ],

@@ -106,6 +106,7 @@ def test_origins():
         "live.handed_over": ([], "default"),
         "live.needed": (["profiler", "calls", "image", "descriptors"], "default"),
         "data.values": (True, "default"),
+        "docs_url": ("", "default"),
         "audit": (False, "default"),
         "store": (None, "default"),
         "suppress[0]": ("HG408 for x, expired on 2020-01-01: OPS-1", "hotgate.toml:12"),

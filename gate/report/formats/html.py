@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from gate.report.links import rule_page
 from gate.report.pages.strip import STYLE as STRIP_STYLE
 from gate.report.pages.strip import figure
 from gate.report.pages.style import STYLE
@@ -106,12 +107,19 @@ def _folded(heading: str, inner: Sequence[str], number: int | None = None) -> li
     return ["<details>", f"<summary><h2>{heading}{counted}</h2></summary>", *inner, "</details>"] if inner else []
 
 
+def _rule(report: Report, rule: str) -> str:
+    page = rule_page(report, rule)
+    return f'<a href="{_text(page)}">{_text(rule)}</a>' if page else _text(rule)
+
+
 def _articles(report: Report, findings: Sequence[FindingItem]) -> list[str]:
     out = []
     for finding in findings[:SHOWN]:
         sure = "" if finding.confidence == "high" else f", {finding.confidence} confidence"
         out.append(f'<article class="{finding.severity}">')
-        out.append(f"<h3>{_text(finding.rule)} {_text(finding.title)} <small>({finding.severity}{sure})</small></h3>")
+        out.append(
+            f"<h3>{_rule(report, finding.rule)} {_text(finding.title)} <small>({finding.severity}{sure})</small></h3>"
+        )
         out.append(f"<p>{_text(finding.message)}</p>")
         if finding.location is not None:
             line = f":{finding.location.line}" if finding.location.line else ""

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from gate.report.links import rule_page
 from gate.report.text.clean import clean
 from gate.report.text.parts import GAPS, answered, gone, headline, sides, source_path, split, subject_of, verified
 from gate.rules.base import discover
@@ -64,14 +65,14 @@ def _rules(report: Report) -> list[dict[str, Any]]:
     fixed = [] if report.baseline is None else report.baseline.fixed
     ids = sorted({*(item.rule for item in report.rules), *(item.rule for item in fixed), *titles})
     return [
-        _rule(known[rule_id])
+        _rule(known[rule_id], rule_page(report, rule_id))
         if rule_id in known
         else {"id": rule_id, "shortDescription": _text(titles.get(rule_id, rule_id))}
         for rule_id in ids
     ]
 
 
-def _rule(rule: Check) -> dict[str, Any]:
+def _rule(rule: Check, page: str) -> dict[str, Any]:
     texts = rule.explanation
     sections = (("Why it hurts", texts.why), ("Example", texts.example), ("What to do", texts.remedy))
     plain = "\n\n".join([texts.what, *(f"{heading}: {text}" for heading, text in sections)])
@@ -82,6 +83,7 @@ def _rule(rule: Check) -> dict[str, Any]:
         "shortDescription": {"text": f"{rule.title}."},
         "fullDescription": {"text": texts.what},
         "help": {"text": plain, "markdown": markdown + "\n"},
+        **({"helpUri": page} if page else {}),
         "defaultConfiguration": {"level": "warning" if rule.inconclusive else LEVELS[rule.severity.value]},
         "properties": {"tags": [f"HG{rule.id[2]}xx"], "inconclusive": rule.inconclusive},
     }

@@ -76,11 +76,15 @@ class FindingItem(Shape, frozen=True):
 
 
 class PolicyItem(Shape, frozen=True):
-    """What the verdict was given by. `require` includes what the update itself cannot do without; `source` is a file."""
+    """What the verdict was given by. `require` includes what the update itself cannot do without; `source` is a file.
+
+    `docs_url`: where the pages of the rules are; absent where the policy does not say.
+    """
 
     source: str | None
     fail_on: Literal["info", "warn", "block"]
     require: list[str]
+    docs_url: Annotated[str | None, Section] = None
 
 
 class RuleItem(Shape, frozen=True):

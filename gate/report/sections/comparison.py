@@ -48,7 +48,9 @@ def build_report(  # noqa: PLR0913 - keywords, one a fact
         tool=model.Tool("hotgate", __version__),
         created_at=created_at,
         mode=policy.mode.value,
-        policy=model.PolicyItem(policy.source or None, policy.fail_on.value, list(judgement.require)),
+        policy=model.PolicyItem(
+            policy.source or None, policy.fail_on.value, list(judgement.require), policy.docs_url or None
+        ),
         verdict=judgement.verdict.name,
         exit_code=judgement.verdict.exit_code,
         old=old if old is None or isinstance(old, model.BinaryInfo) else binary_info(old),
