@@ -7,7 +7,7 @@ import re
 import numpy as np
 import numpy.typing as npt
 
-from probes.drift.addresses.equivalence import Meaning
+from probes.drift.addresses.equivalence import Equivalence
 from probes.drift.addresses.same_layout import same_bytes
 from probes.drift.facts import ChangeKind, FunctionChange, FunctionDoubt, FunctionDrift, FunctionRef, Rename
 from probes.drift.functions.explain import Explanation, explain
@@ -37,26 +37,26 @@ def compare_functions(old: Side, new: Side) -> FunctionDrift:
     return compare_code(old, new)[0]
 
 
-def compare_code(old: Side, new: Side, *, by_place: bool = False) -> tuple[FunctionDrift, Meaning, str]:
+def compare_code(old: Side, new: Side, *, by_place: bool = False) -> tuple[FunctionDrift, Equivalence, str]:
     """Compare all functions as `compare_functions` does; beside it, what addresses were found to mean.
 
     With `by_place`, also why it cannot be said that all variables are where they were; "" when they are.
     """
     pairing = match(old, new)
-    meaning = Meaning(old, new, pairing.pair)
+    equivalence = Equivalence(old, new, pairing.pair)
     rows = np.flatnonzero(pairing.pair >= 0)
     names = old.table.names
     real = np.array([names[r] not in BOUNDARIES for r in rows.tolist()], dtype=np.bool_)
     rows = rows[real] if rows.size else rows
     partners = pairing.pair[rows]
     equal_size = old.text.size[rows] == new.text.size[partners]
-    look = equal_size & ~same_bytes(old, new, rows) if meaning.unmoved else equal_size
+    look = equal_size & ~same_bytes(old, new, rows) if equivalence.unmoved else equal_size
     level = rows[look]
-    result = scan(meaning, level, partners[look])
+    result = scan(equivalence, level, partners[look])
     places: dict[int, list[int] | None] = dict.fromkeys(rows[~equal_size].tolist())
     places.update({int(level[at]): found for at, found in result.places.items()})
     certain = {int(level[at]) for at in result.unexplained} | set(rows[~equal_size].tolist())
-    judged, unread = _judge(meaning, places, pairing)
+    judged, unread = _judge(equivalence, places, pairing)
     changed = {j.old_row: j for j in judged if j.changed}
     undecided = [r for r in unread if r not in certain]
     blind = [r for r in unread if r in certain]
@@ -68,7 +68,7 @@ def compare_code(old: Side, new: Side, *, by_place: bool = False) -> tuple[Funct
     settled = np.ones(len(old.table), dtype=np.bool_)
     settled[[*changed, *undecided, *blind]] = False
     calm = rows[settled[rows]]
-    native = compare_native(meaning)
+    native = compare_native(equivalence)
     drift = FunctionDrift(
         old=len(old.table) + native.old,
         new=len(new.table) + native.new,
@@ -78,7 +78,7 @@ def compare_code(old: Side, new: Side, *, by_place: bool = False) -> tuple[Funct
         added=_refs(new, pairing.back) + native.added,
         removed=_refs(old, pairing.pair) + native.removed,
         renamed=tuple(Rename(names[r], new.table.names[int(pairing.pair[r])]) for r in pairing.renamed),
-        changed=_changes(meaning, pairing, changed, blind, calm) + native.changed,
+        changed=_changes(equivalence, pairing, changed, blind, calm) + native.changed,
         undecided=tuple(new.table.names[int(pairing.pair[r])] for r in undecided) + native.undecided,
         remapped=_remapped(old, new, pairing.pair),
         doubtful=tuple(_doubt(new.table.names[j.new_row]) for j in judged if j.doubtful) + native.doubtful,
@@ -89,8 +89,8 @@ def compare_code(old: Side, new: Side, *, by_place: bool = False) -> tuple[Funct
 
         unsure = [*undecided, *blind]
         added = np.array([r for r in np.flatnonzero(pairing.back < 0).tolist() if new.table.names[r] not in BOUNDARIES])
-        moved = why_not_kept(meaning, Codes(judged, unsure, calm, added.astype(np.int64), _of_c(native)))
-    return drift, meaning, moved
+        moved = why_not_kept(equivalence, Codes(judged, unsure, calm, added.astype(np.int64), _of_c(native)))
+    return drift, equivalence, moved
 
 
 def _of_c(native: NativeCode) -> str:
@@ -106,22 +106,22 @@ def _of_c(native: NativeCode) -> str:
 
 
 def _judge(
-    meaning: Meaning, places: dict[int, list[int] | None], pairing: Pairing
+    equivalence: Equivalence, places: dict[int, list[int] | None], pairing: Pairing
 ) -> tuple[list[Judgement], list[int]]:
     """Judge as many pairs as the budgets allow, smallest first; the others' rows are returned beside."""
     chosen: list[int] = []
     beyond: list[int] = []
     for resized, budget in ((False, LEVEL_BUDGET), (True, RESIZED_BUDGET)):
         rows = np.array([r for r, found in places.items() if (found is None) == resized], dtype=np.int64)
-        within = _within(_sizes(meaning, rows), budget)
+        within = _within(_sizes(equivalence, rows), budget)
         chosen += rows[within].tolist()
         beyond += rows[~within].tolist()
-    return judge(meaning, ((r, int(pairing.pair[r]), places[r]) for r in sorted(chosen))), beyond
+    return judge(equivalence, ((r, int(pairing.pair[r]), places[r]) for r in sorted(chosen))), beyond
 
 
-def _sizes(meaning: Meaning, rows: I64) -> I64:
+def _sizes(equivalence: Equivalence, rows: I64) -> I64:
     """Bytes of code of some pairs, both sides together."""
-    return meaning.old.text.size[rows] + meaning.new.text.size[meaning.pair[rows]]
+    return equivalence.old.text.size[rows] + equivalence.new.text.size[equivalence.pair[rows]]
 
 
 def _within(sizes: I64, budget: int) -> npt.NDArray[np.bool_]:
@@ -132,12 +132,12 @@ def _within(sizes: I64, budget: int) -> npt.NDArray[np.bool_]:
     return out
 
 
-def _worth_explaining(meaning: Meaning, changed: dict[int, Judgement]) -> set[int]:
+def _worth_explaining(equivalence: Equivalence, changed: dict[int, Judgement]) -> set[int]:
     """Rows that are explained in full: the program's own packages first, then the standard library's."""
     rows = np.array(list(changed), dtype=np.int64)
-    library = np.array([not _own_code(meaning.old.table.names[r]) for r in rows.tolist()], dtype=np.bool_)
+    library = np.array([not _own_code(equivalence.old.table.names[r]) for r in rows.tolist()], dtype=np.bool_)
     # Library code only gets what is left over: it counts as if it came after all of the program's own.
-    sizes = _sizes(meaning, rows)
+    sizes = _sizes(equivalence, rows)
     order = np.lexsort((sizes, library))
     return set(rows[order[np.cumsum(sizes[order]) <= EXPLAIN_BUDGET]].tolist())
 
@@ -149,12 +149,16 @@ def _own_code(name: str) -> bool:
 
 
 def _changes(
-    meaning: Meaning, pairing: Pairing, changed: dict[int, Judgement], blind: list[int], calm: npt.NDArray[np.int64]
+    equivalence: Equivalence,
+    pairing: Pairing,
+    changed: dict[int, Judgement],
+    blind: list[int],
+    calm: npt.NDArray[np.int64],
 ) -> tuple[FunctionChange, ...]:
-    old, new = meaning.old, meaning.new
+    old, new = equivalence.old, equivalence.new
     names = new.table.names
-    full = _worth_explaining(meaning, changed)
-    explained = {row: explain(meaning, found, brief=row not in full) for row, found in changed.items()}
+    full = _worth_explaining(equivalence, changed)
+    explained = {row: explain(equivalence, found, brief=row not in full) for row, found in changed.items()}
     blamed = {names[int(pairing.pair[r])] for r in (*changed, *blind)}
     innocent = {names[int(pairing.pair[r])] for r in calm.tolist()} if changed else set()
     blame = Blame(blamed, innocent - blamed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from probes.drift.addresses.equivalence import Meaning
+from probes.drift.addresses.equivalence import Equivalence
 from probes.drift.addresses.same_layout import same_constants
 from probes.drift.build import build_drift
 from probes.drift.compare_functions import compare_code
@@ -30,10 +30,10 @@ def compare(old: BinaryFacts, new: BinaryFacts, *, places: bool = False) -> Drif
     """
     problems: dict[str, str] = {}
     places &= old.symtab is None or new.symtab is None
-    functions, meaning, moved = _functions(old, new, problems, places=places)
+    functions, equivalence, moved = _functions(old, new, problems, places=places)
     variables = _variables(old, new, problems)
-    data = _data(meaning, variables, problems)
-    del meaning  # the largest of all that is kept here
+    data = _data(equivalence, variables, problems)
+    del equivalence  # the largest of all that is kept here
     return Drift(
         functions=functions,
         build=_build(old, new, problems),
@@ -48,7 +48,7 @@ def compare(old: BinaryFacts, new: BinaryFacts, *, places: bool = False) -> Drif
 
 def _functions(
     old: BinaryFacts, new: BinaryFacts, problems: dict[str, str], *, places: bool
-) -> tuple[FunctionDrift | None, Meaning | None, str]:
+) -> tuple[FunctionDrift | None, Equivalence | None, str]:
     for label, facts in (("OLD", old), ("NEW", new)):
         if facts.linkage == SHARED:
             problems["functions"] = f"{label}: {NOT_GO}"
@@ -152,12 +152,12 @@ def _by_place(moved: str, problems: dict[str, str]) -> GlobalDrift | None:
     return GlobalDrift(0, 0, 0, (), (), (), (), types_problem=f"{reason}; all variables are where they were")
 
 
-def _data(meaning: Meaning | None, variables: Variables | None, problems: dict[str, str]) -> DataDrift | None:
-    if meaning is None:
+def _data(equivalence: Equivalence | None, variables: Variables | None, problems: dict[str, str]) -> DataDrift | None:
+    if equivalence is None:
         problems["data"] = problems["functions"]
         return None
     try:
-        return data_drift(meaning, variables)
+        return data_drift(equivalence, variables)
     except MalformedTable as exc:
         problems["data"] = str(exc)
         return None

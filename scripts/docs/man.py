@@ -45,8 +45,8 @@ def page() -> str:
         for parameter in command.get_params(ctx):
             lines += _option(parameter, ctx)
     lines += [".SH EXIT STATUS"]
-    for code, meaning in EXIT_CODES:
-        lines += [".TP", f".B {code}", _plain(meaning)]
+    for code, equivalence in EXIT_CODES:
+        lines += [".TP", f".B {code}", _plain(equivalence)]
     return "\n".join(lines) + "\n"
 
 

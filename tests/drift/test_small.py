@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from probes.drift.addresses.variable_votes import Learned
+from probes.drift.addresses.variable_votes import Correspondence
 from probes.drift.arch.amd64.blocks import bare
 from probes.drift.arch.amd64.decoder import FOLLOWS, Amd64Code
 from probes.drift.arch.arm64.decoder import Arm64Code
@@ -14,42 +14,42 @@ from probes.drift.functions.numbered_names import common, family
 from probes.drift.initialisers import init_drift
 
 
-def _learn(*votes: tuple[int, int, int]) -> Learned:
+def _learn(*votes: tuple[int, int, int]) -> Correspondence:
     columns = np.array(votes, dtype=np.int64).T
-    return Learned(columns[0], columns[1], columns[2])
+    return Correspondence(columns[0], columns[1], columns[2])
 
 
-def _same(learned: Learned, old: int, new: int) -> bool:
-    return bool(learned.same(np.array([old]), np.array([new]))[0])
+def _same(correspondence: Correspondence, old: int, new: int) -> bool:
+    return bool(correspondence.same(np.array([old]), np.array([new]))[0])
 
 
 class TestLearned:
     def test_the_majority_of_functions_decides(self) -> None:
-        learned = _learn((100, 200, 1), (100, 200, 2), (100, 208, 3))
-        assert _same(learned, 100, 200)
-        assert not _same(learned, 100, 208)
+        correspondence = _learn((100, 200, 1), (100, 200, 2), (100, 208, 3))
+        assert _same(correspondence, 100, 200)
+        assert not _same(correspondence, 100, 208)
 
     def test_many_votes_of_one_function_count_once(self) -> None:
-        learned = _learn((100, 208, 3), (100, 208, 3), (100, 208, 3), (100, 200, 1), (100, 200, 2))
-        assert _same(learned, 100, 200)
+        correspondence = _learn((100, 208, 3), (100, 208, 3), (100, 208, 3), (100, 200, 1), (100, 200, 2))
+        assert _same(correspondence, 100, 200)
 
     def test_two_of_old_cannot_be_one_of_new(self) -> None:
-        learned = _learn((100, 200, 1), (100, 200, 2), (108, 200, 3), (108, 208, 4), (108, 208, 5))
-        assert _same(learned, 108, 208)
-        assert not _same(learned, 108, 200)
+        correspondence = _learn((100, 200, 1), (100, 200, 2), (108, 200, 3), (108, 208, 4), (108, 208, 5))
+        assert _same(correspondence, 108, 208)
+        assert not _same(correspondence, 108, 200)
 
     def test_a_tie_goes_to_the_one_that_moved_like_its_neighbours(self) -> None:
-        learned = _learn((92, 192, 1), (108, 208, 2), (100, 200, 3), (100, 264, 4))
-        assert _same(learned, 100, 200)
+        correspondence = _learn((92, 192, 1), (108, 208, 2), (100, 200, 3), (100, 264, 4))
+        assert _same(correspondence, 100, 200)
 
     def test_a_reference_is_contradicted_by_either_end(self) -> None:
-        learned = _learn((100, 200, 1), (108, 208, 2))
+        correspondence = _learn((100, 200, 1), (108, 208, 2))
         for old, new, expected in ((100, 208, True), (100, 999, True), (999, 208, True), (999, 998, False)):
-            assert bool(learned.contradicts(np.array([old]), np.array([new]))[0]) is expected
+            assert bool(correspondence.contradicts(np.array([old]), np.array([new]))[0]) is expected
 
     def test_nothing_is_learned_from_nothing(self) -> None:
         none = np.zeros(0, dtype=np.int64)
-        assert not _same(Learned(none, none, none), 1, 1)
+        assert not _same(Correspondence(none, none, none), 1, 1)
 
 
 class TestSiblings:

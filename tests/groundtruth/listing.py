@@ -62,7 +62,7 @@ class Listing:
     texts: dict[tuple[str, int], list[Symbol]]
     data: dict[str, list[Symbol]]
 
-    def meaning(self, key: tuple[str, int], rename: dict[str, str]) -> frozenset[object]:
+    def equivalence(self, key: tuple[str, int], rename: dict[str, str]) -> frozenset[object]:
         """What the function means, with the names of `rename` replaced: one element for each different definition."""
         own = rename_symbol(key[0], rename)
         return frozenset(self._expand(symbol, rename, own, ()) for symbol in self.texts[key])
@@ -197,7 +197,7 @@ def truth(old: Listing, new: Listing, old_linked: set[str], new_linked: set[str]
         before = (rename_symbol(key[0], reverse) if rename else key[0], key[1])
         if before not in kept_old or (before[0] == key[0] and key[0] in rename and key[0] not in reverse):
             continue
-        if old.meaning(before, rename) != new.meaning(key, {}):
+        if old.equivalence(before, rename) != new.equivalence(key, {}):
             changed[table_name(linked_name)] += 1
         elif (old.types(before) | new.types(key)) & retyped:
             tolerated[table_name(linked_name)] += 1

@@ -95,7 +95,7 @@ class _Side:
         self._meanings: dict[tuple[Key, bool], frozenset[int]] = {}
         self._data: dict[str, int] = {}
 
-    def meaning(self, key: Key, *, fields: bool = True) -> frozenset[int]:
+    def equivalence(self, key: Key, *, fields: bool = True) -> frozenset[int]:
         """One digest for each definition, of its bytes and what its relocations mean.
 
         Without `fields`, it does not matter which place in a variable is meant, and what a variable is called that the
@@ -148,8 +148,8 @@ def truth(old: Listing, new: Listing, old_linked: Counter[str], new_linked: Coun
             new_keys.remove(key)
             same += 1
             if (
-                before.meaning(twin) != after.meaning(key)
-                or len(after.meaning(key)) > 1
+                before.equivalence(twin) != after.equivalence(key)
+                or len(after.equivalence(key)) > 1
                 or before.arguments(twin) != after.arguments(key)
                 or (retyped and (before.listing.types(twin) | after.listing.types(key)) & retyped)
             ):
@@ -163,8 +163,8 @@ def truth(old: Listing, new: Listing, old_linked: Counter[str], new_linked: Coun
         new_keys = [key for key in new_keys if key not in after.unsure]
         old_keys = [key for key in old_keys if key not in before.unsure]
         found.new.update(shown(after.functions[key]) for key in new_keys)
-        fields = {after.meaning(key, fields=False): key for key in new_keys}
-        both = fields.keys() & {before.meaning(key, fields=False) for key in old_keys}
+        fields = {after.equivalence(key, fields=False): key for key in new_keys}
+        both = fields.keys() & {before.equivalence(key, fields=False) for key in old_keys}
         found.moved.update(shown(after.functions[fields[each]]) for each in both)
         found.old.update(shown(before.functions[key]) for key in old_keys[len(new_keys) :])
         found.either.update(shown(before.functions[key]) for key in old_keys[: len(new_keys)])
@@ -178,8 +178,8 @@ def truth(old: Listing, new: Listing, old_linked: Counter[str], new_linked: Coun
 
 def _twin(before: _Side, after: _Side, key: Key, candidates: Iterable[Key]) -> Key | None:
     """The function of OLD that means the same, the one of the same name first; they may share one of several definitions."""
-    meaning = after.meaning(key)
-    alike = [other for other in candidates if before.meaning(other) & meaning]
+    equivalence = after.equivalence(key)
+    alike = [other for other in candidates if before.equivalence(other) & equivalence]
     return key if key in alike else next(iter(alike), None)
 
 

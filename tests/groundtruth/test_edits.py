@@ -48,9 +48,9 @@ def test_an_edit_that_does_not_fit_is_refused() -> None:
 
 
 def test_data_without_a_name_count_by_their_contents() -> None:
-    one = parsed(1, "usd").meaning(KEY, {})
-    assert one == parsed(7, "usd").meaning(KEY, {})
-    assert one != parsed(1, "eur").meaning(KEY, {})
+    one = parsed(1, "usd").equivalence(KEY, {})
+    assert one == parsed(7, "usd").equivalence(KEY, {})
+    assert one != parsed(1, "eur").equivalence(KEY, {})
 
 
 def test_relocations_without_a_size_are_no_part_of_the_code() -> None:

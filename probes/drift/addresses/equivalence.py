@@ -14,7 +14,7 @@ from probes.drift.addresses.bytes_read import DICTIONARY
 from probes.drift.addresses.descriptors import is_itab, type_hash
 from probes.drift.addresses.local_types import LocalTypes
 from probes.drift.addresses.same_layout import nothing_moved
-from probes.drift.addresses.variable_votes import Learned
+from probes.drift.addresses.variable_votes import Correspondence
 from probes.drift.arch.code import TO_NEXT
 from probes.drift.arch.windows import LEA
 from probes.drift.side import FOREIGN, NOWHERE, READONLY, TEXT, WRITABLE, Side, contains, distinct
@@ -35,7 +35,7 @@ LOOK_AHEAD = 1 << 16
 """Bytes of an unsized constant that are compared when nothing else begins before."""
 
 
-class Meaning:
+class Equivalence:
     """Compares addresses of two sides.
 
     Args:
@@ -46,7 +46,7 @@ class Meaning:
     def __init__(self, old: Side, new: Side, pair: I64) -> None:
         self.old, self.new, self.pair = old, new, pair
         self.unmoved = nothing_moved(old, new, pair)
-        self.learned = Learned(*(np.zeros(0, dtype=np.int64),) * 3, identity=self.unmoved)
+        self.correspondence = Correspondence(*(np.zeros(0, dtype=np.int64),) * 3, identity=self.unmoved)
         self.local_types = LocalTypes(old, new)
         self._starts: tuple[I64, I64] | None = None
         self._texts: tuple[I64, I64] = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
@@ -66,7 +66,7 @@ class Meaning:
 
     def learn(self, old: I64, new: I64, voters: I64) -> None:
         """Take references at the same place of paired functions as votes for which variable is which."""
-        self.learned = Learned(old, new, voters, identity=self.unmoved)
+        self.correspondence = Correspondence(old, new, voters, identity=self.unmoved)
 
     def same(self, old: I64, new: I64, kind: npt.NDArray[np.uint8], need: I64, *, strict: bool = True) -> Bools:
         """Whether `old[i]` and `new[i]` mean the same, shape (k,).
@@ -105,12 +105,12 @@ class Meaning:
         A variable may lead to itself: what looks at its value must not ask for the values of what that leads to.
         """
         named, both = self.by_name(old, new)
-        out = self.learned.same(old, new)
+        out = self.correspondence.same(old, new)
         cached = np.flatnonzero(
             ~both & assertion_caches.is_cache(self.old, old) & assertion_caches.is_cache(self.new, new)
         )
         if not strict:
-            out |= ~self.learned.contradicts(old, new) & (self._like(old, new) if values else True)
+            out |= ~self.correspondence.contradicts(old, new) & (self._like(old, new) if values else True)
         # The place of a cache in the code is that of the assertion: only what is asserted counts.
         out[cached] = assertion_caches.same(self.old, old[cached], self.new, new[cached])
         return np.where(both, named, out)
@@ -149,11 +149,11 @@ class Meaning:
 
     def begin_variables(self, old: I64, new: I64) -> Bools:
         """Whether variables are known to begin at both addresses: by their symbols, or because code refers to them."""
-        known = [contains(self.learned.old, old), self.learned.backward(new) >= 0]
+        known = [contains(self.correspondence.old, old), self.correspondence.backward(new) >= 0]
         for row, (side, addresses) in enumerate(((self.old, old), (self.new, new))):
             if side.symbols is not None and side.symbols.names:
                 known[row] |= contains(side.symbols.start, addresses)
-        out: Bools = (known[0] & known[1]) | self.learned.identity
+        out: Bools = (known[0] & known[1]) | self.correspondence.identity
         return out
 
     def left_of_symbol(self, old: I64, new: I64) -> I64:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from probes.elf.image import I64
 
 
-class Learned:
+class Correspondence:
     """A partial one-to-one map of addresses. `old` is sorted, `new` belongs to it; both int64, shape (k,)."""
 
     def __init__(self, old: I64, new: I64, voters: I64, *, identity: bool = False) -> None:

@@ -19,7 +19,7 @@ from probes.go.table.functions import package_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from probes.drift.addresses.equivalence import Meaning
+    from probes.drift.addresses.equivalence import Equivalence
     from probes.drift.variables.compare import Variables
     from probes.dwarf.shapes import Shape
 
@@ -33,27 +33,29 @@ MODULE_INFO = bytes.fromhex("3077af0c9274080241e1c107e6d618e6")
 """How cmd/go begins runtime.modinfo (modload, build.go: infoStart)."""
 
 
-def data_drift(meaning: Meaning, variables: Variables | None) -> DataDrift:
+def data_drift(equivalence: Equivalence, variables: Variables | None) -> DataDrift:
     """Compare the data of the two sides of `meaning`; `variables` where both sides have symbols.
 
     Raises:
         MalformedTable: embedded files are larger than the program, or debug information is damaged.
     """
-    sets = [read_embedded(side.image, side.facts.symtab) for side in (meaning.old, meaning.new)]
-    embedded = () if meaning.unmoved else embedded_drift(meaning.old.image, sets[0], meaning.new.image, sets[1])
+    sets = [read_embedded(side.image, side.facts.symtab) for side in (equivalence.old, equivalence.new)]
+    embedded = (
+        () if equivalence.unmoved else embedded_drift(equivalence.old.image, sets[0], equivalence.new.image, sets[1])
+    )
     files = sum(len(each.files) for each in sets[1])
-    if variables is None and meaning.unmoved:
-        total = sum(end - start for start, end in meaning.old.module.data)
+    if variables is None and equivalence.unmoved:
+        total = sum(end - start for start, end in equivalence.old.module.data)
         return DataDrift(1, total, total, (), files, embedded, ())
-    ground = Ground(meaning)
+    ground = Ground(equivalence)
     if variables is not None:
         roots, undecided, total = named(variables)
         native = frozenset(i for i, root in enumerate(roots) if root.package == "C")
-        found = [] if meaning.unmoved else walked(ground, roots, native=native).differences
+        found = [] if equivalence.unmoved else walked(ground, roots, native=native).differences
     else:
         roots, undecided, total, found = unnamed(ground)
     size = sum(root.size for root in roots)
-    assembled = _Assembly(meaning, variables, roots, sets)
+    assembled = _Assembly(equivalence, variables, roots, sets)
     assembled.take(found)
     changes = assembled.changes
     return DataDrift(
@@ -72,9 +74,13 @@ class _Assembly:
     """Differences of words into changes of variables."""
 
     def __init__(
-        self, meaning: Meaning, variables: Variables | None, roots: list[Root], sets: Sequence[Sequence[EmbeddedSet]]
+        self,
+        equivalence: Equivalence,
+        variables: Variables | None,
+        roots: list[Root],
+        sets: Sequence[Sequence[EmbeddedSet]],
     ) -> None:
-        self.meaning = meaning
+        self.equivalence = equivalence
         self.variables = variables
         self.roots = roots
         self.changes: list[DataChange] = []
@@ -184,7 +190,9 @@ class _Assembly:
                 return f"{lengths[0]:,} elements", f"{lengths[1]:,} elements"
         if leaf.kind in {"", *shown.SIZES} and found.kind == SCALAR:
             return shown.unknown(*raw)
-        targets = [_target(side, word) for side, word in zip((self.meaning.old, self.meaning.new), words, strict=True)]
+        targets = [
+            _target(side, word) for side, word in zip((self.equivalence.old, self.equivalence.new), words, strict=True)
+        ]
         if leaf.kind == "interface" and found.offset == leaf.offset:
             targets = ["nil" if not word else "a value of another type" for word in words]
         return (targets[0], targets[1]) if targets[0] != targets[1] else (targets[0], f"another {targets[1]}")
@@ -214,7 +222,7 @@ class _Assembly:
         return ours, theirs
 
     def _sides(self, piece: Piece) -> tuple[tuple[Side, int], tuple[Side, int]]:
-        return (self.meaning.old, piece.old), (self.meaning.new, piece.new)
+        return (self.equivalence.old, piece.old), (self.equivalence.new, piece.new)
 
     def _name(self, root: Root, piece: Piece, offset: int) -> str:
         """The variable, else whose data it is, for what could not be compared."""
@@ -231,13 +239,13 @@ class _Assembly:
         """Functions of NEW that refer to unnamed data, and how many bytes before `offset` they do: a table is by its start."""
         if piece.via:
             offset = piece.via[0][1]
-        addresses, rows = self.meaning.users
+        addresses, rows = self.equivalence.users
         place = root.new + offset
         inside = np.flatnonzero((addresses >= root.new) & (addresses <= place))
         if not inside.size:
             return (), offset
         near = int(addresses[inside].max())
-        names = self.meaning.new.table.names
+        names = self.equivalence.new.table.names
         users = sorted({names[row] for row in rows[inside[addresses[inside] == near]].tolist()})
         return tuple(users[:MAX_USERS]), place - near
 
@@ -251,7 +259,7 @@ class _Assembly:
 
     def _of_the_build(self, value: bytes) -> bool:
         """Whether a text is the release or the GODEBUG defaults, which are compared as such."""
-        facts = (self.meaning.old.facts, self.meaning.new.facts)
+        facts = (self.equivalence.old.facts, self.equivalence.new.facts)
         known = {each.go_version.encode() for each in facts if each.go_version}
         settings = {each.build.settings.get("DefaultGODEBUG", "") for each in facts if each.build is not None}
         return value in known | {each.encode() for each in settings if each}

@@ -26,7 +26,7 @@ from probes.errors import MalformedTable
 from probes.go.module.pointer_masks import read_masks
 
 if TYPE_CHECKING:
-    from probes.drift.addresses.equivalence import Meaning
+    from probes.drift.addresses.equivalence import Equivalence
     from probes.drift.arch.code import Code
 
 NAMES = ("noptrdata", "data", "bss", "noptrbss")
@@ -55,30 +55,30 @@ class Codes(Struct, frozen=True):
     native: str = ""
 
 
-def why_not_kept(meaning: Meaning, codes: Codes) -> str:
+def why_not_kept(equivalence: Equivalence, codes: Codes) -> str:
     """Why it cannot be said that all variables are the same, with the place that speaks against it; "" when they are."""
-    old, new = meaning.old, meaning.new
+    old, new = equivalence.old, equivalence.new
     reason = _sections(old, new) or _masks(old, new) or codes.native
     if reason:
         return reason
     if codes.unread:
         return f"{_name(old, codes.unread[0])} could not be decoded, which may refer to variables"
-    needs = _Needs(meaning)
-    for reason in (_moved(meaning, needs), _judged(meaning, codes.judged, needs)):
+    needs = _Needs(equivalence)
+    for reason in (_moved(equivalence, needs), _judged(equivalence, codes.judged, needs)):
         if reason:
             return reason
     for row in codes.added.tolist():
         for _, _, target in _code(new, row).targets():
             needs.new(target, row)
-    _pointers(meaning, needs)
+    _pointers(equivalence, needs)
     return needs.unmet(codes.calm)
 
 
 class _Needs:
     """Places that unedited code must refer to on both sides, by key, each with the row in NEW of who needs it (-1: data)."""
 
-    def __init__(self, meaning: Meaning) -> None:
-        self.meaning = meaning
+    def __init__(self, equivalence: Equivalence) -> None:
+        self.equivalence = equivalence
         self.wanted: dict[int, int] = {}
         self.met: set[int] = set()
         """Places that edited code refers to in the same way on both sides."""
@@ -87,7 +87,7 @@ class _Needs:
 
     def pair(self, old: int, new: int, row: int, old_row: int = -1) -> None:
         """A reference at the same place of both sides, from the function `row` of NEW."""
-        ours, theirs = _key(self.meaning.old, old), _key(self.meaning.new, new)
+        ours, theirs = _key(self.equivalence.old, old), _key(self.equivalence.new, new)
         if ours == theirs:
             self.met.add(ours)
             return
@@ -98,13 +98,13 @@ class _Needs:
 
     def new(self, address: int, row: int) -> None:
         """A reference that only NEW has."""
-        key = _key(self.meaning.new, address)
+        key = _key(self.equivalence.new, address)
         if key != NOWHERE:
             self.wanted.setdefault(key, row)
 
     def unmet(self, calm: I64) -> str:
         """The first place that no unedited function refers to; "" when all are met."""
-        old = self.meaning.old
+        old = self.equivalence.old
         starts = _starts(old)
         open_keys = self.wanted.keys() - self.met
         places = {int(starts[key >> SHIFT]) + (key & (1 << SHIFT) - 1): key for key in open_keys}
@@ -127,7 +127,7 @@ class _Needs:
             return ""
         key = places[min(missing)]
         who = self.wanted[key]
-        name = _name(self.meaning.new, who) if who >= 0 else "a pointer among the data"
+        name = _name(self.equivalence.new, who) if who >= 0 else "a pointer among the data"
         place = f"{NAMES[key >> SHIFT]}{(key & (1 << SHIFT) - 1):+#x}"
         return f"{name} refers to {place} in NEW, where no unchanged code says that the same variable is"
 
@@ -166,39 +166,39 @@ def _masks(old: Side, new: Side) -> str:
     return ""
 
 
-def _moved(meaning: Meaning, needs: _Needs) -> str:
+def _moved(equivalence: Equivalence, needs: _Needs) -> str:
     """References of unedited functions that lead to other places: by chance only, or some function says so when decoded."""
-    if meaning.unmoved:
+    if equivalence.unmoved:
         return ""
-    pairs = meaning.learned.old, meaning.learned.new
-    at = np.flatnonzero(_keys(meaning.old, pairs[0]) != _keys(meaning.new, pairs[1]))
+    pairs = equivalence.correspondence.old, equivalence.correspondence.new
+    at = np.flatnonzero(_keys(equivalence.old, pairs[0]) != _keys(equivalence.new, pairs[1]))
     if at.size > MAX_MOVED:
         return f"{at.size:,} references lead to other places"
-    addresses, rows = meaning.users
-    back = np.full(len(meaning.new.table), -1, dtype=np.int64)
-    paired = np.flatnonzero(meaning.pair >= 0)
-    back[meaning.pair[paired]] = paired
+    addresses, rows = equivalence.users
+    back = np.full(len(equivalence.new.table), -1, dtype=np.int64)
+    paired = np.flatnonzero(equivalence.pair >= 0)
+    back[equivalence.pair[paired]] = paired
     for here, there in zip(pairs[0][at].tolist(), pairs[1][at].tolist(), strict=True):
         for row in np.unique(rows[addresses == there]).tolist():
-            ours = [t for _, _, t in _code(meaning.old, int(back[row])).targets()] if back[row] >= 0 else []
-            for (_, _, target), before in zip(_code(meaning.new, row).targets(), ours, strict=False):
+            ours = [t for _, _, t in _code(equivalence.old, int(back[row])).targets()] if back[row] >= 0 else []
+            for (_, _, target), before in zip(_code(equivalence.new, row).targets(), ours, strict=False):
                 if there <= target <= there + MAX_IMMEDIATE and before - here == target - there:
                     needs.pair(before, target, row, int(back[row]))
     return ""
 
 
-def _judged(meaning: Meaning, judged: Iterable[Judgement], needs: _Needs) -> str:
+def _judged(equivalence: Equivalence, judged: Iterable[Judgement], needs: _Needs) -> str:
     """References of functions that were decoded."""
     for found in judged:
         if not found.decoded:
-            return f"{_name(meaning.new, found.new_row)} could not be decoded, which may refer to variables"
+            return f"{_name(equivalence.new, found.new_row)} could not be decoded, which may refer to variables"
         if found.lockstep:
             for each in found.references:
                 needs.pair(each.old, each.new, found.new_row, found.old_row)
             continue
         ours, theirs = list(found.old.targets()), list(found.new.targets())
         if max(len(found.old), len(found.new)) > MAX_ALIGN:
-            return f"{_name(meaning.new, found.new_row)} is too long to be aligned"
+            return f"{_name(equivalence.new, found.new_row)} is too long to be aligned"
         aligned = dict(_aligned(found))
         before = {index: target for index, _, target in ours}
         needs.edited.add(found.old_row)
@@ -221,9 +221,9 @@ def _aligned(found: Judgement) -> Iterator[tuple[int, int]]:
             yield b + step, a + step
 
 
-def _pointers(meaning: Meaning, needs: _Needs) -> None:
+def _pointers(equivalence: Equivalence, needs: _Needs) -> None:
     """Pointers in initialised variables to other variables."""
-    old, new = meaning.old, meaning.new
+    old, new = equivalence.old, equivalence.new
     start, end = old.module.data[1]
     at = np.arange(-(-start // 8) * 8, end - 7, 8, dtype=np.int64)
     x = old.words_at(at).view(np.int64)

@@ -20,7 +20,7 @@ from probes.go.buildinfo.fips import fips_info
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from probes.drift.addresses.equivalence import Meaning
+    from probes.drift.addresses.equivalence import Equivalence
     from probes.drift.variables.compare import Variables
 
 MAX_LOOKS, MAX_EDGES, MAX_USERS = 4, 200, 20
@@ -97,31 +97,31 @@ def unnamed(ground: Ground) -> tuple[list[Root], list[UndecidedData], int, list[
     Returns:
         the pieces of data; what could not be matched; the number of bytes of OLD's initialised data; and what differs.
     """
-    meaning = ground.meaning
-    links = meaning.learned.old, meaning.learned.new
-    roots, gaps = _cut(meaning, links)
+    equivalence = ground.equivalence
+    links = equivalence.correspondence.old, equivalence.correspondence.new
+    roots, gaps = _cut(equivalence, links)
     walk = walked(ground, roots)
     if walk.anchors:  # pointers that lead to the same tell of more places
         more = np.array(sorted(set(walk.anchors)), dtype=np.int64).reshape(-1, 2)
-        more = more[~meaning.learned.contradicts(more[:, 0], more[:, 1])]
+        more = more[~equivalence.correspondence.contradicts(more[:, 0], more[:, 1])]
         links = np.concatenate((links[0], more[:, 0])), np.concatenate((links[1], more[:, 1]))
-        again, gaps = _cut(meaning, links)
+        again, gaps = _cut(equivalence, links)
         found = _walked_again(ground, roots, walk.differences, again)
         roots = again
     else:
         found = walk.differences
     seen: dict[int, I64] = {}
     for _ in range(MAX_LOOKS):
-        chance = _by_chance(meaning, roots, found, links, seen)
+        chance = _by_chance(equivalence, roots, found, links, seen)
         if not chance.any():
             break
         links = links[0][~chance], links[1][~chance]
-        again, gaps = _cut(meaning, links)
+        again, gaps = _cut(equivalence, links)
         found = _walked_again(ground, roots, found, again)
         roots = again
     straight, unclear = _straightened(ground, roots, found)
     found = _walked_again(ground, roots, found, straight)
-    lone = _crossing(meaning, links)
+    lone = _crossing(equivalence, links)
     found += walked(ground, lone, len(straight)).differences
     roots = straight + lone
     lost = _unmatched(ground, gaps) + unclear
@@ -129,7 +129,7 @@ def unnamed(ground: Ground) -> tuple[list[Root], list[UndecidedData], int, list[
     if lost:
         what = f"{lost:,} bytes of it could not be matched: variables were added, removed or resized among them"
         undecided.append(UndecidedData("initialised data", "", what))
-    return roots, undecided, sum(end - start for start, end in meaning.old.module.data), found
+    return roots, undecided, sum(end - start for start, end in equivalence.old.module.data), found
 
 
 def _walked_again(ground: Ground, before: list[Root], found: list[Difference], after: list[Root]) -> list[Difference]:
@@ -153,15 +153,15 @@ Gap = tuple[int, int, int, int]
 """Start and size in OLD, start and size in NEW."""
 
 
-def _cut(meaning: Meaning, links: tuple[I64, I64]) -> tuple[list[Root], list[Gap]]:
+def _cut(equivalence: Equivalence, links: tuple[I64, I64]) -> tuple[list[Root], list[Gap]]:
     """Runs of data that are equally long on both sides, and the others, over both sections with initial values."""
     roots: list[Root] = []
     gaps: list[Gap] = []
     aligned = (links[0] % WORD == 0) & (links[1] % WORD == 0)
-    written = _linker_made(meaning.old), _linker_made(meaning.new)
+    written = _linker_made(equivalence.old), _linker_made(equivalence.new)
     made = {start for start, _ in written[0]}
     apart = made | {start + size for start, size in written[0]}
-    for at, (ours, theirs) in enumerate(zip(meaning.old.module.data, meaning.new.module.data, strict=True)):
+    for at, (ours, theirs) in enumerate(zip(equivalence.old.module.data, equivalence.new.module.data, strict=True)):
         # What holds pointers is aligned as they are; other places are within variables, or miss one by a constant's bytes.
         usable = (links[0][aligned], links[1][aligned]) if at == POINTERS else links
         for run in _runs(_places(written, ours, theirs, usable), (ours[1], theirs[1]), apart):
@@ -221,7 +221,7 @@ def _runs(places: list[tuple[int, int]], ends: tuple[int, int], apart: set[int])
 
 
 def _by_chance(
-    meaning: Meaning, roots: list[Root], found: list[Difference], links: tuple[I64, I64], seen: dict[int, I64]
+    equivalence: Equivalence, roots: list[Root], found: list[Difference], links: tuple[I64, I64], seen: dict[int, I64]
 ) -> npt.NDArray[np.bool_]:
     """Which links, at an end of a run that differs, no instruction makes: what was scanned as an operand was none.
 
@@ -230,12 +230,12 @@ def _by_chance(
     """
     edges = {edge for each in found for edge in _edges(roots[each.piece.root]) if not each.piece.via}
     out = np.zeros(links[0].shape, dtype=np.bool_)
-    addresses, rows = meaning.users
+    addresses, rows = equivalence.users
     for at in np.flatnonzero(np.isin(links[1], np.array(sorted(edges), dtype=np.int64))).tolist()[:MAX_EDGES]:
         place = int(links[1][at])
         users = np.unique(rows[addresses == place]).tolist()
         # Pointers among the data make links too: those are no chance.
-        out[at] = bool(users) and not any(_refers(meaning.new, row, place, seen) for row in users[:MAX_USERS])
+        out[at] = bool(users) and not any(_refers(equivalence.new, row, place, seen) for row in users[:MAX_USERS])
     return out
 
 
@@ -275,7 +275,7 @@ def _straightened(ground: Ground, roots: list[Root], found: list[Difference]) ->
     unclear = {
         i
         for i in several
-        if i not in pieces and (len(places[i]) > MAX_TOLD or _permuted(ground.meaning, roots[i], places[i]))
+        if i not in pieces and (len(places[i]) > MAX_TOLD or _permuted(ground.equivalence, roots[i], places[i]))
     }
     out: list[Root] = []
     for i, root in enumerate(roots):
@@ -290,10 +290,10 @@ def _straightened(ground: Ground, roots: list[Root], found: list[Difference]) ->
     return out, sum(several[i][1] - several[i][0] for i in unclear)
 
 
-def _permuted(meaning: Meaning, root: Root, offsets: list[int]) -> bool:
+def _permuted(equivalence: Equivalence, root: Root, offsets: list[int]) -> bool:
     """Whether the words of a run that differ are the same ones in another order: most likely variables that changed places."""
     at = np.array(offsets, dtype=np.int64)
-    ours, theirs = meaning.old.words_at(root.old + at), meaning.new.words_at(root.new + at)
+    ours, theirs = equivalence.old.words_at(root.old + at), equivalence.new.words_at(root.new + at)
     return bool((np.sort(ours) == np.sort(theirs)).all())
 
 
@@ -303,13 +303,13 @@ def _moved(root: Root, first: int, last: int, shift: int) -> Root:
     return Root("", "", root.old + first + max(-shift, 0), root.new + first + max(shift, 0), size)
 
 
-def _crossing(meaning: Meaning, links: tuple[I64, I64]) -> list[Root]:
+def _crossing(equivalence: Equivalence, links: tuple[I64, I64]) -> list[Root]:
     """Variables that have an initial value on one side alone: the linker puts those without one elsewhere."""
     known = [np.sort(each) for each in links]
     out: list[Root] = []
     for data, zero, swap in (
-        (meaning.old.module.data, meaning.new.module.bss, False),
-        (meaning.new.module.data, meaning.old.module.bss, True),
+        (equivalence.old.module.data, equivalence.new.module.bss, False),
+        (equivalence.new.module.data, equivalence.old.module.bss, True),
     ):
         ours, theirs = links[::-1] if swap else links
         at = np.flatnonzero(_within(ours, data) & _within(theirs, zero))

@@ -23,7 +23,7 @@ from probes.errors import MalformedTable
 from probes.go.module.pointer_masks import PointerMasks, read_masks
 
 if TYPE_CHECKING:
-    from probes.drift.addresses.equivalence import Meaning
+    from probes.drift.addresses.equivalence import Equivalence
 
 Bools = npt.NDArray[np.bool_]
 
@@ -59,15 +59,15 @@ class Difference(Struct, frozen=True):
 class Ground:
     """What all walks over the data of the two sides of a `meaning` need: the collector's masks, and where things begin."""
 
-    def __init__(self, meaning: Meaning) -> None:
-        self.meaning = meaning
-        self.masks = [_masks(side) for side in (meaning.old, meaning.new)]
-        self.stripped = meaning.old.symbols is None or meaning.new.symbols is None
+    def __init__(self, equivalence: Equivalence) -> None:
+        self.equivalence = equivalence
+        self.masks = [_masks(side) for side in (equivalence.old, equivalence.new)]
+        self.stripped = equivalence.old.symbols is None or equivalence.new.symbols is None
 
     @cached_property
     def starts(self) -> list[I64]:
         """Of either side, where something begins among the variables, sorted."""
-        sides = (self.meaning.old, self.meaning.new)
+        sides = (self.equivalence.old, self.equivalence.new)
         return [_starts(side, mask) for side, mask in zip(sides, self.masks, strict=True)]
 
 
@@ -81,7 +81,7 @@ class Walk:
     def __init__(self, ground: Ground, *, native: frozenset[int] = frozenset()) -> None:
         """`native`: indices of roots that are variables of C, about whose pointers nobody tells."""
         self.ground = ground
-        self.meaning = ground.meaning
+        self.equivalence = ground.equivalence
         self.native = native
         self.differences: list[Difference] = []
         self.anchors: list[tuple[int, int]] = []
@@ -116,9 +116,9 @@ class Walk:
     def _scalars(self, words: _Words, rows: I64) -> None:
         """Numbers that differ. What is an address without the collector's knowledge is compared as such, where it can be."""
         a, b = words.x[rows].view(np.int64), words.y[rows].view(np.int64)
-        ours, theirs = self.meaning.old.regions(a), self.meaning.new.regions(b)
+        ours, theirs = self.equivalence.old.regions(a), self.equivalence.new.regions(b)
         address = (ours != NOWHERE) & (theirs != NOWHERE) & (words.rest[rows] >= 8)
-        for side, at in ((self.meaning.old, words.left[rows]), (self.meaning.new, words.right[rows])):
+        for side, at in ((self.equivalence.old, words.left[rows]), (self.equivalence.new, words.right[rows])):
             if side.image.elf.dynamic:
                 address &= contains(side.relocated, at)
         self._note(words, rows[~address], SCALAR)
@@ -128,18 +128,18 @@ class Walk:
         at = np.flatnonzero(address & ~((ours == TEXT) & (theirs == TEXT)))
         if at.size:
             kind = np.full(at.shape, LEA, dtype=np.uint8)
-            same = self.meaning.same(a[at], b[at], kind, np.full(at.shape, -1, dtype=np.int64), strict=False)
+            same = self.equivalence.same(a[at], b[at], kind, np.full(at.shape, -1, dtype=np.int64), strict=False)
             self._note(words, rows[at[~same]], UNSURE)
 
     def _tables(self, words: _Words, rows: I64) -> None:
         """The first words of interfaces: types or itabs."""
         a, b = words.x[rows].view(np.int64), words.y[rows].view(np.int64)
-        same = (self.meaning.types(a, b) | self.meaning.itabs(a, b)) | ((a == 0) & (b == 0))
+        same = (self.equivalence.types(a, b) | self.equivalence.itabs(a, b)) | ((a == 0) & (b == 0))
         self._note(words, rows[~same], POINTER)
 
     def _texts(self, words: _Words, rows: I64) -> Bools:
         """Which of the pointers `rows` lead to texts of a length that stands behind them; those that differ are noted."""
-        meaning = self.meaning
+        equivalence = self.equivalence
         out = np.zeros(rows.shape, dtype=np.bool_)
         after = np.minimum(rows + 1, words.x.size - 1)
         beside = (
@@ -151,21 +151,21 @@ class Walk:
         beside &= (x <= MAX_TEXT) & (y <= MAX_TEXT) & ((x > 0) | (y > 0))
         a, b = words.x[rows].view(np.int64), words.y[rows].view(np.int64)
         near = np.flatnonzero(beside)
-        beside[near] &= ~type_hash(meaning.old, a[near])[1] & ~type_hash(meaning.new, b[near])[1]
+        beside[near] &= ~type_hash(equivalence.old, a[near])[1] & ~type_hash(equivalence.new, b[near])[1]
         near = np.flatnonzero(beside)
-        beside[near] &= (meaning.old.regions(a[near]) == READONLY) | (a[near] == 0)
-        beside[near] &= (meaning.new.regions(b[near]) == READONLY) | (b[near] == 0)
+        beside[near] &= (equivalence.old.regions(a[near]) == READONLY) | (a[near] == 0)
+        beside[near] &= (equivalence.new.regions(b[near]) == READONLY) | (b[near] == 0)
         near = np.flatnonzero(beside)
-        beside[near] &= ~_leads_to_code(meaning.old, a[near]) & ~_leads_to_code(meaning.new, b[near])
+        beside[near] &= ~_leads_to_code(equivalence.old, a[near]) & ~_leads_to_code(equivalence.new, b[near])
         level = np.flatnonzero(beside & (x == y) & (a != 0) & (b != 0))
         length = x[level].view(np.int64)
-        same = meaning.equal_bytes(a[level], b[level], length)
-        same &= ~literals.holds_addresses(meaning, a[level], b[level], length)
+        same = equivalence.equal_bytes(a[level], b[level], length)
+        same &= ~literals.holds_addresses(equivalence, a[level], b[level], length)
         out[level[same]] = True
         for i in np.flatnonzero(beside & ~out).tolist():
             texts = [
                 text_at(side, int(at[i]), int(length[i]))
-                for side, at, length in ((meaning.old, a, x), (meaning.new, b, y))
+                for side, at, length in ((equivalence.old, a, x), (equivalence.new, b, y))
             ]
             if texts[0] is None or texts[1] is None:
                 continue
@@ -176,9 +176,9 @@ class Walk:
 
     def _pointers(self, words: _Words, rows: I64) -> list[Piece]:
         """Compare what the pointers `rows` lead to; what has to be walked through next."""
-        meaning = self.meaning
+        equivalence = self.equivalence
         a, b = words.x[rows].view(np.int64), words.y[rows].view(np.int64)
-        ours, theirs = meaning.old.regions(a), meaning.new.regions(b)
+        ours, theirs = equivalence.old.regions(a), equivalence.new.regions(b)
         nil = (a == 0) | (b == 0)
         self._note(words, rows[nil & (a != b)], POINTER)
         other = ~nil & (ours != theirs)
@@ -187,36 +187,37 @@ class Walk:
         at = np.flatnonzero(level & (ours == READONLY))
         self._constants(words, rows[at], a[at], b[at])
         at = np.flatnonzero(level & (ours == TEXT))
-        self._note(words, rows[at[~meaning.functions(a[at], b[at])]], POINTER)
+        self._note(words, rows[at[~equivalence.functions(a[at], b[at])]], POINTER)
         # Which function of C is which is only known by name; cgo sets these pointers, and by the name of a Go variable.
         at = np.flatnonzero(level & (ours == FOREIGN))
-        named, both = meaning.by_name(a[at], b[at])
+        named, both = equivalence.by_name(a[at], b[at])
         self._note(words, rows[at[both & ~named]], POINTER)
         at = np.flatnonzero(level & (ours == WRITABLE))
         return self._variables(words, rows[at], a[at], b[at])
 
     def _constants(self, words: _Words, rows: I64, a: I64, b: I64) -> None:
         """Pointers to read-only data: function values, descriptors, literals."""
-        meaning = self.meaning
+        equivalence = self.equivalence
         kind, need = np.full(a.shape, LEA, dtype=np.uint8), np.full(a.shape, -1, dtype=np.int64)
-        same = meaning.constants(a, b, kind, need, strict=False)
+        same = equivalence.constants(a, b, kind, need, strict=False)
         code = [
-            side.regions(side.words_at(at).view(np.int64)) == TEXT for side, at in ((meaning.old, a), (meaning.new, b))
+            side.regions(side.words_at(at).view(np.int64)) == TEXT
+            for side, at in ((equivalence.old, a), (equivalence.new, b))
         ]
-        sure = (code[0] & code[1]) | (meaning.left_of_symbol(a, b) > 0)
+        sure = (code[0] & code[1]) | (equivalence.left_of_symbol(a, b) > 0)
         self._note(words, rows[~same & sure], POINTER)
         self._note(words, rows[~same & ~sure], UNSURE)
 
     def _variables(self, words: _Words, rows: I64, a: I64, b: I64) -> list[Piece]:
         """Pointers to variables, and to data that only pointers lead to."""
-        meaning = self.meaning
-        named, both = meaning.by_name(a, b)
+        equivalence = self.equivalence
+        named, both = equivalence.by_name(a, b)
         self._note(words, rows[both & ~named], POINTER)
         out: list[Piece] = []
         open_rows = np.flatnonzero(~both)
         a, b, rows = a[open_rows], b[open_rows], rows[open_rows]
         if self.ground.stripped:
-            self._note(words, rows[meaning.learned.contradicts(a, b)], UNSURE)
+            self._note(words, rows[equivalence.correspondence.contradicts(a, b)], UNSURE)
             self.anchors += zip(a.tolist(), b.tolist(), strict=True)
             return []
         sizes = [left_of(starts, at) for starts, at in zip(self.ground.starts, (a, b), strict=True)]
@@ -246,7 +247,7 @@ class _Words:
     """
 
     def __init__(self, walk: Walk, pieces: list[Piece]) -> None:
-        old, new = walk.meaning.old, walk.meaning.new
+        old, new = walk.equivalence.old, walk.equivalence.new
         size = np.array([piece.size for piece in pieces], dtype=np.int64)
         count = (size + 7) // 8
         self.pieces = pieces

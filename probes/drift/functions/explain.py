@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 from msgspec import Struct
 
 from probes.drift.addresses.describe import anything_at, function_at, number_at, quoted, text_at, type_at
-from probes.drift.addresses.equivalence import Meaning
+from probes.drift.addresses.equivalence import Equivalence
 from probes.drift.arch.architecture import architecture
 from probes.drift.arch.code import BRANCH, CALL, Code, string_length
 from probes.drift.arch.windows import LEA, MEMORY
@@ -30,27 +30,27 @@ class Explanation(Struct, frozen=True):
     new_places: tuple[int, ...]
 
 
-def explain(meaning: Meaning, found: Judgement, *, brief: bool = False) -> Explanation:
+def explain(equivalence: Equivalence, found: Judgement, *, brief: bool = False) -> Explanation:
     """Explain one changed pair; `brief`: where two bodies differ by structure, say no more than that."""
-    old_size, new_size = int(meaning.old.text.size[found.old_row]), int(meaning.new.text.size[found.new_row])
+    old_size, new_size = int(equivalence.old.text.size[found.old_row]), int(equivalence.new.text.size[found.new_row])
     if found.lockstep:
-        return _lockstep(meaning, found)
+        return _lockstep(equivalence, found)
     if brief or not found.decoded:
         return Explanation(_sizes(old_size, new_size) or "other instructions", (), ())
-    return _structure(meaning, found, _sizes(old_size, new_size))
+    return _structure(equivalence, found, _sizes(old_size, new_size))
 
 
 def _sizes(old: int, new: int) -> str:
     return f"resized {old} → {new} bytes" if old != new else ""
 
 
-def _lockstep(meaning: Meaning, found: Judgement) -> Explanation:
+def _lockstep(equivalence: Equivalence, found: Judgement) -> Explanation:
     parts: list[str] = []
     differing = [r for r in found.references if not r.same]
     places = sorted({*found.constants, *found.jumps, *((r.old_index, r.new_index) for r in differing)})
     lengths: set[int] = set()
     for reference in differing:
-        parts.append(_reference(meaning, reference, found))
+        parts.append(_reference(equivalence, reference, found))
         if reference.old_need != reference.new_need:
             lengths |= {reference.old_need, reference.new_need}
     for old_index, new_index in found.constants:
@@ -78,62 +78,62 @@ def _join(parts: list[str]) -> str:
     return ", ".join(distinct[:MAX_PARTS]) + more
 
 
-def _reference(meaning: Meaning, reference: Reference, found: Judgement) -> str:
+def _reference(equivalence: Equivalence, reference: Reference, found: Judgement) -> str:
     if reference.kind in {CALL, BRANCH}:
         verb = "calls" if reference.kind == CALL else "jumps to"
-        return f"{verb} {anything_at(meaning.new, reference.new)} instead of {anything_at(meaning.old, reference.old)}"
-    ours, theirs = type_at(meaning.old, reference.old), type_at(meaning.new, reference.new)
+        return f"{verb} {anything_at(equivalence.new, reference.new)} instead of {anything_at(equivalence.old, reference.old)}"
+    ours, theirs = type_at(equivalence.old, reference.old), type_at(equivalence.new, reference.new)
     if ours and theirs:
         return f"type {ours} → {theirs}"
-    return _string(meaning, reference) or _function(meaning, reference) or _data(meaning, reference, found)
+    return _string(equivalence, reference) or _function(equivalence, reference) or _data(equivalence, reference, found)
 
 
-def _string(meaning: Meaning, reference: Reference) -> str | None:
+def _string(equivalence: Equivalence, reference: Reference) -> str | None:
     if reference.kind != LEA:
         return None
-    before = text_at(meaning.old, reference.old, reference.old_need)
-    after = text_at(meaning.new, reference.new, reference.new_need)
+    before = text_at(equivalence.old, reference.old, reference.old_need)
+    after = text_at(equivalence.new, reference.new, reference.new_need)
     if not before or not after:
         return None
-    return _texts(meaning, reference) if before == after else f"string {before} → {after}"
+    return _texts(equivalence, reference) if before == after else f"string {before} → {after}"
 
 
-def _function(meaning: Meaning, reference: Reference) -> str | None:
-    before, after = function_at(meaning.old, reference.old), function_at(meaning.new, reference.new)
+def _function(equivalence: Equivalence, reference: Reference) -> str | None:
+    before, after = function_at(equivalence.old, reference.old), function_at(equivalence.new, reference.new)
     return f"function {before} → {after}" if before and after else None
 
 
-def _data(meaning: Meaning, reference: Reference, found: Judgement) -> str:
+def _data(equivalence: Equivalence, reference: Reference, found: Judgement) -> str:
     a, b = found.old.insn(reference.old_index), found.new.insn(reference.new_index)
     if reference.kind == MEMORY and a.is_float:
-        numbers = number_at(meaning.old, reference.old, a.width), number_at(meaning.new, reference.new, b.width)
+        numbers = number_at(equivalence.old, reference.old, a.width), number_at(equivalence.new, reference.new, b.width)
         if all(numbers) and numbers[0] != numbers[1]:
             return f"constant {numbers[0]} → {numbers[1]}"
-    before, after = anything_at(meaning.old, reference.old), anything_at(meaning.new, reference.new)
+    before, after = anything_at(equivalence.old, reference.old), anything_at(equivalence.new, reference.new)
     if before != after:
         return f"uses {after} instead of {before}"
     return "uses another variable" if before == "a variable" else "constant data changed"
 
 
-def _texts(meaning: Meaning, reference: Reference) -> str:
+def _texts(equivalence: Equivalence, reference: Reference) -> str:
     """Two strings that differ only past what is shown: show them from where they differ."""
     length = min(reference.old_need, reference.new_need)
-    a = meaning.old.image.bytes(reference.old, length).tobytes()
-    b = meaning.new.image.bytes(reference.new, length).tobytes()
+    a = equivalence.old.image.bytes(reference.old, length).tobytes()
+    b = equivalence.new.image.bytes(reference.new, length).tobytes()
     at = next((i for i in range(length) if a[i] != b[i]), 0)
     first = max(at - 8, 0)
     left, right = (t[first : first + 32].decode("utf-8", "replace") for t in (a, b))
     return f"string of {length} bytes differs at byte {at}: {quoted(left)} → {quoted(right)}"
 
 
-def _structure(meaning: Meaning, found: Judgement, sizes: str) -> Explanation:
-    ours, theirs = _uses(meaning.old, found.old_row, found.old), _uses(meaning.new, found.new_row, found.new)
-    before = _names(ours.calls, lambda address: _name_in_new(meaning, address))
-    after = _names(theirs.calls, lambda address: function_at(meaning.new, address))
+def _structure(equivalence: Equivalence, found: Judgement, sizes: str) -> Explanation:
+    ours, theirs = _uses(equivalence.old, found.old_row, found.old), _uses(equivalence.new, found.new_row, found.new)
+    before = _names(ours.calls, lambda address: _name_in_new(equivalence, address))
+    after = _names(theirs.calls, lambda address: function_at(equivalence.new, address))
     parts = [sizes] if sizes else []
     if gained := list((after - before).elements()):
         parts.append(_list(gained, "new call", "new calls"))
-    if strings := _new_strings(meaning, found, ours, theirs):
+    if strings := _new_strings(equivalence, found, ours, theirs):
         parts.append(_list(strings, "new string", "new strings"))
     if lost := list((before - after).elements()):
         parts.append(_list(lost, "call removed", "calls removed"))
@@ -170,10 +170,10 @@ def _names(calls: Counter[int], name: Callable[[int], str | None]) -> Counter[st
     return out
 
 
-def _new_strings(meaning: Meaning, found: Judgement, ours: _Uses, theirs: _Uses) -> list[str]:
+def _new_strings(equivalence: Equivalence, found: Judgement, ours: _Uses, theirs: _Uses) -> list[str]:
     """Texts that NEW takes more often than OLD does. Lengths are only looked for where the first bytes differ."""
-    after = _texts_of(meaning.new, found.new, theirs, ours)
-    return list((after - _texts_of(meaning.old, found.old, ours, theirs)).elements()) if after else []
+    after = _texts_of(equivalence.new, found.new, theirs, ours)
+    return list((after - _texts_of(equivalence.old, found.old, ours, theirs)).elements()) if after else []
 
 
 def _texts_of(side: Side, code: Code, uses: _Uses, other: _Uses) -> Counter[str]:
@@ -193,13 +193,13 @@ def _list(names: list[str], one: str, many: str) -> str:
     return f"{len(names)} {one if len(names) == 1 else many} ({shown})"
 
 
-def _name_in_new(meaning: Meaning, address: int) -> str | None:
+def _name_in_new(equivalence: Equivalence, address: int) -> str | None:
     """The function of OLD at `address`, by the name that it has in NEW."""
-    name = function_at(meaning.old, address)
-    row = meaning.old.table.find(address)
-    if name and row >= 0 and int(meaning.pair[row]) >= 0:
-        suffix = name[len(meaning.old.table.names[row]) :]
-        return meaning.new.table.names[int(meaning.pair[row])] + suffix
+    name = function_at(equivalence.old, address)
+    row = equivalence.old.table.find(address)
+    if name and row >= 0 and int(equivalence.pair[row]) >= 0:
+        suffix = name[len(equivalence.old.table.names[row]) :]
+        return equivalence.new.table.names[int(equivalence.pair[row])] + suffix
     return name
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from probes.drift.addresses.bytes_read import DICTIONARY, Duff, bytes_read
 from probes.drift.addresses.descriptors import type_size
-from probes.drift.addresses.equivalence import ENOUGH, Meaning
+from probes.drift.addresses.equivalence import ENOUGH, Equivalence
 from probes.drift.addresses.literals import like_dictionary
 from probes.drift.arch.architecture import Architecture, architecture
 from probes.drift.arch.code import BRANCH, CALL, TO_NEXT, Code, Insn, chosen_length, string_length
@@ -92,49 +92,51 @@ class Judgement:
         return not self.lockstep or bool(self.constants or self.jumps) or any(not r.same for r in self.references)
 
 
-def judge(meaning: Meaning, pairs: Iterable[tuple[int, int, list[int] | None]]) -> list[Judgement]:
+def judge(equivalence: Equivalence, pairs: Iterable[tuple[int, int, list[int] | None]]) -> list[Judgement]:
     """Decode pairs of functions and resolve all of their operands together.
 
     Args:
-        meaning: what addresses mean.
+        equivalence: which addresses stand for the same.
         pairs: row in OLD, row in NEW, and the suspicious places as offsets from the entry, for equally long bodies;
             None examines everything.
     """
-    arch = architecture(meaning.old.image.arch)
+    arch = architecture(equivalence.old.image.arch)
     out = []
     for old_row, new_row, places in pairs:
-        found = Judgement(old_row, new_row, _decode(meaning.old, old_row, arch), _decode(meaning.new, new_row, arch))
+        found = Judgement(
+            old_row, new_row, _decode(equivalence.old, old_row, arch), _decode(equivalence.new, new_row, arch)
+        )
         steps = _steps(found) if places is None else _at(found, places)
         if steps is not None:
             found.lockstep = True
             for a, b in steps:
-                _examine(meaning, found, a, b, arch)
+                _examine(equivalence, found, a, b, arch)
         out.append(found)
     references = [r for j in out for r in j.references]
-    _resolve(meaning, references)
+    _resolve(equivalence, references)
     unsure = [r for r in references if r.unsized and (r.doubtful or not r.same)]
-    if unsure and _note_starts(meaning, out):
+    if unsure and _note_starts(equivalence, out):
         for reference in unsure:
             reference.doubtful = False
-        _resolve(meaning, unsure)
+        _resolve(equivalence, unsure)
     for found in out:
         found.constants += [(r.old_index, r.new_index) for r in found.references if r.maybe_constant and not r.same]
         found.references = [r for r in found.references if not (r.maybe_constant and not r.same)]
     return out
 
 
-def _note_starts(meaning: Meaning, judged: list[Judgement]) -> bool:
+def _note_starts(equivalence: Equivalence, judged: list[Judgement]) -> bool:
     """Note what functions of another structure take the address of: a constant ends where such a thing begins.
 
     False when there is nothing to note.
     """
     taken: tuple[list[int], list[int]] = [], []
     apart = [found for found in judged if not found.lockstep]
-    architecture(meaning.old.image.arch).find_targets([code for found in apart for code in (found.old, found.new)])
+    architecture(equivalence.old.image.arch).find_targets([code for found in apart for code in (found.old, found.new)])
     for found in apart:
         for code, addresses in zip((found.old, found.new), taken, strict=True):
             addresses += [_signed(target) for _, kind, target in code.targets() if kind == LEA]
-    meaning.note_starts(*(np.array(addresses, dtype=np.int64) for addresses in taken))
+    equivalence.note_starts(*(np.array(addresses, dtype=np.int64) for addresses in taken))
     return any(taken)
 
 
@@ -177,10 +179,10 @@ def _at(found: Judgement, places: list[int]) -> list[tuple[int, int]] | None:
     return list(out.items())
 
 
-def _examine(meaning: Meaning, found: Judgement, old_index: int, new_index: int, arch: Architecture) -> None:
+def _examine(equivalence: Equivalence, found: Judgement, old_index: int, new_index: int, arch: Architecture) -> None:
     a, b = found.old.insn(old_index), found.new.insn(new_index)
     if a.constants != b.constants:
-        if _absolute(meaning, a, b):
+        if _absolute(equivalence, a, b):
             found.references.append(
                 Reference(a.constants[-1], b.constants[-1], old_index, new_index, LEA, 8, 8, maybe_constant=True)
             )
@@ -197,8 +199,8 @@ def _examine(meaning: Meaning, found: Judgement, old_index: int, new_index: int,
             return
         old_need = new_need = -1
     elif a.kind == LEA:
-        old_need, sure = _used(meaning.old, found.old, old_index, arch)
-        new_need, also = _used(meaning.new, found.new, new_index, arch)
+        old_need, sure = _used(equivalence.old, found.old, old_index, arch)
+        new_need, also = _used(equivalence.new, found.new, new_index, arch)
         reference = Reference(a.target, b.target, old_index, new_index, a.kind, old_need, new_need, max(sure, also))
         found.references.append(reference)
         return
@@ -290,12 +292,12 @@ def _padding(code: Code, stop: int) -> int:
     return sum(code.is_nop(i) for i in range(stop))
 
 
-def _absolute(meaning: Meaning, a: Insn, b: Insn) -> bool:
+def _absolute(equivalence: Equivalence, a: Insn, b: Insn) -> bool:
     """Whether the one constant that differs could be an address: position-dependent code holds such."""
-    if meaning.old.image.elf.dynamic or a.constants[:-1] != b.constants[:-1]:
+    if equivalence.old.image.elf.dynamic or a.constants[:-1] != b.constants[:-1]:
         return False
     both = a.constants[-1], b.constants[-1]
-    return meaning.old.image.mapped(both[0]) and meaning.new.image.mapped(both[1])
+    return equivalence.old.image.mapped(both[0]) and equivalence.new.image.mapped(both[1])
 
 
 def _signed(number: int) -> int:
@@ -303,7 +305,7 @@ def _signed(number: int) -> int:
     return (number + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
-def _resolve(meaning: Meaning, references: list[Reference]) -> None:
+def _resolve(equivalence: Equivalence, references: list[Reference]) -> None:
     if not references:
         return
     wanted: dict[tuple[int, int, int, int], int] = {}
@@ -313,36 +315,36 @@ def _resolve(meaning: Meaning, references: list[Reference]) -> None:
     ]
     table = np.array([[_signed(number) for number in key] for key in wanted], dtype=np.int64)
     kind = table[:, 2].astype(np.uint8)
-    same = meaning.same(table[:, 0].copy(), table[:, 1].copy(), kind, table[:, 3].copy(), strict=False)
+    same = equivalence.same(table[:, 0].copy(), table[:, 1].copy(), kind, table[:, 3].copy(), strict=False)
     for reference, row in zip(references, rows, strict=True):
         reference.same = bool(same[row])
     unsized = [r for r in references if r.unsized]
-    _doubt(meaning, [r for r in unsized if not r.same])
-    _look_further(meaning, [r for r in unsized if r.same and not r.doubtful])
+    _doubt(equivalence, [r for r in unsized if not r.same])
+    _look_further(equivalence, [r for r in unsized if r.same and not r.doubtful])
 
 
-def _look_further(meaning: Meaning, references: list[Reference]) -> None:
+def _look_further(equivalence: Equivalence, references: list[Reference]) -> None:
     """Where only the first bytes of a constant were compared: whether what may belong to it is the same as well."""
     if not references:
         return
     table = np.array([(_signed(r.old), _signed(r.new), r.kind) for r in references], dtype=np.int64)
     old, new = table[:, 0].copy(), table[:, 1].copy()
-    constant = (meaning.old.regions(old) == READONLY) & (meaning.new.regions(new) == READONLY)
-    rows = np.flatnonzero(constant & (meaning.reach(old, new) > ENOUGH))
+    constant = (equivalence.old.regions(old) == READONLY) & (equivalence.new.regions(new) == READONLY)
+    rows = np.flatnonzero(constant & (equivalence.reach(old, new) > ENOUGH))
     kind, need = table[rows, 2].astype(np.uint8), np.full(rows.shape, TO_NEXT, dtype=np.int64)
-    for row in rows[~meaning.constants(old[rows], new[rows], kind, need, strict=False)].tolist():
+    for row in rows[~equivalence.constants(old[rows], new[rows], kind, need, strict=False)].tolist():
         references[row].doubtful = True
 
 
-def _doubt(meaning: Meaning, references: list[Reference]) -> None:
+def _doubt(equivalence: Equivalence, references: list[Reference]) -> None:
     """Tell what surely differs from what may only differ, where the length of a constant is not known."""
     if not references:
         return
     table = np.array([(_signed(r.old), _signed(r.new), r.kind, r.sure) for r in references], dtype=np.int64)
     old, new = table[:, 0].copy(), table[:, 1].copy()
-    constant = (meaning.old.regions(old) == READONLY) & (meaning.new.regions(new) == READONLY)
-    rows = np.flatnonzero(constant & ~meaning.ends_alike(old, new))
-    kind, sure = table[rows, 2].astype(np.uint8), np.maximum(table[rows, 3], meaning.aligned(old[rows], new[rows]))
-    sure = np.maximum(sure, meaning.text(old[rows], new[rows]))
-    for row in rows[meaning.constants(old[rows], new[rows], kind, sure, strict=False)].tolist():
+    constant = (equivalence.old.regions(old) == READONLY) & (equivalence.new.regions(new) == READONLY)
+    rows = np.flatnonzero(constant & ~equivalence.ends_alike(old, new))
+    kind, sure = table[rows, 2].astype(np.uint8), np.maximum(table[rows, 3], equivalence.aligned(old[rows], new[rows]))
+    sure = np.maximum(sure, equivalence.text(old[rows], new[rows]))
+    for row in rows[equivalence.constants(old[rows], new[rows], kind, sure, strict=False)].tolist():
         references[row].same = references[row].doubtful = True

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from probes.drift.addresses.equivalence import Meaning
+from probes.drift.addresses.equivalence import Equivalence
 from probes.drift.arch.architecture import architecture
 from probes.drift.arch.windows import CODE, COVER, LEA, MEMORY, Windows
 from probes.drift.side import NOWHERE, READONLY, TEXT, Side, contains, distinct
@@ -61,25 +61,25 @@ class _Rest(Struct, frozen=True):
     need: I64
 
 
-def scan(meaning: Meaning, old_rows: I64, new_rows: I64) -> Scan:
+def scan(equivalence: Equivalence, old_rows: I64, new_rows: I64) -> Scan:
     """Compare the functions `old_rows[i]` and `new_rows[i]`, which have equal code sizes, shape (k,).
 
     `meaning` is taught the variables of stripped programs on the way.
     """
     order = np.argsort(old_rows, kind="stable")
     old_rows, new_rows = old_rows[order], new_rows[order]
-    sizes = meaning.old.text.size[old_rows]
+    sizes = equivalence.old.text.size[old_rows]
     offsets = np.concatenate(([0], np.cumsum(sizes)))
     differs = np.zeros(old_rows.size, dtype=np.bool_)
     rests: list[_Rest] = []
     for different, rest in each(
-        lambda s: _examine(_block(meaning, old_rows[s], new_rows[s]), meaning, int(offsets[s.start])),
+        lambda s: _examine(_block(equivalence, old_rows[s], new_rows[s]), equivalence, int(offsets[s.start])),
         _slices(sizes),
         WORKERS,
     ):
         differs[np.searchsorted(offsets, different, side="right") - 1] = True
         rests.append(rest)
-    places, unexplained = _settle(meaning, rests, offsets, new_rows)
+    places, unexplained = _settle(equivalence, rests, offsets, new_rows)
     back = np.empty_like(order)
     back[order] = np.arange(order.size)
     return Scan(
@@ -119,9 +119,9 @@ def _slices(sizes: I64) -> Iterator[slice]:
         first = last
 
 
-def _block(meaning: Meaning, old_rows: I64, new_rows: I64) -> _Block:
+def _block(equivalence: Equivalence, old_rows: I64, new_rows: I64) -> _Block:
     """The code of some pairs, one function behind the other."""
-    old, new = meaning.old, meaning.new
+    old, new = equivalence.old, equivalence.new
     sizes = old.text.size[old_rows]
     return _Block(
         old=_gather(old.image.data, old.image.offsets(old.text.entry[old_rows], 1), sizes),
@@ -137,28 +137,28 @@ def _gather(data: U8, at: I64, sizes: I64) -> U8:
     return np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.uint8)
 
 
-def _examine(block: _Block, meaning: Meaning, base: int) -> tuple[I64, _Rest]:
+def _examine(block: _Block, equivalence: Equivalence, base: int) -> tuple[I64, _Rest]:
     """Global positions of the bytes that differ, and what is left open. Runs beside others: numpy lets go of the lock."""
-    find = architecture(meaning.old.image.arch).windows
+    find = architecture(equivalence.old.image.arch).windows
     found = find(block.old, block.new, block.old_base, block.new_base, block.starts)
     different = block.old != block.new
-    same = meaning.old.text.holds(found.old) & meaning.new.text.holds(found.new)
+    same = equivalence.old.text.holds(found.old) & equivalence.new.text.holds(found.new)
     rows = np.flatnonzero(same)
-    same[rows] = meaning.functions(found.old[rows], found.new[rows])
+    same[rows] = equivalence.functions(found.old[rows], found.new[rows])
     explained = np.flatnonzero(same)
     covered = np.zeros(different.size, dtype=np.bool_)
     for step in range(COVER):
         covered[found.position[explained] + step] = True
-    certain = _certain(found, meaning, same)
+    certain = _certain(found, equivalence, same)
     rows = np.flatnonzero(~same)
-    nowhere = meaning.old.regions(found.old[rows]) == NOWHERE
-    nowhere[nowhere] = meaning.new.regions(found.new[rows[nowhere]]) == NOWHERE
+    nowhere = equivalence.old.regions(found.old[rows]) == NOWHERE
+    nowhere[nowhere] = equivalence.new.regions(found.new[rows[nowhere]]) == NOWHERE
     open_rows = rows[~nowhere]
     need = found.need[open_rows]
     if found.chance:
         # What looks like a memory operand, has not changed and leads into code is none: code is not read or written.
         calm = (found.kind[open_rows] == MEMORY) & ~_any_of(different, found.position[open_rows])
-        keep = ~(calm & meaning.old.text.holds(found.old[open_rows]))
+        keep = ~(calm & equivalence.old.text.holds(found.old[open_rows]))
         need = np.where(calm, np.maximum(need, WIDEST), need)[keep]
         open_rows = open_rows[keep]
     if open_rows.size and found.chance:
@@ -182,11 +182,11 @@ def _any_of(marks: Bools, position: I64) -> Bools:
     return out
 
 
-def _certain(found: Windows, meaning: Meaning, same: Bools) -> I64:
+def _certain(found: Windows, equivalence: Equivalence, same: Bools) -> I64:
     """Branches that lead to the very entry of a function: by chance that hardly ever happens."""
     rows = np.flatnonzero(same & (found.kind == CODE))
-    owner = meaning.old.text.index(found.old[rows])
-    out: I64 = rows[meaning.old.text.entry[owner] == found.old[rows]]
+    owner = equivalence.old.text.index(found.old[rows])
+    out: I64 = rows[equivalence.old.text.entry[owner] == found.old[rows]]
     return out
 
 
@@ -200,7 +200,9 @@ def _overlaps(positions: I64, certain: I64) -> Bools:
     return ((positions - below < 4) & (at > 0)) | ((above - positions < 5) & (at < certain.size))
 
 
-def _settle(meaning: Meaning, rests: list[_Rest], offsets: I64, new_rows: I64) -> tuple[dict[int, list[int]], set[int]]:
+def _settle(
+    equivalence: Equivalence, rests: list[_Rest], offsets: I64, new_rows: I64
+) -> tuple[dict[int, list[int]], set[int]]:
     """Resolve the data references of all blocks together; what stays suspicious, by pair, and what is unexplained."""
     if not rests:
         return {}, set()
@@ -211,20 +213,20 @@ def _settle(meaning: Meaning, rests: list[_Rest], offsets: I64, new_rows: I64) -
     kind = np.concatenate([r.kind for r in rests])
     need = np.concatenate([r.need for r in rests])
     owner = np.searchsorted(offsets, position, side="right") - 1
-    ours, theirs = meaning.old.regions(old), meaning.new.regions(new)
+    ours, theirs = equivalence.old.regions(old), equivalence.new.regions(new)
     data = (ours == theirs) & (ours != TEXT) & (ours != NOWHERE)
     taken = data & (kind == LEA) & (ours == READONLY)
-    meaning.note_starts(old[taken], new[taken])
+    equivalence.note_starts(old[taken], new[taken])
     sized = np.flatnonzero(taken & (need > 0))
-    meaning.note_texts(old[sized], need[sized])
-    meaning.read_starts = distinct(old[data & (kind == MEMORY) & (ours == READONLY)])
+    equivalence.note_texts(old[sized], need[sized])
+    equivalence.read_starts = distinct(old[data & (kind == MEMORY) & (ours == READONLY)])
     votes = np.flatnonzero(data & (ours != READONLY))
-    meaning.learn(old[votes], new[votes], owner[votes])
-    meaning.users = new[votes], new_rows[owner[votes]]
+    equivalence.learn(old[votes], new[votes], owner[votes])
+    equivalence.users = new[votes], new_rows[owner[votes]]
     same = np.zeros(position.size, dtype=np.bool_)
     rows = np.flatnonzero((ours != NOWHERE) & (theirs != NOWHERE))
     if rows.size:
-        same[rows] = _unique_same(meaning, old[rows], new[rows], kind[rows], need[rows])
+        same[rows] = _unique_same(equivalence, old[rows], new[rows], kind[rows], need[rows])
     left = bytes_left[~_inside(bytes_left, position[same])]
     suspicious = distinct(np.concatenate((left, position[~same])))
     owners = np.searchsorted(offsets, suspicious, side="right") - 1
@@ -235,13 +237,13 @@ def _settle(meaning: Meaning, rests: list[_Rest], offsets: I64, new_rows: I64) -
     return places, set((np.searchsorted(offsets, left, side="right") - 1).tolist())
 
 
-def _unique_same(meaning: Meaning, old: I64, new: I64, kind: npt.NDArray[np.uint8], need: I64) -> Bools:
-    """`Meaning.same` on distinct references only: most are made many times."""
+def _unique_same(equivalence: Equivalence, old: I64, new: I64, kind: npt.NDArray[np.uint8], need: I64) -> Bools:
+    """`Equivalence.same` on distinct references only: most are made many times."""
     order = np.lexsort((need, kind, new, old))
     a, b, c, d = old[order], new[order], kind[order], need[order]
     fresh = np.ones(order.size, dtype=np.bool_)
     fresh[1:] = (a[1:] != a[:-1]) | (b[1:] != b[:-1]) | (c[1:] != c[:-1]) | (d[1:] != d[:-1])
-    verdict = meaning.same(a[fresh], b[fresh], c[fresh], d[fresh])
+    verdict = equivalence.same(a[fresh], b[fresh], c[fresh], d[fresh])
     out = np.empty(order.size, dtype=np.bool_)
     out[order] = verdict[np.cumsum(fresh) - 1]
     return out

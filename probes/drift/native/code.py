@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from msgspec import Struct
 
-from probes.drift.addresses.equivalence import Meaning
+from probes.drift.addresses.equivalence import Equivalence
 from probes.drift.arch.architecture import architecture
 from probes.drift.arch.code import BRANCH, CALL
 from probes.drift.arch.operands import ABSOLUTE, Operands
@@ -50,10 +50,10 @@ class NativeCode(Struct, frozen=True):
     doubtful: tuple[FunctionDoubt, ...] = ()
 
 
-def compare_native(meaning: Meaning) -> NativeCode:
+def compare_native(equivalence: Equivalence) -> NativeCode:
     """Compare the C functions of both sides."""
-    ours, theirs = native_functions(meaning.old), native_functions(meaning.new)
-    if (ours is None or theirs is None) and meaning.unmoved:
+    ours, theirs = native_functions(equivalence.old), native_functions(equivalence.new)
+    if (ours is None or theirs is None) and equivalence.unmoved:
         return NativeCode()  # everything but Go's text is the same, byte for byte
     if ours is None or theirs is None:
         return NativeCode(undecided=("C code of a stripped file without an unwind table",))
@@ -61,7 +61,7 @@ def compare_native(meaning: Meaning) -> NativeCode:
         return NativeCode()
     if sum(f.end - f.start for f in (*ours, *theirs)) > MAX_BYTES:
         return NativeCode(undecided=(f"C code of more than {MAX_BYTES >> 20} MB",))
-    return _Comparison(meaning, ours, theirs).result()
+    return _Comparison(equivalence, ours, theirs).result()
 
 
 _Question = tuple[int, int, int, int]
@@ -77,13 +77,13 @@ def _one(address: int) -> I64:
 
 
 class _Comparison:
-    def __init__(self, meaning: Meaning, ours: list[NativeFunction], theirs: list[NativeFunction]) -> None:
-        self.meaning, self.ours, self.theirs = meaning, ours, theirs
+    def __init__(self, equivalence: Equivalence, ours: list[NativeFunction], theirs: list[NativeFunction]) -> None:
+        self.equivalence, self.ours, self.theirs = equivalence, ours, theirs
         self.starts = [f.start for f in ours], [f.start for f in theirs]
-        self.absolute = _absolute(meaning.old, self.starts[0]), _absolute(meaning.new, self.starts[1])
+        self.absolute = _absolute(equivalence.old, self.starts[0]), _absolute(equivalence.new, self.starts[1])
         self.code = (
-            [self._operands(meaning.old, f, self.absolute[0]) for f in ours],
-            [self._operands(meaning.new, f, self.absolute[1]) for f in theirs],
+            [self._operands(equivalence.old, f, self.absolute[0]) for f in ours],
+            [self._operands(equivalence.new, f, self.absolute[1]) for f in theirs],
         )
         self.named = any(f.name for f in ours) and any(f.name for f in theirs)
         """A stripped file has no names: then what a function is called on one side says nothing."""
@@ -164,7 +164,7 @@ class _Comparison:
                 kind: ChangeKind = "body" if sizes[0] == sizes[1] else "resized"
                 name = self._name(b, j)
                 changed.append(FunctionChange(name, PACKAGE, kind, (), details[i], "", 0, *sizes, -1, -1))
-            elif self._bytes(self.meaning.old, a) == self._bytes(self.meaning.new, b):
+            elif self._bytes(self.equivalence.old, a) == self._bytes(self.equivalence.new, b):
                 identical += 1
             else:
                 moved += 1
@@ -180,14 +180,14 @@ class _Comparison:
     def _difference(self, i: int, j: int) -> tuple[str, list[_Question]]:
         """What differs between two functions, "" when nothing is seen to, and what must still be asked."""
         a, b = self.ours[i], self.theirs[j]
-        if self.meaning.unmoved and self._bytes(self.meaning.old, a) == self._bytes(self.meaning.new, b):
+        if self.equivalence.unmoved and self._bytes(self.equivalence.old, a) == self._bytes(self.equivalence.new, b):
             return "", []
         if a.end - a.start != b.end - b.start:
             return f"resized {a.end - a.start} → {b.end - b.start} bytes", []
         old, new = self.code[0][i], self.code[1][j]
         if old.bare != new.bare or len(old.targets) != len(new.targets):
             # A number that looks like an address on one side only is a number on both.
-            old, new = self._operands(self.meaning.old, a, None), self._operands(self.meaning.new, b, None)
+            old, new = self._operands(self.equivalence.old, a, None), self._operands(self.equivalence.new, b, None)
         if old.bare != new.bare or len(old.targets) != len(new.targets):
             return "other instructions or constants", []
         open_: list[_Question] = []
@@ -207,9 +207,9 @@ class _Comparison:
         if (code := self._code(x, y)) is not None:
             return code
         if kind in {BRANCH, CALL}:
-            ours, theirs = (self._region(*each) for each in ((self.meaning.old, x), (self.meaning.new, y)))
+            ours, theirs = (self._region(*each) for each in ((self.equivalence.old, x), (self.equivalence.new, y)))
             if ours == theirs == FOREIGN:
-                return self._stub(self.meaning.old, x) == self._stub(self.meaning.new, y)
+                return self._stub(self.equivalence.old, x) == self._stub(self.equivalence.new, y)
         return None
 
     @staticmethod
@@ -219,7 +219,7 @@ class _Comparison:
     def _answered(self, asked: list[_Question]) -> dict[_Question, Answer]:
         """The questions about addresses that do not mean the same, or may not."""
         taken = [_targets(code, {LEA, ABSOLUTE}) for code in self.code]
-        data = NativeData(self.meaning, self._code, (taken[0], taken[1]), _targets(self.code[0], {MEMORY}))
+        data = NativeData(self.equivalence, self._code, (taken[0], taken[1]), _targets(self.code[0], {MEMORY}))
         # An immediate that is the same on both sides may well be a plain number.
         numbers = [q for q in asked if q[0] == ABSOLUTE and data.number(q[1], q[2])]
         certain = sorted(set(asked) - set(numbers))

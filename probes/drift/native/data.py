@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from probes.drift.addresses.equivalence import Meaning
+from probes.drift.addresses.equivalence import Equivalence
 from probes.drift.arch.code import TO_NEXT
 from probes.drift.arch.windows import LEA
 from probes.drift.side import FOREIGN, READONLY, TEXT, WRITABLE, Side, distinct
@@ -137,10 +137,10 @@ class NativeData:
     """
 
     def __init__(
-        self, meaning: Meaning, code: Callable[[int, int], bool | None], taken: tuple[I64, I64], read: I64
+        self, equivalence: Equivalence, code: Callable[[int, int], bool | None], taken: tuple[I64, I64], read: I64
     ) -> None:
-        self.meaning, self.code, self.reads = meaning, code, distinct(read).tolist()
-        self.old, self.new = _half(meaning.old, taken[0]), _half(meaning.new, taken[1])
+        self.equivalence, self.code, self.reads = equivalence, code, distinct(read).tolist()
+        self.old, self.new = _half(equivalence.old, taken[0]), _half(equivalence.new, taken[1])
         self.taken: list[tuple[int, int]] = []
         """Constants of both sides to which the same operands lead, in order."""
 
@@ -181,22 +181,22 @@ class NativeData:
 
     def number(self, x: int, y: int) -> bool:
         """Whether what looks like an address is a plain number: the same on both sides, and nothing begins there."""
-        fixed = not self.meaning.old.image.elf.dynamic
+        fixed = not self.equivalence.old.image.elf.dynamic
         return fixed and x == y and self.code(x, y) is not True and not self.text_or_symbol(x, y)
 
     def _look(self, places: list[Place]) -> Iterator[tuple[Answer, list[_Link]]]:
         """What each of `places` shows by itself, and the pairs of addresses that it leads on to."""
         table = np.array(places, dtype=np.int64)
         old, new = table[:, 0].copy(), table[:, 1].copy()
-        ours, theirs = self.meaning.old.regions(old), self.meaning.new.regions(new)
-        same, named = self.meaning.by_name(old, new)
-        same |= ~named & self.meaning.learned.same(old, new)
-        other = ~same & (named | self.meaning.learned.contradicts(old, new))
-        code = self.meaning.functions(old, new)
-        typed = self._in_types(self.meaning.old, old) & self._in_types(self.meaning.new, new)
+        ours, theirs = self.equivalence.old.regions(old), self.equivalence.new.regions(new)
+        same, named = self.equivalence.by_name(old, new)
+        same |= ~named & self.equivalence.correspondence.same(old, new)
+        other = ~same & (named | self.equivalence.correspondence.contradicts(old, new))
+        code = self.equivalence.functions(old, new)
+        typed = self._in_types(self.equivalence.old, old) & self._in_types(self.equivalence.new, new)
         rows = np.flatnonzero(typed)
         kind, unknown = np.full(rows.shape, LEA, dtype=np.uint8), np.full(rows.shape, -1, dtype=np.int64)
-        same[rows] = self.meaning.constants(old[rows], new[rows], kind, unknown, strict=False)
+        same[rows] = self.equivalence.constants(old[rows], new[rows], kind, unknown, strict=False)
         for at, (x, y, need) in enumerate(places):
             here, there = int(ours[at]), int(theirs[at])
             outside = self._external(x, y)
@@ -315,7 +315,7 @@ class NativeData:
     def _same_place(self, x: int, y: int) -> bool:
         """Whether both are one place of C's code; where no function is known, as in assembler, one that did not move."""
         known = self.code(x, y)
-        return x == y and self.meaning.old.regions(np.array([x]))[0] == FOREIGN if known is None else known
+        return x == y and self.equivalence.old.regions(np.array([x]))[0] == FOREIGN if known is None else known
 
     def _cases(self, x: int, y: int, contents: tuple[bytes, bytes]) -> int:
         """Bytes of the jump table that begins both contents: distances from the table to the same places of code."""
