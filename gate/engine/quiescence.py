@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from probes.go.facts import BinaryFacts
-    from probes.live.topics import LiveFacts
+    from probes.live.facts import LiveFacts
 
 PAUSE = 0.5
 """Seconds between two looks while waiting."""

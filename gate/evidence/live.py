@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gate.evidence.model import Key
+    from probes.live.facts import LiveFacts
 
 Profiler: TypeAlias = Annotated[t.ProfilerFacts, Evidence("profiler")]
 Calls: TypeAlias = Annotated[t.CallFacts, Evidence("calls")]
@@ -27,30 +28,15 @@ Pprof: TypeAlias = Annotated[t.PprofFacts, Evidence("pprof")]
 Health: TypeAlias = Annotated[t.HealthFacts, Evidence("health")]
 Heartbeat: TypeAlias = Annotated[t.HeartbeatFacts, Evidence("heartbeat")]
 
-KEYS: dict[str, Key] = {
-    "profiler": (t.ProfilerFacts, "profiler"),
-    "calls": (t.CallFacts, "calls"),
-    "canary": (t.CanaryFacts, "canary"),
-    "resources": (t.ResourceFacts, "resources"),
-    "descriptors": (t.DescriptorFacts, "descriptors"),
-    "signals": (t.SignalFacts, "signals"),
-    "image": (t.RunningImage, "image"),
-    "process": (t.ProcessNumbers, "process"),
-    "requests": (t.RequestFacts, "requests"),
-    "privileges": (t.PrivilegeFacts, "privileges"),
-    "gc": (t.GcFacts, "gc"),
-    "pprof": (t.PprofFacts, "pprof"),
-    "health": (t.HealthFacts, "health"),
-    "heartbeat": (t.HeartbeatFacts, "heartbeat"),
-}
+KEYS: dict[str, Key] = {topic: (kind, topic) for topic, kind in t.KINDS.items()}
 """Topic -> the key under which a rule asks for it."""
 
 
-def live_values(facts: t.LiveFacts) -> dict[Key, Callable[[], object]]:
+def live_values(facts: LiveFacts) -> dict[Key, Callable[[], object]]:
     """The evidence of a running service, or why there is none, for `gate.evidence.model.Bundle`."""
     return {key: _value(facts, name) for name, key in KEYS.items()}
 
 
-def _value(facts: t.LiveFacts, name: str) -> Callable[[], object]:
+def _value(facts: LiveFacts, name: str) -> Callable[[], object]:
     found = getattr(facts, name)
-    return lambda: Missing(facts.missing.get(name, "nobody could tell")) if found is None else found
+    return lambda: Missing(facts.missing.get(name, "it could not be found out")) if found is None else found

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from gate.evidence.model import Key
     from gate.policy.model import Policy, ProfilePolicy
     from probes.go.facts import BinaryFacts
+    from probes.live.facts import LiveFacts
     from probes.live.profile_files import ProfileSource
-    from probes.live.topics import CpuProfiles, HeartbeatFacts, LiveFacts
+    from probes.live.topics import CpuProfiles, HeartbeatFacts
     from probes.profile.facts import ProfileFacts
 
 MIN_SAMPLES = 60

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from gate.report.models.report import Report
     from probes.go.facts import BinaryFacts
     from probes.host import TargetFacts
+    from probes.live.facts import LiveFacts
     from probes.live.profile_files import ProfileSource
-    from probes.live.topics import LiveFacts
 
 
 def check(  # noqa: PLR0913 - keywords, one a fact

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from gate.policy.model import Policy
     from gate.report.models.report import Report
-    from probes.live.topics import LiveFacts
+    from probes.live.facts import LiveFacts
 
 
 def probe(policy: Policy, ask: Callable[[], LiveFacts]) -> Report:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from probes.lazily import lazily
 
 if TYPE_CHECKING:
+    from probes.live.facts import LiveFacts
     from probes.live.gathering import Asked, gather
-    from probes.live.topics import LiveFacts
 
 __all__ = ["Asked", "LiveFacts", "gather"]
 
@@ -16,7 +16,7 @@ __getattr__ = lazily(
     globals(),
     {
         "Asked": "probes.live.gathering",
-        "LiveFacts": "probes.live.topics",
+        "LiveFacts": "probes.live.facts",
         "gather": "probes.live.gathering",
     },
 )

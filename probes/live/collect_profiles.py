@@ -48,7 +48,7 @@ async def heartbeat(url: str, token: str, seconds: float) -> Heartbeat:
             if response.status != 200:
                 raise refused(response)
             found.append(read(response.body, subject=response.url))
-        return Heartbeat(from_goprobe.heartbeat(answer), tuple(found))
+        return Heartbeat(from_goprobe.kept_windows(answer), tuple(found))
 
 
 async def in_turns(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from probes.errors import ProbeError
 from probes.live import merge, stored_profiles
 from probes.live.client import ORDINARY, REQUEST_SECONDS, BadAnswer, Client, Limits, Refused, Unreachable
+from probes.live.facts import LiveFacts
 from probes.live.goprobe import topics as from_goprobe
 from probes.live.goprobe import wire as w
 from probes.live.pprof import topics as from_pprof
@@ -19,7 +20,7 @@ from probes.live.proc import topics as from_proc
 from probes.live.proc.facts import ProcessFacts
 from probes.live.proc.image import Program, running_image
 from probes.live.proc.reading import read_process
-from probes.live.topics import TOPICS, CpuProfiles, LiveFacts, PprofFacts
+from probes.live.topics import TOPICS, CpuProfiles, PprofFacts
 from probes.profile.pprof.decompress import NotProfile
 
 if TYPE_CHECKING:
@@ -150,20 +151,10 @@ async def _goprobe(client: Client, status: w.Status, *, profiles: bool) -> LiveF
         without_c = "the program has no C"
     elif cgo is not None and cgo.calls.skipped:
         without_c = f"{cgo.calls.skipped} goroutines have deeper stacks than goprobe looks through"
+    told: dict[str, Any] = from_goprobe.read(from_goprobe.Answers(status, cgo, health, beat))
     return LiveFacts(
-        profiler=from_goprobe.profiler(status),
-        calls=None if cgo is None else from_goprobe.calls(cgo),
-        canary=None if cgo is None else from_goprobe.canary(cgo),
-        resources=from_goprobe.resources(status, cgo),
-        descriptors=from_goprobe.descriptors(status),
-        signals=from_goprobe.signals(status, cgo),
-        image=from_goprobe.image(status),
-        process=from_goprobe.process(status),
-        requests=from_goprobe.requests(status),
-        gc=from_goprobe.gc(status),
+        **told,
         pprof=await _profiles(client, beat) if profiles else None,
-        health=None if health is None else from_goprobe.health(health),
-        heartbeat=None if beat is None else from_goprobe.heartbeat(beat),
         handed_over=tuple(row.inode for row in status.listeners.rows if row.handover),
         missing={
             "calls": without_c,

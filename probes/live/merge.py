@@ -7,9 +7,10 @@ from urllib.parse import urlsplit
 from msgspec.structs import replace
 
 from probes.errors import ProbeError
+from probes.live.facts import LiveFacts
 from probes.live.proc.facts import ProcessFacts
 from probes.live.proc.privileges import after_exec, read_file_privileges
-from probes.live.topics import CallFacts, DescriptorFacts, LiveFacts, ProfilerFacts, RunningImage, SignalFacts
+from probes.live.topics import CallFacts, DescriptorFacts, ProfilerFacts, RunningImage, SignalFacts
 
 
 def merge(said: LiveFacts, seen: LiveFacts) -> LiveFacts:

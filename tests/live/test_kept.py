@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from probes.live.topics import LiveFacts
+    from probes.live.facts import LiveFacts
 
 parked = test_parked.parked
 EPOCH = "9f0c2f6be4a84e17b0a3d1c25e7788aa"

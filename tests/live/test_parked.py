@@ -14,13 +14,15 @@ from gate.engine.quiescence import unquiet
 from gate.policy.model import LivePolicy, Policy
 from gate.runs.service import probe
 from probes.live.gathering import Asked, gather
-from probes.live.topics import Call, LiveFacts
+from probes.live.topics import Call
 from scripts.programs.gobuild import ROOT, GoBuild, can_build_cgo, host_arch
 from tests.conftest import missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from probes.live.facts import LiveFacts
 
 SOURCE = ROOT / "testdata" / "programs" / "parked"
 LINKS = {

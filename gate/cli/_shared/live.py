@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from gate.policy.model import Policy
     from probes.go.facts import BinaryFacts
+    from probes.live.facts import LiveFacts
     from probes.live.gathering import Asked
-    from probes.live.topics import LiveFacts
 
     _ParamType = click.ParamType[float]
 else:

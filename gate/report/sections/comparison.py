@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from probes.drift.result import Drift
     from probes.drift.types.facts import LayoutChange, LayoutDrift
     from probes.go.facts import BinaryFacts
-    from probes.live.topics import LiveFacts
+    from probes.live.facts import LiveFacts
 
 
 def build_report(  # noqa: PLR0913 - keywords, one a fact

@@ -34,7 +34,7 @@ from probes.host import TargetFacts
 if TYPE_CHECKING:
     from gate.evidence.profiles import ProfileEvidence
     from probes.elf.image import Image
-    from probes.live.topics import LiveFacts
+    from probes.live.facts import LiveFacts
 
 NATIVE = NativeFacts(
     interpreter=None,

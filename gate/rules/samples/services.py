@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from gate.rules.samples.binaries import Case
 from probes.live import topics as t
+from probes.live.facts import LiveFacts
 from probes.profile.heartbeat.window import HeartbeatWindow
 
 EPOCH = "9f0c2f6be4a84e17b0a3d1c25e7788aa"
@@ -21,7 +22,7 @@ def window(seq: int, **changes: Any) -> HeartbeatWindow:
     return replace(facts, **changes)
 
 
-READY = t.LiveFacts(
+READY = LiveFacts(
     url="http://127.0.0.1:8080",
     pid=4242,
     profiler=t.ProfilerFacts("goprobe", running=False, owner="none", timers=0),

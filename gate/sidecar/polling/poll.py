@@ -79,7 +79,7 @@ class Poller:
             "threads": status.threads,
             "heap_bytes": status.gc.heap_bytes if status.gc.known else None,
             "in_flight": status.in_flight.count if status.in_flight.rows else None,
-            "profiler": topics.profiler(status).owner,
+            "profiler": topics.profiler(topics.Answers(status, None, None, None)).owner,
         }
         problems: list[str] = []
         try:
@@ -108,7 +108,7 @@ class Poller:
                 f"heartbeat: {len(beat.windows):,} windows in one answer, of which the last {MAX_WINDOWS} are kept"
             )
             beat = beat.model_copy(update={"windows": beat.windows[-MAX_WINDOWS:]})
-        facts = topics.heartbeat(beat)
+        facts = topics.kept_windows(beat)
         # A window of the future would outlast everything that is forgotten by its age.
         now = time.time()
         windows = tuple(replace(each, wall=min(each.wall, now)) for each in facts.windows)

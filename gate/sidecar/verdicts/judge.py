@@ -24,8 +24,9 @@ from gate.sidecar.verdicts.allowance import EVERY, Allowance
 from gate.store import samples, verdicts
 from gate.store.entry import of_report
 from probes.errors import ProbeError
+from probes.live.facts import LiveFacts
 from probes.live.gathering import Asked, gather
-from probes.live.topics import TOPICS, LiveFacts
+from probes.live.topics import TOPICS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

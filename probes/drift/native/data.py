@@ -130,7 +130,7 @@ class NativeData:
     """Compares what addresses in C code and in C data lead to.
 
     Args:
-        meaning: what Go's own comparison knows.
+        equivalence: what Go's own comparison knows.
         code: whether two addresses are the same place of a C function; None when neither is in one.
         taken: addresses that the C code of either side takes, shapes (n,) and (m,).
         read: addresses in OLD that the C code reads, shape (k,).

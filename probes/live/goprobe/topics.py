@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from probes.live import topics as t
 from probes.live.goprobe import wire
 from probes.profile.heartbeat.window import HeartbeatWindow
@@ -9,8 +11,23 @@ from probes.profile.heartbeat.window import HeartbeatWindow
 SOURCE = "goprobe"
 
 
-def profiler(status: wire.Status) -> t.ProfilerFacts:
+class Answers(Struct, frozen=True):
+    """What goprobe answered; None for an endpoint that did not."""
+
+    status: wire.Status
+    cgo: wire.CgoAnswer | None
+    health: wire.HealthAnswer | None
+    heartbeat: wire.HeartbeatAnswer | None
+
+
+def read(answers: Answers) -> dict[str, t.Topic | None]:
+    """Every topic that a function of this module is named after."""
+    return {topic: reader(answers) for topic in t.TOPICS if (reader := globals().get(topic)) is not None}
+
+
+def profiler(answers: Answers) -> t.ProfilerFacts:
     """A timer that is armed kills as well as a profile that runs, whoever armed it."""
+    status = answers.status
     timer = status.profiler.itimer_prof
     owner = status.profiler.owner
     if not status.profiler.running and timer.known and timer.armed:
@@ -18,8 +35,11 @@ def profiler(status: wire.Status) -> t.ProfilerFacts:
     return t.ProfilerFacts(SOURCE, status.profiler.running or (timer.known and timer.armed), owner)
 
 
-def calls(cgo: wire.CgoAnswer) -> t.CallFacts | None:
+def calls(answers: Answers) -> t.CallFacts | None:
     """Threads in C; None where the probe could not tell."""
+    cgo = answers.cgo
+    if cgo is None:
+        return None
     if not cgo.built:
         return t.CallFacts(SOURCE, 0, (), _foreign(cgo))
     if not cgo.calls.known or (cgo.calls.skipped and not cgo.calls.count):
@@ -34,8 +54,11 @@ def _foreign(cgo: wire.CgoAnswer) -> tuple[str, ...] | None:
     return tuple(f"{row.name or 'unnamed'} ({row.tid})" for row in cgo.threads.rows if row.certain)
 
 
-def canary(cgo: wire.CgoAnswer) -> t.CanaryFacts | None:
+def canary(answers: Answers) -> t.CanaryFacts | None:
     """The canaries; None in a program without C."""
+    cgo = answers.cgo
+    if cgo is None:
+        return None
     if cgo.canaries is None:
         return None
     local, static = cgo.canaries.thread_local, cgo.canaries.static
@@ -51,16 +74,18 @@ def canary(cgo: wire.CgoAnswer) -> t.CanaryFacts | None:
     )
 
 
-def resources(status: wire.Status, cgo: wire.CgoAnswer | None) -> t.ResourceFacts:
+def resources(answers: Answers) -> t.ResourceFacts:
     """What the service counts."""
+    status, cgo = answers.status, answers.cgo
     rows = tuple(t.ResourceUse(row.name, row.count, row.handover, row.state == "ok") for row in status.resources.rows)
     if status.resources.left_out:
         rows += (t.ResourceUse(f"{status.resources.left_out} more kinds", 0, handed_over=False, known=False),)
     return t.ResourceFacts(SOURCE, rows, cgo.heap.in_use_bytes if cgo is not None and cgo.heap is not None else None)
 
 
-def descriptors(status: wire.Status) -> t.DescriptorFacts | None:
+def descriptors(answers: Answers) -> t.DescriptorFacts | None:
     """What the service says of its descriptors. An older goprobe lists only the listeners that it was told of."""
+    status = answers.status
     if not status.descriptors.known:
         return None
     leaking = {row.fd: row.target for row in status.descriptors.inheritable}
@@ -89,8 +114,9 @@ def _named(address: str) -> str:
     return f"{'unix' if address.startswith(('/', '@')) or not address else 'tcp'} {address or '(unnamed)'}"
 
 
-def signals(status: wire.Status, cgo: wire.CgoAnswer | None) -> t.SignalFacts | None:
+def signals(answers: Answers) -> t.SignalFacts | None:
     """Signals that the new image would inherit, and handlers that are not Go's."""
+    status, cgo = answers.status, answers.cgo
     said = status.signals
     if not said.known:
         return None
@@ -110,8 +136,9 @@ def signals(status: wire.Status, cgo: wire.CgoAnswer | None) -> t.SignalFacts | 
     )
 
 
-def image(status: wire.Status) -> t.RunningImage:
+def image(answers: Answers) -> t.RunningImage:
     """The program that answers."""
+    status = answers.status
     own = status.image
     return t.RunningImage(
         SOURCE,
@@ -123,13 +150,15 @@ def image(status: wire.Status) -> t.RunningImage:
     )
 
 
-def process(status: wire.Status) -> t.ProcessNumbers:
+def process(answers: Answers) -> t.ProcessNumbers:
     """The PID as the process itself sees it."""
+    status = answers.status
     return t.ProcessNumbers(SOURCE, status.image.pid, status.image.pid)
 
 
-def requests(status: wire.Status) -> t.RequestFacts:
+def requests(answers: Answers) -> t.RequestFacts:
     """Work in flight by the service's own counters and limits."""
+    status = answers.status
     said = status.in_flight
     rows = tuple(t.WorkInFlight(row.name, row.count, row.limit, row.state == "ok", row.drained) for row in said.rows)
     if said.left_out and said.over and not any(row.count > row.limit or row.state != "ok" for row in said.rows):
@@ -137,14 +166,16 @@ def requests(status: wire.Status) -> t.RequestFacts:
     return t.RequestFacts(SOURCE, rows, status.in_flight.over)
 
 
-def gc(status: wire.Status) -> t.GcFacts | None:
+def gc(answers: Answers) -> t.GcFacts | None:
     """The garbage collector; None where the runtime does not tell."""
+    status = answers.status
     return t.GcFacts(SOURCE, status.gc.marking, status.gc.cycles) if status.gc.known else None
 
 
-def health(answer: wire.HealthAnswer) -> t.HealthFacts | None:
+def health(answers: Answers) -> t.HealthFacts | None:
     """The score and its parts; None while no part has data."""
-    if answer.score is None:
+    answer = answers.health
+    if answer is None or answer.score is None:
         return None
     parts = tuple(t.HealthMark(p.name, p.state, p.figure, p.unit, p.threshold, p.score, p.reason) for p in answer.parts)
     return t.HealthFacts(SOURCE, answer.score, answer.coverage, parts)
@@ -167,8 +198,13 @@ def heartbeat_window(w: wire.Window) -> HeartbeatWindow:
     )
 
 
-def heartbeat(answer: wire.HeartbeatAnswer) -> t.HeartbeatFacts:
+def kept_windows(answer: wire.HeartbeatAnswer) -> t.HeartbeatFacts:
     """The heartbeat's windows, oldest first."""
     windows = tuple(map(heartbeat_window, answer.windows))
     own = answer.settings
     return t.HeartbeatFacts(SOURCE, answer.enabled, own.interval_ns, own.window_ns, own.rate_hz, windows)
+
+
+def heartbeat(answers: Answers) -> t.HeartbeatFacts | None:
+    """The heartbeat."""
+    return None if answers.heartbeat is None else kept_windows(answers.heartbeat)

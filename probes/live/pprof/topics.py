@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from probes.errors import ProbeError
 from probes.live import topics as t
 from probes.live.client import Client, Refused
+from probes.live.facts import LiveFacts
 from probes.live.pprof import endpoints
 from probes.live.pprof.endpoints import read_profile
 
@@ -23,7 +24,7 @@ NOT_STARTED = (
 )
 
 
-async def read(client: Client, in_flight: str, limit: int, *, profile: bool = True) -> t.LiveFacts:
+async def read(client: Client, in_flight: str, limit: int, *, profile: bool = True) -> LiveFacts:
     """What a service without goprobe tells.
 
     Args:
@@ -46,7 +47,7 @@ async def read(client: Client, in_flight: str, limit: int, *, profile: bool = Tr
         missing["profiler"] = NOT_STARTED
         kept = _no_samples("no CPU profile may be started")
     requests, missing["requests"] = await _requests(client, in_flight, limit)
-    return t.LiveFacts(
+    return LiveFacts(
         profiler=None if taken is None else t.ProfilerFacts(SOURCE, taken, "other" if taken else "none"),
         calls=_calls(goroutines, missing),
         image=_image(goroutines if cpu is None else cpu),

@@ -1,0 +1,40 @@
+"""Everything that could be learned about one service."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+
+if TYPE_CHECKING:
+    from probes.live import topics as t
+
+
+class LiveFacts(Struct, frozen=True):
+    """Everything that could be learned about one service.
+
+    A topic is None where nobody could tell; `missing` has the reason by topic. `notes` say what was odd.
+    """
+
+    url: str = ""
+    pid: int | None = None
+    profiler: t.ProfilerFacts | None = None
+    calls: t.CallFacts | None = None
+    canary: t.CanaryFacts | None = None
+    resources: t.ResourceFacts | None = None
+    descriptors: t.DescriptorFacts | None = None
+    signals: t.SignalFacts | None = None
+    image: t.RunningImage | None = None
+    process: t.ProcessNumbers | None = None
+    requests: t.RequestFacts | None = None
+    privileges: t.PrivilegeFacts | None = None
+    gc: t.GcFacts | None = None
+    pprof: t.PprofFacts | None = None
+    health: t.HealthFacts | None = None
+    heartbeat: t.HeartbeatFacts | None = None
+    cpu: t.CpuProfiles | None = None
+    """None where nobody asked for them. No topic: what they say depends on the binaries that they are held against."""
+    handed_over: tuple[int, ...] = ()
+    """Inodes of the sockets that the service says it passes on."""
+    missing: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

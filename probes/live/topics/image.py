@@ -1,0 +1,34 @@
+"""The program that runs."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class RunningImage(Struct, frozen=True):
+    """The program that runs. Ids are "" where not known; `sha256` only where the file could be read."""
+
+    source: str
+    gnu_build_id: str = ""
+    go_build_id: str = ""
+    sha256: str = ""
+    path: str = ""
+    go_version: str = ""
+    replaced: bool = False
+    """The file that it runs has been removed or replaced on disk."""
+    epoch: str = ""
+    generation: int | None = None
+    another: str = ""
+    """How the service at the URL is seen to be another process than the one that the PID names."""
+    unsure: str = ""
+    """Why it may be."""
+
+    def summary(self) -> str:
+        """What it comes to, in words."""
+        name = self.gnu_build_id or self.go_build_id or self.sha256
+        parts = [f"build {name[:16]}" if name else "build unknown"]
+        if self.generation is not None:
+            parts.append(f"generation {self.generation}")
+        if self.replaced:
+            parts.append("its file has been replaced on disk")
+        return ", ".join(parts)
