@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as stdlib_json
 import re
+from functools import cache
 
 import jsonschema
 import pytest
@@ -103,6 +104,7 @@ def test_package_of_a_symbol_name(function, package):
     assert package_of(function) == package
 
 
+@cache
 def validator() -> jsonschema.Draft202012Validator:
     shape = stdlib_json.loads(schema.shipped())
     jsonschema.Draft202012Validator.check_schema(shape)

@@ -86,7 +86,7 @@ def test_the_code_of_the_fixtures(entry: matrix.Entry) -> None:
     facts = load(str(entry.path))
     table = facts.functions
     assert table is not None
-    step = max(len(table) // 400, 1)
+    step = max(len(table) // 150, 1)
     for row in range(0, len(table), step):
         _same(facts.image.bytes(int(table.entry[row]), table.size(row)).tobytes())
 
