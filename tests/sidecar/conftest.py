@@ -15,7 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
+from sqlalchemy import select
 
+from gate.store.database import Database
+from gate.store.tables import SAMPLES, SERVICES
 from scripts.measure.soak import simulated
 
 if TYPE_CHECKING:
@@ -91,10 +94,21 @@ class Running:
         """Wait until every service was polled."""
         self.eventually(lambda: all(s["state"] != "waiting" for s in self.get("/v1/services")["services"]))
 
+    def sampled(self, name: str, number: int, store: str = "") -> None:
+        """Wait until the store has so many samples of a service."""
+        self.eventually(lambda: len(due(store or str(self.store), name)) >= number)
+
     def end(self) -> int:
         """Drain; the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(PATIENCE)
+
+
+def due(store: str, name: str) -> list[int]:
+    """When the samples of a service were due, in milliseconds."""
+    with Database.open(store) as database, database.read() as connection:
+        wanted = select(SAMPLES.c.due_ms).join(SERVICES).where(SERVICES.c.name == name).order_by(SAMPLES.c.due_ms)
+        return list(connection.execute(wanted).scalars())
 
 
 def configuration(ports: dict[str, list[int]], *, head: str = "", extra: str = "") -> str:

@@ -19,20 +19,13 @@ from sqlalchemy import select
 from gate.store.database import Database
 from gate.store.tables import SAMPLES, SERVICES, WINDOWS
 from scripts.measure.soak import simulated
-from tests.sidecar.conftest import Running, configuration
+from tests.sidecar.conftest import Running, configuration, due
 from tests.store.conftest import postgresql  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.postgres import Server
-
-
-def due(store: str, name: str) -> list[int]:
-    """When the samples of a service were due, in milliseconds."""
-    with Database.open(store) as database, database.read() as connection:
-        wanted = select(SAMPLES.c.due_ms).join(SERVICES).where(SERVICES.c.name == name).order_by(SAMPLES.c.due_ms)
-        return list(connection.execute(wanted).scalars())
 
 
 def gaps(store: str, name: str, interval: int = 500) -> list[int]:
@@ -53,7 +46,8 @@ def gaps(store: str, name: str, interval: int = 500) -> list[int]:
 
 
 def test_good_services_are_polled_on_time_beside_bad_ones(sidecar: Running) -> None:
-    time.sleep(4)
+    for n in range(3):
+        sidecar.sampled(f"good-{n}", 8)
     states = {each["name"]: each["state"] for each in sidecar.get("/v1/services")["services"]}
     assert {name: state for name, state in states.items() if name.startswith("good")} == dict.fromkeys(
         ("good-0", "good-1", "good-2"), "ok"
@@ -80,7 +74,7 @@ def test_every_line_of_the_log_is_json_off_a_terminal(sidecar: Running) -> None:
 
 
 def test_a_reload_adds_and_removes_services_and_loses_no_sample(sidecar: Running, ports: dict[str, list[int]]) -> None:
-    time.sleep(1)
+    sidecar.sampled("good-0", 2)
     fewer = {"good": ports["good"][:2], "dead": []}
     extra = f'[[sidecar.service]]\nname = "added"\nurl = "http://127.0.0.1:{ports["good"][2]}"\n'
     for n in range(4):
@@ -89,7 +83,7 @@ def test_a_reload_adds_and_removes_services_and_loses_no_sample(sidecar: Running
         sidecar.eventually(lambda n=n: sidecar.log.count("reloaded") == n + 1)
         names = {each["name"] for each in sidecar.get("/v1/services")["services"]}
         assert names == {"good-0", "good-1"} | ({"added"} if n % 2 == 0 else set())
-        time.sleep(0.7)
+        sidecar.sampled("good-0", 4 + 2 * n)
     assert sidecar.end() == 0
     for name in ("good-0", "good-1"):
         assert gaps(str(sidecar.store), name) == [], name
@@ -220,11 +214,12 @@ def test_two_sidecars_on_one_postgresql_neither_double_nor_lose(
     with Running(folders[0], text) as first, Running(folders[1], text) as second:
         first.polled()
         second.polled()
-        time.sleep(3)
+        first.sampled("good-2", 6, place)
         heads = [side.get(f"/v1/verdict?service=good-{n}")["audit"] for n in range(3) for side in (first, second)]
         first.process.kill()
-        first.process.wait(10)
-        time.sleep(2)
+        first.process.wait()
+        for n in range(3):
+            second.sampled(f"good-{n}", 10, place)
         assert second.end() == 0
     assert len(set(heads)) == 6
     for n in range(3):

@@ -104,12 +104,10 @@ def test_a_service_that_gets_worse_is_to_be_rolled_back(tmp_path: Path) -> None:
     with serve(service) as url, Running(tmp_path, WATCH.format(url=url, within="30s")) as running:
         assert running.eventually(lambda: running.get("/v1/services/orders/watch"))["state"] == "idle"
         assert running.ask("/v1/rollback", {"name": "orders"})[0] == 409
-        time.sleep(4)
+        running.sampled("orders", 8)
         begun = time.time()
         service.update()
-        found = running.eventually(
-            lambda: (w := running.get("/v1/services/orders/watch"))["state"] == "rollback" and w, 15
-        )
+        found = running.eventually(lambda: (w := running.get("/v1/services/orders/watch"))["state"] == "rollback" and w)
         assert found["exit_code"] == 10
         assert found["rules"][0]["fires"]
         assert found["rules"][0]["chance"] < 1e-4
@@ -144,7 +142,7 @@ def test_a_sidecar_that_was_killed_does_not_end_the_watch(tmp_path: Path, update
         text = WATCH.format(url=url, within="60s")
         with Running(tmp_path, text) as running:
             running.eventually(lambda: running.get("/v1/services/orders")["service"]["epoch"])
-            time.sleep(4)
+            running.sampled("orders", 8)
             if updated == "before":
                 service.update()
                 running.eventually(lambda: running.get("/v1/services/orders/watch")["state"] == "watching")
@@ -155,7 +153,7 @@ def test_a_sidecar_that_was_killed_does_not_end_the_watch(tmp_path: Path, update
             service.update()
         with Running(tmp_path, text) as running:
             found = running.eventually(
-                lambda: (w := running.get("/v1/services/orders/watch"))["state"] == "rollback" and w, 20
+                lambda: (w := running.get("/v1/services/orders/watch"))["state"] == "rollback" and w
             )
             assert found["rules"][0]["fires"]
 
@@ -164,10 +162,10 @@ def test_a_service_that_stays_as_it_was_is_clear_at_the_end(tmp_path: Path) -> N
     service = Worse(0.005)
     with serve(service) as url, Running(tmp_path, WATCH.format(url=url, within="6s")) as running:
         running.eventually(lambda: running.get("/v1/services/orders")["service"]["epoch"])
-        time.sleep(4)
+        running.sampled("orders", 8)
         service.update()
         state = running.eventually(
-            lambda: (w := running.get("/v1/services/orders/watch"))["state"] not in ("idle", "watching") and w, 20
+            lambda: (w := running.get("/v1/services/orders/watch"))["state"] not in ("idle", "watching") and w
         )
         assert (state["state"], state["exit_code"]) == ("clear", 0)
 
@@ -176,10 +174,10 @@ def test_one_that_nothing_reaches_any_more_is_inconclusive_and_says_so(tmp_path:
     service = Worse(None)
     with serve(service) as url, Running(tmp_path, WATCH.format(url=url, within="20s")) as running:
         running.eventually(lambda: running.get("/v1/services/orders")["service"]["epoch"])
-        time.sleep(4)
+        running.sampled("orders", 8)
         service.update()
         found = running.eventually(
-            lambda: (w := running.get("/v1/services/orders/watch"))["state"] not in ("idle", "watching") and w, 40
+            lambda: (w := running.get("/v1/services/orders/watch"))["state"] not in ("idle", "watching") and w
         )
         assert (found["state"], found["exit_code"]) == ("inconclusive", 11)
         assert "no requests since the update, where about" in found["said"]
