@@ -174,7 +174,17 @@ def test_a_watch_asks_a_real_prometheus(prometheus: str, tmp_path: Path) -> None
             f"bad = '{bad}'\ntotal = '{total}'\n"
         )
 
-    time.sleep(3)
+    deadline = time.monotonic() + 120
+    while (
+        float(
+            next(iter(_query(prometheus, 'hotgate_polls_total{service="good-0",state="ok"}')), {"value": [0, 0]})[
+                "value"
+            ][1]
+        )
+        < 4
+    ):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
     for bad, codes in (('hotgate_polls_total{service="good-0",state="garbage"}', {0}), ("nothing_at_all", {11})):
         text = "[[sidecar.service]]\nname = 'a'\nurl = 'http://127.0.0.1:9'\n[sidecar.service.watch]\nwithin = '5s'\n"
         text += f"prometheus = '{prometheus}'\n{rule(bad)}"

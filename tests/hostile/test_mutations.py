@@ -62,9 +62,8 @@ def test_what_failed_once(worker: Worker, path: Path) -> None:
 
 
 def test_an_undamaged_pair_passes(worker: Worker) -> None:
-    assert worker.run(Recipe("go1.27-amd64-exe", ())) == worker.run(Recipe("go1.27-amd64-exe", ())).__class__(
-        "report", "pass", pytest.approx(1, abs=5), pytest.approx(0, abs=1 << 28)
-    )
+    found = worker.run(Recipe("go1.27-amd64-exe", ()))
+    assert (found.kind, found.detail) == ("report", "pass")
 
 
 @pytest.mark.parametrize("name", BASES)
