@@ -20,7 +20,7 @@ class TableUnverifiable(Check):
     explanation = Explanation(
         what="The function table of OLD or NEW is obfuscated, or its layout belongs to a Go release that this version "
         "of hotgate does not know.",
-        why="Without the table nobody can say which functions changed, so nothing that rests on it is known. "
+        why="Without the table it is not known which functions changed, so nothing that rests on it is known. "
         "hotgate answers inconclusive rather than guess.",
         example="The release build went through garble, which encrypts the entries of the table.",
         remedy="Compare the binaries before they are obfuscated; for a new Go release, update hotgate.",
@@ -40,6 +40,6 @@ class TableUnverifiable(Check):
             if reason:
                 yield self.unverified(
                     f"{side} function table",
-                    f"Nobody can tell from the function table of {side} what changed: {reason}.",
+                    f"The function table of {side} does not show what changed: {reason}.",
                     evidence={"layout": facts.health.layout, "obfuscated": facts.health.obfuscated},
                 )

@@ -19,7 +19,7 @@ class FunctionsRemoved(Check):
     severity = Severity.INFO
     explanation = Explanation(
         what="Functions that OLD has and NEW has not, under this or another name. The linker also drops functions that "
-        "nobody calls any more, so a small edit can remove several.",
+        "have no caller any more, so a small edit can remove several.",
         why="In plugin mode the running program may still call an exported function: the lookup fails, or the call goes "
         "nowhere. In hotfix mode only bodies may change and functions may come, so none may go.",
         example="Plugin v2 no longer exports `Handle`, which the host looks up by name.",

@@ -33,7 +33,7 @@ class BuildFlags(Check):
     severity = Severity.INFO
     explanation = Explanation(
         what="Build tags, profile-guided optimisation, -trimpath, compiler or linker flags differ between the builds.",
-        why="Tags choose other files, PGO other inlining, flags other code: functions change that nobody edited.",
+        why="Tags choose other files, PGO other inlining, flags other code: functions change that were not edited.",
         example="The new build lost -tags=netgo, so name lookups went through the C library.",
         remedy="Build both with the same flags, or note why they differ.",
     )
@@ -53,7 +53,7 @@ class BuildFlags(Check):
             shown = [f"{each.name} {value(each.old)} → {value(each.new)}" for each in changed]
             yield self.finding(
                 "build settings",
-                f"Functions may differ that nobody edited, because {count(len(changed), 'build setting')} changed: "
+                f"Functions that were not edited may differ, because {count(len(changed), 'build setting')} changed: "
                 f"{some(shown)}.",
                 evidence={"settings": {each.name: [each.old, each.new] for each in changed}},
                 key=",".join(each.name for each in changed),

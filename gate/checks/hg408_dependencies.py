@@ -12,7 +12,7 @@ from probes.go.buildinfo.facts import Module
 MESSAGES = {
     "downgraded": "Fixes may be lost: {path} goes back from {old} to {new}.",
     "replaced": "Other code stands in for {path}: {old} → {new}.",
-    "sum-lost": "Nobody can prove which code of {path} is in NEW: its checksum {old} is gone.",
+    "sum-lost": "Which code of {path} is in NEW cannot be proved: its checksum {old} is gone.",
     "sum-changed": "{path} has the same version and other contents: checksum {old} → {new}.",
 }
 

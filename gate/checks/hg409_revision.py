@@ -26,7 +26,7 @@ class Revision(Check):
     explanation = Explanation(
         what="NEW was built from a working tree with uncommitted changes, carries no revision, or its revision was "
         "committed before OLD's.",
-        why="Without a clean revision nobody can review or rebuild what runs. An older one undoes work without saying so: "
+        why="Without a clean revision, what runs can be neither reviewed nor rebuilt. An older one undoes work without saying so: "
         "a rollback should be meant.",
         example="A release was cut on a desk with a debug print still in the tree.",
         remedy="Build from a clean checkout of the commit to be released, with git in the build image (-buildvcs=true).",
@@ -47,7 +47,7 @@ class Revision(Check):
         if not revision:
             yield self.finding(
                 "vcs.revision",
-                "Nobody can tell which source NEW was built from: it carries no revision.",
+                "It is not known which source NEW was built from: it carries no revision.",
                 key="missing",
             )
         elif settings.get("vcs.modified") == "true":

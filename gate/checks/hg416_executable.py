@@ -38,6 +38,6 @@ class Executable(Check):
         if mode is not Mode.PLUGIN and new.mode is not None and not new.mode & EXECUTE:
             yield self.finding(
                 "file mode",
-                f"exec of NEW will fail with EACCES: nobody may execute it (mode {new.mode:04o}).",
+                f"exec of NEW will fail with EACCES: no user may execute it (mode {new.mode:04o}).",
                 evidence={"mode": f"{new.mode:04o}"},
             )

@@ -1,4 +1,4 @@
-"""HG504: C resources that nobody hands over."""
+"""HG504: C resources that are not handed over."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from probes.live.topics import ResourceUse
 
 
 class ResourcesLost(Check):
-    """The service holds things in C that exec destroys and nobody hands over."""
+    """The service holds things in C that exec destroys and that are not handed over."""
 
     id = "HG504"
     title = "C resources would be lost"
@@ -47,7 +47,7 @@ class ResourcesLost(Check):
             elif each.count:
                 yield self.finding(
                     each.name,
-                    f"{count(each.count, 'resource')} of the kind {each.name} would be lost: nobody hands "
-                    f"{'it' if each.count == 1 else 'them'} over.",
+                    f"{count(each.count, 'resource')} of the kind {each.name} would be lost: "
+                    f"{'it is' if each.count == 1 else 'they are'} not handed over.",
                     evidence={"count": each.count, "source": resources.source},
                 )

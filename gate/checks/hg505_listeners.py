@@ -56,7 +56,7 @@ class ListenersClosed(Check):
             yield self.finding(
                 each.address,
                 f"The listening socket {each.address} (descriptor {each.fd}) would be closed: it is close-on-exec and "
-                f"{'the service does not hand it over' if said else 'nobody has said that it is handed over'}.",
+                f"{'the service does not hand it over' if said else 'nothing says that it is handed over'}.",
                 severity=Severity.WARN if each.address.startswith("udp ") else None,
                 confidence=Confidence.HIGH if said else Confidence.MEDIUM,
                 evidence={"descriptor": each.fd, "address": each.address, "source": descriptors.source},

@@ -18,7 +18,7 @@ class LeakedDescriptors(Check):
     title = "Descriptors leak through exec"
     severity = Severity.WARN
     explanation = Explanation(
-        what="Descriptors above 2 that are not close-on-exec and that nobody hands over.",
+        what="Descriptors above 2 that are not close-on-exec and are not handed over.",
         why="The new image has them open and no code to close them: one more of each with every update until the limit on "
         "descriptors is reached, deleted files that keep their space, connections whose other end waits for ever. Go opens "
         "descriptors close-on-exec; those that are not come from C, from the parent, or from a call to fcntl.",

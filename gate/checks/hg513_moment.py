@@ -17,7 +17,7 @@ def _marking(mode: Mode):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a sa
 
 
 class BadMoment(Check):
-    """The collector marks while a plugin would be loaded, or nobody handles the signal that asks for the update."""
+    """The collector marks while a plugin would be loaded, or the signal that asks for the update is not handled."""
 
     id = "HG513"
     title = "Bad moment for the update"
@@ -46,6 +46,6 @@ class BadMoment(Check):
         if signals is not None and signals.reload and signals.reload_handled is False:
             yield self.finding(
                 signals.reload,
-                f"{signals.reload} asks for the update, and nobody handles it: its default action applies.",
+                f"{signals.reload} asks for the update, and is not handled: its default action applies.",
                 evidence={"signal": signals.reload},
             )

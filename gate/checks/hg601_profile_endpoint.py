@@ -9,7 +9,7 @@ from gate.rules.samples.services import running, tweaked
 
 
 class ProfileEndpoint(Check):
-    """The service cannot be profiled, so that nobody could see what the update does to it."""
+    """The service cannot be profiled, so what the update does to it could not be seen."""
 
     id = "HG601"
     title = "The profile endpoint does not work"

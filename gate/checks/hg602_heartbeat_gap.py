@@ -11,7 +11,7 @@ from gate.rules.samples.profiles import GAP, HAND_OVER, WHOLE, profiled
 
 
 class HeartbeatGap(Check):
-    """For some time nobody could have seen what the service did."""
+    """For some time what the service did was not recorded."""
 
     id = "HG602"
     title = "The heartbeat has a gap"

@@ -22,7 +22,7 @@ class Insensitive(Check):
         "profile.detect_share_percent of the samples would be found in fewer than 9 of 10 cases: the minimum detectable effect of these "
         "windows is larger.",
         why="That nothing was found means nothing where nothing could have been found. No data is no pass.",
-        example="Two profiles of 3 s are compared: they have 200 samples, and nobody knows how much such profiles differ by themselves.",
+        example="Two profiles of 3 s are compared: they have 200 samples, and how much such profiles differ by themselves is not known.",
         remedy="Collect more windows, or longer ones: a doubled function of 5% needs 1,500 samples a side, growth by half 5,000.",
     )
     samples = Samples(

@@ -135,7 +135,7 @@ class Bundle:
                 (TableHealth, "symbols"): lambda: _symbols(new),
                 (NativePair, "native"): lambda: _natives(old, new),
                 (NativeDrift, "native"): lambda: _native_drift(old, new, drift),
-                (AbiFacts, "abi"): lambda: (abi() if abi is not None else None) or Missing("nobody was asked"),
+                (AbiFacts, "abi"): lambda: (abi() if abi is not None else None) or Missing("it was not asked"),
                 (HostDrift, "host"): lambda: loader or Missing("no program was given"),
                 (TargetFacts, "target"): lambda: _target(new, target),
                 (GlobalDrift, "globals"): lambda: _part(drift.globals, drift, "globals"),

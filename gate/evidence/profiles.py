@@ -147,11 +147,11 @@ def _not_told(facts: LiveFacts, old: BinaryFacts) -> str:
         return ""
     image = facts.image
     if image is None or image.another or image.unsure:
-        return "the profile does not name its build, and nobody else could: pass --profile"
+        return "the profile does not name its build, and nothing else does: pass --profile"
     pairs = [(image.gnu_build_id, old.gnu_build_id or ""), (image.go_build_id, old.go_build_id or "")]
     told = [(ours, theirs) for ours, theirs in pairs if ours and theirs]
     if not told:
-        return "the profile does not name its build, and nobody else could: pass --profile"
+        return "the profile does not name its build, and nothing else does: pass --profile"
     other = next((ours for ours, theirs in told if ours != theirs), "")
     return f"the profile is of build {other}, not of OLD" if other else ""
 

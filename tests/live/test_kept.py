@@ -122,9 +122,9 @@ def test_a_profile_without_a_build_is_believed_only_where_the_image_is_known(par
 
     other = {"gnu_build_id": "", "go_build_id": "another/build"}
     assert heat(**other) == "the profile is of build another/build, not of OLD"
-    assert "nobody else could" in heat(gnu_build_id="", go_build_id="")
+    assert "nothing else does" in heat(gnu_build_id="", go_build_id="")
     mine = {"gnu_build_id": "", "go_build_id": old.go_build_id}
-    assert "nobody else could" in heat(**mine, unsure="the process does not listen there")
+    assert "nothing else does" in heat(**mine, unsure="the process does not listen there")
     assert heat(**mine).flat == {"main.rate": 1.0}
 
 

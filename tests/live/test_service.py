@@ -82,7 +82,7 @@ FAULTS = {
     "leak": ("HG506", "warn", "/dev/null"),
     "signal": ("HG507", "warn", "SIGHUP"),
     "foreign": ("HG511", "warn", "SIGUSR1"),
-    "deaf": ("HG513", "warn", "SIGUSR2 asks for the update, and nobody handles it"),
+    "deaf": ("HG513", "warn", "SIGUSR2 asks for the update, and is not handled"),
 }
 
 

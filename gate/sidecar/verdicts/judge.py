@@ -240,7 +240,7 @@ def _old(service: ServiceConfig) -> list[str]:
         process = ["--pid", text]
     if not service.old and not process:
         hint = "set `old` or `pid_file` of the service"
-        raise Unanswerable(422, "no_old", f"nobody said what {service.name} runs", hint=hint)
+        raise Unanswerable(422, "no_old", f"it is not configured what {service.name} runs", hint=hint)
     return [*process, *([service.old] if service.old else [])]
 
 
