@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
 
+from gate.cli import cli
 from probes.live.proc.privileges import ATTRIBUTE
 from tests.goprobe.service import Service
 
@@ -33,11 +35,10 @@ WAITS = ("--wait", "5s")
 
 def hotgate(*arguments: str | Path | int) -> tuple[dict[str, Any], str]:
     """The JSON report of a command, and what it said beside it."""
-    argv = [sys.executable, "-m", "gate", *map(str, arguments), "--format", "json"]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=300)
+    done = CliRunner().invoke(cli, [*map(str, arguments), "--format", "json"])
     assert done.stdout, done.stderr
     report = json.loads(done.stdout)
-    assert done.returncode == report["exit_code"]
+    assert done.exit_code == report["exit_code"]
     return report, done.stderr
 
 

@@ -5,33 +5,37 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import subprocess
-import sys
-from contextlib import closing
+from contextlib import chdir, closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from click.testing import CliRunner
 
+from gate.cli import cli
 from gate.store.chain import parse_head
 from gate.store.database import Database
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-REPO = Path(__file__).parents[2]
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
 
 
-def hotgate(*arguments: object, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HOTGATE_")}
-    return subprocess.run(
-        [sys.executable, "-m", "gate", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=cwd,
-        env={**inherited, "PYTHONPATH": str(REPO), **env},
-    )
+def hotgate(*arguments: object, cwd: Path | None = None, **env: str) -> Done:
+    """Run a command in this process."""
+    cleared: dict[str, str | None] = {name: None for name in os.environ if name.startswith("HOTGATE_")}
+    with chdir(cwd or Path.cwd()):
+        result = CliRunner().invoke(cli, list(map(str, arguments)), env=cleared | env)
+    return Done(result.exit_code, result.stdout, result.stderr)
 
 
 @pytest.fixture(scope="module")
