@@ -66,3 +66,12 @@ class TestWithoutTheLibrary:
         monkeypatch.setattr(disassembler, "_MAJOR", 4)
         with pytest.raises(disassembler.NoDisassembler, match="the library of capstone 5, where 4 is needed"):
             disassembler.Disassembler(3, 8)
+
+
+def test_a_function_of_any_length_is_decoded_in_pieces() -> None:
+    code = bytes.fromhex("4889d8") * 40_000 + b"\x06" + bytes.fromhex("4889d8") * 5
+    block = engine().block(code, 0, len(code))
+    assert len(block.starts) == 40_006
+    assert list(block.starts[:3]) == [0, 3, 6]
+    assert [at for at, number in zip(block.starts, block.ids, strict=True) if number == engine().INVALID] == [120_000]
+    assert len(engine().block(code, 0, 20_000).starts) == 20_000

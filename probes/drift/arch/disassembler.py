@@ -32,6 +32,8 @@ _INSN = np.dtype(
 _TEXTS = ["mnemonic", "op_str"]
 _MAJOR = 5
 _INVALID = 0xFFFF
+_AT_ONCE = 1 << 14
+"""Instructions that one call decodes: 4 MB of records, whatever a damaged table says of a function's length."""
 _HINT = "pip install --force-reinstall 'capstone>=5,<6'"
 
 
@@ -70,9 +72,11 @@ class Disassembler:
         self._opcodes = [(self.number(opcode + b"\xc0"), opcode) for opcode in lengths or {}]
         self._lengths = {self.number(opcode + b"\xc0"): length for opcode, length in (lengths or {}).items()}
 
-    def _records(self, code: bytes, address: int, count: int) -> tuple[int, npt.NDArray[np.void]]:
-        """How many were decoded, and their records, which are gone after `_free`."""
-        number = self._library.cs_disasm(self._handle, code, len(code), address, count, ctypes.byref(self._found))
+    def _records(self, code: bytes, at: int, address: int, count: int) -> tuple[int, npt.NDArray[np.void]]:
+        """How many were decoded from byte `at` on, and their records, which are gone after `_free`."""
+        # A slice would copy the rest of a long function for every piece of it.
+        first = (ctypes.cast(ctypes.c_char_p(code), ctypes.c_void_p).value or 0) + at if at else code
+        number = self._library.cs_disasm(self._handle, first, len(code) - at, address, count, ctypes.byref(self._found))
         if not number:
             return 0, np.zeros(0, dtype=_INSN)
         memory = (ctypes.c_char * (number * _INSN.itemsize)).from_address(self._found.value or 0)
@@ -86,9 +90,10 @@ class Disassembler:
         starts, sizes, ids = array("I"), bytearray(), array("H")
         words: list[tuple[str, str]] = []
         while at < len(code) and len(starts) < count:
-            number, records = self._records(code[at:] if at else code, at, count - len(starts))
+            wanted = min(count - len(starts), _AT_ONCE)
+            number, records = self._records(code, at, at, wanted)
             if number:
-                known = self._cut(code, records["id"])
+                known = self._cut(code, at, records)
                 starts.frombytes(records["address"][:known].astype("<u4").tobytes())
                 sizes += records["size"][:known].astype("u1").tobytes()
                 ids.frombytes(records["id"][:known].astype("<u2").tobytes())
@@ -100,7 +105,7 @@ class Disassembler:
                 if length is not None:
                     sizes[-1] = min(length(code[starts[-1] :]), len(code) - starts[-1])
                 at = starts[-1] + sizes[-1]
-                if known < number or length is not None:
+                if number == wanted or known < number or length is not None:
                     continue
             if at < len(code) and len(starts) < count:
                 starts.append(at)
@@ -110,17 +115,18 @@ class Disassembler:
                 at += 1
         return Block(starts, bytes(sizes), ids, words)
 
-    def _cut(self, code: bytes, ids: npt.NDArray[np.uint32]) -> int:
+    def _cut(self, code: bytes, at: int, records: npt.NDArray[np.void]) -> int:
         """How many instructions there are up to the first of unknown length."""
-        known = ids.size
+        known = records.size
+        end = int(records["address"][-1]) + int(records["size"][-1])
         for number, opcode in self._opcodes:
-            if opcode in code and (rows := np.flatnonzero(ids[:known] == number)).size:
+            if code.find(opcode, at, end) >= 0 and (rows := np.flatnonzero(records["id"][:known] == number)).size:
                 known = int(rows[0]) + 1
         return known
 
     def text(self, code: bytes, address: int) -> tuple[int, str, str]:
         """(size, mnemonic, operands) of the first instruction of `code`; the size is 0 when there is none."""
-        number, records = self._records(code, address, 1)
+        number, records = self._records(code, 0, address, 1)
         if not number:
             return 0, "", ""
         size = int(records["size"][0])
@@ -165,7 +171,7 @@ def _library() -> ctypes.PyDLL:
     library.cs_open.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.POINTER(ctypes.c_size_t)]
     library.cs_disasm.restype = ctypes.c_size_t
     library.cs_disasm.argtypes = [
-        ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64, ctypes.c_size_t, ctypes.c_void_p,
+        ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint64, ctypes.c_size_t, ctypes.c_void_p,
     ]  # fmt: skip
     library.cs_free.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
     library.cs_free.restype = None
