@@ -26,7 +26,8 @@ def walk(command: click.Command, ctx: click.Context) -> Iterator[tuple[str, clic
 
 def everything() -> Iterator[tuple[str, click.Command, click.Context]]:
     """(path, command, context) of every command."""
-    yield from walk(cli, click.Context(cli, info_name="hotgate", max_content_width=WIDTH, terminal_width=WIDTH))
+    settings = {**cli.context_settings, "max_content_width": WIDTH, "terminal_width": WIDTH}
+    yield from walk(cli, click.Context(cli, info_name="hotgate", **settings))
 
 
 def page() -> str:
