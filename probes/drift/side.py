@@ -75,6 +75,21 @@ class Side:
 
     def regions(self, addresses: I64) -> npt.NDArray[np.uint8]:
         """Region of each of `addresses`, shape (k,)."""
+        edges, kinds = self._region_edges
+        found: npt.NDArray[np.uint8] = kinds[np.searchsorted(edges, addresses, side="right")]
+        return found
+
+    @cached_property
+    def _region_edges(self) -> tuple[I64, npt.NDArray[np.uint8]]:
+        """Where one region ends and the next begins, and the region behind each of these: most questions are of one address."""
+        sections = ((each.addr, each.addr + each.size) for each in self.image.elf.sections)
+        spans = ((span.start, span.end) for span in self.image.spans)
+        pairs = (*spans, *self.image.zero, *self.relro, *sections, *self.writable, (self.text.start, self.text.stop))
+        edges = np.unique(np.array([place for pair in pairs for place in pair if place < 1 << 63], dtype=np.int64))
+        return edges, np.concatenate((np.full(1, NOWHERE, dtype=np.uint8), self._regions(edges)))
+
+    def _regions(self, addresses: I64) -> npt.NDArray[np.uint8]:
+        """The same by looking at every range."""
         out = np.full(addresses.shape, NOWHERE, dtype=np.uint8)
         for span in self.image.spans:
             kind = FOREIGN if span.executable else WRITABLE if span.writable else READONLY
