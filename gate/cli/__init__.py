@@ -181,6 +181,8 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """The `hotgate` program."""
+    # numpy's OpenBLAS starts a thread a core, which spins beside every command; no command multiplies large matrices.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         cli.main(prog_name="hotgate")
     except SystemExit as end:
