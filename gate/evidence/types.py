@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
@@ -95,6 +94,8 @@ def like(name: str, names: list[str]) -> tuple[str, ...]:
     short = "." + name.rpartition(".")[2]
     same = [each for each in names if each.endswith(short) and not each.startswith(("*", "[", "map[", "func("))]
     if not same:
+        from difflib import get_close_matches
+
         package = name.rpartition(".")[0] + "."
         same = get_close_matches(name, [each for each in names if each.startswith(package)], n=MAX_CANDIDATES)
     return tuple(same[:MAX_CANDIDATES])

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from probes.arrays import distinct
 from probes.drift.text_index import TextIndex
 from probes.elf.image import I64, U8, U64
 from probes.elf.symbols import STT_FUNC, STT_OBJECT, SymbolTable
@@ -39,23 +40,6 @@ def lasting_name(name: str) -> str:
     return _HASHED.sub("_cgo_", name) if "_cgo_" in name else name
 
 
-def distinct(values: I64) -> I64:
-    """`values` sorted, each once. numpy.unique hashes first, which is slower for so many distinct ones."""
-    values = np.sort(values)
-    keep = np.ones(values.size, dtype=np.bool_)
-    np.not_equal(values[1:], values[:-1], out=keep[1:])
-    return values[keep]
-
-
-def contains(ordered: I64, values: I64) -> npt.NDArray[np.bool_]:
-    """Which of `values` are among `ordered`, which is sorted; shape of `values`."""
-    if not ordered.size:
-        return np.zeros(values.shape, dtype=np.bool_)
-    at = np.minimum(np.searchsorted(ordered, values), ordered.size - 1)
-    out: npt.NDArray[np.bool_] = ordered[at] == values
-    return out
-
-
 class Side:
     """A binary prepared for comparison."""
 
@@ -85,7 +69,7 @@ class Side:
         sections = ((each.addr, each.addr + each.size) for each in self.image.elf.sections)
         spans = ((span.start, span.end) for span in self.image.spans)
         pairs = (*spans, *self.image.zero, *self.relro, *sections, *self.writable, (self.text.start, self.text.stop))
-        edges = np.unique(np.array([place for pair in pairs for place in pair if place < 1 << 63], dtype=np.int64))
+        edges = distinct(np.array([place for pair in pairs for place in pair if place < 1 << 63], dtype=np.int64))
         return edges, np.concatenate((np.full(1, NOWHERE, dtype=np.uint8), self._regions(edges)))
 
     def _regions(self, addresses: I64) -> npt.NDArray[np.uint8]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from probes.arrays import distinct
 from probes.elf.image import I64, U64, Image
 from probes.errors import MalformedTable
 from probes.go.fault import Fault
@@ -85,7 +86,7 @@ def _itabs(image: Image, module: ModuleData, table: FuncTable | None) -> Iterato
     links = module.itablinks
     if links.len:
         at = image.u64s(links.ptr, links.len).view(np.int64)
-        if np.unique(at).size != at.size:
+        if distinct(at).size != at.size:
             yield Fault("itab-link", "runtime.itablink", "one itab is there twice")
         yield from _bad_itabs(image, module, table, at)
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -159,7 +158,7 @@ def test_a_type_that_begins_to_encode_itself(go_toolchain: Path, folder: Path) -
 
 def test_one_table_for_both_sides_gives_what_two_equal_ones_give(go_toolchain: Path, folder: Path) -> None:
     table = build(go_toolchain, folder, CONFIGS[0], None)
-    once, twice = layout_drift(table, table), layout_drift(table, replace(table))
+    once, twice = layout_drift(table, table), layout_drift(table, structs.replace(table))
     assert structs.asdict(once) | {"pairing": None} == structs.asdict(twice) | {"pairing": None}
     assert once.compared > 100
     assert reached(once, f"{STATE}Order") == reached(twice, f"{STATE}Order") == ()

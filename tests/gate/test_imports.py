@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -65,3 +66,34 @@ def test_no_module_has_the_name_of_an_exported_function(package, function):
 @pytest.mark.parametrize("package", ["probes.go", "probes.drift"])
 def test_the_packages_have_nothing_else(package):
     imported_by(f"import {package}\nassert not hasattr({package}, 'nothing')")
+
+
+AT_THE_END = """
+import atexit, os, sys
+from gate import cli
+
+def end():
+    print(len(os.listdir("/proc/self/task")), *sys.modules, file=sys.stderr)
+
+atexit.register(end)
+sys.argv = ["hotgate", "check", sys.argv[1], sys.argv[2], "--format", "json"]
+cli.main()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_a_check_runs_no_spinning_thread_and_imports_no_masked_arrays(binary):
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    old, new = binary("go1.26-amd64-exe"), binary("go1.26-amd64-pie")
+    done = subprocess.run(
+        [sys.executable, "-c", AT_THE_END, str(old), str(new)],
+        cwd=REPO,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in {0, 10, 11}, done.stderr
+    threads, *modules = done.stderr.splitlines()[-1].split()
+    assert threads == "1"
+    assert not {"numpy.ma", "sqlalchemy", "scipy", "pydantic", "asyncio"} & set(modules)

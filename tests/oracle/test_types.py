@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -62,8 +61,8 @@ def test_the_oracle_notices(oracle: list[dict[str, object]], go_toolchain: Path,
     first = int(table.fields.first[row])
     offset = table.fields.offset.copy()
     offset[first + 1] += 1
-    lines = differences(replace(table, fields=structs.replace(table.fields, offset=offset)), oracle)
+    lines = differences(structs.replace(table, fields=structs.replace(table.fields, offset=offset)), oracle)
     assert len(lines) == 1
     assert lines[0].startswith("example.com/types/shapes.Padded: Fields")
     size = np.where(np.arange(len(table)) == row, table.size + 8, table.size)
-    assert "Size" in differences(replace(table, size=size), oracle)[0]
+    assert "Size" in differences(structs.replace(table, size=size), oracle)[0]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from probes.drift.side import Side, contains
+from probes.arrays import contains
+from probes.drift.side import Side
 from probes.elf.image import I64, U64
 
 Bools = npt.NDArray[np.bool_]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from probes.arrays import contains, distinct
 from probes.drift.addresses import assertion_caches, literals
 from probes.drift.addresses.bytes_read import DICTIONARY
 from probes.drift.addresses.descriptors import is_itab, type_hash
@@ -17,7 +18,7 @@ from probes.drift.addresses.same_layout import nothing_moved
 from probes.drift.addresses.variable_votes import Correspondence
 from probes.drift.arch.code import TO_NEXT
 from probes.drift.arch.windows import LEA
-from probes.drift.side import FOREIGN, NOWHERE, READONLY, TEXT, WRITABLE, Side, contains, distinct
+from probes.drift.side import FOREIGN, NOWHERE, READONLY, TEXT, WRITABLE, Side
 from probes.elf.image import I64
 
 Bools = npt.NDArray[np.bool_]

@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
+from probes.arrays import contains, distinct
 from probes.drift.addresses.bytes_read import DICTIONARY
 from probes.drift.addresses.descriptors import is_itab, type_hash
 from probes.drift.arch.code import TO_NEXT
-from probes.drift.side import NOWHERE, PIECE, READONLY, TEXT, WRITABLE, Side, contains, distinct
+from probes.drift.side import NOWHERE, PIECE, READONLY, TEXT, WRITABLE, Side
 from probes.elf.image import I64
 
 Bools = npt.NDArray[np.bool_]

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
+from probes.arrays import distinct
 from probes.drift.arch.architecture import architecture
 from probes.drift.functions.judge import Judgement
 from probes.drift.functions.scan import operands
@@ -112,7 +113,7 @@ class _Needs:
             return ""
         rows = calm[~np.isin(calm, np.array(sorted(self.edited), dtype=np.int64))]
         wanted = np.array(sorted(places), dtype=np.int64)
-        lower = np.unique((wanted[:, None] - np.arange(MAX_IMMEDIATE + 1)).ravel())
+        lower = distinct((wanted[:, None] - np.arange(MAX_IMMEDIATE + 1)).ravel())
         missing = dict.fromkeys(places)
         looked: set[int] = set()
         for address, row in operands(old, rows, lower):
@@ -179,7 +180,7 @@ def _moved(equivalence: Equivalence, needs: _Needs) -> str:
     paired = np.flatnonzero(equivalence.pair >= 0)
     back[equivalence.pair[paired]] = paired
     for here, there in zip(pairs[0][at].tolist(), pairs[1][at].tolist(), strict=True):
-        for row in np.unique(rows[addresses == there]).tolist():
+        for row in distinct(rows[addresses == there]).tolist():
             ours = [t for _, _, t in _code(equivalence.old, int(back[row])).targets()] if back[row] >= 0 else []
             for (_, _, target), before in zip(_code(equivalence.new, row).targets(), ours, strict=False):
                 if there <= target <= there + MAX_IMMEDIATE and before - here == target - there:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from msgspec import Struct
 from msgspec.structs import replace
 
+from probes.arrays import distinct
 from probes.drift.arch.architecture import architecture
 from probes.drift.data.facts import UndecidedData
 from probes.drift.data.walk import Difference, Ground, Piece, Walk
@@ -233,7 +234,7 @@ def _by_chance(
     addresses, rows = equivalence.users
     for at in np.flatnonzero(np.isin(links[1], np.array(sorted(edges), dtype=np.int64))).tolist()[:MAX_EDGES]:
         place = int(links[1][at])
-        users = np.unique(rows[addresses == place]).tolist()
+        users = distinct(rows[addresses == place]).tolist()
         # Pointers among the data make links too: those are no chance.
         out[at] = bool(users) and not any(_refers(equivalence.new, row, place, seen) for row in users[:MAX_USERS])
     return out

@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
+from probes.arrays import contains, distinct
 from probes.drift.addresses import literals
 from probes.drift.addresses.descriptors import type_hash
 from probes.drift.arch.windows import LEA
-from probes.drift.side import FOREIGN, NOWHERE, READONLY, TEXT, WRITABLE, Side, contains, distinct
+from probes.drift.side import FOREIGN, NOWHERE, READONLY, TEXT, WRITABLE, Side
 from probes.elf.image import I64, U64
 from probes.errors import MalformedTable
 from probes.go.module.pointer_masks import PointerMasks, read_masks

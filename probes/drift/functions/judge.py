@@ -7,11 +7,10 @@ lockstep, their addresses replaced by what they mean, or differ by structure.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
-from dataclasses import field
 
 import numpy as np
+from msgspec import Struct
 
 from probes.drift.addresses.bytes_read import DICTIONARY, Duff, bytes_read
 from probes.drift.addresses.descriptors import type_size
@@ -29,8 +28,7 @@ MAX_ARGUMENTS = 24
 """Instructions that set a call's arguments that are looked at."""
 
 
-@dataclasses.dataclass(slots=True)
-class Reference:
+class Reference(Struct):
     """The same operand on both sides, to be resolved: addresses, the instructions' indices, and the bytes used."""
 
     old: int
@@ -59,8 +57,7 @@ class Reference:
         return self.kind == LEA and self.need in {-1, TO_NEXT}
 
 
-@dataclasses.dataclass(slots=True)
-class Judgement:
+class Judgement(Struct):
     """What decoding says of one pair.
 
     `lockstep`: the same operations one by one. `constants`: index pairs of instructions whose constants differ; `jumps`:
@@ -72,9 +69,9 @@ class Judgement:
     old: Code
     new: Code
     lockstep: bool = False
-    constants: list[tuple[int, int]] = field(default_factory=list)
-    jumps: list[tuple[int, int]] = field(default_factory=list)
-    references: list[Reference] = field(default_factory=list)
+    constants: list[tuple[int, int]] = []
+    jumps: list[tuple[int, int]] = []
+    references: list[Reference] = []
 
     @property
     def decoded(self) -> bool:

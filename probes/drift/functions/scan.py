@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
+from probes.arrays import contains, distinct
 from probes.drift.addresses.equivalence import Equivalence
 from probes.drift.arch.architecture import architecture
 from probes.drift.arch.windows import CODE, COVER, LEA, MEMORY, Windows
-from probes.drift.side import NOWHERE, READONLY, TEXT, Side, contains, distinct
+from probes.drift.side import NOWHERE, READONLY, TEXT, Side
 from probes.elf.image import I64, U8
 from probes.parallel import each
 

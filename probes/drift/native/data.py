@@ -19,10 +19,11 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
+from probes.arrays import distinct
 from probes.drift.addresses.equivalence import Equivalence
 from probes.drift.arch.code import TO_NEXT
 from probes.drift.arch.windows import LEA
-from probes.drift.side import FOREIGN, READONLY, TEXT, WRITABLE, Side, distinct
+from probes.drift.side import FOREIGN, READONLY, TEXT, WRITABLE, Side
 from probes.elf.headers import SHF_ALLOC, SHF_EXECINSTR, Section
 from probes.elf.image import I64
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import field
 from functools import cached_property
 
 import numpy as np
@@ -66,8 +64,7 @@ class Itabs(Struct, frozen=True):
     fun: I64
 
 
-@dataclasses.dataclass(frozen=True)
-class TypeColumns:
+class TypeColumns(Struct, frozen=True, eq=False, dict=True):
     """All types of one file; the columns have the shape (rows,).
 
     `align` is also the alignment as a field. `hash` covers a type's identity (its full name, or what it is made of), not
@@ -94,12 +91,12 @@ class TypeColumns:
     n_in: I64
     variadic: Bools
     mask: I64
-    fields: Fields = field(repr=False)
-    methods: Methods = field(repr=False)
-    params: Params = field(repr=False)
-    itabs: Itabs = field(repr=False)
-    names: Names = field(repr=False)
-    image: Image = field(repr=False)
+    fields: Fields
+    methods: Methods
+    params: Params
+    itabs: Itabs
+    names: Names
+    image: Image
     problems: tuple[str, ...]
 
     def __len__(self) -> int:

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
+from probes.arrays import distinct
 from probes.elf.image import I64
 from probes.go.types import layouts as tl
 from probes.go.types.region import Bools, Region
@@ -45,11 +46,11 @@ def read_names(region: Region, places: I64, *, two_byte: bool) -> Names:
     Raises:
         MalformedTable: the names are far larger together than what holds them.
     """
-    unique = np.unique(places[places > 0].astype(np.int32)).astype(np.int64)
+    unique = distinct(places[places > 0].astype(np.int64))
     bounds = _Bounds(region, unique, two_byte=two_byte)
     packages = bounds.package[bounds.package > 0]
     if len(packages):
-        unique = np.union1d(unique, packages)
+        unique = distinct(np.concatenate((unique, packages)))
         bounds = _Bounds(region, unique, two_byte=two_byte)
     if int(bounds.length.sum() + bounds.tag_length.sum()) > SHARING * region.size + (1 << 16):
         raise region.malformed("the names of types are far larger than what holds them")

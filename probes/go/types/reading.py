@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from probes.arrays import distinct
 from probes.elf.image import I64, Image
 from probes.go.module import layouts as lay
 from probes.go.module.moduledata import ModuleData
@@ -102,7 +103,7 @@ def _follow(region: Region, roots: I64, seen: Bools) -> int:
         frontier = frontier[~(seen[frontier >> 3] | rejected[frontier >> 3])]
         if not len(frontier):
             return unsound
-        frontier = np.unique(frontier)
+        frontier = distinct(frontier)
         heads, bad = head_faults(region, frontier)
         more, outside = lists(region, frontier[~bad], heads[~bad])
         bad[np.flatnonzero(~bad)[outside]] = True

@@ -5,7 +5,6 @@ A row is a type; rows are sorted by the address of the descriptor. -1 stands for
 
 from __future__ import annotations
 
-import dataclasses
 from functools import cached_property
 
 from msgspec import Struct
@@ -63,8 +62,7 @@ class TypeInfo(Struct, frozen=True):
     methods: tuple[Method, ...]
 
 
-@dataclasses.dataclass(frozen=True)
-class TypeTable(TypeColumns):
+class TypeTable(TypeColumns, frozen=True, eq=False, dict=True):
     """All types of one file, by row and by name."""
 
     @cached_property

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from probes.arrays import distinct
 from probes.dwarf.entries import (
     AT_LOCATION,
     AT_NAME,
@@ -124,7 +125,7 @@ _HEADS = [[(AT_NAME, FORM_STRING), (AT_LOCATION, form)] for form in (FORM_BLOCK1
 
 def find_places(info: bytes, addresses: U64) -> dict[int, list[int]]:
     """Where in `info`, the bytes of `.debug_info`, each of `addresses` is written as a location."""
-    wanted = np.unique(addresses)
+    wanted = distinct(addresses)
     out: dict[int, list[int]] = {}
     if not wanted.size:
         return out

@@ -216,7 +216,7 @@ def zeroed(code: bytes, found: Fields, *, beside: bool = False) -> bytes:
         (found.relative, found.displacement, found.displacement_size),
         (found.branch | (found.relative & beside), found.immediate, found.immediate_size),
     ):
-        for size in np.unique(sizes[rows]).tolist():
+        for size in set(sizes[rows].tolist()):
             at = places[rows & (sizes == size)]
             for step in range(size):
                 out[at + step] = 0

@@ -1,0 +1,27 @@
+"""Sorted arrays without numpy.unique: it imports numpy.ma, which takes as long as a fifth of numpy itself."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+T = TypeVar("T", bound=np.generic)
+
+
+def distinct(values: npt.NDArray[T]) -> npt.NDArray[T]:
+    """`values` sorted, each once; shape (distinct,). numpy.unique hashes first, which is slower where most are distinct."""
+    values = np.sort(values)
+    keep = np.ones(values.size, dtype=np.bool_)
+    np.not_equal(values[1:], values[:-1], out=keep[1:])
+    return values[keep]
+
+
+def contains(ordered: npt.NDArray[T], values: npt.NDArray[T]) -> npt.NDArray[np.bool_]:
+    """Which of `values` are among `ordered`, which is sorted; shape of `values`."""
+    if not ordered.size:
+        return np.zeros(values.shape, dtype=np.bool_)
+    at = np.minimum(np.searchsorted(ordered, values), ordered.size - 1)
+    out: npt.NDArray[np.bool_] = ordered[at] == values
+    return out
