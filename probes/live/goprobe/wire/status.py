@@ -1,0 +1,226 @@
+"""The answer of `/debug/hotgate/status`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import AwareDatetime
+
+from probes.live.goprobe.wire.base import Answer, Count, Nanoseconds, Number, Wire
+
+
+class Image(Wire):
+    """The program that runs, and the hand-over that it came by."""
+
+    epoch: str
+    generation: Count
+    previous_epoch: str
+    planned: bool
+    handover_monotonic_ns: Nanoseconds
+    started_at: AwareDatetime
+    started_monotonic_ns: Nanoseconds
+    pid: Count
+    go_version: str
+    goos: str
+    goarch: str
+    main_path: str
+    main_version: str
+    go_build_id: str
+    gnu_build_id: str
+
+
+class Timer(Wire):
+    """ITIMER_PROF, as getitimer(2) reads it."""
+
+    known: bool
+    armed: bool
+    interval_us: Count
+    value_us: Count
+
+
+class Profiler(Wire):
+    """Whether a CPU profile runs, and whose it is."""
+
+    running: bool
+    owner: Literal["none", "heartbeat", "endpoint", "other"]
+    itimer_prof: Timer
+
+
+class Cgo(Wire):
+    """Whether C is linked in, and how many calls into it were made."""
+
+    built: bool
+    calls: Count
+
+
+class Gc(Wire):
+    """The garbage collector."""
+
+    known: bool
+    marking: bool
+    cycles: Count
+    heap_bytes: Count
+
+
+class Reload(Wire):
+    """The signal that asks for an update, if the service says which."""
+
+    declared: bool
+    signal: str
+    handled: bool
+
+
+class Signals(Wire):
+    """Signals by name."""
+
+    known: bool
+    ignored: list[str]
+    blocked: list[str]
+    reload: Reload
+
+
+class Listener(Wire):
+    """A listening socket that the service told goprobe of."""
+
+    name: str
+    network: str
+    address: str
+    fd: Number
+    inode: Count
+    inherited: bool
+    handover: bool
+
+
+class Listeners(Wire):
+    """The listeners that goprobe knows."""
+
+    rows: list[Listener]
+    left_out: Count
+
+
+class Listening(Wire):
+    """A stream socket that listens, whoever opened it."""
+
+    fd: Count
+    address: str
+    inode: Count
+    inheritable: bool
+
+
+class Inheritable(Wire):
+    """A descriptor that exec would leave open."""
+
+    fd: Count
+    target: str
+
+
+class Descriptors(Wire):
+    """Open descriptors; `inheritable` leaves out the standard three."""
+
+    known: bool
+    open: Count
+    limit: Count
+    scanned: Count
+    inheritable: list[Inheritable]
+    left_out: Count
+    listening: list[Listening] | None = None
+    left_out_listening: Count = 0
+
+
+class Work(Wire):
+    """One counter of work in flight."""
+
+    name: str
+    count: Number
+    limit: Number
+    state: str
+    drained: bool = False
+
+
+class InFlight(Wire):
+    """All work in flight; `over`: some counter is above its limit."""
+
+    count: Number
+    over: bool
+    rows: list[Work]
+    left_out: Count
+
+
+class Resource(Wire):
+    """Something that the service holds in C and counts."""
+
+    name: str
+    count: Number
+    handover: bool
+    state: str
+
+
+class Resources(Wire):
+    """All that the service counts."""
+
+    rows: list[Resource]
+    left_out: Count
+
+
+class Restored(Wire):
+    """What the image before handed over."""
+
+    version: Number
+    fingerprint: str
+    bytes: Count
+    digest: str
+
+
+class State(Wire):
+    """One registered piece of state."""
+
+    name: str
+    version: Number
+    accepts: list[int]
+    type: str
+    fingerprint: str
+    codec: str
+    handover: bool
+    restored: Restored | None = None
+
+
+class States(Wire):
+    """All state that is registered."""
+
+    rows: list[State]
+    left_out: Count
+
+
+class Refusal(Wire):
+    """Why goprobe refused an update."""
+
+    code: str
+    subject: str
+    message: str
+
+
+class Update(Wire):
+    """Where the last update stands."""
+
+    state: str
+    refused: list[Refusal]
+    left_out: Count
+
+
+class Status(Answer):
+    """`status`."""
+
+    kind: Literal["status"]
+    image: Image
+    profiler: Profiler
+    cgo: Cgo
+    goroutines: Count
+    threads: Count
+    gc: Gc
+    signals: Signals
+    listeners: Listeners
+    descriptors: Descriptors
+    in_flight: InFlight
+    resources: Resources
+    state: States
+    update: Update
