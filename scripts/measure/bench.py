@@ -1,13 +1,16 @@
-"""Time and memory of whole processes: hotgate on large binaries, next to other tools that are installed.
+"""Time and memory of whole processes: hotgate on pairs of public releases, next to other tools that are installed.
 
-Every round runs all commands once, so that what else the machine does hits all alike; the table has medians of the
-wall time and the largest resident set of each.
+Every round runs all commands once, so that other work on the machine affects all of them alike; the table has medians
+of the wall time and the largest resident set of each. A comparison is also given as a multiple of its *floor*, measured
+in the same round: a Python that imports the modules of a check and hashes both files. The multiples are compared with
+those of the last recorded run (`history.json`), because times of different machines cannot be.
 """
 
 from __future__ import annotations
 
 import argparse
 import gzip
+import json
 import os
 import shutil
 import statistics
@@ -33,17 +36,44 @@ if TYPE_CHECKING:
 ROUNDS = 7
 PATCHED_FUNCTIONS = 5
 BENCH = CACHE / "bench"
+HISTORY = Path(__file__).with_name("history.json")
+SLOWER = 1.15
+"""A multiple of the floor that is larger than the recorded one by this factor is reported."""
+PAIRS = (
+    ("esbuild 0.25.0 -> 0.25.1, 10 MB", "esbuild-0.25.0", "esbuild-0.25.1"),
+    ("tsgo 20260705.1 -> 20260707.2, 24 MB", "tsgo-20260705.1", "tsgo-20260707.2"),
+    ("wandb-core 0.22.0 -> 0.22.1, 42 MB", "wandb-core-0.22.0", "wandb-core-0.22.1"),
+    ("wandb-core 0.21.0 -> 0.21.1, 54 MB", "wandb-core-0.21.0", "wandb-core-0.21.1"),
+    ("caddy 2.11.4 -> 2.11.7, 52 MB", "caddy-2.11.4", "caddy-2.11.7"),
+)
+"""Published releases: everything moved, and up to thousands of functions changed."""
+_FLOOR = """
+import hashlib, importlib, sys
+for name in sys.argv[3].split():
+    importlib.import_module(name)
+for path in sys.argv[1:3]:
+    with open(path, "rb") as file:
+        hashlib.file_digest(file, "sha256")
+"""
+_MODULES = """
+import atexit, sys
+from gate import cli
+atexit.register(lambda: print(*(name for name in sys.modules if name.partition(".")[0] in ("gate", "probes")), file=sys.stderr))
+sys.argv = ["hotgate", "check", *sys.argv[1:]]
+cli.main()
+"""
 # pass, block and inconclusive are all answers.
 _HOTGATE_CODES = (0, 10, 11)
 
 
 @dataclass(slots=True)
 class Command:
-    """What is measured. `codes`: exit codes that mean it did its work."""
+    """What is measured. `codes`: exit codes that mean it did its work; `floor`: what it is given as a multiple of."""
 
     label: str
     argv: list[str]
     codes: tuple[int, ...] = (0,)
+    floor: Command | None = None
     seconds: list[float] = field(default_factory=list)
     megabytes: list[float] = field(default_factory=list)
     failure: str = ""
@@ -67,12 +97,20 @@ class Command:
         self.seconds.append(float(taken))
         self.megabytes.append(int(kibibytes) / 1024)
 
+    @property
+    def multiple(self) -> float | None:
+        """Median of the rounds' multiples of the floor, None without one."""
+        if self.floor is None or self.failure or self.floor.failure:
+            return None
+        return statistics.median(mine / theirs for mine, theirs in zip(self.seconds, self.floor.seconds, strict=True))
+
     def row(self) -> str:
         """One line of the table."""
         if self.failure:
             return f"{self.label:<52} failed: {self.failure}"
         spread = f"{min(self.seconds):.2f}-{max(self.seconds):.2f}"
-        return f"{self.label:<52} {statistics.median(self.seconds):>7.2f} s {spread:>13} {max(self.megabytes):>8.0f} MB"
+        line = f"{self.label:<52} {statistics.median(self.seconds):>7.2f} s {spread:>13} {max(self.megabytes):>8.0f} MB"
+        return line if self.multiple is None else f"{line} {self.multiple:>7.2f} x floor"
 
 
 def patched_copy(source: Path, count: int) -> Path:
@@ -142,16 +180,22 @@ def commands(scratch: Path) -> list[Command]:
     def check(label: str, old: Path, new: Path) -> None:
         found.append(Command(f"hotgate check {label}", [hotgate, "check", str(old), str(new)], _HOTGATE_CODES))
 
-    try:
-        old, new = fetch(by_name("esbuild-0.25.0")), fetch(by_name("esbuild-0.25.1"))
-        check("esbuild 0.25.0 -> 0.25.1 (10 MB)", old, new)
-    except NotFetched as exc:
-        print(f"left out: {exc}", file=sys.stderr)
+    for label, before, after in PAIRS:
+        try:
+            pair = [str(fetch(by_name(name))) for name in (before, after)]
+        except NotFetched as exc:
+            print(f"left out: {exc}", file=sys.stderr)
+            continue
+        floor = Command(f"floor of {label}", [sys.executable, "-c", _FLOOR, *pair, " ".join(_modules(pair))])
+        argv = [hotgate, "check", *pair, "--format", "json"]
+        found += [floor, Command(f"hotgate check {label}", argv, _HOTGATE_CODES, floor)]
     dockerd = None
     try:
         dockerd = fetch(by_name("dockerd"))
         check(
-            f"dockerd, {PATCHED_FUNCTIONS} functions patched (75 MB)", dockerd, patched_copy(dockerd, PATCHED_FUNCTIONS)
+            f"dockerd, {PATCHED_FUNCTIONS} functions patched (75 MB), easy",
+            dockerd,
+            patched_copy(dockerd, PATCHED_FUNCTIONS),
         )
         script = "import sys; from probes.go import load; load(sys.argv[1], examine=False).types.read().full_names"
         found.append(Command("read dockerd and its types (75 MB)", [sys.executable, "-c", script, str(dockerd)]))
@@ -161,13 +205,38 @@ def commands(scratch: Path) -> list[Command]:
     old, new = scratch / "orders-1.0.0", scratch / "orders-1.0.1"
     build(None, goroot, old)
     build(releases()[0], goroot, new)
-    check("orders 1.0.0 -> 1.0.1 (9 MB)", old, new)
+    check("orders 1.0.0 -> 1.0.1 (9 MB), easy", old, new)
     profiles = [scratch / f"samples-{number}.pb.gz" for number in (1, 2)]
     for number, path in enumerate(profiles, 1):
         path.write_bytes(large_profile(number))
     argv = [hotgate, "profile", "diff", *map(str, profiles), "--format", "json"]
     found.append(Command("hotgate profile diff, 200,000 samples a side", argv, _HOTGATE_CODES))
     return found + _peers(goroot, old, new, dockerd)
+
+
+def _modules(pair: list[str]) -> list[str]:
+    """The modules of hotgate that a check of `pair` imports; with them come those of other packages."""
+    done = subprocess.run([sys.executable, "-c", _MODULES, *pair], capture_output=True, text=True, check=False)
+    if done.returncode not in _HOTGATE_CODES:
+        raise BuildFailed(f"hotgate check {' '.join(pair)}: {done.stderr.strip()[-300:]}")
+    return done.stderr.splitlines()[-1].split()
+
+
+def compare_with_history(found: list[Command], path: Path = HISTORY) -> list[str]:
+    """A line for each comparison whose multiple of the floor grew beyond `SLOWER` since the run that is recorded."""
+    recorded = json.loads(path.read_text("utf-8"))["multiples"] if path.is_file() else {}
+    out = []
+    for command in found:
+        before = recorded.get(command.label)
+        if before is not None and command.multiple is not None and command.multiple > before * SLOWER:
+            out.append(f"slower: {command.label}: {command.multiple:.2f} x floor, recorded {before:.2f}")
+    return out
+
+
+def record(found: list[Command], path: Path = HISTORY) -> None:
+    """Write the multiples of this run as those that later runs are compared with."""
+    multiples = {command.label: round(command.multiple, 3) for command in found if command.multiple is not None}
+    path.write_text(json.dumps({"multiples": multiples}, indent=2) + "\n", "utf-8")
 
 
 def _peers(goroot: Path, old: Path, new: Path, dockerd: Path | None) -> list[Command]:
@@ -189,6 +258,7 @@ def main() -> int:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(description="time and memory of hotgate and other tools")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--record", action="store_true", help="keep this run's multiples of the floor")
     options = parser.parse_args()
     try:
         with tempfile.TemporaryDirectory(prefix="hotgate-bench-") as scratch:
@@ -202,6 +272,9 @@ def main() -> int:
         return 2
     print(f"{'median of ' + str(options.rounds) + ' rounds':<52} {'wall':>9} {'spread':>13} {'peak RSS':>11}")
     print("\n".join(command.row() for command in found))
+    print("\n".join(compare_with_history(found)))
+    if options.record:
+        record(found)
     return int(any(command.failure for command in found if command.label.startswith("hotgate")))
 
 

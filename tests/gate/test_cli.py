@@ -371,3 +371,38 @@ def test_a_signal_ends_it_quietly_and_at_once():
         finally:
             process.kill()
     assert (process.returncode, error.strip()) == (130, "")
+
+
+DROPPED = """
+import time
+import gate.cli, gate.runs.comparison
+class Interrupted:
+    def __del__(self):
+        raise KeyboardInterrupt
+def destroyed():
+    Interrupted()
+    for _ in range(600):
+        time.sleep(0.1)
+"""
+WRAPPED = """
+import gate.cli, gate.runs.comparison
+class Interrupted:
+    def __set_name__(self, owner, name):
+        raise KeyboardInterrupt
+def wrapped():
+    type("Owner", (), {"attribute": Interrupted()})
+"""
+
+
+@pytest.mark.parametrize(("code", "place"), [(DROPPED, "destroyed"), (WRAPPED, "wrapped")])
+def test_a_signal_is_not_lost_where_python_drops_or_wraps_it(code, place):
+    call = f"import sys\ngate.runs.comparison._import_the_rest = {place}\nsys.argv = ['hotgate', 'check', 'a', 'b']"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{call}\ngate.cli.main()"],
+        cwd=REPO,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stderr.strip()) == (130, "")
