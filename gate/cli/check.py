@@ -14,6 +14,7 @@ from gate.cli._shared.audit import audit_options, keep_verdict, open_audit
 from gate.cli._shared.live import ask_live, asked_for, live_options
 from gate.cli._shared.output import import_renderers, parse_outputs, refuse_overwriting, write_report
 from gate.cli._shared.policy import policy_options, resolve_policy, values_option
+from gate.cli._shared.progress import Progress
 from gate.exits import EXIT_CODES
 from gate.model import Mode
 from gate.report import formats
@@ -59,6 +60,7 @@ class Forgotten(Failure):
     is_flag=True,
     help="For pipelines: an OLD or NEW that is not there is inconclusive (11), not an error (2).",
 )
+@click.option("--quiet", is_flag=True, help="No line on a terminal's stderr that says what is being done.")
 @click.option("--exit-zero", is_flag=True, help="Leave with 0 whatever the verdict is; errors keep their codes.")
 def command(  # noqa: PLR0913 - keywords, one a fact
     old: str | None,
@@ -84,6 +86,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     audit: bool | None,
     store: str | None,
     hook: bool,
+    quiet: bool,
     exit_zero: bool,
 ) -> int:
     """Compare the Go binary OLD, which runs, with NEW, which is to replace it, and give the verdict.
@@ -131,7 +134,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     if url is not None or pid is not None:
         asked = asked_for(url, token_file, pid, timeout, chosen, cpu=profile is None, start=not no_cpu_profile)
     _one_arena()
-    with _no_collector():
+    with Progress(quiet=quiet) as progress, _no_collector():
         report = check(
             old,
             new,
@@ -142,6 +145,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
             live=None if asked is None else lambda running: ask_live(asked, running, new, wait),
             profile=heated,
             loader=loader,
+            stage=progress.stage,
         )
     from gate.report.text.clean import clean
 

@@ -36,6 +36,7 @@ def check(  # noqa: PLR0913 - keywords, one a fact
     live: Callable[[BinaryFacts], LiveFacts] | None = None,
     profile: ProfileSource | None = None,
     loader: str | None = None,
+    stage: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """Compare the binary at `new_path` with the one at `old_path` and judge under `policy`.
 
@@ -49,6 +50,7 @@ def check(  # noqa: PLR0913 - keywords, one a fact
         live: given OLD, asks the running service; it is called last, because a service changes by the second.
         profile: taken while OLD ran.
         loader: the path of the program that is to load NEW, a plugin.
+        stage: called with what is done from then on, for a person who waits.
 
     Raises:
         ProbeError: one of the two cannot be read as a Go binary.
@@ -56,6 +58,7 @@ def check(  # noqa: PLR0913 - keywords, one a fact
     from probes.parallel import Task
 
     started = time.perf_counter()
+    stage("reading OLD and NEW")
     plugin = policy.mode is Mode.PLUGIN
     # Reading is numpy and file I/O, which release the lock: two threads read two files in the time of one.
     reading = [Task(partial(load_binary, path, examine=False, foreign=plugin)) for path in (old_path, new_path)]
@@ -64,6 +67,7 @@ def check(  # noqa: PLR0913 - keywords, one a fact
         meanwhile()
     old, new = (task.result() for task in reading)
     read = time.perf_counter()
+    stage("comparing functions, types and data")
     examining = Task(partial(examine, new))
     drift = compare_binaries(old, new, policy.mode)
     new = examining.result()
@@ -89,6 +93,7 @@ def check(  # noqa: PLR0913 - keywords, one a fact
     if live is not None:
         from gate.evidence.live import live_values
 
+        stage("asking the running service")
         service = live(old)
         asked = time.perf_counter()
         bundle = bundle.with_live(live_values(service))
@@ -101,6 +106,7 @@ def check(  # noqa: PLR0913 - keywords, one a fact
         elif service is not None:
             profiles = of_live(service, policy, (old, new))
         bundle = bundle.with_profile(profiles.values()) if profiles is not None else bundle
+    stage("judging")
     judgement = run_rules(bundle, policy, today=now.date(), baseline=baseline)
     types = bundle.get((TypeEvidence, "types"))
     judged = time.perf_counter()
