@@ -228,3 +228,8 @@ def _around(code: Code, index: int, reach: int) -> Iterator[int]:
         if code.insn(place).kind in {BRANCH, CALL}:
             break
         yield place
+
+
+def signed(value: int, bits: int = 64) -> int:
+    """The lowest `bits` of `value` as a number in two's complement, as a register or an operand field holds it."""
+    return (value & ((1 << bits) - 1) ^ (1 << (bits - 1))) - (1 << (bits - 1))

@@ -17,7 +17,7 @@ from probes.drift.addresses.descriptors import type_size
 from probes.drift.addresses.equivalence import ENOUGH, Equivalence
 from probes.drift.addresses.literals import like_dictionary
 from probes.drift.arch.architecture import Architecture, architecture
-from probes.drift.arch.code import BRANCH, CALL, TO_NEXT, Code, Insn, chosen_length, string_length
+from probes.drift.arch.code import BRANCH, CALL, TO_NEXT, Code, Insn, chosen_length, signed, string_length
 from probes.drift.arch.windows import CODE, LEA
 from probes.drift.side import NOWHERE, READONLY, TEXT, Side
 from probes.elf.image import I64
@@ -132,7 +132,7 @@ def _note_starts(equivalence: Equivalence, judged: list[Judgement]) -> bool:
     architecture(equivalence.old.image.arch).find_targets([code for found in apart for code in (found.old, found.new)])
     for found in apart:
         for code, addresses in zip((found.old, found.new), taken, strict=True):
-            addresses += [_signed(target) for _, kind, target in code.targets() if kind == LEA]
+            addresses += [signed(target) for _, kind, target in code.targets() if kind == LEA]
     equivalence.note_starts(*(np.array(addresses, dtype=np.int64) for addresses in taken))
     return any(taken)
 
@@ -219,7 +219,7 @@ def _used(side: Side, code: Code, index: int, arch: Architecture) -> tuple[int, 
 def _extent(side: Side, code: Code, index: int, arch: Architecture, seen: tuple[int, bool]) -> int:
     if _is_dictionary(side, code, index):
         return DICTIONARY
-    address = np.array([_signed(code.insn(index).target or 0)], dtype=np.int64)
+    address = np.array([signed(code.insn(index).target or 0)], dtype=np.int64)
     begins = _begins_with(side, address)
     if begins == TEXT and not like_dictionary(side, address)[0]:
         return 8  # a function value
@@ -255,7 +255,7 @@ def _is_dictionary(side: Side, code: Code, index: int) -> bool:
     # be a string or a function, as what is in other registers.
     if side.table.names[row].endswith("]"):
         return 0 in held
-    address = np.array([_signed(code.insn(index).target or 0)], dtype=np.int64)
+    address = np.array([signed(code.insn(index).target or 0)], dtype=np.int64)
     begins = _begins_with(side, address)
     return begins == READONLY or (begins == TEXT and bool(like_dictionary(side, address)[0]))
 
@@ -297,11 +297,6 @@ def _absolute(equivalence: Equivalence, a: Insn, b: Insn) -> bool:
     return equivalence.old.image.mapped(both[0]) and equivalence.new.image.mapped(both[1])
 
 
-def _signed(number: int) -> int:
-    """The number as a 64-bit register holds it: damaged code computes addresses beyond any."""
-    return (number + (1 << 63)) % (1 << 64) - (1 << 63)
-
-
 def _resolve(equivalence: Equivalence, references: list[Reference]) -> None:
     if not references:
         return
@@ -310,7 +305,7 @@ def _resolve(equivalence: Equivalence, references: list[Reference]) -> None:
         wanted.setdefault((r.old, r.new, CODE if r.kind in {BRANCH, CALL} else r.kind, r.need), len(wanted))
         for r in references
     ]
-    table = np.array([[_signed(number) for number in key] for key in wanted], dtype=np.int64)
+    table = np.array([[signed(number) for number in key] for key in wanted], dtype=np.int64)
     kind = table[:, 2].astype(np.uint8)
     same = equivalence.same(table[:, 0].copy(), table[:, 1].copy(), kind, table[:, 3].copy(), strict=False)
     for reference, row in zip(references, rows, strict=True):
@@ -324,7 +319,7 @@ def _look_further(equivalence: Equivalence, references: list[Reference]) -> None
     """Where only the first bytes of a constant were compared: whether what may belong to it is the same as well."""
     if not references:
         return
-    table = np.array([(_signed(r.old), _signed(r.new), r.kind) for r in references], dtype=np.int64)
+    table = np.array([(signed(r.old), signed(r.new), r.kind) for r in references], dtype=np.int64)
     old, new = table[:, 0].copy(), table[:, 1].copy()
     constant = (equivalence.old.regions(old) == READONLY) & (equivalence.new.regions(new) == READONLY)
     rows = np.flatnonzero(constant & (equivalence.reach(old, new) > ENOUGH))
@@ -337,7 +332,7 @@ def _doubt(equivalence: Equivalence, references: list[Reference]) -> None:
     """Tell what surely differs from what may only differ, where the length of a constant is not known."""
     if not references:
         return
-    table = np.array([(_signed(r.old), _signed(r.new), r.kind, r.sure) for r in references], dtype=np.int64)
+    table = np.array([(signed(r.old), signed(r.new), r.kind, r.sure) for r in references], dtype=np.int64)
     old, new = table[:, 0].copy(), table[:, 1].copy()
     constant = (equivalence.old.regions(old) == READONLY) & (equivalence.new.regions(new) == READONLY)
     rows = np.flatnonzero(constant & ~equivalence.ends_alike(old, new))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from probes.drift.arch.architecture import architecture
+from probes.drift.arch.code import signed
 from probes.drift.arch.operands import Operands
 
 
@@ -19,8 +20,4 @@ def operands(code: bytes, address: int, arch: str, mapped: Callable[[int], bool]
     """
     found = architecture(arch).c_operands(code, address, mapped)
     # Damaged code reaches around the end of the address space: below zero, nothing is there.
-    return Operands(found.bare, tuple((kind, _signed(target), width) for kind, target, width in found.targets))
-
-
-def _signed(value: int) -> int:
-    return ((value & ((1 << 64) - 1)) ^ (1 << 63)) - (1 << 63)
+    return Operands(found.bare, tuple((kind, signed(target), width) for kind, target, width in found.targets))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
-from probes.drift.arch.code import BRANCH, CALL, TO_NEXT
+from probes.drift.arch.code import BRANCH, CALL, TO_NEXT, signed
 from probes.drift.arch.operands import Operands
 from probes.drift.arch.windows import LEA, MEMORY
 
@@ -31,7 +31,7 @@ def operands(code: bytes, address: int, mapped: Callable[[int], bool] | None) ->
 def _relative(word: int, pc: int, pages: dict[int, int]) -> tuple[int, tuple[int, int, int] | None]:
     """The word without its operand, and (kind, address) of one that is relative to `pc`; kind -1 for a page."""
     if word & 0x1F000000 == 0x10000000:  # ADR, ADRP: immhi 23:5, immlo 30:29
-        distance = _signed((word >> 5 & 0x7FFFF) << 2 | word >> 29 & 3, 21)
+        distance = signed((word >> 5 & 0x7FFFF) << 2 | word >> 29 & 3, 21)
         if word >> 31:
             pages[word & 31] = (pc & ~0xFFF) + (distance << 12)
             return word & 0x9F00001F, (-1, 0, 0)
@@ -40,7 +40,7 @@ def _relative(word: int, pc: int, pages: dict[int, int]) -> tuple[int, tuple[int
         if word >> 31:
             for register in [r for r in pages if r < CALLEE_SAVED]:
                 del pages[register]
-        return word & 0xFC000000, (CALL if word >> 31 else BRANCH, pc + 4 * _signed(word, 26), TO_NEXT)
+        return word & 0xFC000000, (CALL if word >> 31 else BRANCH, pc + 4 * signed(word, 26), TO_NEXT)
     return word, None
 
 
@@ -60,7 +60,3 @@ def _on_page(word: int, pages: dict[int, int]) -> tuple[int, tuple[int, int, int
             del pages[base]
         return word & ~0x003FFC00, (MEMORY, page + (low << scale), 1 << scale)
     return word, None
-
-
-def _signed(value: int, bits: int) -> int:
-    return (value & ((1 << bits) - 1) ^ (1 << (bits - 1))) - (1 << (bits - 1))

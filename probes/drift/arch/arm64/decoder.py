@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from probes.drift.arch.arm64 import loads
-from probes.drift.arch.code import BRANCH, CALL, Insn, Load
+from probes.drift.arch.code import BRANCH, CALL, Insn, Load, signed
 from probes.drift.arch.disassembler import Disassembler
 from probes.drift.arch.windows import LEA, MEMORY
 
@@ -142,25 +142,21 @@ def _bare(code: bytes) -> bytes:
     return words.tobytes()
 
 
-def _signed(value: int, bits: int) -> int:
-    return (value & ((1 << bits) - 1) ^ (1 << (bits - 1))) - (1 << (bits - 1))
-
-
 def _relative(word: int, pc: int, offset: int) -> Insn | None:
     """A branch, or a load, whose one word holds the distance to its target."""
     if word & 0x7C000000 == 0x14000000:  # B, BL
         kind = CALL if word >> 31 else BRANCH
-        return Insn(offset, 4, b"b%d" % (word >> 31), (), target=pc + 4 * _signed(word, 26), kind=kind)
+        return Insn(offset, 4, b"b%d" % (word >> 31), (), target=pc + 4 * signed(word, 26), kind=kind)
     if word & 0xFF000010 == 0x54000000 or word & 0x7E000000 == 0x34000000:  # B.cond, CBZ, CBNZ
         shape = struct.pack("<I", word & ~(0x7FFFF << 5))
-        return Insn(offset, 4, shape, (), target=pc + 4 * _signed(word >> 5, 19), kind=BRANCH)
+        return Insn(offset, 4, shape, (), target=pc + 4 * signed(word >> 5, 19), kind=BRANCH)
     if word & 0x7E000000 == 0x36000000:  # TBZ, TBNZ
         shape = struct.pack("<I", word & ~(0x3FFF << 5))
-        return Insn(offset, 4, shape, (), target=pc + 4 * _signed(word >> 5, 14), kind=BRANCH)
+        return Insn(offset, 4, shape, (), target=pc + 4 * signed(word >> 5, 14), kind=BRANCH)
     if word & 0x3B000000 == 0x18000000:  # LDR and LDRSW (literal): opc 31:30, V 26, imm19 23:5
         shape = struct.pack("<I", word & ~(0x7FFFF << 5))
         width = 4 << (word >> 30) if word >> 26 & 1 else 8 if word >> 30 == 1 else 4
-        target = pc + 4 * _signed(word >> 5, 19)
+        target = pc + 4 * signed(word >> 5, 19)
         return Insn(offset, 4, shape, (), target=target, kind=MEMORY, width=width, is_float=bool(word >> 26 & 1))
     return None
 
@@ -168,7 +164,7 @@ def _relative(word: int, pc: int, offset: int) -> Insn | None:
 def _page(word: int, following: int, pc: int, offset: int) -> Insn | None:
     if word & 0x9F000000 != 0x90000000:  # ADRP
         return None
-    page = (pc & ~0xFFF) + (_signed((word >> 5 & 0x7FFFF) << 2 | word >> 29 & 3, 21) << 12)
+    page = (pc & ~0xFFF) + (signed((word >> 5 & 0x7FFFF) << 2 | word >> 29 & 3, 21) << 12)
     add, memory = following & 0xFFC00000 == 0x91000000, following & 0x3B000000 == 0x39000000
     if not (add or memory) or following >> 5 & 31 != word & 31:
         return None

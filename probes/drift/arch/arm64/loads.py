@@ -5,7 +5,7 @@ Encodings: Arm Architecture Reference Manual for A-profile, C4.1 "A64 instructio
 
 from __future__ import annotations
 
-from probes.drift.arch.code import Comparison, Effect, Load
+from probes.drift.arch.code import Comparison, Effect, Load, signed
 
 
 def load(word: int) -> Load | None:
@@ -48,7 +48,7 @@ def _structures(word: int) -> Load:
 def _pair(word: int) -> Load:
     """LDP: opc 31:30, V 26, mode 25:23, L 22, imm7 21:15, Rn 9:5."""
     size = 4 << (word >> 30) if word >> 26 & 1 else 4 << (word >> 31)
-    return _placed(word, _signed(word >> 15, 7) * size, 2 * size, word >> 23 & 3)
+    return _placed(word, signed(word >> 15, 7) * size, 2 * size, word >> 23 & 3)
 
 
 def _single(word: int) -> Load | None:
@@ -66,7 +66,7 @@ def _single(word: int) -> Load | None:
         shifted = 1 << scale if word >> 12 & 1 else 1
         found = Load(word >> 5 & 31, 0, 1 << scale, indexed=True, index=word >> 16 & 31, scale=shifted)
         return found if word >> 10 & 3 == 2 else None
-    return _placed(word, _signed(word >> 12, 9), 1 << scale, word >> 10 & 3)
+    return _placed(word, signed(word >> 12, 9), 1 << scale, word >> 10 & 3)
 
 
 def _placed(word: int, offset: int, size: int, mode: int) -> Load:
@@ -152,7 +152,3 @@ def writes(word: int, register: int) -> bool:
     if found is not None:
         return not word >> 26 & 1
     return word >> 26 & 7 == 4 or word >> 25 & 7 == 5
-
-
-def _signed(value: int, bits: int) -> int:
-    return (value & ((1 << bits) - 1) ^ (1 << (bits - 1))) - (1 << (bits - 1))
