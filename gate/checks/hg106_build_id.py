@@ -55,7 +55,7 @@ class BuildId(Check):
             drift.changed or drift.added or drift.removed or drift.undecided or drift.remapped
         )
         if same_code or (SHARED in {old.linkage, new.linkage} and old.stripped != new.stripped):
-            return  # without Go's table nobody can tell that stripping was all that happened; it keeps the id
+            return  # without Go's table it cannot be shown that stripping, which keeps the id, was all that happened
         pairs = {"GNU": (old.gnu_build_id, new.gnu_build_id), "Go": (old.go_build_id, new.go_build_id)}
         shared = {kind: after for kind, (before, after) in pairs.items() if after is not None and before == after}
         if shared:

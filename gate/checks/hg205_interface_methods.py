@@ -24,7 +24,7 @@ class InterfaceChanged(Check):
     explanation = Explanation(
         what="An interface lost a method, asks for another one, or has one with another signature. Interfaces of the "
         "contract (`contract.interfaces`) block; in a hotfix all of them do.",
-        why="Whoever implements the interface outside of this program (a plugin, a value that was handed over, code of the "
+        why="Code that implements the interface outside of this program (a plugin, a value that was handed over, code of the "
         "old image in a hotfix) was compiled against the old method set: its method tables have other entries.",
         example="`Store` asks for `Close(context.Context)` now; a plugin that has `Close()` panics when it is looked up.",
         remedy="Add a second interface beside the first one and test for it with a type assertion; rebuild everything that "

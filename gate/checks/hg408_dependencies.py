@@ -28,7 +28,7 @@ class Dependencies(Check):
         "its checksum, or has another checksum under the same version.",
         why="A downgrade brings fixed bugs back. A replacement or a lost checksum means that the code is not what the "
         "version says, and cannot be fetched and reviewed again.",
-        example="A `replace example.com/rates => ../rates` from somebody's desk stayed in go.mod.",
+        example="A `replace example.com/rates => ../rates` from a developer's machine stayed in go.mod.",
         remedy="Run `go mod verify`, drop the replace line, and require the version you mean in go.mod.",
     )
     samples = Samples(

@@ -18,7 +18,7 @@ class CanaryBroken(Check):
         what="goprobe draws a value at run time and writes it into C's thread-local storage and into C's static storage, from a "
         "thread of its own; every query reads both back on that thread. It also walks up the stack from C and compares the "
         "walk with Go's.",
-        why="A value that was drawn at run time cannot come back by itself: another value means that somebody writes where he "
+        why="A value that was drawn at run time cannot come back by itself: another value means that something writes where it "
         "should not, or that the storage is not the one that was set up. C code in such a process is not to be trusted with a "
         "hand-over. A variable that merely has its first value would look the same in a fresh image.",
         example="A library writes beyond its own thread-local buffer; the canary beside it reads 0.",

@@ -11,7 +11,7 @@ from gate.rules.samples.profiles import SAME, function, profiled
 
 
 class FunctionSlower(Check):
-    """A function holds more of the profile, beyond chance and beyond the minimum effect, and nobody holds less for it."""
+    """A function holds more of the profile, beyond chance and the minimum effect, and no other holds less for it."""
 
     id = "HG701"
     title = "A function costs more"
@@ -20,7 +20,7 @@ class FunctionSlower(Check):
         what="A function's share of the samples grew. Windows are the replicates: the difference must stand out from what windows of "
         "one side differ by, after correcting for the number of functions that were looked at (false discoveries: 1%), and be at "
         "least profile.growth_percent. Growth that neighbours lost (a function split, renamed, or moved within its package) and growth "
-        "that was gone in the last windows are told in the report, and are no findings.",
+        "that was gone in the last windows are listed in the report, and are no findings.",
         why="A slower function is the commonest harm that an update does to a service that goes on working.",
         example="A regular expression is compiled on every request: its function went from 5% to 9.5% of CPU.",
         remedy="Look at the function and its callees in the differential flame graph, or say in the policy (severity.HG701) what it is worth.",

@@ -60,7 +60,7 @@ class CommandFiles(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """As click does, unless a `HOTGATE_*` variable means nothing. Whoever asks for help gets it."""
+        """As click does, unless a `HOTGATE_*` variable means nothing. `--help` works all the same."""
         if not set(ctx.help_option_names) & set(ctx.args) and any(name.startswith("HOTGATE_") for name in os.environ):
             from gate.policy.environment import check_environment
 
@@ -113,7 +113,7 @@ class Failure(click.ClickException):
 
 
 def mute_stdout() -> None:
-    """Nobody reads any more: keep the interpreter from failing once more when it flushes at exit."""
+    """The reader is gone: keep the interpreter from failing once more when it flushes at exit."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -212,7 +212,7 @@ def _interrupt_again(unraisable: sys.UnraisableHookArgs) -> None:
 
 
 def _nothing_left() -> bool:
-    """Whether nobody waits for the interpreter's end: no thread, no handler, no profiler, and nothing unwritten."""
+    """Whether the interpreter may end at once: no thread, no handler, no profiler, and nothing unwritten."""
     handlers = getattr(atexit, "_ncallbacks", lambda: 1)()
     if handlers or threading.active_count() > 1 or sys.getprofile() is not None or sys.gettrace() is not None:
         return False

@@ -61,7 +61,7 @@ class Forgotten(Failure):
     help="For pipelines: an OLD or NEW that is not there is inconclusive (11), not an error (2).",
 )
 @click.option("--quiet", is_flag=True, help="No line on a terminal's stderr that says what is being done.")
-@click.option("--exit-zero", is_flag=True, help="Leave with 0 whatever the verdict is; errors keep their codes.")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 whatever the verdict is; errors keep their exit codes.")
 def command(  # noqa: PLR0913 - keywords, one a fact
     old: str | None,
     new: str | None,

@@ -23,7 +23,7 @@ from gate.report import formats
 )
 @click.option("--output", metavar="FORMAT=PATH", multiple=True, help="Write a report to a file as well; repeatable.")
 @audit_options
-@click.option("--exit-zero", is_flag=True, help="Leave with 0 whatever the verdict is; errors keep their codes.")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 whatever the verdict is; errors keep their exit codes.")
 def command(  # noqa: PLR0913 - keywords, one a fact
     url: str | None,
     *,

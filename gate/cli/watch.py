@@ -101,7 +101,7 @@ def _last(database: Database, service: ServiceConfig, within: float) -> float:
 
 
 def _was_seen(database: Database, service: ServiceConfig, begun: float) -> bool:
-    """Whether there was an update, as far as the sidecar tells; without one, nobody does."""
+    """Whether there was an update, as far as the sidecar knows; without a sidecar it is not known."""
     from gate.sidecar.state.resume import remembered
 
     images = remembered(database, [service], time.time())[service.name]

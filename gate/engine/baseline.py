@@ -1,7 +1,7 @@
 """Baselines: findings that were there before. They stay in the report and do not block; new ones do.
 
 A finding is known by its fingerprint, which names the rule and the subject and not what was said of it. What could not
-be verified is never known: somebody has to look each time.
+be verified is never known: it has to be looked at each time.
 """
 
 from __future__ import annotations

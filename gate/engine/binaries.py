@@ -71,7 +71,7 @@ def with_needs(host: TargetFacts, new: BinaryFacts) -> TargetFacts:
 
 
 def read_abi(old: BinaryFacts, new: BinaryFacts) -> AbiFacts | None:
-    """What `abidiff` says of two shared objects; None where there is nothing to ask, or nobody."""
+    """What `abidiff` says of two shared objects; None where there is nothing to compare, or no `abidiff`."""
     if not {old.linkage, new.linkage} <= {"shared", "c-shared"} or not (old.has_dwarf and new.has_dwarf):
         return None
     from probes.abidiff import compare_abi  # only where there is something to ask

@@ -43,7 +43,7 @@ def ask(
     deadline = time.monotonic() + wait
     told = ""
     while (left := deadline - time.monotonic()) > 0:
-        # Without a profile of its own: whoever profiles is left alone while we only wait.
+        # Without a profile of its own: another profiler is not disturbed while we only wait.
         restless = unquiet(asyncio.run(gather(replace(asked, profile=False), old=old, new_path=new_path)))
         if not restless:
             break

@@ -90,7 +90,7 @@ def heartbeat_continuity(facts: HeartbeatFacts, policy: ProfilePolicy) -> Contin
 
 
 def of_heartbeat(facts: HeartbeatFacts | None, policy: ProfilePolicy, *, needed: bool = True) -> ProfileEvidence:
-    """What a running service's heartbeat gives; that it gives nothing yet is told where it is `needed`."""
+    """What a running service's heartbeat gives; that it gives nothing yet is reported where it is `needed`."""
     if facts is None:
         return ProfileEvidence("the heartbeat")
     found = heartbeat_continuity(facts, policy)

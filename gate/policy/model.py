@@ -64,14 +64,14 @@ class LivePolicy(Struct, frozen=True):
     in_flight_limit: int = 0
     handed_over: tuple[str, ...] = ()
     needed: tuple[str, ...] = ("profiler", "calls", "image", "descriptors")
-    """Without these nobody can say that exec is safe right now: when a running service is asked, they are required."""
+    """Whether exec is safe right now depends on these: they are required when a running service is asked."""
 
 
 class ProfilePolicy(Struct, frozen=True):
     """What profiles are measured against. Percentages are whole numbers.
 
     `min_continuity`: of the heartbeat's score, 0 to 100; `hand_over_seconds`: what a planned hand-over may take.
-    `growth_percent`: a function's growth is told from here on. A growth by `detect_percent` of a function that holds
+    `growth_percent`: a function's growth is reported from here on. A growth by `detect_percent` of a function that holds
     `detect_share_percent` of the samples must be detectable, in at least `min_windows` windows a side.
     `overlap_percent`: what the hot stacks of both sides must have in common; `heat_percent`: what changed functions may
     hold of the CPU time before it is a warning; `leak_percent`: what goroutines or memory may grow by in an hour.
@@ -97,7 +97,7 @@ class DataPolicy(Struct, frozen=True):
 class Suppression(Struct, frozen=True):
     """Findings of `rule` whose subject matches `scope` (shell wildcards) do not count until after `expires`.
 
-    `owner`: who answers for it, "" when nobody is named.
+    `owner`: who answers for it, "" when no one is named.
     """
 
     rule: str

@@ -1,4 +1,4 @@
-"""Suppressions: findings that somebody answered for, until a date. Pure."""
+"""Suppressions: findings that a named person accepted until a date. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A saved report, read back. It is input like any other: whoever wrote it may wish us ill."""
+"""A saved report, read back. It is input like any other, and may be hostile."""
 
 from __future__ import annotations
 

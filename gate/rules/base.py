@@ -32,7 +32,7 @@ RULE_ID = re.compile(r"HG[1-9]\d\d")
 
 
 class Explanation(Struct, frozen=True):
-    """What `hotgate explain` prints: complete sentences for somebody who never saw the rule before."""
+    """What `hotgate explain` prints: complete sentences for a reader who never saw the rule before."""
 
     what: str
     why: str

@@ -94,7 +94,7 @@ class Sidecar:
                 LOG.info("polling %s, serving %s", count(len(self.config.services), "service"), self.address(sock))
                 showing = asyncio.create_task(self._show(show))
                 await stop.wait()
-                # What a reload would begin now, nobody would end.
+                # What a reload would begin now would never be ended.
                 loop.add_signal_handler(signal.SIGHUP, LOG.info, "not reloaded: the sidecar is stopping")
                 await _end(*self._side)
                 self._notifier.stopping()
@@ -170,7 +170,7 @@ class Sidecar:
         finally:
             self._judging.discard(config.name)
         if entry.config != config or config.name in self._replaced:
-            # Nobody knows which of the two images answered what; a service that has left the configuration needs none.
+            # It is not known which of the two images answered what; a service that has left the configuration needs none.
             if self.board.entries.get(config.name) is entry:
                 self._look(entry)
             return

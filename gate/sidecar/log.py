@@ -21,7 +21,7 @@ MAX_FRAMES = 20
 
 class _Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        """One object a line; ASCII, so that no name can steer whoever reads it."""
+        """One object a line; ASCII, so that no name can steer the terminal of its reader."""
         moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z"
         shape = {"ts": moment, "level": record.levelname.lower(), "logger": record.name}
         shape["message"] = record.getMessage()[:MAX_LINE]

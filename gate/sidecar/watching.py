@@ -54,7 +54,7 @@ class Watching:
                             under_way.add(name)
                             group.create_task(self._turn(entry, slots, under_way))
         except ExceptionGroup as bugs:
-            raise bugs.exceptions[0] from bugs  # whoever logs it wants the one that it is
+            raise bugs.exceptions[0] from bugs  # the log needs the one that it is
 
     async def _turn(self, entry: Entry, slots: asyncio.Semaphore, under_way: set[str]) -> None:
         name = entry.config.name
@@ -67,12 +67,12 @@ class Watching:
             under_way.discard(name)
 
     async def state(self, entry: Entry, since: float | None = None) -> dict[str, Any]:
-        """What the watch of an update says to whoever acts on it: `idle` for one that was not seen yet.
+        """What the watch of an update says to the client that acts on it: `idle` for one that was not seen yet.
 
         Args:
             entry: the service.
             since: when the update was begun, in seconds since 1970: what an earlier one ended in is no answer. None for
-                whoever cannot tell: to them an outcome is given for a while only.
+                clients that cannot tell: to them an outcome is given for a while only.
 
         Raises:
             StoreError: the samples cannot be read, or an outcome could not be kept in the audit log.

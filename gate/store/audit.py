@@ -1,4 +1,4 @@
-"""The audit log in the store: appended under a lock, committed before anybody is told."""
+"""The audit log in the store: appended under a lock, committed before anything is acknowledged."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def find(connection: Connection, seq: int) -> Record | None:
 
 
 def _record(row: Row[tuple[int, str, str, str, str]]) -> Record:
-    # SQLite keeps whatever type somebody writes past its columns: what is no text any more must not pass for it.
+    # SQLite stores values of any type in any column: what is no longer text must not pass for it.
     return Record(_number(row.seq), *(value if isinstance(value, str) else repr(value) for value in tuple(row)[1:]))
 
 

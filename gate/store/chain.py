@@ -1,6 +1,6 @@
 """The audit log's hash chain: each record's hash covers the record and the hash before it. Pure.
 
-Whoever can write to the store can compute a whole new chain, or cut off its end: only a head that was exported before,
+A process that can write to the store can compute a whole new chain, or cut off its end: only a head that was exported before,
 to a place that they cannot write to, tells. `verify` says which of the two kinds of proof it had.
 """
 

@@ -40,7 +40,7 @@ class Database:
     def open(cls, setting: str, *, existing: bool = False, lock_seconds: float = LOCK_SECONDS) -> Self:
         """The store that `setting` names, "" for the default one.
 
-        An SQLite file that is not there yet is made, unless it has to be `existing`: whoever reads a log that is not there
+        An SQLite file that is not there yet is made, unless it has to be `existing`: a command that reads a log that is not there
         must not find an empty one.
 
         Raises:
@@ -154,7 +154,7 @@ class Database:
             StoreError: the database refuses, or holds tables that are not hotgate's.
         """
         with self.write() as connection:
-            if not self.is_sqlite:  # whoever comes second waits, and finds it done
+            if not self.is_sqlite:  # a second process waits, and finds it done
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": 0x686F7467})
             found = inspect(connection).get_table_names()
             foreign = sorted(set(found) & set(METADATA.tables)) if "alembic_version" not in found else []

@@ -51,7 +51,7 @@ SQLITE: dict[str, Kind] = {
     "SQLITE_CORRUPT": "corrupt",
     "SQLITE_NOTADB": "corrupt",
     "SQLITE_CONSTRAINT": "constraint",
-    "SQLITE_CONSTRAINT_TRIGGER": "other",  # whoever put it there means every row
+    "SQLITE_CONSTRAINT_TRIGGER": "other",  # it was put there to refuse every row
 }
 
 SQLSTATE: dict[str, Kind] = {

@@ -1,6 +1,6 @@
 """The file of an SQLite store: that it is there, and is still the one that was opened.
 
-SQLite itself goes on writing into a file that was deleted, and acknowledges what nobody will ever find.
+SQLite itself goes on writing into a file that was deleted, and acknowledges records that are lost.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class File:
         event.listen(engine, "checkout", self._taken)
 
     def check(self, connection: Connection) -> None:
-        """Refuse what was just committed if it went into a file that nobody will find.
+        """Refuse what was just committed if it went into a file that is no longer at its path.
 
         Raises:
             StoreError: it did.

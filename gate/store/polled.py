@@ -21,7 +21,7 @@ MAX_PARTS = 16
 class Sample(Struct, frozen=True):
     """What one poll gave. Times in milliseconds, `due_ms` since 1970; None where the service does not tell.
 
-    `profiler` is whose CPU profile runs, "" where nobody could tell. `health` and `coverage` are goprobe's: 0 to 100, and
+    `profiler` is whose CPU profile runs, "" where it was not known. `health` and `coverage` are goprobe's: 0 to 100, and
     the share of its parts that have data; `health_parts` and `counters` are JSON texts. `continuity`: of the heartbeat, 0 to 100.
     """
 

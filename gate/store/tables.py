@@ -50,7 +50,7 @@ SAMPLES = Table(
     Column("threads", BigInteger),
     Column("heap_bytes", BigInteger),
     Column("in_flight", BigInteger),
-    Column("profiler", String(16), nullable=False),  # whose CPU profile runs; "none", or "" where nobody could tell
+    Column("profiler", String(16), nullable=False),  # whose CPU profile runs; "none", or "" where it was not known
     Column("health", Float),
     Column("coverage", Float),
     Column("health_parts", Text, nullable=False),  # JSON

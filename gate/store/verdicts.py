@@ -59,7 +59,7 @@ def keep(
 ) -> Record | None:
     """Append `entry` to the audit log and keep its report; both are on the disk when this returns.
 
-    `unless` is asked while nobody else can append: when it says so, nothing is, and None is given.
+    `unless` is called while no other process can append: when it returns true, nothing is appended, and None returned.
 
     Raises:
         StoreError: neither is.

@@ -27,7 +27,7 @@ def series(texts: Iterable[str], name: str) -> list[float]:
 def increase(values: Sequence[float]) -> float | None:
     """How much a counter grew from the first value to the last. exec sets it to 0: a fall counts from there.
 
-    None for fewer than two values: nobody can tell.
+    None for fewer than two values, which tell nothing.
     """
     if len(values) < 2:
         return None

@@ -22,7 +22,7 @@ MAX_EVENTS = 1e11
 MAX_TOTAL = 1e18
 
 EXPECTED = 30.0
-"""Requests that would have come at the rate before, from which on their absence is told with that number."""
+"""Expected requests, at the rate before, from which on their absence is reported with that number."""
 
 State = Literal["idle", "watching", "rollback", "clear", "inconclusive"]
 """`idle`: no update was seen. `watching`: nothing yet. `clear`: time is up and every rule had data; else `inconclusive`."""
@@ -31,7 +31,7 @@ State = Literal["idle", "watching", "rollback", "clear", "inconclusive"]
 class Measured(Struct, frozen=True):
     """What a rule is judged by, before and after; None where there is no data. `problem` says why.
 
-    `share` is how long the time after is, in lengths of the time before; 0 where nobody knows.
+    `share` is how long the time after is, in lengths of the time before; 0 where it is not known.
     """
 
     bad: tuple[float | None, float | None] = (None, None)
@@ -42,7 +42,7 @@ class Measured(Struct, frozen=True):
 
 
 class Ruling(Struct, frozen=True):
-    """What one rule says. `fires` is None where nobody can tell; `chance` is the probability of the count by chance."""
+    """What one rule says. `fires` is None where it cannot be determined; `chance` is the probability of the count by chance."""
 
     rule: str
     fires: bool | None
@@ -79,8 +79,8 @@ def _ratio(own: WatchRule, measured: Measured) -> Ruling:
 def _silence(expected: float, *, counted: bool) -> str:
     """What is said of a service that counts no requests since the update.
 
-    Nothing to roll back for: whoever watches cannot tell a service that is dead from one that nobody asks, because it was
-    drained, or the load balancer does not have it yet. `counted`: they were counted, and are none; else nobody counts them.
+    No reason to roll back: a dead service looks like one without traffic, because it was drained or the load balancer
+    does not have it yet. `counted`: requests are counted, and there were none; else they are not counted.
     """
     said = "no requests since the update" if counted else "nothing counts requests since the update"
     if EXPECTED <= expected <= MAX_TOTAL:

@@ -26,7 +26,7 @@ REMEMBERED = 16
 
 KIND: Kind = "watch"
 AHEAD = 60.0
-"""Seconds that the clock of whoever says when an update was begun may be ahead."""
+"""Seconds by which the clock of the caller, who says when an update was begun, may be ahead."""
 
 
 def shape(  # noqa: PLR0913 - keywords, one a fact

@@ -169,7 +169,7 @@ def _umask() -> int:
 
 
 def wants_color() -> bool:
-    """Whether stdout is a terminal that shows colour, and nobody set NO_COLOR (no-color.org)."""
+    """Whether stdout is a terminal that shows colour, and NO_COLOR is not set (no-color.org)."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 

@@ -166,7 +166,7 @@ class Poller:
         return found, windows
 
     async def _window(self, epoch: str) -> tuple[HeartbeatWindow, str, str]:
-        """A second of CPU profile; `yielded` when somebody else has the profiler, who is left alone."""
+        """A second of CPU profile; `yielded` when another client has the profiler, which is left alone."""
         wall, start = time.time(), time.monotonic_ns()
         samples, cpu, state, owner, reason, problem = 0, 0.0, "ok", "none", "", ""
         try:

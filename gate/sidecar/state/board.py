@@ -36,7 +36,7 @@ class Entry:
     """How many polls ended in each state."""
     strip: deque[str] = field(default_factory=lambda: deque(maxlen=STRIP))
     standing: Report | None = None
-    """The verdict of the last look that nobody asked for. It is shown, and never given as an answer."""
+    """The verdict of the last look that no client asked for. It is shown, and never given as an answer."""
     standing_at: float = 0.0
     """When that look ended."""
     standing_until: float = math.inf

@@ -218,7 +218,7 @@ def _given(facts: LiveFacts) -> Callable[[], LiveFacts]:
 
 
 async def _read(stream: asyncio.StreamReader | None, limit: int) -> bytes:
-    """All of `stream`, of which `limit` bytes are kept: whoever writes must not be held up."""
+    """All of `stream`, of which `limit` bytes are kept: the writer must not be held up."""
     out = bytearray()
     while stream is not None and (piece := await stream.read(1 << 16)):
         out += piece[: max(0, limit - len(out))]
@@ -230,7 +230,7 @@ def _old(service: ServiceConfig) -> list[str]:
     process: list[str] = []
     if service.pid_file:
         try:
-            # Whoever the service is may put a FIFO, or a file without end, in its place.
+            # The service may put a FIFO, or a file without end, in its place.
             with os.fdopen(os.open(service.pid_file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
                 text = (file.read(32) or b"").decode("ascii").strip()
         except (OSError, ValueError) as exc:

@@ -70,7 +70,7 @@ def _safely(handler: Handler) -> Handler:
         except Unanswerable as exc:
             return error(exc.status, exc.code, str(exc), exc.hint)
         except StoreError as exc:
-            # Not acknowledged, so not given: whoever obeys a verdict must be able to show it later.
+            # Not acknowledged, so not given: a client that obeys a verdict must be able to show it later.
             return error(503, "store", str(exc), exc.hint)
 
     return answer
@@ -172,7 +172,7 @@ def service_shape(name: str, entry: Entry, now: float) -> dict[str, Any]:
 
 
 def verdict_shape(answer: Answer) -> dict[str, Any]:
-    """A verdict for whoever obeys it."""
+    """A verdict for a client that obeys it."""
     report = answer.report
     shape = {
         "schema_version": SCHEMA_VERSION,

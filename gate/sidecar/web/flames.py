@@ -1,4 +1,4 @@
-"""Fetches what a flame graph is made of: the newest windows of a heartbeat, when somebody looks, and once each."""
+"""Fetches what a flame graph is made of: the newest windows of a heartbeat, when the page is opened, and once each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 WINDOWS = 5
 SECONDS = 3.0
-"""For all of them: somebody waits for the page."""
+"""For all of them: a person waits for the page."""
 
 MAX_BYTES = 4 << 20
 """Of one window, once decompressed; a window of goprobe has some 50 kB."""
