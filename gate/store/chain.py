@@ -1,7 +1,7 @@
 """The audit log's hash chain: each record's hash covers the record and the hash before it. Pure.
 
 A process that can write to the store can compute a whole new chain, or cut off its end: only a head that was exported before,
-to a place that they cannot write to, tells. `verify` says which of the two kinds of proof it had.
+to a place that it cannot write to, tells. `verify` says which of the two kinds of proof it had.
 """
 
 from __future__ import annotations

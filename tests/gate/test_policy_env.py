@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace
 
 from gate.cli import cli
 from gate.model import Mode, Severity
@@ -33,6 +34,7 @@ FILE = Policy(
         ("HOTGATE_SEVERITY", "HG404=off", "severity", {"HG403": Severity.INFO, "HG105": "off", "HG404": "off"}),
         ("HOTGATE_THRESHOLDS_MAX_CHANGED_FUNCTIONS", "50", "thresholds", Thresholds(max_changed_functions=50)),
         ("HOTGATE_THRESHOLDS_MIN_HEALTH", "70", "thresholds", Thresholds(min_health=70)),
+        ("HOTGATE_THRESHOLDS_MIN_HEALTH", "100", "thresholds", Thresholds(min_health=100)),
         ("HOTGATE_LIVE_IN_FLIGHT", "jobs", "live", LivePolicy(in_flight="jobs")),
         ("HOTGATE_LIVE_IN_FLIGHT_LIMIT", "3", "live", LivePolicy(in_flight_limit=3)),
         ("HOTGATE_LIVE_HANDED_OVER", "tcp *:80, unix /s", "live", LivePolicy(handed_over=("tcp *:80", "unix /s"))),
@@ -74,6 +76,13 @@ def test_every_key_but_suppressions_and_the_contract_has_a_variable():
         ("HOTGATE_SEVERITY", "HG403=blok", "HOTGATE_SEVERITY: unknown value: blok", "did you mean block?"),
         ("HOTGATE_THRESHOLDS_MAX_CHANGED_FUNCTIONS", "-1", "HOTGATE_THRESHOLDS_MAX_CHANGED_FUNCTIONS: not a whole", ""),
         ("HOTGATE_THRESHOLDS_MAX_CHANGED_FUNCTIONS", "9" * 5000, "HOTGATE_THRESHOLDS_MAX_CHANGED_FUNCTIONS: not", ""),
+        ("HOTGATE_THRESHOLDS_MAX_CHANGED_FUNCTIONS", "9" * 19, "HOTGATE_THRESHOLDS_MAX_CHANGED_FUNCTIONS: not", ""),
+        ("HOTGATE_THRESHOLDS_MIN_HEALTH", "101", "HOTGATE_THRESHOLDS_MIN_HEALTH: above 100: 101", ""),
+        ("HOTGATE_LIVE_NEEDED", "cals", "HOTGATE_LIVE_NEEDED: unknown topic: cals", "did you mean calls?"),
+        ("HOTGATE_LIVE_NEEDED", "?", "HOTGATE_LIVE_NEEDED: unknown topic: ?", "valid names are "),
+        ("HOTGATE_SEVERITY", "HG403=off=on", "HOTGATE_SEVERITY: unknown value: off=on", ""),
+        ("HOTGATE_DATA_VALUES", "TRUE", "HOTGATE_DATA_VALUES: unknown value: TRUE", "true, false"),
+        ("HOTGATE_AUDIT", "no", "HOTGATE_AUDIT: unknown value: no", "true, false"),
         ("HOTGATE_REQUIRE_SYMBOLS", "yes", "HOTGATE_REQUIRE_SYMBOLS: unknown value: yes", "true, false"),
     ],
 )
@@ -121,3 +130,17 @@ def test_file_then_environment_then_flags(loaded):
     assert run("check", "old", "new", "--fail-on", "warn", HOTGATE_SEVERITY="HG104=warn").exit_code == 10
     bad = run("check", "old", "new", HOTGATE_SEVERITY="HG104=loud")
     assert (bad.exit_code, bad.stderr.splitlines()[0]) == (2, "error: HOTGATE_SEVERITY: unknown value: loud")
+
+
+@pytest.mark.parametrize(("name", "field"), [("HOTGATE_DATA_VALUES", "data.values"), ("HOTGATE_AUDIT", "audit")])
+@pytest.mark.parametrize("value", [True, False])
+def test_a_switch_is_set_either_way_whatever_it_was(name, field, value):
+    before = replace(FILE, audit=not value, data=DataPolicy(values=not value))
+    policy = apply_environment(before, {name: str(value).lower()})
+    assert (policy.data.values if field == "data.values" else policy.audit) is value
+
+
+def test_the_flag_hides_values_and_leaves_them_hidden():
+    assert FILE.with_flags(values=False).data == DataPolicy(values=False)
+    assert FILE.with_flags(values=True).data == FILE.data
+    assert replace(FILE, data=DataPolicy(values=False)).with_flags(values=True).data == DataPolicy(values=False)

@@ -59,3 +59,10 @@ def test_expired_ones_are_told_on_stderr(loaded):
     result = CliRunner(catch_exceptions=False).invoke(cli, ["check", "old", "new"])
     assert result.stderr == "warning: suppression of HG401 for * expired on 2020-01-01 and does nothing\n"
     assert result.stdout.startswith("PASS")
+
+
+def test_the_first_that_covers_a_finding_gives_reason_and_owner():
+    owned = replace(RULE, owner="platform team")
+    (outcome,), _ = suppress([Outcome("HG401", "ran", (FINDING,))], [owned, RULE], date(2026, 3, 1))
+    suppression = outcome.findings[0].evidence["suppression"]
+    assert suppression == {"reason": RULE.reason, "expires": "2026-03-01", "owner": "platform team"}

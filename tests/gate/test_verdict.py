@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from gate.engine.verdict import judge
+from gate.engine.verdict import blocks, judge
 from gate.model import Confidence, EvidenceState, Finding, Outcome, Severity
 
 FINDING = Finding("HG201", "title", Severity.INFO, Confidence.HIGH, "main.f", "message", "remedy", "0" * 16)
@@ -68,3 +68,15 @@ findings = st.builds(
 def test_one_more_finding_never_makes_the_verdict_better(some, extra, fail_on):
     before, after = verdict(*some, fail_on=fail_on), verdict(*some, extra, fail_on=fail_on)
     assert ORDER[after.name] >= ORDER[before.name]
+
+
+@pytest.mark.parametrize("accepted", ["suppressed", "known"])
+@pytest.mark.parametrize("verified", [True, False])
+def test_what_was_accepted_in_either_way_does_not_count(accepted, verified):
+    finding = replace(FINDING, severity=Severity.BLOCK, verified=verified, **{accepted: True})
+    assert not blocks(finding, Severity.INFO)
+    assert verdict(finding, fail_on=Severity.INFO).name == "pass"
+
+
+def test_evidence_that_was_not_gathered_is_named():
+    assert verdict(evidence=OK[:1]).reasons == ("build was not gathered",)

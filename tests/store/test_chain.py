@@ -147,3 +147,17 @@ def test_what_is_no_head(text: str) -> None:
 
 def test_a_head_is_read_as_it_is_written() -> None:
     assert parse_head(f" {HEAD}\n") == HEAD
+
+
+def test_the_canonical_text_never_changes() -> None:
+    # A log that was written by another version is verified by this one: one byte more, and it would count as forged.
+    value = {"b": [1, 1.5, None, True], "a": {"ü": "é\u2028", "A": ""}}
+    assert canonical(value) == '{"a":{"A":"","\\u00fc":"\\u00e9\\u2028"},"b":[1,1.5,null,true]}'
+    with pytest.raises(ValueError, match="JSON compliant"):
+        canonical(float("nan"))
+
+
+def test_a_head_has_at_most_18_digits() -> None:
+    assert parse_head(f"{'9' * 18}:{GENESIS}") == Head(10**18 - 1, GENESIS)
+    assert parse_head(f"{'9' * 19}:{GENESIS}") is None
+    assert parse_head(f"1:{GENESIS}:{GENESIS}") is None
