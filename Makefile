@@ -62,10 +62,10 @@ demo: setup
 COV := $(if $(COVERAGE),--cov --cov-report=term:skip-covered --cov-report=html:.cache/coverage)
 
 test: setup
-	@$(PY) -m pytest -m "not long" $(COV) -n $$(($$(nproc) + 1)) # many tests wait for processes and clocks
+	@$(PY) -m pytest -m "not long" $(COV) -n $$((2 * $$(nproc))) # many tests wait for processes and clocks
 
 test-all: setup
-	@$(PY) -m pytest $(COV) -n $$(($$(nproc) + 1))
+	@$(PY) -m pytest $(COV) -n $$((2 * $$(nproc)))
 
 goprobe: setup
 	@$(PY) -m scripts.programs.goprobe
