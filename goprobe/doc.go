@@ -45,8 +45,9 @@
 //
 //  1. [Start] comes first: it takes what the image before handed over. [Probe.Trial] tells from then on whether this
 //     process only tries whether the image comes up.
-//  2. [Probe.RegisterState] and [Probe.Listen], in any order: what is handed over and nobody registered is an error, and a
-//     listener that nobody asks for is closed by Ready. [Probe.Track] and [Probe.InFlight] declare what exec would lose.
+//  2. [Probe.RegisterState] and [Probe.Listen], in any order: a state that is handed over and not registered is an
+//     error, and a listener that is not asked for is closed by Ready. [Probe.Track] and [Probe.InFlight] declare what
+//     exec would lose.
 //  3. [Probe.Ready], once. All states are put into place, or none.
 //  4. [Probe.OnReload], [Probe.Serve] or [Probe.ServeTLS]; [Probe.Handle] for handlers that another server runs.
 //  5. [Probe.Stop], if the process goes on without the probe. It need not be called before the process ends.
@@ -68,9 +69,9 @@
 //     sd_listen_fds(3) is understood, and set for the next image when the descriptors lie where it wants them: moving them
 //     there would overwrite descriptors that the old image needs if exec fails. Start takes LISTEN_FDS out of the
 //     environment, unless one of its descriptors is no listening socket, such as one of UDP: then the variables and all of
-//     the descriptors stay as they are for whoever wants that one, which is not handed over.
+//     the descriptors stay as they are for the code that wants that one, which is not handed over.
 //   - Serve and ServeTLS take listeners of Listen, also wrapped, as by tls.NewListener. Upgrade refuses, with the reason
-//     "drain", while they serve another: nobody would hand its socket over.
+//     "drain", while they serve another: its socket would not be handed over.
 //   - A program with set-id bits or file capabilities takes nothing over from its environment (AT_SECURE), so that its
 //     Upgrade is refused after the trial. Give the service its capabilities by its service manager instead.
 //   - A service with a thread that never leaves C cannot pass PrepareExec.

@@ -56,7 +56,7 @@ type connection struct {
 // ServeHTTP marks the answer while the server drains. The header is set before the handler runs: the service may take it
 // off again, which is its own affair.
 func (d *drainer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// Whoever asks whether the service is busy must not make it so.
+	// A request that asks whether the service is busy must not make it so.
 	if !strings.HasPrefix(r.URL.Path, prefix) && !strings.HasPrefix(r.URL.Path, pprofPrefix) {
 		d.active.Add(1)
 		defer d.active.Add(-1)

@@ -15,9 +15,9 @@ var ErrBusy = errors.New("goprobe: another update is under way; wait for it, or 
 // Reasons why an attempt failed; PrepareExec refuses with those up to ReasonCannotTell.
 const (
 	ReasonCCalls         = "c_calls"         // threads are in C calls
-	ReasonResources      = "resources"       // tracked resources that nobody hands over
+	ReasonResources      = "resources"       // tracked resources without a hand-over
 	ReasonInFlight       = "in_flight"       // work above its limit
-	ReasonProfileRunning = "profile_running" // somebody else's CPU profile
+	ReasonProfileRunning = "profile_running" // a CPU profile that is not the probe's
 	ReasonTimerArmed     = "timer_armed"     // ITIMER_PROF would survive exec
 	ReasonState          = "state"           // a state could not be serialised
 	ReasonCannotTell     = "cannot_tell"     // a source did not answer in time

@@ -80,7 +80,7 @@ func ExampleProbe_Track() {
 	err = p.PrepareExec(ctx)
 	var refused *goprobe.NotReadyError
 	fmt.Println(errors.As(err, &refused), err)
-	// Output: true goprobe: not ready for exec: 2 of "libfoo handles" would be lost: nobody hands them over
+	// Output: true goprobe: not ready for exec: 2 of "libfoo handles" would be lost: no hand-over is registered
 }
 
 // The endpoints on a mux of the service's own.

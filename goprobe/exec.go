@@ -15,7 +15,7 @@ import (
 )
 
 // Exec replaces the image by the program at path and hands over the listeners, the states and the epoch. An empty path
-// is the running program's, nil argv and env are those of this process. It calls PrepareExec if nobody did, and
+// is the running program's, nil argv and env are those of this process. It calls PrepareExec if that was not done, and
 // else looks once more: work that began since then is a NotReadyError. It returns only if it failed; then all is as it
 // was before PrepareExec, and the image serves on.
 //

@@ -55,7 +55,7 @@ func (s *listenerSet) offer(from *handover.Received) {
 }
 
 // take makes a listener of a descriptor, if it is a listening stream socket, and that very one. The descriptor is closed,
-// unless it is shared with somebody who counts on its number.
+// unless other code relies on its number.
 func (s *listenerSet) take(name string, fd int, inode uint64, shared bool) bool {
 	if !descriptor.IsListening(fd, inode) {
 		return false

@@ -64,7 +64,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 func (l *Listener) Addr() net.Addr { return l.inner.Addr() }
 
 // Close ends accepting in this image. The socket stays with the probe and is still handed over by Exec, so that a server
-// which closes its listeners to drain loses no connection; Probe.Stop lets go of it.
+// which closes its listeners to drain loses no connection; Probe.Stop releases it.
 func (l *Listener) Close() error {
 	err := error(nil)
 	l.once.Do(func() {
@@ -227,7 +227,7 @@ func (s *listenerSet) release() {
 	}
 }
 
-// dropUnclaimed closes inherited sockets that nobody listens on any more: connections would wait in them forever.
+// dropUnclaimed closes inherited sockets that are not used any more: connections would wait in them forever.
 func (s *listenerSet) dropUnclaimed(logger *slog.Logger) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -93,7 +93,7 @@ func (p *Probe) obstacles() []Reason {
 			reasons = append(reasons, unreadable(r))
 		case r.count != 0 && !r.handover:
 			reasons = append(reasons, Reason{ReasonResources, r.name,
-				fmt.Sprintf("%d of %q would be lost: nobody hands them over", r.count, r.name)})
+				fmt.Sprintf("%d of %q would be lost: no hand-over is registered", r.count, r.name)})
 		}
 	}
 	for _, r := range p.work.read() {
@@ -123,7 +123,7 @@ func orUnknown(name string) string {
 const goProfileInterval = 1_000_000 / profileRate
 
 // holdProfiler takes the CPU profiler and makes sure that its timer is off. The timer is read before, too: taking the
-// profiler would disarm one that belongs to somebody outside the Go runtime.
+// profiler would disarm one that was armed outside the Go runtime.
 func (p *Probe) holdProfiler() []Reason {
 	timer := clock.ProfilingTimer()
 	if timer.Armed && timer.IntervalUS != goProfileInterval {
@@ -131,7 +131,7 @@ func (p *Probe) holdProfiler() []Reason {
 	}
 	if timer.Armed || p.profiler.Hold() != nil {
 		return []Reason{{ReasonProfileRunning, "CPU profiler",
-			"a CPU profile of somebody else is running: its timer would survive exec"}}
+			"a CPU profile that is not the probe's is running: its timer would survive exec"}}
 	}
 	if timer := clock.ProfilingTimer(); timer.Armed {
 		p.profiler.LetGo()
@@ -142,5 +142,5 @@ func (p *Probe) holdProfiler() []Reason {
 
 func armed(timer clock.Timer) Reason {
 	return Reason{ReasonTimerArmed, "ITIMER_PROF",
-		fmt.Sprintf("ITIMER_PROF is armed by somebody else, with an interval of %d us, and would survive exec", timer.IntervalUS)}
+		fmt.Sprintf("ITIMER_PROF is armed, not by the probe, with an interval of %d us, and would survive exec", timer.IntervalUS)}
 }

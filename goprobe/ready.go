@@ -59,7 +59,7 @@ func (p *Probe) restore() error {
 		h := &handed[i]
 		s := p.states.find(h.Name)
 		if s == nil {
-			return &StateError{Name: bounds.Cut(h.Name), Op: "decode", Err: errors.New("it was handed over, and nobody registered it")}
+			return &StateError{Name: bounds.Cut(h.Name), Op: "decode", Err: errors.New("it was handed over, and is not registered")}
 		}
 		commit, err := p.decodeState(s, h)
 		if err != nil {

@@ -51,7 +51,7 @@ func (p *Probe) OnReload(sig os.Signal, f func()) {
 }
 
 // hold catches the signal that the image before declared and ignored. The runtime has a handler for most signals from
-// the start, but leaves an inherited SIGHUP or SIGINT ignored until somebody asks for it.
+// the start, but leaves an inherited SIGHUP or SIGINT ignored until os/signal asks for it.
 func (r *reloadSignal) hold(sig syscall.Signal) {
 	if sig == 0 {
 		return
@@ -79,7 +79,7 @@ func (r *reloadSignal) stop() {
 	}
 }
 
-// end stops, and lets go of a signal that no OnReload came for.
+// end stops, and releases a signal without an OnReload.
 func (r *reloadSignal) end() {
 	r.stop()
 	r.mu.Lock()

@@ -23,7 +23,7 @@ type served struct {
 
 // Serve runs server on the listener like its own Serve does. The probe counts its requests as work in flight, and Upgrade
 // drains it. The listener is one of Listen's, or wraps one and gives its Addr, as those of crypto/tls do: Upgrade refuses
-// while another is served, because nobody would hand its socket over.
+// while another is served, because its socket would not be handed over.
 func (p *Probe) Serve(listener net.Listener, server *http.Server) error {
 	return p.serve(listener, server, func() error { return server.Serve(listener) })
 }

@@ -124,7 +124,7 @@ func TestAllStatesOrNone(t *testing.T) {
 		"codec": {func(b *Probe, _ *int) error {
 			return b.RegisterState("second", 1, Gob(func() (int, error) { return 0, nil }, nil))
 		}, "read as gob"},
-		"forgotten": {func(*Probe, *int) error { return nil }, "nobody registered it"},
+		"forgotten": {func(*Probe, *int) error { return nil }, "is not registered"},
 		"type":      {func(b *Probe, _ *int) error { var text string; return value(b, "second", 1, &text) }, "cannot unmarshal"},
 	} {
 		a, b := pair(t)

@@ -121,7 +121,7 @@ type ListenerRow struct {
 	Handover  bool   `json:"handover"` // Exec hands it over
 }
 
-// Descriptors are the open descriptors, and by name those that exec would leave open although nobody hands them over.
+// Descriptors are the open descriptors, and by name those that exec would leave open without a hand-over.
 type Descriptors struct {
 	Known       bool            `json:"known"`
 	Open        int             `json:"open"`

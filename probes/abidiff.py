@@ -31,7 +31,7 @@ SUMMARY = re.compile(
     r"^\w[\w ]* changes summary: (\d+) Removed(?:.*?), (\d+) Changed(?:.*?), (\d+) Added", re.MULTILINE
 )
 PLUMBING = re.compile(r"\{_?x?_?(?:cgo|crosscall)")
-"""What runtime/cgo exports: its names hold a digest of the source, and nobody else calls it."""
+"""What runtime/cgo exports: its names hold a digest of the source, and nothing else calls it."""
 CHANGED = re.compile(r"^ +\[([ACD])\] (.{1,300})", re.MULTILINE)
 
 

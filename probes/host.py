@@ -62,7 +62,7 @@ class TargetFacts(Struct, frozen=True):
 
     `goamd64_level` is 1 to 4, None on other processors or when unknown. `goarm64` is the highest `GOARM64` value
     the host runs, such as `v8.2`, with `,lse` where 8.0 has it. `libraries` maps a soname to the symbol versions it
-    defines; it is None when nobody asked for them. `source` says where all this is from.
+    defines; it is None when they were not asked for. `source` says where all this is from.
     """
 
     arch: str

@@ -1,4 +1,4 @@
-"""Threads for what lets go of the interpreter's lock: numpy on large arrays, files.
+"""Threads for work that releases the interpreter's lock: numpy on large arrays, files.
 
 `concurrent.futures` does the same and takes 10 ms to import, most of it for `logging`.
 """

@@ -42,7 +42,7 @@ def shape(  # noqa: PLR0913 - keywords, one a fact
     """What a watch says. `exit_code` is the one of `hotgate watch`: 10 means: roll back.
 
     `epoch` is of the image that is watched, where that is known. `said` is why there is nothing to say: no update, or which
-    rules nobody can tell of.
+    rules that could not be evaluated.
     """
     if state == "inconclusive":
         said = said or "; ".join(f"{each.rule}: {each.said}" for each in rulings if each.fires is None)

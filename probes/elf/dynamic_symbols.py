@@ -33,7 +33,7 @@ def read_dynamic_symbols(image: Image, tags: dict[int, int]) -> DynamicSymbols |
     """The dynamic symbols; None for an image without any.
 
     Raises:
-        MalformedTable: a table leads outside of the image, or names more symbols than anybody has.
+        MalformedTable: a table leads outside of the image, or names more symbols than any library has.
     """
     begin, strings = tags.get(DT_SYMTAB, 0), tags.get(DT_STRTAB, 0)
     if not begin or not strings:

@@ -1,4 +1,4 @@
-"""Where C functions begin and end, as the unwinder is told: the only table of them that a stripped file keeps.
+"""Where C functions begin and end, from the unwind table, the only list of them that a stripped file keeps.
 
 Sources: Linux Standard Base Core 5.0, 10.6 "Exception Frames", for `.eh_frame_hdr` and the records that it leads to.
 """

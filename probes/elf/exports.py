@@ -33,7 +33,7 @@ KINDS = {0: "untyped", 1: "object", 2: "function", 5: "object", 6: "thread-local
 SIZED = {"object", "thread-local"}
 
 LINKER = {"_init", "_fini", "_edata", "_end", "__bss_start"}
-"""What linkers used to export from every library; nobody binds to it."""
+"""What linkers used to export from every library; nothing binds to it."""
 NOT_STATE = re.compile(r"\.(data\.rel\.ro|got|dynamic|init_array|fini_array|ctors|dtors|tm_clone_table|eh_frame)\b")
 """Writable sections that the loader fills in, and nothing changes afterwards."""
 NUMBERED = re.compile(r"(\.\d+)+$")
@@ -41,7 +41,7 @@ NUMBERED = re.compile(r"(\.\d+)+$")
 
 
 class Export(Struct, frozen=True):
-    """One exported symbol. `kind` is a value of `KINDS`; `size` is in bytes, 0 for code, whose size is nobody's business."""
+    """One exported symbol. `kind` is a value of `KINDS`; `size` is in bytes, 0 for code, whose size no caller depends on."""
 
     kind: str
     size: int

@@ -105,7 +105,7 @@ def load(path: str, source: Source | None = None, *, examine: bool = True, forei
 def examined(facts: BinaryFacts) -> BinaryFacts:
     """`facts` of a file that was loaded without examining it, with the function table examined.
 
-    Nobody needs it of an image that runs already; of the other one it can be done beside a comparison.
+    It is not needed for an image that runs already; for the other one it can run beside a comparison.
     """
     if facts.functions is None:
         return facts

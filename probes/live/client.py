@@ -38,7 +38,7 @@ TLS_HINT = "set SSL_CERT_FILE to the file of the authority that signed it"
 
 
 class Unreachable(ProbeError):
-    """Nobody answers there, or not in time."""
+    """There is no answer, or none in time."""
 
 
 class BadAnswer(ProbeError):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class LiveFacts(Struct, frozen=True):
     """Everything that could be learned about one service.
 
-    A topic is None where nobody could tell; `missing` has the reason by topic. `notes` say what was odd.
+    A topic is None where it could not be found out; `missing` has the reason by topic. `notes` say what was odd.
     """
 
     url: str = ""
@@ -33,7 +33,7 @@ class LiveFacts(Struct, frozen=True):
     health: t.HealthFacts | None = None
     heartbeat: t.HeartbeatFacts | None = None
     cpu: t.CpuProfiles | None = None
-    """None where nobody asked for them. No topic: what they say depends on the binaries that they are held against."""
+    """None where they were not asked for. No topic: what they say depends on the binaries that they are held against."""
     handed_over: tuple[int, ...] = ()
     """Inodes of the sockets that the service says it passes on."""
     missing: dict[str, str] = field(default_factory=dict)

@@ -43,7 +43,7 @@ class Asked(Struct, frozen=True):
         seconds: for one request.
         profile: whether to ask for profiles, of a plain service a CPU profile of one second too. Not while waiting.
         cpu: whether to give the CPU profiles that come without starting one: the heartbeat's windows, or that second.
-        start: whether that second may be started. Without it nobody can tell whether a plain service is being profiled,
+        start: whether that second may be started. Without it, it is not known whether a plain service is being profiled,
             unless `/proc` can.
         limits: how large answers may be.
     """
@@ -222,7 +222,7 @@ async def _profiles(client: Client, beat: w.HeartbeatAnswer | None) -> PprofFact
 
 
 def _with_reasons(facts: LiveFacts, reasons: dict[str, str]) -> LiveFacts:
-    """`facts` with a reason for every topic that nobody could tell."""
+    """`facts` with a reason for every topic that could not be found out."""
     given = {name: reason for name, reason in {**reasons, **facts.missing}.items() if reason}
     absent = [topic for topic in TOPICS if getattr(facts, topic) is None]
     return replace(facts, missing={topic: given.get(topic, _otherwise(facts)) for topic in absent})

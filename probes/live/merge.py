@@ -17,7 +17,7 @@ def merge(said: LiveFacts, seen: LiveFacts) -> LiveFacts:
     """`said` by the service itself and `seen` from outside.
 
     What is seen wins where it is complete (descriptors, masks, the file that runs), what is said adds what cannot be
-    seen (whose profile it is, names, hand-overs). A danger that either tells of is one.
+    seen (whose profile it is, names, hand-overs). A danger that either reports is one.
     """
     return replace(
         said,

@@ -25,7 +25,7 @@ async def of_heartbeat(client: Client, epoch: str) -> CpuProfiles:
     """The profiles of the newest windows that goprobe keeps of the image `epoch`, oldest first.
 
     Windows of earlier images, which a directory outlasts, are another program's. All windows together take no longer than
-    one request may; what there was no time or room for is left out, and told.
+    one request may; what there was no time or room for is left out, and reported.
     """
     deadline = time.monotonic() + client.seconds
     try:

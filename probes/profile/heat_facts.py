@@ -34,7 +34,7 @@ class RenamedSamples(Struct, frozen=True):
     share: float
     samples: float
     kept_apart: bool
-    """The two build ids differ, so that nobody who looks at them takes NEW for the program that was profiled."""
+    """The two build ids differ, so that comparing them shows that NEW is not the program that was profiled."""
 
 
 class GrowthFacts(Struct, frozen=True):

@@ -46,7 +46,7 @@ def show(goroot: Path, folder: Path) -> int:
         )
         print(f"  {account.acknowledged:,} orders were acknowledged, {kept:,} are there.", flush=True)
         wrong += failed + (kept < account.acknowledged)
-        _say("Somebody takes a CPU profile, and the next update is due:")
+        _say("A CPU profile is being taken, and the next update is due:")
         profile = threading.Thread(target=_profile, args=(url,), daemon=True)
         profile.start()
         time.sleep(LOAD_SECONDS)

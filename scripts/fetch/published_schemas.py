@@ -1,6 +1,6 @@
 """Fetches the schemas that Argo Rollouts and Flagger publish for their documents into `.cache/schemas`.
 
-They are not kept here. `go mod download` fetches the release that has them; what comes out has to have the digest below.
+They are not kept here. `go mod download` fetches the release that has them; what comes out must have the digest below.
 """
 
 from __future__ import annotations

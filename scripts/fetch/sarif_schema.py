@@ -1,7 +1,7 @@
 """Fetches the official JSON Schema of SARIF 2.1.0 (errata 01) into `.cache/sarif`.
 
 The schema is not kept here. A Go module that validates reports carries it, and `go mod download` fetches that module.
-What comes out has to have the digest below, whoever answered.
+What comes out must have the digest below, whatever the source.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Runs a command and prints its wall time in seconds, peak resident set in KiB and exit code on stderr's last line.
 
-A process of its own, because the kernel counts the memory of whoever starts a program into that program's peak: this
+A process of its own, because the kernel counts the memory of the parent into the peak of the program that it starts: this
 one is small.
 """
 

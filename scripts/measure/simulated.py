@@ -155,7 +155,7 @@ def bomb(size: int) -> Handler:
 
 
 async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Takes the connection and never says a word."""
+    """Accepts the connection and never answers."""
     del writer
     await reader.read()
     await asyncio.sleep(3600)

@@ -49,7 +49,7 @@ HARD: tuple[tuple[str, list[float], list[float], str], ...] = (
 )
 REFACTORINGS = ("split", "extract", "rename", "rename-caller", "merge")
 SENSITIVE = DiffSettings(min_growth=0.03, min_points=0.0002)
-"""For growth by a tenth, which the default does not tell of."""
+"""For growth by a tenth, which the default does not report."""
 
 
 def _ours(both: Comparison) -> bool:
@@ -118,7 +118,7 @@ def detection(rounds: int, share: float, growth: float, samples: float) -> float
 
 
 def refactorings(rounds: int, how: str) -> float:
-    """How often a change of structure is told as a regression."""
+    """How often a change of structure is reported as a regression."""
     hits = 0
     for number in range(rounds):
         rng = np.random.default_rng([SEED, 20, number])

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SLOWER = "main.score"
 FOUND = 0.95
-"""Of the rounds in which the slower function must be found; no other comparison may tell of a regression."""
+"""Of the rounds in which the slower function must be found; no other comparison may report a regression."""
 CASES = ("rebuilt", "slower", "split", "renamed", "inlined")
 
 

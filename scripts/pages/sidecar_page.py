@@ -1,6 +1,6 @@
 """The sidecar's page of real services, as it looks: `make screenshot` writes docs/sidecar.png and docs/sidecar-service.png.
 
-Three programs of `testdata/services` run: one under load that is updated in place, one whose CPU somebody profiles, one
+Three programs of `testdata/services` run: one under load that is updated in place, one that is being profiled, one
 that is at rest; a fourth service is down.
 """
 

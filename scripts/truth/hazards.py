@@ -31,7 +31,7 @@ MODES = (
     ("profile", "a CPU profile runs, syscall.Exec", True),
     ("heartbeat", "goprobe's window is open, syscall.Exec", True),
     ("prepare", "goprobe's window is open, PrepareExec and Exec", False),
-    ("refuse", "somebody's CPU profile runs, PrepareExec refuses", False),
+    ("refuse", "another CPU profile runs, PrepareExec refuses", False),
 )
 """(mode of the program, in words, whether deaths are to be expected)."""
 BOOT_SECONDS = 20.0
@@ -119,7 +119,7 @@ def running(
 
 
 def free_port() -> int:
-    """A port of the loopback address that nobody listens on."""
+    """A free port of the loopback address."""
     import socket  # noqa: PLC0415 - here only
 
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -38,7 +38,7 @@ func NewMemoryFile() (*os.File, error) {
 	return os.NewFile(fd, "hotgate-handover"), nil
 }
 
-// Seal makes sure that nobody changes the file any more.
+// Seal makes sure that the file cannot change any more.
 func Seal(file *os.File) error {
 	return On(file, func(fd uintptr) error {
 		_, err := Fcntl(fd, fAddSeals, allSeals)
@@ -46,7 +46,7 @@ func Seal(file *os.File) error {
 	})
 }
 
-// OpenSealed takes a descriptor that was inherited, and refuses it unless nobody can change the file any more.
+// OpenSealed takes a descriptor that was inherited, and refuses it unless the file is sealed against changes.
 func OpenSealed(fd int) (*os.File, error) {
 	if fd <= 2 {
 		return nil, fmt.Errorf("descriptor %d cannot be a hand-over", fd)

@@ -1,6 +1,6 @@
 package descriptor
 
-// Open are the open descriptors, and by name those that exec would leave open although nobody hands them over.
+// Open are the open descriptors, and by name those that exec would leave open without a hand-over.
 type Open struct {
 	Known       bool
 	Open        int

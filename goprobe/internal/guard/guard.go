@@ -1,4 +1,4 @@
-// Package guard keeps whoever asks the endpoints from taking from the service: who is answered, how often, how many at once,
+// Package guard keeps requests to the endpoints from slowing the service: who is answered, how often, how many at once,
 // and how much of the CPU an expensive answer gets.
 package guard
 
@@ -114,7 +114,7 @@ func fromLoopback(r *http.Request, local net.Addr) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// isForwarded tells whether a proxy says that it asks for somebody else: Forwarded of RFC 7239, Via of RFC 9110, and what
+// isForwarded tells whether a proxy says that it forwards a request: Forwarded of RFC 7239, Via of RFC 9110, and what
 // proxies sent before there was a standard.
 func isForwarded(header http.Header) bool {
 	for name := range header {

@@ -97,7 +97,7 @@ var errMoreTrusted = errors.New("the program has set-id bits or file capabilitie
 	"cannot be updated in place")
 
 // Receive takes the hand-over out of the environment; nil when there is none, or when it was meant for another process.
-// A program that may do more than whoever executed it takes nothing from there: the state would be the caller's. In a
+// A program that may do more than its caller takes nothing from there: the state would be the caller's. In a
 // trial that is an error, so that the image does not run as a service beside the one that tries it.
 func Receive(limit int64) (*Received, error) {
 	text, trial := os.Getenv(Variable), os.Getenv(TrialVariable) == "1"

@@ -14,7 +14,7 @@ const (
 	atSecure = 23 // AT_SECURE
 )
 
-// MoreTrusted tells whether this program may do more than whoever executed it, by set-id bits or file capabilities. What
+// MoreTrusted tells whether this program may do more than its caller, by set-id bits or file capabilities. What
 // cannot be read is taken for so.
 func MoreTrusted() bool {
 	auxv, err := bounds.ReadFile(auxvFile, maxAuxv)

@@ -21,7 +21,7 @@ const (
 
 var errBusy = errors.New("the CPU profiler was in use")
 
-// Lock knows which of the probe's parts has the CPU profiler. There is one in the runtime, and whoever else has it is
+// Lock knows which of the probe's parts has the CPU profiler. There is one in the runtime, and any other owner is
 // left alone.
 type Lock struct {
 	mu    sync.Mutex
@@ -36,7 +36,7 @@ func (l *Lock) Current() string {
 	return OwnerNone
 }
 
-// Start starts a profile, or says that somebody else has the profiler.
+// Start starts a profile, or says that the profiler is taken.
 func (l *Lock) Start(owner string, w io.Writer) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -47,7 +47,7 @@ func (l *Lock) Start(owner string, w io.Writer) error {
 	return nil
 }
 
-// Stop ends the owner's profile; it does nothing when the profiler is somebody else's.
+// Stop ends the owner's profile; it does nothing when the profiler is not its own.
 func (l *Lock) Stop(owner string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -57,7 +57,7 @@ func (l *Lock) Stop(owner string) {
 	}
 }
 
-// Hold takes the profiler and stops its timer, so that until LetGo nobody in this process can start a CPU profile: package
+// Hold takes the profiler and stops its timer, so that until LetGo nothing in this process can start a CPU profile: package
 // runtime/pprof still sees one that runs.
 func (l *Lock) Hold() error {
 	if err := l.Start(OwnerHeld, io.Discard); err != nil {

@@ -98,7 +98,7 @@ class _Assembly:
             self.add(each)
 
     def add(self, found: Difference) -> None:
-        """Take one difference in, unless it is told already, or is none of the program's own."""
+        """Take one difference in, unless it is reported already, or is not the program's own."""
         piece = found.piece
         root = self.roots[piece.root]
         before, after = self._words(piece, found.offset)

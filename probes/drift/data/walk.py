@@ -80,7 +80,7 @@ class Walk:
     """
 
     def __init__(self, ground: Ground, *, native: frozenset[int] = frozenset()) -> None:
-        """`native`: indices of roots that are variables of C, about whose pointers nobody tells."""
+        """`native`: indices of roots that are variables of C, whose pointers no mask describes."""
         self.ground = ground
         self.equivalence = ground.equivalence
         self.native = native

@@ -139,7 +139,7 @@ def _gather(data: U8, at: I64, sizes: I64) -> U8:
 
 
 def _examine(block: _Block, equivalence: Equivalence, base: int) -> tuple[I64, _Rest]:
-    """Global positions of the bytes that differ, and what is left open. Runs beside others: numpy lets go of the lock."""
+    """Global positions of the bytes that differ, and what is left open. Runs beside others: numpy releases the GIL."""
     find = architecture(equivalence.old.image.arch).windows
     found = find(block.old, block.new, block.old_base, block.new_base, block.starts)
     different = block.old != block.new

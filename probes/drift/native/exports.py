@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from probes.go.facts import BinaryFacts
 
 PLUMBING = re.compile(r"_?x?_?cgo|_?crosscall|x_crosscall|threadentry$|fatalf$|.*[./:]")
-"""Symbols of runtime/cgo, and Go's own: every build has them, and nobody but Go's runtime uses them."""
+"""Symbols of runtime/cgo, and Go's own: every build has them, and only Go's runtime uses them."""
 OWN = re.compile(r"[A-Z\u0080-\U0010ffff]\w*$")
 
 

@@ -60,7 +60,7 @@ class Oneofs:
     def of(self, old_row: int, new_row: int) -> Iterator[tuple[str, int, int]]:
         """The members of the oneof fields that two structs share: field name, row in OLD, row in NEW (-1: it went).
 
-        Two interfaces are told once, with the first pair of structs: each oneof has an interface of its own.
+        Two interfaces are reported once, with the first pair of structs: each oneof has an interface of its own.
         """
         theirs = keyed_fields(self.pairing.new, new_row)
         for key, member in keyed_fields(self.pairing.old, old_row).items():

@@ -1,4 +1,4 @@
-"""Which variables of both sides hold pointers in other places, by what the garbage collector is told of them."""
+"""Which variables of both sides hold pointers in other places, by the garbage collector's masks."""
 
 from __future__ import annotations
 

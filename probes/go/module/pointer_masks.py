@@ -1,4 +1,4 @@
-"""Which words of Go's variables hold pointers, as the garbage collector is told.
+"""Which words of Go's variables hold pointers, as the garbage collector sees it.
 
 The linker describes `data` and `bss` by a program for each (cmd/internal/gcprog; runtime.runGCProg). `noptrdata` and
 `noptrbss` have no pointers and no program.

@@ -35,7 +35,7 @@ swept whole. What breaks tables, a tool that rewrites code, breaks them everywhe
 next one begins is checked of all."""
 
 MAX_SUSPECTS = 500
-"""Functions that are decoded one by one. A damaged table is told from its first few."""
+"""Functions that are decoded one by one. A damaged table is recognised by its first few."""
 
 MAX_SUSPECT_CODE = np.uint64(1 << 20)
 """Bytes of code of those functions, all together: no table has more runs than its function has bytes."""

@@ -1,4 +1,4 @@
-"""Facts that cost time to read, and are read when somebody asks."""
+"""Facts that are slow to read, and are read on first use."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def read(answers: Answers) -> dict[str, t.Topic | None]:
 
 
 def profiler(answers: Answers) -> t.ProfilerFacts:
-    """A timer that is armed kills as well as a profile that runs, whoever armed it."""
+    """A timer that is armed kills as well as a profile that runs, no matter who armed it."""
     status = answers.status
     timer = status.profiler.itimer_prof
     owner = status.profiler.owner

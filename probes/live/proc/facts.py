@@ -68,7 +68,7 @@ class Credentials(Struct, frozen=True):
 
     @property
     def root(self) -> int | None:
-        """The user, as we see it, that is root in the process's own user namespace; None when nobody is."""
+        """The user, as we see it, that is root in the process's own user namespace; None when there is none."""
         for inside, outside, _ in self.mapped_uids:
             if inside == 0:
                 return outside

@@ -24,7 +24,7 @@ _EFFECTIVE = 1
 
 
 class FilePrivileges(Struct, frozen=True):
-    """What a file gives to whoever executes it. Masks: bit n stands for capability n."""
+    """What a file gives to the process that executes it. Masks: bit n stands for capability n."""
 
     setuid: int | None
     setgid: int | None

@@ -1,4 +1,4 @@
-"""What can be known of a running service, a topic a file. `source` names who told it, for people.
+"""What can be known of a running service, a topic a file. `source` names where it is from, for people.
 
 A topic that could not be found out is not there. Each has the facts and what they come to in words (`summary`); who can tell it has a
 function of its name: `probes.live.goprobe.topics`, `probes.live.proc.topics`, `probes.live.pprof.topics`.
@@ -56,7 +56,7 @@ class Topic(Protocol):
 
     @property
     def source(self) -> str:
-        """Who told it."""
+        """Where it is from."""
 
     def summary(self) -> str:
         """What it comes to, in words."""
@@ -78,6 +78,6 @@ KINDS: dict[str, type[Topic]] = {
     "health": HealthFacts,
     "heartbeat": HeartbeatFacts,
 }
-"""Every topic, in the order in which people are told; the policy's `require` may name any."""
+"""Every topic, in the order in which they are reported; the policy's `require` may name any."""
 
 TOPICS = tuple(KINDS)

@@ -17,7 +17,7 @@ class Listening(Struct, frozen=True):
 
 
 class DescriptorFacts(Struct, frozen=True):
-    """Open descriptors. `leaking`: (number, target) of those that exec leaves open and nobody hands over.
+    """Open descriptors. `leaking`: (number, target) of those that exec leaves open without a hand-over.
 
     `complete`: all listeners are known, which only `/proc` can say.
     """

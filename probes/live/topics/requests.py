@@ -8,7 +8,7 @@ from probes.wording import some
 
 
 class WorkInFlight(Struct, frozen=True):
-    """One counter of work: None as `limit` where nobody set one. `drained`: goprobe's Upgrade waits for it by itself."""
+    """One counter of work: None as `limit` where none is set. `drained`: goprobe's Upgrade waits for it by itself."""
 
     name: str
     count: int

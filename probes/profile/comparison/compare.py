@@ -16,10 +16,10 @@ from probes.profile.comparison.statistics import F64, Bools, Estimate, Shares, d
 from probes.profile.comparison.windows import Comparison, Side
 
 SHOWN = 40
-"""Functions that are told of, beyond those that changed."""
+"""Functions that are reported, beyond those that changed."""
 EXPLAINED = 60
 SHARES = (0.01, 0.05, 0.2)
-"""For which the least detectable growth is told."""
+"""Shares for which the least detectable growth is reported."""
 
 
 def diff(both: Comparison, settings: DiffSettings | None = None) -> ProfileDiff:
@@ -66,7 +66,7 @@ def _problem(both: Comparison, windows: tuple[int, int]) -> str:
         if not side.counts.sum():
             return f"{side.label} has no samples"
         if count < 2:
-            return f"{side.label} is one profile: nobody can say how much such profiles differ by themselves"
+            return f"{side.label} is one profile: how much such profiles differ by themselves is not known"
     return ""
 
 
@@ -113,7 +113,7 @@ def _functions(
 
 
 def _inherited(both: Comparison, row: int, out: dict[int, tuple[Change, bool, str]]) -> bool:
-    """Whether the growth of the stacks with `row` is that of functions below it that are told of already."""
+    """Whether the growth of the stacks with `row` is that of functions below it that are reported already."""
     mine = both.holding(row)
     told = np.zeros_like(mine)
     for other, (change, is_whole, _) in out.items():

@@ -27,7 +27,7 @@ class DiffSettings(Struct, frozen=True):
 
 
 class SideFigures(Struct, frozen=True):
-    """One side. `cost` in the profile's unit; `cost_per_request` None where nobody counted requests."""
+    """One side. `cost` in the profile's unit; `cost_per_request` None where requests were not counted."""
 
     label: str
     windows: int

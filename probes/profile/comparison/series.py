@@ -14,7 +14,7 @@ from probes.profile.comparison.statistics import F64, FEW, compare
 RATE = 0.01
 MIN_GROWTH = 0.05
 MANY = 1e9
-"""What a count is a share of when nobody says: so much that it never matters."""
+"""What a count is a share of when that is not given: so much that it never matters."""
 
 SeriesVerdict = Literal["grown", "shrunk", "spread", "same", "inconclusive"]
 

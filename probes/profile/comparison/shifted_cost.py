@@ -35,7 +35,7 @@ class Explainer:
         self._weight += both.new.counts.sum(axis=1) / max(both.new.counts.sum(), 1)
 
     def shift(self, function: int) -> str:
-        """Where the cost of `function` came from; "" when nobody lost as much."""
+        """Where the cost of `function` came from; "" when no other function lost as much."""
         package = package_of(self._both.names[function])
         for parent in self._parents(function):
             inside = self._both.holding(parent)

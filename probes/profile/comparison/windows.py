@@ -32,7 +32,7 @@ class Side(Struct, frozen=True):
         cost: what one sample stands for, in `Comparison.unit`; the mean over all windows.
         seconds: the length of each window, float64 (W).
         starts: seconds since 1970, float64 (W); 0 where unknown.
-        requests: served in all windows; None where nobody counted.
+        requests: served in all windows; None where they were not counted.
     """
 
     label: str
@@ -104,7 +104,7 @@ def compare_windows(
         base: in the order of their times.
         new: the same.
         labels: of the sides.
-        requests: served by each side while its windows were taken; None where nobody counted.
+        requests: served by each side while its windows were taken; None where they were not counted.
         column: the sample type that is compared, such as `inuse_space`; the usual one of the kind when empty.
 
     Raises:

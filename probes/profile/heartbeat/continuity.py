@@ -1,7 +1,7 @@
 """How whole a heartbeat is: a score from 0 to 100 in which every point that is missing has a name.
 
 Score = 100 x covered time / expected time, less penalties for gaps that nothing explains, changes of the sampling rate
-and steps of the clock. A window that gave way to another profiler is expected of nobody. A planned hand-over (the next
+and steps of the clock. A window that gave way to another profiler is not expected. A planned hand-over (the next
 generation, in the numbers of the one before) explains one gap of at most the length that it may take.
 """
 
@@ -126,7 +126,7 @@ class _Score:
             self._lose("rate", before, 0.0, f"{before.rate_hz} Hz became {after.rate_hz} Hz after window {before.seq}")
 
     def _hand_over(self, before: HeartbeatWindow, after: HeartbeatWindow, elapsed: float, missing: int) -> None:
-        """What it cost in samples: the rate times the CPU time that the process used while nobody looked."""
+        """What it cost in samples: the rate times the CPU time that the process used while no profile ran."""
         beyond = max(elapsed - self.interval, 0.0)
         explained = beyond <= self.hand_over
         cut = self.length - min(max(before.end_ns - before.start_ns, 0) / SECOND, self.length)

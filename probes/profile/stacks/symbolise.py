@@ -54,7 +54,7 @@ def _linked(offsets: I64, binary: BinaryFacts) -> I64:
 
 
 def symbolise(profile: ProfileFacts, binary: BinaryFacts) -> ProfileFacts:
-    """`profile` with functions, inlined ones included, for every location of the program that has none.
+    """`profile` with functions, inlined ones included, for every location of the program without any.
 
     Raises:
         OtherBuild: the build ids differ, or the profile has none, or the program has no function table to read.

@@ -99,7 +99,7 @@ class Listeners(Wire):
 
 
 class Listening(Wire):
-    """A stream socket that listens, whoever opened it."""
+    """A stream socket that listens, no matter who opened it."""
 
     fd: Count
     address: str
