@@ -12,7 +12,8 @@ const (
 	dutyMost  = 5 * time.Second // the longest rest
 )
 
-// Duty gives an expensive kind of work its share: one at a time, and a rest after each that is dutyShare times as long.
+// Duty gives an expensive kind of work its share: one at a time, and a rest after each, so that work and
+// rest together take dutyShare times as long as the work.
 type Duty struct {
 	mu   sync.Mutex
 	busy bool
