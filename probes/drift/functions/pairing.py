@@ -77,18 +77,23 @@ def _keys(side: Side) -> list[str]:
 class _Bodies:
     """The code of functions with every PC-relative operand zeroed: what stays when a function moves."""
 
-    def __init__(self, side: Side) -> None:
+    def __init__(self, side: Side, label: bytes) -> None:
         self.side = side
+        self._label = label
+        self.apart: set[int] = set()
+        """Rows that stand for themselves alone, whatever their code is."""
         self._known: dict[int, bytes] = {}
         self._callees: dict[int, bytes] = {}
 
     def want(self, rows: Iterable[int]) -> None:
         """Prepare those of `rows` at once, which costs less than one by one."""
-        missing = [row for row in dict.fromkeys(rows) if row not in self._known]
+        missing = [row for row in dict.fromkeys(rows) if row not in self._known and row not in self.apart]
         codes = [_code(self.side, row) for row in missing]
         self._known.update(zip(missing, architecture(self.side.image.arch).bare(codes), strict=True))
 
     def __getitem__(self, row: int) -> bytes:
+        if row in self.apart:
+            return b"%s %d" % (self._label, row)
         if row not in self._known:
             self.want([row])
         return self._known[row]
@@ -142,7 +147,7 @@ class _Matcher:
 
     def __init__(self, old: Side, new: Side) -> None:
         self.old, self.new = old, new
-        self.bodies = _Bodies(old), _Bodies(new)
+        self.bodies = _Bodies(old, b"OLD"), _Bodies(new, b"NEW")
         new.table.share_names(old.table)
         self.ours = _keys(old)
         self.theirs = self.ours if new.table.names is old.table.names else _keys(new)
@@ -204,13 +209,15 @@ class _Matcher:
         unsettled.discard(None)
         if not unsettled:
             return
-        families = {name: family(name) for name in {*self.ours, *self.theirs}}
+        families = {name: key for name in {*self.ours, *self.theirs} if (key := family(name)) is not None}
         groups: dict[str, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
         for side, names in enumerate((self.ours, self.theirs)):
             for index, name in enumerate(names):
-                key = families[name]
-                if key is not None and key in unsettled:
+                key = families.get(name)
+                if key in unsettled:
                     groups[key][side].append(index)
+        for group in groups.values():
+            self._leave_apart(group)
         for at, bodies in enumerate(self.bodies):
             bodies.want(row for group in groups.values() for row in group[at])
         old, new = self.bodies
@@ -222,6 +229,15 @@ class _Matcher:
             bodies.want_callees(row for key, group in groups.items() for row in group[at] if bodies[row] in shared[key])
         for key, (rows, others) in groups.items():
             self._regroup(rows, others, shared[key])
+        for bodies in self.bodies:
+            bodies.apart.clear()
+
+    def _leave_apart(self, group: tuple[list[int], list[int]]) -> None:
+        """Do not decode those of a family that have a size of their own: none of the other side's is their twin."""
+        sizes = self.old.text.size[group[0]].tolist(), self.new.text.size[group[1]].tolist()
+        for bodies, rows, own, others in zip(self.bodies, group, sizes, reversed(sizes), strict=True):
+            known = set(others)
+            bodies.apart.update(row for row, size in zip(rows, own, strict=True) if size not in known)
 
     def _regroup(self, rows: list[int], others: list[int], shared: set[bytes]) -> None:
         """Align two sequences of siblings by code, in source order; the rest stays paired by name.
@@ -276,13 +292,18 @@ class _Matcher:
         """Pair what is left over on both sides where the code is the same, and the only such in its package: renamed."""
         left = [r for r in np.flatnonzero(self.pair < 0).tolist() if int(self.old.text.size[r]) >= MIN_TWIN]
         right = [r for r in np.flatnonzero(self.back < 0).tolist() if int(self.new.text.size[r]) >= MIN_TWIN]
-        sizes = set(self.new.text.size[right].tolist()) & set(self.old.text.size[left].tolist())
-        found: dict[tuple[str, bytes], tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
+        likely: dict[tuple[str, int], tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
         for at, (side, names, rows) in enumerate(((self.old, self.ours, left), (self.new, self.theirs, right))):
-            likely = [row for row in rows if int(side.text.size[row]) in sizes]
-            self.bodies[at].want(likely)
-            for row in likely:
-                found[package_of(names[row]), self.bodies[at][row]][at].append(row)
-        for rows, others in found.values():
-            if len(rows) == len(others) == 1:
-                self.join(rows[0], others[0])
+            for row, size in zip(rows, side.text.size[rows].tolist(), strict=True):
+                likely[package_of(names[row]), size][at].append(row)
+        groups = [group for group in likely.values() if all(group)]
+        for at, bodies in enumerate(self.bodies):
+            bodies.want(row for group in groups for row in group[at])
+        for group in groups:
+            found: dict[bytes, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
+            for at, rows in enumerate(group):
+                for row in rows:
+                    found[self.bodies[at][row]][at].append(row)
+            for rows, others in found.values():
+                if len(rows) == len(others) == 1:
+                    self.join(rows[0], others[0])
