@@ -78,8 +78,9 @@ func main() {
 	case "timer":
 		C.parked_timer()
 	case "work":
-		runtime.GOMAXPROCS(2 * runtime.NumCPU()) // a share of a machine that has other work, too
-		for i := 0; i < 2*runtime.NumCPU(); i++ {
+		threads := 16 * runtime.NumCPU() // a large share of the machine, whatever else it does
+		runtime.GOMAXPROCS(threads)
+		for i := 0; i < threads; i++ {
 			go work()
 		}
 	case "busy":
