@@ -18,6 +18,17 @@ def distinct(values: npt.NDArray[T]) -> npt.NDArray[T]:
     return values[keep]
 
 
+def grouped(values: npt.NDArray[T]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Where each value first is, in the order of the values, shape (distinct,); and which of them each is, shape of `values`."""
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    begins = np.ones(values.size, dtype=np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=begins[1:])
+    group = np.empty(values.size, dtype=np.int64)
+    group[order] = np.cumsum(begins) - 1
+    return order[begins], group
+
+
 def contains(ordered: npt.NDArray[T], values: npt.NDArray[T]) -> npt.NDArray[np.bool_]:
     """Which of `values` are among `ordered`, which is sorted; shape of `values`."""
     if not ordered.size:

@@ -7,11 +7,8 @@ from pathlib import Path
 
 from msgspec import Struct
 from msgspec.structs import replace
-from pydantic import ValidationError
 
 from probes.errors import UnreadableFile
-from probes.live.goprobe import wire
-from probes.live.goprobe.topics import heartbeat_window
 from probes.profile.facts import ProfileFacts
 from probes.profile.heartbeat.window import HeartbeatWindow
 from probes.profile.pprof.decompress import NotProfile
@@ -150,8 +147,9 @@ def _description(file: Path) -> HeartbeatWindow | None:
 def _described(file: Path) -> HeartbeatWindow | None:
     try:
         with file.open("rb") as opened:
-            text = opened.read(MAX_DESCRIPTION + 1)
-        w = wire.Window.model_validate_json(text[:MAX_DESCRIPTION])
-    except (OSError, ValidationError):
+            text = opened.read(MAX_DESCRIPTION)
+    except OSError:
         return None
-    return heartbeat_window(w)
+    from probes.live.goprobe.descriptions import described  # noqa: PLC0415 - pydantic, and most directories have none
+
+    return described(text)

@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
+Bools = npt.NDArray[np.bool_]
+F64 = npt.NDArray[np.float64]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 U64 = npt.NDArray[np.uint64]

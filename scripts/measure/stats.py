@@ -24,8 +24,8 @@ from scripts.measure import synthetic as loads
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from probes.profile.comparison.statistics import F64
     from probes.profile.comparison.windows import Comparison
+    from probes.profile.facts import F64
 
 SEED = 20261121
 MAX_ALARMS = 0.01

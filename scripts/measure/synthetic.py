@@ -11,7 +11,7 @@ from probes.profile.comparison.windows import Comparison, Side
 from probes.profile.stacks.tally import Stacks
 
 if TYPE_CHECKING:
-    from probes.profile.comparison.statistics import F64
+    from probes.profile.facts import F64
 
 ENDPOINTS = 6
 LEAVES = 120

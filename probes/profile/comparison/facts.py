@@ -6,6 +6,9 @@ from typing import Literal
 
 from msgspec import Struct
 
+SHOWN = 40
+"""Functions that are reported, beyond those that changed."""
+
 Change = Literal["grown", "shrunk", "shifted", "went-away", "same"]
 
 

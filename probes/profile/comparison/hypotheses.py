@@ -6,8 +6,9 @@ import numpy as np
 from msgspec import Struct
 
 from probes.profile.comparison.facts import DiffSettings
-from probes.profile.comparison.statistics import F64, Bools, Shares, compare, discoveries
+from probes.profile.comparison.statistics import Shares, compare, discoveries
 from probes.profile.comparison.windows import Comparison
+from probes.profile.facts import F64, Bools
 
 FLAT_PART, WHOLE_PART = 0.8, 0.2
 """Of the rate of false discoveries, for flat and for cumulative shares."""

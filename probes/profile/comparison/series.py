@@ -9,7 +9,8 @@ import numpy as np
 from msgspec import Struct
 from scipy import special
 
-from probes.profile.comparison.statistics import F64, FEW, compare
+from probes.profile.comparison.statistics import FEW, compare
+from probes.profile.facts import F64
 
 RATE = 0.01
 MIN_GROWTH = 0.05

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from probes.go.table.functions import package_of
-from probes.profile.comparison.statistics import F64, Bools, Shares, compare
+from probes.profile.comparison.statistics import Shares, compare
 from probes.profile.comparison.windows import Comparison
+from probes.profile.facts import F64, Bools
 
 PARENTS = 3
 """Callers, the nearest first, that are looked at whatever their share is."""

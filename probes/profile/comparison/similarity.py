@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from probes.profile.comparison.statistics import F64
 from probes.profile.comparison.windows import Comparison
+from probes.profile.facts import F64
 
 HOTTEST = 20
 

@@ -14,13 +14,11 @@ all the time. What varies between windows is measured here instead:
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from msgspec import Struct
 from msgspec.structs import replace
 from scipy import special
 
-F64 = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
+from probes.profile.facts import F64, Bools
 
 FEW = 50.0
 """Samples of both sides together below which the exact test is a floor."""

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from msgspec import Struct
 
+from probes.arrays import grouped
 from probes.errors import ProbeError
-from probes.profile.comparison.statistics import F64, Bools
-from probes.profile.facts import I32, I64, ProfileFacts
+from probes.profile.facts import F64, I32, I64, U64, Bools, ProfileFacts
 from probes.profile.stacks.names import Names
 from probes.profile.stacks.tally import Stacks, work
 
@@ -177,9 +177,8 @@ def _side(  # noqa: PLR0913, PLR0917 - keywords, one a fact
 def _unique(found: list[Stacks], functions: int) -> tuple[Stacks, list[I64]]:
     """All different stacks, and the row of each of the given ones."""
     # Two stacks are the same when 64 bits of them are: one random number a function, multiplied up along the stack.
-    draws = np.random.Generator(np.random.PCG64(0x68675F70)).integers(1, 1 << 63, functions + 1, dtype=np.uint64)
-    keys = np.concatenate([_hashes(each, draws) for each in found])
-    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    draws = _draws(functions + 1)
+    first, inverse = grouped(np.concatenate([_hashes(each, draws) for each in found]))
     bounds = np.cumsum([0, *(len(each) for each in found)])
     pieces, lengths = [], []
     for number, each in enumerate(found):
@@ -192,15 +191,21 @@ def _unique(found: list[Stacks], functions: int) -> tuple[Stacks, list[I64]]:
         lengths.append(size)
     place = np.empty(first.size, dtype=np.int64)
     place[np.argsort(first, kind="stable")] = np.arange(first.size)
-    rows = place[inverse.reshape(-1)]
+    rows = place[inverse]
     offsets = np.concatenate(([0], np.cumsum(np.concatenate(lengths)))).astype(np.int64)
     table = Stacks(offsets, np.concatenate(pieces).astype(np.int32))
     return table, [rows[bounds[i] : bounds[i + 1]] for i in range(len(found))]
 
 
-def _hashes(
-    found: Stacks, draws: np.ndarray[tuple[int], np.dtype[np.uint64]]
-) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
+def _draws(count: int) -> U64:
+    """Numbers that look random, always the same, by splitmix64 (Steele and others 2014): numpy.random is slow to import."""
+    drawn = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    drawn = (drawn ^ (drawn >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    drawn = (drawn ^ (drawn >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return drawn ^ (drawn >> np.uint64(31))
+
+
+def _hashes(found: Stacks, draws: U64) -> U64:
     if not len(found):
         return np.zeros(0, dtype=np.uint64)
     depth = np.diff(found.offsets)
