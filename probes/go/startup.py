@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from probes.arrays import distinct
+from probes.arrays import contains, distinct
 from probes.elf.image import I64, U64, Image
 from probes.errors import MalformedTable
 from probes.go.fault import Fault
@@ -69,7 +69,7 @@ def _pointers(image: Image, module: ModuleData, _: FuncTable | None) -> Iterator
     at = at[masks.at(at) == 1]
     words = _words(image, at)
     bad = np.flatnonzero((words != 0) & ~_mapped(image, words))
-    external = np.isin(at[bad], np.array(list(image.external), dtype=np.int64))
+    external = contains(np.array(sorted(image.external), dtype=np.int64), at[bad])
     bad = bad[~external]
     if bad.size:
         first = int(bad[0])
@@ -286,7 +286,7 @@ def _init_array(image: Image, module: ModuleData, table: FuncTable | None) -> It
             continue
         at = np.arange(section.addr, section.addr + section.size - 7, 8, dtype=np.int64)
         words = _words(image, at).view(np.int64)
-        external = np.isin(at, np.array(list(image.external), dtype=np.int64))
+        external = contains(np.array(sorted(image.external), dtype=np.int64), at)
         good = np.zeros(at.shape, dtype=np.bool_)
         for span in image.spans:
             if span.executable:
