@@ -167,7 +167,7 @@ def _two_sides(old: str | None, new: str | None, pid: int | None) -> tuple[str, 
         raise click.UsageError("missing argument 'NEW'")
     from probes.live.proc.reading import exe_path, read_process
 
-    read_process(pid)  # a process that is not there is said as such, not as a file that is not there
+    read_process(pid, watch=False)  # a process that is not there is said as such, not as a file that is not there
     return exe_path(pid), old
 
 

@@ -76,7 +76,8 @@ async def gather(asked: Asked, *, old: BinaryFacts | None = None, new_path: str 
     if asked.pid is None:
         missing = dict.fromkeys(TOPICS, "no --live URL and no --pid was given") if not asked.url else {}
         return _with_reasons(said, missing | {"privileges": "needs --pid"})
-    process = read_process(asked.pid)
+    # To see that a profile's timers are used takes a while: not where the service itself says that one runs.
+    process = read_process(asked.pid, watch=said.profiler is None or not said.profiler.running)
     image, program = running_image(process, old)
     both = merge.merge(said, replace(_seen(process, said, program), image=image))
     both = replace(both, pid=asked.pid, notes=(*both.notes, *process.gaps))

@@ -108,7 +108,7 @@ class ProcessFacts(Struct, frozen=True):
     profile_timers: int | None
     """POSIX timers that send SIGPROF: a CPU profile of Go 1.18 or newer has one for each thread that ran since."""
     profile_timers_used: int
-    """How many of them are of threads that were busy while they were looked at, and still had them after."""
+    """How many of them are of threads that were busy while they were watched, and still had them after; 0 when not watched."""
     open_files_limit: tuple[str, str] | None
     throttling: Throttling | None
     gaps: tuple[str, ...]

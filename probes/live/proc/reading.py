@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from probes.errors import ProbeError
@@ -52,8 +52,14 @@ class Unreadable(ProbeError):
     """The kernel does not let us look at it."""
 
 
-def read_process(pid: int, *, root: str = "/proc") -> ProcessFacts:
+def read_process(pid: int, *, root: str = "/proc", watch: bool = True) -> ProcessFacts:
     """The facts of the process `pid`.
+
+    Args:
+        pid: of the process.
+        root: where proc is mounted.
+        watch: watch for a moment whether the threads that have a profile's timer use it, which says that a profile runs.
+            Not where that is known already, nor where it is of no interest.
 
     Raises:
         NoProcess: there is none, or it ended meanwhile.
@@ -65,7 +71,7 @@ def read_process(pid: int, *, root: str = "/proc") -> ProcessFacts:
         gaps: list[str] = []
         exe, deleted = _exe(folder, gaps)
         tids = sorted(int(name) for name in folder.names("task") if name.isdecimal())
-        threads = tuple(filter(None, (_thread(folder, tid) for tid in tids[:MAX_THREADS])))
+        threads = _threads(folder, tids[:MAX_THREADS])
         descriptors, omitted = _descriptors(folder, gaps)
         timers = _profile_timers(folder, gaps)
         return ProcessFacts(
@@ -83,7 +89,7 @@ def read_process(pid: int, *, root: str = "/proc") -> ProcessFacts:
             signals_caught=_mask(status, "SigCgt"),
             credentials=_credentials(status, _uid_map(folder)),
             profile_timers=None if timers is None else len(timers),
-            profile_timers_used=_used(folder, timers or []),
+            profile_timers_used=_used(folder, timers) if timers and watch else 0,
             open_files_limit=_open_files(folder),
             throttling=_throttling(folder),
             gaps=tuple(gaps),
@@ -212,28 +218,37 @@ def _four(text: str) -> tuple[int, int, int, int]:
     return real, effective, saved, files
 
 
-def _thread(folder: _Folder, tid: int) -> Thread | None:
-    """One thread; None when it has ended since it was listed."""
-    try:
-        status = _fields(folder.text(f"task/{tid}/status"))
-    except NoProcess:
-        return None
-    return Thread(tid, status.get("Name", ""), status.get("State", "?")[:1], _pc(folder, tid), _mask(status, "SigBlk"))
+def _threads(folder: _Folder, tids: list[int]) -> tuple[Thread, ...]:
+    """The threads, without those that have ended since they were listed."""
+    found: dict[int, dict[str, str]] = {}
+    for tid in tids:
+        with suppress(NoProcess):
+            found[tid] = _fields(folder.text(f"task/{tid}/status"))
+    waits = _places(folder, found)
+    return tuple(
+        Thread(tid, status.get("Name", ""), status.get("State", "?")[:1], waits.get(tid), _mask(status, "SigBlk"))
+        for tid, status in found.items()
+    )
 
 
-def _pc(folder: _Folder, tid: int) -> int | None:
-    """Where a thread waits; one that is running is looked at a few times, for most only run now and then."""
+def _places(folder: _Folder, tids: Iterable[int]) -> dict[int, int]:
+    """Where threads wait. Those that are running are looked at a few times, for most only run now and then."""
+    found: dict[int, int] = {}
+    running = list(tids)
     for attempt in range(LOOKS):
-        if attempt:
+        if attempt and running:
             time.sleep(LOOK_PAUSE)
-        try:
-            # "running", or: number, six arguments, stack pointer, program counter; -1 outside of a system call.
-            parts = folder.text(f"task/{tid}/syscall").split()
-            if len(parts) > 2:
-                return int(parts[-1], 16)
-        except (ProbeError, ValueError):
-            return None
-    return None
+        still = []
+        for tid in running:
+            with suppress(ProbeError, ValueError):
+                # "running", or: number, six arguments, stack pointer, program counter; -1 outside of a system call.
+                parts = folder.text(f"task/{tid}/syscall").split()
+                if len(parts) > 2:
+                    found[tid] = int(parts[-1], 16)
+                else:
+                    still.append(tid)
+        running = still
+    return found
 
 
 def _descriptors(folder: _Folder, gaps: list[str]) -> tuple[tuple[Descriptor, ...] | None, int]:
@@ -283,8 +298,6 @@ def _profile_timers(folder: _Folder, gaps: list[str]) -> list[int] | None:
 
 def _used(folder: _Folder, tids: list[int]) -> int:
     """How many of the threads `tids` run for a while and still have their timer then."""
-    if not tids:
-        return 0
     before = {tid: _ticks(folder, tid) for tid in tids}
     time.sleep(LOOK_SECONDS)
     left = set(_profile_timers(folder, []) or ())
