@@ -15,7 +15,7 @@ Amount = Annotated[float, Field(ge=0, le=1e18, allow_inf_nan=False)]
 class Wire(BaseModel):
     """What all parts have in common."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
 
 class Answer(Wire):
