@@ -214,7 +214,7 @@ class _Matcher:
         for side, names in enumerate((self.ours, self.theirs)):
             for index, name in enumerate(names):
                 key = families.get(name)
-                if key in unsettled:
+                if key is not None and key in unsettled:
                     groups[key][side].append(index)
         for group in groups.values():
             self._leave_apart(group)
