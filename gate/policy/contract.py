@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping  # noqa: TC003 - msgspec evaluates the annotation
+from typing import Annotated
 
-from msgspec import Struct, field
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from msgspec import Meta, Struct, field
 
 CODECS = ("memory", "gob", "json", "protobuf")
 """How a type is handed over. `memory`: as it lies there; nothing of its layout may change."""
 
 
-class Contract(Struct, frozen=True):
+class Contract(Struct, frozen=True, forbid_unknown_fields=True):
     """The `[contract]` table of a policy.
 
     `state`: full names of the types that are handed over, each with its codec. `interfaces`, `globals`: full names of
@@ -25,7 +23,7 @@ class Contract(Struct, frozen=True):
     interfaces: tuple[str, ...] = ()
     globals: tuple[str, ...] = ()
     protected_packages: tuple[str, ...] = ()
-    budget: int | None = None
+    budget: Annotated[int, Meta(ge=0)] | None = None
 
     @property
     def types(self) -> tuple[str, ...]:

@@ -1,15 +1,16 @@
 """What is tolerated: the defaults, and what a policy file or a flag may move.
 
-Reading a policy file is in `gate.policy.file`, which is the only place that needs pydantic.
+A file's tables are read into these structs by `gate.policy.file`: the bounds of numbers are for it.
 """
 
 from __future__ import annotations
 
+from datetime import date  # noqa: TC003 - msgspec evaluates the annotation
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
 from gate.model import Mode, Severity
@@ -19,7 +20,6 @@ from probes.live.topics import TOPICS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import date
 
 PROFILE_TOPICS = ("continuity", "heat", "addresses", "growth", "comparison")
 """Evidence that profiles give."""
@@ -42,18 +42,23 @@ EVIDENCE_NAMES = (
 
 REQUIRED_BY_DEFAULT = ("functions", "build")
 
+Natural = Annotated[int, Meta(ge=0)]
+Percentage = Annotated[int, Meta(ge=0, le=100)]
+Percentages = Annotated[int, Meta(ge=0, le=10_000)]
+Text = Annotated[str, Meta(min_length=1)]
+
 Setting = Severity | Literal["off"]
 
 
-class Thresholds(Struct, frozen=True):
+class Thresholds(Struct, frozen=True, forbid_unknown_fields=True):
     """Numbers that a finding is measured against; None means no limit."""
 
-    max_changed_functions: int | None = None
-    min_health: int = 85
+    max_changed_functions: Natural | None = None
+    min_health: Percentage = 85
     """Of goprobe's health score, from 0 to 100."""
 
 
-class LivePolicy(Struct, frozen=True):
+class LivePolicy(Struct, frozen=True, forbid_unknown_fields=True):
     """What is known beforehand of a running service.
 
     `in_flight`: an expvar variable that counts work, "" for none; `in_flight_limit`: how much of it an update may meet.
@@ -61,13 +66,13 @@ class LivePolicy(Struct, frozen=True):
     """
 
     in_flight: str = ""
-    in_flight_limit: int = 0
+    in_flight_limit: Natural = 0
     handed_over: tuple[str, ...] = ()
     needed: tuple[str, ...] = ("profiler", "calls", "image", "descriptors")
     """Whether exec is safe right now depends on these: they are required when a running service is asked."""
 
 
-class ProfilePolicy(Struct, frozen=True):
+class ProfilePolicy(Struct, frozen=True, forbid_unknown_fields=True):
     """What profiles are measured against. Percentages are whole numbers.
 
     `min_continuity`: of the heartbeat's score, 0 to 100; `hand_over_seconds`: what a planned hand-over may take.
@@ -77,32 +82,32 @@ class ProfilePolicy(Struct, frozen=True):
     hold of the CPU time before it is a warning; `leak_percent`: what goroutines or memory may grow by in an hour.
     """
 
-    min_continuity: int = 90
-    hand_over_seconds: int = 60
-    growth_percent: int = 10
-    detect_percent: int = 50
-    detect_share_percent: int = 5
-    min_windows: int = 10
-    overlap_percent: int = 30
-    heat_percent: int = 5
-    leak_percent: int = 10
+    min_continuity: Percentage = 90
+    hand_over_seconds: Annotated[int, Meta(ge=0, le=86_400)] = 60
+    growth_percent: Percentages = 10
+    detect_percent: Annotated[int, Meta(ge=1, le=10_000)] = 50
+    detect_share_percent: Annotated[int, Meta(ge=1, le=100)] = 5
+    min_windows: Annotated[int, Meta(ge=2, le=1000)] = 10
+    overlap_percent: Percentage = 30
+    heat_percent: Percentage = 5
+    leak_percent: Percentages = 10
 
 
-class DataPolicy(Struct, frozen=True):
+class DataPolicy(Struct, frozen=True, forbid_unknown_fields=True):
     """What is said of data that changed: without `values`, only lengths and digests."""
 
     values: bool = True
 
 
-class Suppression(Struct, frozen=True):
+class Suppression(Struct, frozen=True, forbid_unknown_fields=True):
     """Findings of `rule` whose subject matches `scope` (shell wildcards) do not count until after `expires`.
 
     `owner`: who answers for it, "" when no one is named.
     """
 
     rule: str
-    scope: str
-    reason: str
+    scope: Text
+    reason: Text
     expires: date
     owner: str = ""
 

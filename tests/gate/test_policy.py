@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import tomllib
 from datetime import date
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gate.model import Mode, Severity
+from gate.policy import refusal
+from gate.policy.contract import Contract
 from gate.policy.errors import PolicyError
-from gate.policy.file import _PolicyFile, load_policy
-from gate.policy.model import EVIDENCE_NAMES, Policy, Suppression, Thresholds, find_policy_file
+from gate.policy.file import PolicyFile, load_policy
+from gate.policy.model import (
+    EVIDENCE_NAMES,
+    DataPolicy,
+    LivePolicy,
+    Policy,
+    ProfilePolicy,
+    Suppression,
+    Thresholds,
+    find_policy_file,
+)
 
 FULL = """
 mode = "hotfix"
@@ -69,10 +82,37 @@ def test_every_key():
 
 def test_an_empty_file_is_the_default_policy():
     assert load_policy(write("")) == Policy(source="hotgate.toml")
-    fields = set(_PolicyFile.model_fields) - {"sidecar"}
+    fields = set(PolicyFile.__struct_fields__) - {"sidecar"}
     assert fields == {name for name in Policy.__struct_fields__ if name != "source"}
     for name in EVIDENCE_NAMES:
         assert load_policy(write(f'require = ["{name}"]\n')).require == (name,)
+
+
+def test_both_readers_of_a_file_know_the_same_keys():
+    tables = {"thresholds": Thresholds, "suppress": Suppression, "contract": Contract, "live": LivePolicy}
+    tables |= {"profile": ProfilePolicy, "data": DataPolicy}
+    assert list(refusal._PolicyFile.model_fields) == list(PolicyFile.__struct_fields__)
+    assert {name: list(model.model_fields) for name, model in refusal.TABLES.items()} == {
+        name: list(kind.__struct_fields__) for name, kind in tables.items()
+    }
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["-1", "0", "1", "2", "60", "100", "101", "1000", "1001", "10000", "10001", "86400", "86401", "5.0", "true", "'5'"],
+)
+def test_both_readers_of_a_file_draw_the_same_bounds(value):
+    for table in (Thresholds, LivePolicy, ProfilePolicy, DataPolicy, Contract):
+        section = {Thresholds: "thresholds", LivePolicy: "live", ProfilePolicy: "profile", DataPolicy: "data"}
+        for name in table.__struct_fields__:
+            given = {section.get(table, "contract"): tomllib.loads(f"{name} = {value}")}
+            try:
+                second = refusal.read_or_refuse("hotgate.toml", "", "", given)
+            except PolicyError:
+                with pytest.raises(msgspec.ValidationError):
+                    msgspec.convert(given, PolicyFile)
+            else:
+                assert msgspec.convert(given, PolicyFile) == msgspec.convert(second, PolicyFile)
 
 
 def test_the_table_in_pyproject():
