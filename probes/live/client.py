@@ -17,7 +17,6 @@ from typing import Self, TypeVar
 
 import httpx
 from msgspec import Struct
-from pydantic import ValidationError
 
 from probes.errors import ProbeError
 from probes.live.goprobe import wire
@@ -150,12 +149,10 @@ class Client:
         if response.status != httpx.codes.OK:
             raise refused(response)
         try:
-            return kind.model_validate_json(response.body)
-        except ValidationError as exc:
-            first = exc.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the answer"
+            return wire.read(response.body, kind)
+        except wire.NotThat as exc:
             raise BadAnswer(
-                f"not goprobe's answer: {where}: {first['msg']}",
+                f"not goprobe's answer: {exc.where or 'the answer'}: {exc.what}",
                 subject=response.url,
                 hint="does goprobe's version match this one's? hotgate understands schema_version 1",
             ) from exc
@@ -233,13 +230,19 @@ def refused(response: Response) -> Refused:
     """The error that a response other than 200 stands for."""
     text = response.text()
     try:
-        error = wire.ErrorAnswer.model_validate_json(response.body).error
-    except ValidationError:
+        error = _error(response.body)
+    except wire.NotThat:
         said = " ".join(text.split())[:MAX_QUOTED]
         what = f"HTTP {response.status}: {said}" if said and "<" not in said else f"HTTP {response.status}"
         return Refused(what, status=response.status, subject=response.url, body=text)
     hint = "pass --token-file FILE with the service's token" if error.code == "unauthorized" else error.hint
     return Refused(error.message, status=response.status, subject=response.url, body=text, hint=hint)
+
+
+def _error(body: bytes) -> wire.ErrorBody:
+    if not body.lstrip().startswith(b"{"):
+        raise wire.NotThat("", "no object")  # a plain service's words, which need no second look
+    return wire.read(body, wire.ErrorAnswer).error
 
 
 async def _read(answer: httpx.Response, url: str, limit: int) -> Response:

@@ -180,7 +180,7 @@ async def _settled_cgo(client: Client, status: w.Status, missing: dict[str, str]
         return first
     seen = {row.tid for row in first.threads.rows}
     rows = [row for row in again.threads.rows if row.tid in seen]
-    return again.model_copy(update={"threads": again.threads.model_copy(update={"rows": rows})})
+    return replace(again, threads=replace(again.threads, rows=rows))
 
 
 async def _fresh_cgo(client: Client, since_ns: int, missing: dict[str, str]) -> w.CgoAnswer | None:

@@ -150,6 +150,6 @@ def _described(file: Path) -> HeartbeatWindow | None:
             text = opened.read(MAX_DESCRIPTION)
     except OSError:
         return None
-    from probes.live.goprobe.descriptions import described  # noqa: PLC0415 - pydantic, and most directories have none
+    from probes.live.goprobe.descriptions import described  # noqa: PLC0415 - most directories have none
 
     return described(text)

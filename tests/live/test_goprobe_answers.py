@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from msgspec import MsgspecError
+from msgspec.json import decode
 
 from gate.cli import cli
 from gate.policy.model import Policy
 from gate.runs.service import probe
 from probes.live.gathering import Asked, gather
 from probes.live.goprobe import wire
+from probes.live.goprobe.wire.base import moment
+from probes.live.goprobe.wire.refusal import read_or_refuse
 from probes.live.topics import TOPICS
 from tests.live.servers import dribble, goroutine_profile, http, serve
 
@@ -187,10 +191,35 @@ def test_damaged_answers_are_refused_or_read_by_the_models(name):
             damaged = json.loads(json.dumps(whole))
             _set(damaged, path, value)
             try:
-                model[name].model_validate_json(json.dumps(damaged))
-            except ValidationError:
+                wire.read(json.dumps(damaged).encode(), model[name])
+            except wire.NotThat:
                 refused += 1
     assert refused > 100
+
+
+@pytest.mark.parametrize("name", ENDPOINTS.values())
+def test_what_is_read_at_first_is_read_alike_at_second_sight(name):
+    model = {
+        "status": wire.Status,
+        "cgo": wire.CgoAnswer,
+        "heartbeat": wire.HeartbeatAnswer,
+        "health": wire.HealthAnswer,
+    }
+    whole, taken = example(name), 0
+    for path in _paths(whole):
+        for value in (None, 0, 1, 2.5, 1 << 61, True, "ok", "2026-03-01T04:05:06.123456789+01:30", []):
+            changed = json.loads(json.dumps(whole))
+            _set(changed, path, value)
+            body = json.dumps(changed).encode()
+            with suppress(MsgspecError):
+                assert decode(body, type=model[name], dec_hook=moment) == read_or_refuse(body, model[name])
+                taken += 1
+    assert taken > 20
+
+
+def test_a_time_is_cut_off_after_its_microseconds():
+    window = json.dumps(example("heartbeat")["windows"][0] | {"started_at": "2026-03-01T04:05:06.999999999Z"})
+    assert wire.read(window.encode(), wire.Window).started_at.isoformat() == "2026-03-01T04:05:06.999999+00:00"
 
 
 def _paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

@@ -107,7 +107,7 @@ class Poller:
             problems.append(
                 f"heartbeat: {len(beat.windows):,} windows in one answer, of which the last {MAX_WINDOWS} are kept"
             )
-            beat = beat.model_copy(update={"windows": beat.windows[-MAX_WINDOWS:]})
+            beat = replace(beat, windows=beat.windows[-MAX_WINDOWS:])
         facts = topics.kept_windows(beat)
         # A window of the future would outlast everything that is forgotten by its age.
         now = time.time()

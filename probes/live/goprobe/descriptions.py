@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pydantic import ValidationError
-
 from probes.live.goprobe import wire
 from probes.live.goprobe.topics import heartbeat_window
 from probes.profile.heartbeat.window import HeartbeatWindow
@@ -12,6 +10,6 @@ from probes.profile.heartbeat.window import HeartbeatWindow
 def described(text: bytes) -> HeartbeatWindow | None:
     """The window that a description is of; None when it is no description."""
     try:
-        return heartbeat_window(wire.Window.model_validate_json(text))
-    except ValidationError:
+        return heartbeat_window(wire.read(text, wire.Window))
+    except wire.NotThat:
         return None

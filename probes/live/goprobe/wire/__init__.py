@@ -6,7 +6,7 @@ ignored; lists and texts are bounded by the size of the answer.
 
 from __future__ import annotations
 
-from probes.live.goprobe.wire.base import Answer, Wire
+from probes.live.goprobe.wire.base import Answer, NotThat, Wire
 from probes.live.goprobe.wire.cgo import (
     CallRow,
     Calls,
@@ -23,6 +23,7 @@ from probes.live.goprobe.wire.cgo import (
 from probes.live.goprobe.wire.errors import ErrorAnswer, ErrorBody
 from probes.live.goprobe.wire.health import HealthAnswer, HealthPart
 from probes.live.goprobe.wire.heartbeat import HeartbeatAnswer, Settings, Window
+from probes.live.goprobe.wire.reading import read
 from probes.live.goprobe.wire.status import (
     Cgo,
     Descriptors,
@@ -75,6 +76,7 @@ __all__ = [
     "Listener",
     "Listeners",
     "Listening",
+    "NotThat",
     "Profiler",
     "Refusal",
     "Reload",
@@ -94,4 +96,5 @@ __all__ = [
     "Window",
     "Wire",
     "Work",
+    "read",
 ]

@@ -7,7 +7,7 @@ from typing import Literal
 from probes.live.goprobe.wire.base import Answer, Count, Wire
 
 
-class Canary(Wire):
+class Canary(Wire, frozen=True):
     """One value that was drawn at run time, and what was found in its place."""
 
     state: Literal["holds", "broken", "unknown"]
@@ -16,7 +16,7 @@ class Canary(Wire):
     reads: Count
 
 
-class Canaries(Wire):
+class Canaries(Wire, frozen=True):
     """The canaries in C's thread-local and static storage."""
 
     thread_id: Count
@@ -24,7 +24,7 @@ class Canaries(Wire):
     static: Canary
 
 
-class CallRow(Wire):
+class CallRow(Wire, frozen=True):
     """Threads in one C function, by their caller in Go."""
 
     c_function: str
@@ -34,7 +34,7 @@ class CallRow(Wire):
     count: Count
 
 
-class Calls(Wire):
+class Calls(Wire, frozen=True):
     """Threads in C calls."""
 
     known: bool
@@ -44,7 +44,7 @@ class Calls(Wire):
     skipped: Count = 0
 
 
-class ThreadRow(Wire):
+class ThreadRow(Wire, frozen=True):
     """A thread that Go did not start."""
 
     tid: Count
@@ -53,7 +53,7 @@ class ThreadRow(Wire):
     certain: bool
 
 
-class Threads(Wire):
+class Threads(Wire, frozen=True):
     """The threads of the process."""
 
     known: bool
@@ -63,14 +63,14 @@ class Threads(Wire):
     left_out: Count
 
 
-class Heap(Wire):
+class Heap(Wire, frozen=True):
     """C's heap, by mallinfo2."""
 
     source: str
     in_use_bytes: Count
 
 
-class HandlerRow(Wire):
+class HandlerRow(Wire, frozen=True):
     """A signal handler outside of Go's text."""
 
     signal: str
@@ -79,7 +79,7 @@ class HandlerRow(Wire):
     symbol: str = ""
 
 
-class Handlers(Wire):
+class Handlers(Wire, frozen=True):
     """Signal handlers that are not Go's."""
 
     known: bool
@@ -87,14 +87,14 @@ class Handlers(Wire):
     left_out: Count
 
 
-class Walk(Wire):
+class Walk(Wire, frozen=True):
     """Whether C's walk up the stack agrees with Go's."""
 
     state: Literal["agrees", "differs", "unknown"]
     reason: str
 
 
-class CgoAnswer(Answer):
+class CgoAnswer(Answer, frozen=True):
     """`cgo`. Without C, there are no canaries, heap and walk."""
 
     kind: Literal["cgo"]

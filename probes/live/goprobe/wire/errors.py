@@ -7,7 +7,7 @@ from typing import Literal
 from probes.live.goprobe.wire.base import Wire
 
 
-class ErrorBody(Wire):
+class ErrorBody(Wire, frozen=True):
     """What went wrong."""
 
     code: str
@@ -15,7 +15,7 @@ class ErrorBody(Wire):
     hint: str = ""
 
 
-class ErrorAnswer(Wire):
+class ErrorAnswer(Wire, frozen=True):
     """Any answer from 400 on."""
 
     schema_version: Literal["1"]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field
-
-from probes.live.goprobe.wire.base import Amount, Answer, Wire
+from probes.live.goprobe.wire.base import Amount, Answer, Percentage, Share, Wire
 
 
-class HealthPart(Wire):
+class HealthPart(Wire, frozen=True):
     """One part of the score."""
 
     name: str
@@ -20,14 +18,14 @@ class HealthPart(Wire):
     threshold: float
     limit: float
     weight: Amount
-    score: Annotated[float, Field(ge=0, le=100)] | None
+    score: Percentage | None
 
 
-class HealthAnswer(Answer):
+class HealthAnswer(Answer, frozen=True):
     """`healthz`."""
 
     kind: Literal["health"]
     epoch: str
-    score: Annotated[float, Field(ge=0, le=100)] | None
-    coverage: Annotated[float, Field(ge=0, le=1)]
+    score: Percentage | None
+    coverage: Share
     parts: list[HealthPart]

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import AwareDatetime
-
-from probes.live.goprobe.wire.base import Amount, Answer, Count, Nanoseconds, Wire
+from probes.live.goprobe.wire.base import Amount, Answer, Count, Moment, Nanoseconds, Wire
 
 
-class Window(Wire):
+class Window(Wire, frozen=True):
     """One window of the heartbeat."""
 
     seq: Count
     epoch: str
     generation: Count
-    started_at: AwareDatetime
-    ended_at: AwareDatetime
+    started_at: Moment
+    ended_at: Moment
     start_monotonic_ns: Nanoseconds
     end_monotonic_ns: Nanoseconds
     duration_ns: Count
@@ -28,7 +26,7 @@ class Window(Wire):
     reason: str
 
 
-class Settings(Wire):
+class Settings(Wire, frozen=True):
     """How the heartbeat collects."""
 
     interval_ns: Count
@@ -37,7 +35,7 @@ class Settings(Wire):
     ring: Count
 
 
-class HeartbeatAnswer(Answer):
+class HeartbeatAnswer(Answer, frozen=True):
     """`heartbeat`."""
 
     kind: Literal["heartbeat"]

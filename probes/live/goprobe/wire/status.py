@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import AwareDatetime
-
-from probes.live.goprobe.wire.base import Answer, Count, Nanoseconds, Number, Wire
+from probes.live.goprobe.wire.base import Answer, Count, Moment, Nanoseconds, Number, Wire
 
 
-class Image(Wire):
+class Image(Wire, frozen=True):
     """The program that runs, and the hand-over that it came by."""
 
     epoch: str
@@ -17,7 +15,7 @@ class Image(Wire):
     previous_epoch: str
     planned: bool
     handover_monotonic_ns: Nanoseconds
-    started_at: AwareDatetime
+    started_at: Moment
     started_monotonic_ns: Nanoseconds
     pid: Count
     go_version: str
@@ -29,7 +27,7 @@ class Image(Wire):
     gnu_build_id: str
 
 
-class Timer(Wire):
+class Timer(Wire, frozen=True):
     """ITIMER_PROF, as getitimer(2) reads it."""
 
     known: bool
@@ -38,7 +36,7 @@ class Timer(Wire):
     value_us: Count
 
 
-class Profiler(Wire):
+class Profiler(Wire, frozen=True):
     """Whether a CPU profile runs, and whose it is."""
 
     running: bool
@@ -46,14 +44,14 @@ class Profiler(Wire):
     itimer_prof: Timer
 
 
-class Cgo(Wire):
+class Cgo(Wire, frozen=True):
     """Whether C is linked in, and how many calls into it were made."""
 
     built: bool
     calls: Count
 
 
-class Gc(Wire):
+class Gc(Wire, frozen=True):
     """The garbage collector."""
 
     known: bool
@@ -62,7 +60,7 @@ class Gc(Wire):
     heap_bytes: Count
 
 
-class Reload(Wire):
+class Reload(Wire, frozen=True):
     """The signal that asks for an update, if the service says which."""
 
     declared: bool
@@ -70,7 +68,7 @@ class Reload(Wire):
     handled: bool
 
 
-class Signals(Wire):
+class Signals(Wire, frozen=True):
     """Signals by name."""
 
     known: bool
@@ -79,7 +77,7 @@ class Signals(Wire):
     reload: Reload
 
 
-class Listener(Wire):
+class Listener(Wire, frozen=True):
     """A listening socket that the service told goprobe of."""
 
     name: str
@@ -91,14 +89,14 @@ class Listener(Wire):
     handover: bool
 
 
-class Listeners(Wire):
+class Listeners(Wire, frozen=True):
     """The listeners that goprobe knows."""
 
     rows: list[Listener]
     left_out: Count
 
 
-class Listening(Wire):
+class Listening(Wire, frozen=True):
     """A stream socket that listens, no matter who opened it."""
 
     fd: Count
@@ -107,14 +105,14 @@ class Listening(Wire):
     inheritable: bool
 
 
-class Inheritable(Wire):
+class Inheritable(Wire, frozen=True):
     """A descriptor that exec would leave open."""
 
     fd: Count
     target: str
 
 
-class Descriptors(Wire):
+class Descriptors(Wire, frozen=True):
     """Open descriptors; `inheritable` leaves out the standard three."""
 
     known: bool
@@ -127,7 +125,7 @@ class Descriptors(Wire):
     left_out_listening: Count = 0
 
 
-class Work(Wire):
+class Work(Wire, frozen=True):
     """One counter of work in flight."""
 
     name: str
@@ -137,7 +135,7 @@ class Work(Wire):
     drained: bool = False
 
 
-class InFlight(Wire):
+class InFlight(Wire, frozen=True):
     """All work in flight; `over`: some counter is above its limit."""
 
     count: Number
@@ -146,7 +144,7 @@ class InFlight(Wire):
     left_out: Count
 
 
-class Resource(Wire):
+class Resource(Wire, frozen=True):
     """Something that the service holds in C and counts."""
 
     name: str
@@ -155,14 +153,14 @@ class Resource(Wire):
     state: str
 
 
-class Resources(Wire):
+class Resources(Wire, frozen=True):
     """All that the service counts."""
 
     rows: list[Resource]
     left_out: Count
 
 
-class Restored(Wire):
+class Restored(Wire, frozen=True):
     """What the image before handed over."""
 
     version: Number
@@ -171,7 +169,7 @@ class Restored(Wire):
     digest: str
 
 
-class State(Wire):
+class State(Wire, frozen=True):
     """One registered piece of state."""
 
     name: str
@@ -184,14 +182,14 @@ class State(Wire):
     restored: Restored | None = None
 
 
-class States(Wire):
+class States(Wire, frozen=True):
     """All state that is registered."""
 
     rows: list[State]
     left_out: Count
 
 
-class Refusal(Wire):
+class Refusal(Wire, frozen=True):
     """Why goprobe refused an update."""
 
     code: str
@@ -199,7 +197,7 @@ class Refusal(Wire):
     message: str
 
 
-class Update(Wire):
+class Update(Wire, frozen=True):
     """Where the last update stands."""
 
     state: str
@@ -207,7 +205,7 @@ class Update(Wire):
     left_out: Count
 
 
-class Status(Answer):
+class Status(Answer, frozen=True):
     """`status`."""
 
     kind: Literal["status"]
