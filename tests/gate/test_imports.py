@@ -32,6 +32,8 @@ def imported_by(code: str) -> set[str]:
         ("import gate.report.formats.terminal", {"rich"}),
         ("import gate.cli.render", set()),
         ("import gate.cli.audit, gate.cli.store, gate.cli.probe, gate.store.errors, gate.store.chain", set()),
+        ("from gate.policy.file import load_policy; load_policy('testdata/services/orders/hotgate.toml')", set()),
+        ("from probes.live.goprobe import wire, descriptions", set()),
         *((f"import gate.report.formats.{name}", set()) for name in names() if name != "terminal"),
     ],
 )
@@ -66,6 +68,23 @@ def test_no_module_has_the_name_of_an_exported_function(package, function):
 @pytest.mark.parametrize("package", ["probes.go", "probes.drift"])
 def test_the_packages_have_nothing_else(package):
     imported_by(f"import {package}\nassert not hasattr({package}, 'nothing')")
+
+
+TWO_PROFILES = """
+from gate.cli import cli
+try:
+    cli.main(["profile", "diff", "testdata/profiles/cpu.pb.gz", "testdata/profiles/cpu-slower.pb.gz", "--format", "json"])
+except SystemExit:
+    print()
+"""
+
+
+def test_two_profiles_are_compared_without_what_tests_and_services_need():
+    program = f"import sys\n{TWO_PROFILES}\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=REPO, capture_output=True, text=True, check=True)
+    modules = set(done.stdout.splitlines()[-1].split())
+    assert "probes.profile.comparison.compare" in modules
+    assert not {"scipy", "pydantic", "httpx", "asyncio", "numpy.ma", "numpy.random"} & modules
 
 
 AT_THE_END = """

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from probes.live.facts import LiveFacts
 from probes.live.gathering import Asked, gather
-from probes.live.proc import topics
+from probes.live.proc import reading, topics
 from probes.live.proc.reading import NoProcess, read_process
 from probes.live.proc.sockets import listening
+from probes.live.topics import ProfilerFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,6 +99,42 @@ def test_a_socket_with_a_descriptor_that_stays_open_is_handed_over():
             os.close(copy)
     assert found is not None
     assert [(each.close_on_exec, each.handed_over) for each in found.listeners] == [(False, True)]
+
+
+def test_threads_that_run_are_looked_at_together(monkeypatch):
+    pauses: list[float] = []
+    monkeypatch.setattr("probes.live.proc.reading.time.sleep", pauses.append)
+    text = reading._Folder.text
+    runs = "running\n"
+    monkeypatch.setattr(reading._Folder, "text", lambda f, name: runs if name.endswith("/syscall") else text(f, name))
+    code = "for _ in range(5): threading.Thread(target=time.sleep, args=(60,), daemon=True).start()"
+    with child(code) as process:
+        facts = read_process(process.pid)
+    assert [thread.pc for thread in facts.threads] == [None] * 6
+    assert pauses == [reading.LOOK_PAUSE] * (reading.LOOKS - 1)
+
+
+@pytest.mark.parametrize(("running", "watched"), [(False, True), (True, False)])
+def test_the_use_of_timers_is_watched_unless_the_service_says_that_a_profile_runs(monkeypatch, running, watched):
+    asked: list[bool] = []
+
+    async def said(_asked: Asked) -> LiveFacts:
+        return LiveFacts(profiler=ProfilerFacts("goprobe", running, "heartbeat" if running else "none"))
+
+    def look(pid: int, *, watch: bool):
+        asked.append(watch)
+        return read_process(pid, watch=watch)
+
+    monkeypatch.setattr("probes.live.gathering._ask", said)
+    monkeypatch.setattr("probes.live.gathering.read_process", look)
+    monkeypatch.setattr("probes.live.proc.reading._profile_timers", lambda *_: [1])
+    monkeypatch.setattr("probes.live.proc.reading._used", lambda *_: 1)
+    with child("") as process:
+        facts = asyncio.run(gather(Asked(url="http://127.0.0.1:1", pid=process.pid)))
+    assert asked == [watched]
+    assert facts.profiler == ProfilerFacts(
+        "goprobe and /proc", running=True, owner="heartbeat" if running else "other", timers=1
+    )
 
 
 def test_signals_that_are_ignored_and_blocked():
