@@ -15,11 +15,11 @@ import time
 from types import TracebackType
 from typing import Self, TypeVar
 
-import httpx
 from msgspec import Struct
 
 from probes.errors import ProbeError
 from probes.live.goprobe import wire
+from probes.live.plain_httpx import httpx
 
 A = TypeVar("A", bound=wire.Answer)
 
