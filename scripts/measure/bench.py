@@ -2,8 +2,9 @@
 
 Every round runs all commands once, so that other work on the machine affects all of them alike; the table has medians
 of the wall time and the largest resident set of each. A comparison is also given as a multiple of its *floor*, measured
-in the same round: a Python that imports the modules of a check and hashes both files. The multiples are compared with
-those of the last recorded run (`history.json`), because times of different machines cannot be.
+in the same round: a Python that imports the modules of a check and hashes both files. So are the small commands that people
+and pipelines wait for. The multiples are compared with those of the last recorded run (`history.json`), because times of
+different machines cannot be.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +30,9 @@ from probes.go import load
 from probes.profile.pprof.profile_pb2 import Profile
 from scripts.demo.demo import build, releases
 from scripts.fetch.public_binaries import NotFetched, by_name, fetch
-from scripts.programs.gobuild import CACHE, BuildFailed, require_go
+from scripts.programs import live_service
+from scripts.programs.gobuild import CACHE, ROOT, BuildFailed, can_build_cgo, host_arch, require_go
+from scripts.truth.hazards import running
 
 if TYPE_CHECKING:
     from probes.go.table.functions import FuncTable
@@ -47,11 +51,17 @@ PAIRS = (
     ("caddy 2.11.4 -> 2.11.7, 52 MB", "caddy-2.11.4", "caddy-2.11.7"),
 )
 """Published releases: everything moved, and up to thousands of functions changed."""
+INSPECT = "inspect orders (9 MB)"
+VERIFY = "contract verify orders (9 MB)"
+SMALL_DIFF = "profile diff, two small profiles"
+LIVE = "check live 1.0.0 -> 1.0.1 (13 MB), --live and --pid"
+SMALL = (INSPECT, VERIFY, SMALL_DIFF, LIVE)
+"""Commands on what the demo builds, and on profiles that a service of its size gives."""
 _FLOOR = """
 import hashlib, importlib, sys
-for name in sys.argv[3].split():
+for name in sys.argv[1].split():
     importlib.import_module(name)
-for path in sys.argv[1:3]:
+for path in sys.argv[2:]:
     with open(path, "rb") as file:
         hashlib.file_digest(file, "sha256")
 """
@@ -59,7 +69,7 @@ _MODULES = """
 import atexit, sys
 from gate import cli
 atexit.register(lambda: print(*(name for name in sys.modules if name.partition(".")[0] in ("gate", "probes")), file=sys.stderr))
-sys.argv = ["hotgate", "check", *sys.argv[1:]]
+sys.argv = ["hotgate", *sys.argv[1:]]
 cli.main()
 """
 # pass, block and inconclusive are all answers.
@@ -172,8 +182,8 @@ def large_profile(seed: int, samples: int = 200_000, depth: int = 30) -> bytes:
     return gzip.compress(profile.SerializeToString(), 1)
 
 
-def commands(scratch: Path) -> list[Command]:
-    """All commands whose programs and files are here; says what is left out."""
+def commands(scratch: Path, stay: ExitStack) -> list[Command]:
+    """All commands whose programs and files are here; says what is left out. What has to run for them is ended by `stay`."""
     hotgate = str(Path(sys.executable).with_name("hotgate"))
     found = [Command("hotgate --help", [hotgate, "--help"])]
 
@@ -186,9 +196,7 @@ def commands(scratch: Path) -> list[Command]:
         except NotFetched as exc:
             print(f"left out: {exc}", file=sys.stderr)
             continue
-        floor = Command(f"floor of {label}", [sys.executable, "-c", _FLOOR, *pair, " ".join(_modules(pair))])
-        argv = [hotgate, "check", *pair, "--format", "json"]
-        found += [floor, Command(f"hotgate check {label}", argv, _HOTGATE_CODES, floor)]
+        found += _beside_floor(f"check {label}", ["check", *pair, "--format", "json"], pair)
     dockerd = None
     try:
         dockerd = fetch(by_name("dockerd"))
@@ -206,6 +214,7 @@ def commands(scratch: Path) -> list[Command]:
     build(None, goroot, old)
     build(releases()[0], goroot, new)
     check("orders 1.0.0 -> 1.0.1 (9 MB), easy", old, new)
+    found += _small(scratch, goroot, old, new, stay)
     profiles = [scratch / f"samples-{number}.pb.gz" for number in (1, 2)]
     for number, path in enumerate(profiles, 1):
         path.write_bytes(large_profile(number))
@@ -214,11 +223,43 @@ def commands(scratch: Path) -> list[Command]:
     return found + _peers(goroot, old, new, dockerd)
 
 
-def _modules(pair: list[str]) -> list[str]:
-    """The modules of hotgate that a check of `pair` imports; with them come those of other packages."""
-    done = subprocess.run([sys.executable, "-c", _MODULES, *pair], capture_output=True, text=True, check=False)
+def _small(scratch: Path, goroot: Path, old: Path, new: Path, stay: ExitStack) -> list[Command]:
+    policy, lock = ROOT / "testdata" / "services" / "orders" / "hotgate.toml", scratch / "hotgate.lock"
+    locking = [sys.executable, "-m", "gate", "contract", "lock", str(old), "--policy", str(policy), "-o", str(lock)]
+    done = subprocess.run(locking, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise BuildFailed(f"hotgate contract lock: {done.stderr.strip()[-300:]}")
+    profiles = [str(ROOT / "testdata" / "profiles" / name) for name in ("cpu.pb.gz", "cpu-slower.pb.gz")]
+    verify = ["contract", "verify", str(new), "--lock", str(lock), "--policy", str(policy)]
+    found = [
+        *_beside_floor(INSPECT, ["inspect", str(new)], [str(new)]),
+        *_beside_floor(VERIFY, verify, [str(new), str(lock), str(policy)]),
+        *_beside_floor(SMALL_DIFF, ["profile", "diff", *profiles], profiles),
+    ]
+    if not can_build_cgo(host_arch()):
+        print(f"left out, for want of a C compiler: {LIVE}", file=sys.stderr)
+        return found
+    pair = [scratch / "live-1.0.0", scratch / "live-1.0.1"]
+    live_service.build(pair[0], goroot)
+    live_service.build(pair[1], goroot, "better")
+    process, port = stay.enter_context(running(pair[0], "-window", "500ms", "-interval", "30s"))
+    service = ["--live", f"http://127.0.0.1:{port}", "--pid", str(process.pid)]
+    return found + _beside_floor(LIVE, ["check", *map(str, pair), *service], [*map(str, pair)])
+
+
+def _beside_floor(label: str, arguments: list[str], files: list[str]) -> list[Command]:
+    """`hotgate` with `arguments`, which reads `files`, behind its floor."""
+    floor = [sys.executable, "-c", _FLOOR, " ".join(_modules(arguments)), *files]
+    argv = [str(Path(sys.executable).with_name("hotgate")), *arguments]
+    beneath = Command(f"floor of {label.removeprefix('check ')}", floor)
+    return [beneath, Command(f"hotgate {label}", argv, _HOTGATE_CODES, beneath)]
+
+
+def _modules(arguments: list[str]) -> list[str]:
+    """The modules of hotgate that it imports with `arguments`; with them come those of other packages."""
+    done = subprocess.run([sys.executable, "-c", _MODULES, *arguments], capture_output=True, text=True, check=False)
     if done.returncode not in _HOTGATE_CODES:
-        raise BuildFailed(f"hotgate check {' '.join(pair)}: {done.stderr.strip()[-300:]}")
+        raise BuildFailed(f"hotgate {' '.join(arguments)}: {done.stderr.strip()[-300:]}")
     return done.stderr.splitlines()[-1].split()
 
 
@@ -261,8 +302,8 @@ def main() -> int:
     parser.add_argument("--record", action="store_true", help="keep this run's multiples of the floor")
     options = parser.parse_args()
     try:
-        with tempfile.TemporaryDirectory(prefix="hotgate-bench-") as scratch:
-            found = commands(Path(scratch))
+        with tempfile.TemporaryDirectory(prefix="hotgate-bench-") as scratch, ExitStack() as stay:
+            found = commands(Path(scratch), stay)
             for _ in range(options.rounds):
                 for command in found:
                     if not command.failure:
