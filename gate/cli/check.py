@@ -11,7 +11,7 @@ import click
 
 from gate.cli import Failure
 from gate.cli._shared.audit import audit_options, keep_verdict, open_audit
-from gate.cli._shared.live import ask_live, asked_for, live_options
+from gate.cli._shared.live import ask_live, asked_for, live_options, watching
 from gate.cli._shared.output import import_renderers, parse_outputs, refuse_overwriting, write_report
 from gate.cli._shared.policy import policy_options, resolve_policy, values_option
 from gate.cli._shared.progress import Progress
@@ -134,7 +134,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     if url is not None or pid is not None:
         asked = asked_for(url, token_file, pid, timeout, chosen, cpu=profile is None, start=not no_cpu_profile)
     _one_arena()
-    with Progress(quiet=quiet) as progress, _no_collector():
+    with Progress(quiet=quiet) as progress, _no_collector(), watching(pid) as watcher:
         report = check(
             old,
             new,
@@ -142,7 +142,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
             target=None if host is None else lambda: host,
             baseline=known,
             meanwhile=lambda: import_renderers(outputs),
-            live=None if asked is None else lambda running: ask_live(asked, running, new, wait),
+            live=None if asked is None else lambda running: ask_live(asked, running, new, wait, watcher),
             profile=heated,
             loader=loader,
             stage=progress.stage,

@@ -15,18 +15,20 @@ if TYPE_CHECKING:
 
     from probes.go.facts import BinaryFacts
     from probes.live.facts import LiveFacts
+    from probes.live.proc.timers import Watcher
 
 PAUSE = 0.5
 """Seconds between two looks while waiting."""
 
 
-def ask(
+def ask(  # noqa: PLR0913 - keywords, one a fact
     asked: Asked,
     *,
     old: BinaryFacts | None = None,
     new_path: str = "",
     wait: float = 0.0,
     say: Callable[[str], None] | None = None,
+    watcher: Watcher | None = None,
 ) -> LiveFacts:
     """Everything that can be learned about the service, once it is quiet or `wait` seconds have passed.
 
@@ -36,6 +38,7 @@ def ask(
         new_path: the file that is to be executed; "" for none.
         wait: seconds to wait for quiescence.
         say: told what is being waited for, each time that it changes.
+        watcher: has been looking at the process for a while.
 
     Raises:
         ProbeError: the process is not there, or the token is wrong.
@@ -44,7 +47,9 @@ def ask(
     told = ""
     while (left := deadline - time.monotonic()) > 0:
         # Without a profile of its own: another profiler is not disturbed while we only wait.
-        restless = unquiet(asyncio.run(gather(replace(asked, profile=False), old=old, new_path=new_path)))
+        restless = unquiet(
+            asyncio.run(gather(replace(asked, profile=False), old=old, new_path=new_path, watcher=watcher))
+        )
         if not restless:
             break
         now = ", ".join(restless)
@@ -52,7 +57,7 @@ def ask(
             say(f"waiting for {now} ({left:.0f} s left)")
             told = now
         time.sleep(min(PAUSE, max(deadline - time.monotonic(), 0)))
-    return asyncio.run(gather(asked, old=old, new_path=new_path))
+    return asyncio.run(gather(asked, old=old, new_path=new_path, watcher=watcher))
 
 
 def unquiet(facts: LiveFacts) -> list[str]:

@@ -20,6 +20,7 @@ from probes.live.proc import topics as from_proc
 from probes.live.proc.facts import ProcessFacts
 from probes.live.proc.image import Program, running_image
 from probes.live.proc.reading import read_process
+from probes.live.proc.timers import Watcher
 from probes.live.topics import TOPICS, CpuProfiles, PprofFacts
 from probes.profile.pprof.decompress import NotProfile
 
@@ -60,13 +61,16 @@ class Asked(Struct, frozen=True):
     limits: Limits = ORDINARY
 
 
-async def gather(asked: Asked, *, old: BinaryFacts | None = None, new_path: str = "") -> LiveFacts:
+async def gather(
+    asked: Asked, *, old: BinaryFacts | None = None, new_path: str = "", watcher: Watcher | None = None
+) -> LiveFacts:
     """Ask the service's probe, its profile endpoints and `/proc`.
 
     Args:
         asked: which service.
         old: the binary that should be running; it saves reading the running file when they are the same.
         new_path: the file that is to be executed; "" when there is none.
+        watcher: has been looking at the process for a while.
 
     Raises:
         NoProcess, Unreadable: there is no such process.
@@ -77,7 +81,10 @@ async def gather(asked: Asked, *, old: BinaryFacts | None = None, new_path: str 
         missing = dict.fromkeys(TOPICS, "no --live URL and no --pid was given") if not asked.url else {}
         return _with_reasons(said, missing | {"privileges": "needs --pid"})
     # To see that a profile's timers are used takes a while: not where the service itself says that one runs.
-    process = read_process(asked.pid, watch=said.profiler is None or not said.profiler.running)
+    watch = said.profiler is None or not said.profiler.running
+    # A plain service has just been profiled by ourselves: looks from before would show that.
+    ahead = not asked.url or (said.profiler is not None and said.profiler.source == from_goprobe.SOURCE)
+    process = read_process(asked.pid, watch=watch, look=watcher.look() if watcher is not None and ahead else None)
     image, program = running_image(process, old)
     both = merge.merge(said, replace(_seen(process, said, program), image=image))
     both = replace(both, pid=asked.pid, notes=(*both.notes, *process.gaps))

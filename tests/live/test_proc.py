@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,8 +18,10 @@ import pytest
 from probes.live.facts import LiveFacts
 from probes.live.gathering import Asked, gather
 from probes.live.proc import reading, topics
+from probes.live.proc.folder import Folder
 from probes.live.proc.reading import NoProcess, read_process
 from probes.live.proc.sockets import listening
+from probes.live.proc.timers import LOOK_SECONDS, Look, Watcher, used_for_certain
 from probes.live.topics import ProfilerFacts
 
 if TYPE_CHECKING:
@@ -104,9 +107,9 @@ def test_a_socket_with_a_descriptor_that_stays_open_is_handed_over():
 def test_threads_that_run_are_looked_at_together(monkeypatch):
     pauses: list[float] = []
     monkeypatch.setattr("probes.live.proc.reading.time.sleep", pauses.append)
-    text = reading._Folder.text
+    text = Folder.text
     runs = "running\n"
-    monkeypatch.setattr(reading._Folder, "text", lambda f, name: runs if name.endswith("/syscall") else text(f, name))
+    monkeypatch.setattr(Folder, "text", lambda f, name: runs if name.endswith("/syscall") else text(f, name))
     code = "for _ in range(5): threading.Thread(target=time.sleep, args=(60,), daemon=True).start()"
     with child(code) as process:
         facts = read_process(process.pid)
@@ -121,20 +124,55 @@ def test_the_use_of_timers_is_watched_unless_the_service_says_that_a_profile_run
     async def said(_asked: Asked) -> LiveFacts:
         return LiveFacts(profiler=ProfilerFacts("goprobe", running, "heartbeat" if running else "none"))
 
-    def look(pid: int, *, watch: bool):
+    def look(pid: int, *, watch: bool, look: Look | None):
         asked.append(watch)
-        return read_process(pid, watch=watch)
+        return read_process(pid, watch=watch, look=look)
 
     monkeypatch.setattr("probes.live.gathering._ask", said)
     monkeypatch.setattr("probes.live.gathering.read_process", look)
-    monkeypatch.setattr("probes.live.proc.reading._profile_timers", lambda *_: [1])
-    monkeypatch.setattr("probes.live.proc.reading._used", lambda *_: 1)
+    monkeypatch.setattr("probes.live.proc.reading.profile_timers", lambda *_: [1])
+    monkeypatch.setattr("probes.live.proc.reading.used_for_certain", lambda *_: 1)
     with child("") as process:
         facts = asyncio.run(gather(Asked(url="http://127.0.0.1:1", pid=process.pid)))
     assert asked == [watched]
     assert facts.profiler == ProfilerFacts(
         "goprobe and /proc", running=True, owner="heartbeat" if running else "other", timers=1
     )
+
+
+@pytest.mark.parametrize(
+    ("tids", "ticks", "looks", "found"),
+    [
+        ([7, 8], {7: [5], 8: [0]}, 1, 0),  # neither ran since the look from before
+        ([7, 8], {7: [8, 8, 8], 8: [0]}, 2, 0),  # one did, and no longer does
+        ([7, 8], {7: [8, 8, 11], 8: [0]}, 2, 1),  # and still does
+        ([7, 8, 9], {7: [5], 8: [0], 9: [3, 6]}, 2, 1),  # one has its timer from after that look
+    ],
+)
+def test_a_look_from_before_is_enough_to_see_that_no_timer_is_used(monkeypatch, tids, ticks, looks, found):
+    pauses: list[float] = []
+    monkeypatch.setattr("probes.live.proc.timers.time.sleep", pauses.append)
+    monkeypatch.setattr("probes.live.proc.timers.profile_timers", lambda *_: tids)
+    monkeypatch.setattr(
+        "probes.live.proc.timers._ticks", lambda _, tid: ticks[tid].pop(0) if ticks[tid][1:] else ticks[tid][0]
+    )
+    before = Look(time.monotonic() - LOOK_SECONDS, {7: 5, 8: 0})
+    assert used_for_certain(Folder(-1, 1), tids, before) == found
+    assert sum(pause > 0 for pause in pauses) == looks - 1
+
+
+def test_a_watcher_has_a_look_that_is_old_enough_and_ends():
+    with child("") as process:
+        watcher = Watcher(process.pid)
+        assert watcher.look() is None
+        deadline = time.monotonic() + 20
+        while (look := watcher.look()) is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert look.ticks == {}
+        assert time.monotonic() - look.at >= LOOK_SECONDS
+    watcher.close()
+    assert not watcher._thread.is_alive()
 
 
 def test_signals_that_are_ignored_and_blocked():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -11,12 +12,13 @@ from gate.policy.token_file import read_token
 from gate.report.text.clean import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from gate.policy.model import Policy
     from probes.go.facts import BinaryFacts
     from probes.live.facts import LiveFacts
     from probes.live.gathering import Asked
+    from probes.live.proc.timers import Watcher
 
     _ParamType = click.ParamType[float]
 else:
@@ -109,11 +111,26 @@ def asked_for(  # noqa: PLR0913 - what the command was given
     )
 
 
-def ask_live(asked: Asked, old: BinaryFacts | None, new: str, wait: float) -> LiveFacts:
+def ask_live(asked: Asked, old: BinaryFacts | None, new: str, wait: float, watcher: Watcher | None = None) -> LiveFacts:
     """Ask the service, and tell the person who waits what for."""
     from gate.engine.quiescence import ask
 
-    return ask(asked, old=old, new_path=new, wait=wait, say=say)
+    return ask(asked, old=old, new_path=new, wait=wait, say=say, watcher=watcher)
+
+
+@contextmanager
+def watching(pid: int | None) -> Iterator[Watcher | None]:
+    """Look at the process `pid` while something else is done, so that asking takes no longer; None without one."""
+    if pid is None:
+        yield None
+        return
+    from probes.live.proc.timers import Watcher
+
+    watcher = Watcher(pid)
+    try:
+        yield watcher
+    finally:
+        watcher.close()
 
 
 def say(message: str) -> None:

@@ -1,17 +1,14 @@
 """`/proc/<pid>` -> ProcessFacts.
 
-Everything is read relative to one open descriptor of `/proc/<pid>`, which stands for that process and no other: when it
-ends, reading fails, even if its number has been given to another one. Source of the formats: proc(5), Linux
-`Documentation/filesystems/proc.rst`.
+Source of the formats: proc(5), Linux `Documentation/filesystems/proc.rst`.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from probes.errors import ProbeError
@@ -24,35 +21,22 @@ from probes.live.proc.facts import (
     Thread,
     Throttling,
 )
+from probes.live.proc.folder import Folder, NoProcess, Unreadable, opened
 from probes.live.proc.sockets import listening
+from probes.live.proc.timers import Look, profile_timers, used_for_certain
 
-MAX_FILE = 16 << 20
-"""Bytes of one file in /proc; the largest is `maps`."""
 MAX_DESCRIPTORS = 65536
 MAX_THREADS = 4096
 O_CLOEXEC = 0o2000000
-SIGPROF = 27
 LOOKS = 4
 LOOK_PAUSE = 0.01
-LOOK_SECONDS = 0.2
-BUSY_TICKS = 3
-"""Ticks of 10 ms; Go gives up a thread's goroutine after one of them, and that is when a stale timer goes."""
 
 _DELETED = " (deleted)"
-_PROFILE_TIMER = re.compile(rf"^signal: {SIGPROF}/\w+\nnotify: signal/tid\.(\d+)$", re.MULTILINE)
 _SOCKET = re.compile(r"socket:\[(\d+)\]")
 _CODE = re.compile(r"([0-9a-f]{1,16})-([0-9a-f]{1,16}) ..x. \S+ \S+ \S+ *(.*)")
 
 
-class NoProcess(ProbeError):
-    """There is no such process, or it ended while it was looked at."""
-
-
-class Unreadable(ProbeError):
-    """The kernel does not let us look at it."""
-
-
-def read_process(pid: int, *, root: str = "/proc", watch: bool = True) -> ProcessFacts:
+def read_process(pid: int, *, root: str = "/proc", watch: bool = True, look: Look | None = None) -> ProcessFacts:
     """The facts of the process `pid`.
 
     Args:
@@ -60,12 +44,13 @@ def read_process(pid: int, *, root: str = "/proc", watch: bool = True) -> Proces
         root: where proc is mounted.
         watch: watch for a moment whether the threads that have a profile's timer use it, which says that a profile runs.
             Not where that is known already, nor where it is of no interest.
+        look: a first look at those threads that was taken before, to spare that moment where nothing is seen.
 
     Raises:
         NoProcess: there is none, or it ended meanwhile.
         Unreadable: not even its status may be read.
     """
-    with _opened(pid, root) as folder:
+    with opened(pid, root) as folder:
         status = _fields(folder.text("status"))
         parent, started = _stat(folder.text("stat"))
         gaps: list[str] = []
@@ -73,7 +58,7 @@ def read_process(pid: int, *, root: str = "/proc", watch: bool = True) -> Proces
         tids = sorted(int(name) for name in folder.names("task") if name.isdecimal())
         threads = _threads(folder, tids[:MAX_THREADS])
         descriptors, omitted = _descriptors(folder, gaps)
-        timers = _profile_timers(folder, gaps)
+        timers = profile_timers(folder, gaps)
         return ProcessFacts(
             pid=pid,
             started_ticks=started,
@@ -89,7 +74,7 @@ def read_process(pid: int, *, root: str = "/proc", watch: bool = True) -> Proces
             signals_caught=_mask(status, "SigCgt"),
             credentials=_credentials(status, _uid_map(folder)),
             profile_timers=None if timers is None else len(timers),
-            profile_timers_used=_used(folder, timers) if timers and watch else 0,
+            profile_timers_used=used_for_certain(folder, timers, look) if timers and watch else 0,
             open_files_limit=_open_files(folder),
             throttling=_throttling(folder),
             gaps=tuple(gaps),
@@ -101,63 +86,6 @@ def read_process(pid: int, *, root: str = "/proc", watch: bool = True) -> Proces
 def exe_path(pid: int, *, root: str = "/proc") -> str:
     """The path under which the file that `pid` runs can be opened, also after it has been replaced."""
     return f"{root}/{pid}/exe"
-
-
-class _Folder:
-    """`/proc/<pid>`, open."""
-
-    def __init__(self, fd: int, pid: int) -> None:
-        self._fd, self._pid = fd, pid
-
-    def text(self, name: str) -> str:
-        """The contents of a file of it."""
-        with self._guard(name):
-            fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=self._fd)
-            with open(fd, "rb") as file:  # noqa: PTH123 - a descriptor
-                return file.read(MAX_FILE).decode("utf-8", "replace")
-
-    def names(self, name: str) -> list[str]:
-        """What a directory of it holds."""
-        with self._guard(name):
-            fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._fd)
-            try:
-                return os.listdir(fd)  # noqa: PTH208 - a descriptor
-            finally:
-                os.close(fd)
-
-    def link(self, name: str) -> str:
-        """What a link of it says."""
-        with self._guard(name):
-            return os.readlink(name, dir_fd=self._fd)
-
-    @contextmanager
-    def _guard(self, name: str) -> Iterator[None]:
-        try:
-            yield
-        except (ProcessLookupError, FileNotFoundError) as exc:
-            raise NoProcess("the process has ended", subject=f"PID {self._pid}", hint=f"{name} is gone") from exc
-        except OSError as exc:
-            raise Unreadable(
-                f"cannot read {name} ({exc.strerror})",
-                subject=f"PID {self._pid}",
-                hint="run as the user that the service runs as, or as root",
-            ) from exc
-
-
-@contextmanager
-def _opened(pid: int, root: str) -> Iterator[_Folder]:
-    try:
-        fd = os.open(f"{root}/{pid}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except (FileNotFoundError, ProcessLookupError) as exc:
-        raise NoProcess(
-            "no such process", subject=f"PID {pid}", hint="is the service running on this host, in this PID namespace?"
-        ) from exc
-    except OSError as exc:
-        raise Unreadable(f"cannot look at the process ({exc.strerror})", subject=f"PID {pid}") from exc
-    try:
-        yield _Folder(fd, pid)
-    finally:
-        os.close(fd)
 
 
 def _fields(text: str) -> dict[str, str]:
@@ -178,7 +106,7 @@ def _comm(root: str, pid: int) -> str:
         return ""
 
 
-def _exe(folder: _Folder, gaps: list[str]) -> tuple[str, bool]:
+def _exe(folder: Folder, gaps: list[str]) -> tuple[str, bool]:
     try:
         path = folder.link("exe")
     except Unreadable as exc:
@@ -191,7 +119,7 @@ def _mask(fields: dict[str, str], name: str) -> int:
     return int(fields.get(name, "0"), 16)
 
 
-def _uid_map(folder: _Folder) -> tuple[tuple[int, int, int], ...]:
+def _uid_map(folder: Folder) -> tuple[tuple[int, int, int], ...]:
     """How users of the process's user namespace are called in ours."""
     try:
         rows = [line.split() for line in folder.text("uid_map").splitlines()]
@@ -218,7 +146,7 @@ def _four(text: str) -> tuple[int, int, int, int]:
     return real, effective, saved, files
 
 
-def _threads(folder: _Folder, tids: list[int]) -> tuple[Thread, ...]:
+def _threads(folder: Folder, tids: list[int]) -> tuple[Thread, ...]:
     """The threads, without those that have ended since they were listed."""
     found: dict[int, dict[str, str]] = {}
     for tid in tids:
@@ -231,7 +159,7 @@ def _threads(folder: _Folder, tids: list[int]) -> tuple[Thread, ...]:
     )
 
 
-def _places(folder: _Folder, tids: Iterable[int]) -> dict[int, int]:
+def _places(folder: Folder, tids: Iterable[int]) -> dict[int, int]:
     """Where threads wait. Those that are running are looked at a few times, for most only run now and then."""
     found: dict[int, int] = {}
     running = list(tids)
@@ -251,7 +179,7 @@ def _places(folder: _Folder, tids: Iterable[int]) -> dict[int, int]:
     return found
 
 
-def _descriptors(folder: _Folder, gaps: list[str]) -> tuple[tuple[Descriptor, ...] | None, int]:
+def _descriptors(folder: Folder, gaps: list[str]) -> tuple[tuple[Descriptor, ...] | None, int]:
     try:
         fds = sorted(int(name) for name in folder.names("fd") if name.isdecimal())
     except Unreadable as exc:
@@ -276,7 +204,7 @@ def _descriptors(folder: _Folder, gaps: list[str]) -> tuple[tuple[Descriptor, ..
     return tuple(found), max(len(fds) - MAX_DESCRIPTORS, 0)
 
 
-def _code(folder: _Folder, gaps: list[str]) -> tuple[Mapping, ...] | None:
+def _code(folder: Folder, gaps: list[str]) -> tuple[Mapping, ...] | None:
     try:
         text = folder.text("maps")
     except Unreadable as exc:
@@ -286,34 +214,7 @@ def _code(folder: _Folder, gaps: list[str]) -> tuple[Mapping, ...] | None:
     return tuple(Mapping(int(m[1], 16), int(m[2], 16), m[3].removesuffix(_DELETED)) for m in matches if m)
 
 
-def _profile_timers(folder: _Folder, gaps: list[str]) -> list[int] | None:
-    """The threads that have a timer which sends SIGPROF."""
-    try:
-        text = folder.text("timers")
-    except ProbeError as exc:  # needs CONFIG_CHECKPOINT_RESTORE
-        gaps.append(f"its timers cannot be read: {exc.what}")
-        return None
-    return [int(match[1]) for match in _PROFILE_TIMER.finditer(text)]
-
-
-def _used(folder: _Folder, tids: list[int]) -> int:
-    """How many of the threads `tids` run for a while and still have their timer then."""
-    before = {tid: _ticks(folder, tid) for tid in tids}
-    time.sleep(LOOK_SECONDS)
-    left = set(_profile_timers(folder, []) or ())
-    return sum(1 for tid in left & before.keys() if _ticks(folder, tid) - before[tid] >= BUSY_TICKS)
-
-
-def _ticks(folder: _Folder, tid: int) -> int:
-    """Clock ticks of CPU time that a thread has used; -1 when it has ended."""
-    try:
-        fields = folder.text(f"task/{tid}/stat").rpartition(")")[2].split()
-        return int(fields[11]) + int(fields[12])
-    except (ProbeError, IndexError, ValueError):
-        return -1
-
-
-def _open_files(folder: _Folder) -> tuple[str, str] | None:
+def _open_files(folder: Folder) -> tuple[str, str] | None:
     try:
         text = folder.text("limits")
     except ProbeError:
@@ -325,7 +226,7 @@ def _open_files(folder: _Folder) -> tuple[str, str] | None:
     return None
 
 
-def _throttling(folder: _Folder) -> Throttling | None:
+def _throttling(folder: Folder) -> Throttling | None:
     """What the process's cgroup v2 says; None without one, or where its folder is not mounted."""
     try:
         path = next((line[3:] for line in folder.text("cgroup").splitlines() if line.startswith("0::")), None)
