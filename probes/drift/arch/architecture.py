@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from probes.drift.arch.code import Code
+    from probes.drift.arch.lockstep import Steps
     from probes.drift.arch.operands import Operands
     from probes.drift.arch.windows import Windows
     from probes.elf.image import I64, U8
@@ -26,6 +27,10 @@ class Architecture(Struct, frozen=True):
     """The code of each of several functions with every PC-relative operand zeroed."""
     find_targets: Callable[[Sequence[Any]], None]
     """Prepares `Code.targets` of several, which may cost less than one by one."""
+    steps: Callable[[Sequence[tuple[Any, Any]]], list[Steps]]
+    """The instructions to look at of pairs of functions of any lengths (see `arch.lockstep`)."""
+    level_steps: Callable[[Sequence[tuple[Any, Any, Sequence[int]]]], list[Steps]]
+    """The instructions to look at of pairs of functions of one length, at some places."""
     windows: Callable[[U8, U8, I64, I64, I64], Windows]
     """Places that may hold a PC-relative operand, in two blocks of equally long code: the bytes in OLD and NEW, the
     addresses of the first byte of each run, and where in the block each run begins."""

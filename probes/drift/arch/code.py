@@ -7,6 +7,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from probes.elf.image import I64
+
 BRANCH, CALL = 3, 4
 TO_NEXT = -2
 """For a number of bytes: not known, and at most up to where the next thing begins."""
@@ -111,6 +113,9 @@ class Code(Protocol):
 
     def targets(self) -> Iterator[tuple[int, int, int]]:
         """(index, kind, address) of the instructions that refer to an address."""
+
+    def taken(self) -> I64:
+        """The addresses that are only taken, in order."""
 
     def outline(self) -> list[tuple[int, Hashable]]:
         """(offset, what it does but for addresses) of every instruction."""

@@ -56,13 +56,23 @@ class Block(Struct, frozen=True):
 
 
 class Disassembler:
-    """One architecture's decoder. Calls hold the interpreter's lock: a handle is not for two threads at a time."""
+    """One architecture's decoder, for one thread."""
 
     INVALID = _INVALID
 
-    def __init__(self, arch: int, mode: int, lengths: Mapping[bytes, Callable[[bytes], int]] | None = None) -> None:
-        """`arch`, `mode`: cs_arch and cs_mode of capstone.h. `lengths`: of opcodes behind which capstone takes no ModRM for one."""
-        self._library = library = _library()
+    def __init__(
+        self,
+        arch: int,
+        mode: int,
+        lengths: Mapping[bytes, Callable[[bytes], int]] | None = None,
+        *,
+        bulk: bool = False,
+    ) -> None:
+        """`arch`, `mode`: cs_arch and cs_mode of capstone.h.
+
+        `lengths`: of opcodes behind which capstone takes no ModRM for one. `bulk`: each call releases the GIL.
+        """
+        self._library = library = _library(bulk=bulk)
         self._handle = ctypes.c_size_t()
         if library.cs_open(arch, mode, ctypes.byref(self._handle)):
             raise NoDisassembler("capstone was built without this architecture")
@@ -156,10 +166,10 @@ def _path() -> str:
 
 
 @cache
-def _library() -> ctypes.PyDLL:
+def _library(*, bulk: bool) -> ctypes.CDLL:
     path = _path()
     try:
-        library = ctypes.PyDLL(path) if path else None
+        library = (ctypes.CDLL if bulk else ctypes.PyDLL)(path) if path else None
     except OSError as exc:
         raise NoDisassembler("capstone's library cannot be loaded", subject=path, hint=_HINT) from exc
     if library is None:

@@ -98,17 +98,22 @@ def judge(equivalence: Equivalence, pairs: Iterable[tuple[int, int, list[int] | 
             None examines everything.
     """
     arch = architecture(equivalence.old.image.arch)
-    out = []
+    out, resized, level = [], [], []
     for old_row, new_row, places in pairs:
         found = Judgement(
             old_row, new_row, _decode(equivalence.old, old_row, arch), _decode(equivalence.new, new_row, arch)
         )
-        steps = _steps(found) if places is None else _at(found, places)
-        if steps is not None:
-            found.lockstep = True
-            for a, b in steps:
-                _examine(equivalence, found, a, b, arch)
         out.append(found)
+        if places is None:
+            resized.append(found)
+        else:
+            level.append((found, places))
+    steps = arch.steps([(found.old, found.new) for found in resized])
+    steps += arch.level_steps([(found.old, found.new, places) for found, places in level])
+    for found, looked_at in zip([*resized, *(found for found, _ in level)], steps, strict=True):
+        found.lockstep = looked_at is not None
+        for a, b in looked_at or ():
+            _examine(equivalence, found, a, b, arch)
     references = [r for j in out for r in j.references]
     _resolve(equivalence, references)
     unsure = [r for r in references if r.unsized and (r.doubtful or not r.same)]
@@ -127,53 +132,19 @@ def _note_starts(equivalence: Equivalence, judged: list[Judgement]) -> bool:
 
     False when there is nothing to note.
     """
-    taken: tuple[list[int], list[int]] = [], []
+    taken: tuple[list[I64], list[I64]] = [], []
     apart = [found for found in judged if not found.lockstep]
-    architecture(equivalence.old.image.arch).find_targets([code for found in apart for code in (found.old, found.new)])
     for found in apart:
-        for code, addresses in zip((found.old, found.new), taken, strict=True):
-            addresses += [signed(target) for _, kind, target in code.targets() if kind == LEA]
-    equivalence.note_starts(*(np.array(addresses, dtype=np.int64) for addresses in taken))
-    return any(taken)
+        taken[0].append(found.old.taken())
+        taken[1].append(found.new.taken())
+    old, new = (np.concatenate([np.zeros(0, dtype=np.int64), *addresses]) for addresses in taken)
+    equivalence.note_starts(old, new)
+    return bool(old.size or new.size)
 
 
 def _decode(side: Side, row: int, arch: Architecture) -> Code:
     entry, size = int(side.text.entry[row]), int(side.text.size[row])
     return arch.code(side.image.bytes(entry, size).tobytes(), entry)
-
-
-def _steps(found: Judgement) -> list[tuple[int, int]] | None:
-    """Every pair of instructions, padding left out; None when the operations are not the same one by one."""
-    if not found.decoded:
-        return None
-    if len(found.old) != len(found.new) and abs(len(found.old) - len(found.new)) > 64:
-        return None
-    old = [i for i in range(len(found.old)) if not found.old.is_nop(i)]
-    new = [i for i in range(len(found.new)) if not found.new.is_nop(i)]
-    if len(old) != len(new):
-        return None
-    pairs = list(zip(old, new, strict=True))
-    return pairs if all(found.old.insn(a).shape == found.new.insn(b).shape for a, b in pairs) else None
-
-
-def _at(found: Judgement, places: list[int]) -> list[tuple[int, int]] | None:
-    """The instructions that hold `places`; None when they are not the same operations at the same offsets."""
-    out: dict[int, int] = {}
-    last = -1
-    for place in places:
-        if place < last:
-            continue
-        a = found.old.index_at(place)
-        ours = found.old.insn(a)
-        last = ours.offset + ours.size
-        if ours.target is None and found.old.code[ours.offset : last] == found.new.code[ours.offset : last]:
-            continue  # only by chance did it look like an operand
-        b = found.new.index_at(place)
-        theirs = found.new.insn(b)
-        if (ours.offset, ours.size, ours.shape) != (theirs.offset, theirs.size, theirs.shape):
-            return None
-        out[a] = b
-    return list(out.items())
 
 
 def _examine(equivalence: Equivalence, found: Judgement, old_index: int, new_index: int, arch: Architecture) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from itertools import accumulate, pairwise
+from threading import local
 from typing import TypeVar
 
 import numpy as np
@@ -14,19 +16,27 @@ from msgspec.structs import replace
 from probes.drift.arch.amd64.encoding import LONGEST, Fields, fields, places, zeroed
 from probes.drift.arch.disassembler import Block, Disassembler
 from probes.elf.image import I64
+from probes.parallel import each
 
 T = TypeVar("T")
 Bools = npt.NDArray[np.bool_]
 
 _X86, _MODE_64 = 3, 8  # CS_ARCH_X86, CS_MODE_64
-_TOGETHER = 1 << 20
+_TOGETHER = 1 << 19
 """Bytes of code that are taken apart together."""
+WORKERS = 2
+"""Threads that decode."""
+_of_thread = local()
 
 
-@cache
-def engine() -> Disassembler:
-    """The decoder. It takes UD0 and UD1, of which sanitizers make traps, for shorter than they are."""
-    return Disassembler(_X86, _MODE_64, {b"\x0f\xff": _with_modrm, b"\x0f\xb9": _with_modrm})
+def engine(*, bulk: bool = False) -> Disassembler:
+    """This thread's decoder; with `bulk`, one that releases the GIL at each call, which only pays for much code."""
+    found: Disassembler | None = getattr(_of_thread, f"bulk_{bulk}", None)
+    if found is None:
+        # capstone takes UD0 and UD1, of which sanitizers make traps, for shorter than they are.
+        found = Disassembler(_X86, _MODE_64, {b"\x0f\xff": _with_modrm, b"\x0f\xb9": _with_modrm}, bulk=bulk)
+        setattr(_of_thread, f"bulk_{bulk}", found)
+    return found
 
 
 def _with_modrm(code: bytes) -> int:
@@ -48,13 +58,14 @@ class Instructions(Struct, frozen=True):
     """The n instructions of a block of code; arrays of shape (n,).
 
     `starts`, `ends`: places in the code. `known`: false for a byte that is no instruction, which has no operands either.
-    `lea`: it only forms an address. `texts`: mnemonic and operands, where they were asked for.
+    `lea`: it only forms an address. `pads`: it does nothing. `texts`: mnemonic and operands, where they were asked for.
     """
 
     starts: I64
     ends: I64
     known: Bools
     lea: Bools
+    pads: Bools
     fields: Fields
     texts: tuple[tuple[str, str], ...]
 
@@ -76,7 +87,37 @@ def joined(code: bytes, blocks: Sequence[Block], begins: Sequence[int]) -> Instr
     if not known.all():
         found = replace(found, relative=found.relative & known, branch=found.branch & known)
     texts = tuple(text for block in blocks for text in block.texts)
-    return Instructions(starts, starts + sizes, known, ids == _lea(), found, texts)
+    return Instructions(starts, starts + sizes, known, ids == _lea(), ids == nop(), found, texts)
+
+
+class Decoded(Struct, frozen=True):
+    """k functions that were decoded together.
+
+    `code`: one behind the other; `begins`: where each begins in it, and the end; `first`: its first instruction, and the
+    number of all; both of shape (k + 1,). `ids`: capstone's numbers of the operations.
+    """
+
+    code: bytes
+    begins: I64
+    first: I64
+    ids: npt.NDArray[np.uint16]
+    instructions: Instructions
+
+
+def decode_together(codes: Sequence[bytes]) -> Decoded:
+    """The instructions of several functions; releases the GIL while it decodes."""
+    code = b"".join(codes)
+    begins = np.array([0, *accumulate(map(len, codes))], dtype=np.int64)
+    blocks, starts = [engine(bulk=True).block(code, 0, len(code))], [0]
+    places = np.frombuffer(blocks[0].starts, dtype=np.uint32)
+    first = np.append(np.searchsorted(places, begins[:-1]), places.size)
+    entries = first[:-1][begins[:-1] < len(code)]
+    if not np.array_equal(places[entries], begins[:-1][begins[:-1] < len(code)]):
+        # The last bytes of a function are no whole instruction.
+        blocks, starts = [engine().block(part, 0, len(part)) for part in codes], begins[:-1].tolist()
+        first = np.array([0, *accumulate(len(block.starts) for block in blocks)], dtype=np.int64)
+    ids = np.frombuffer(b"".join(block.ids for block in blocks), dtype=np.uint16)
+    return Decoded(code, begins, first, ids, joined(code, blocks, starts))
 
 
 def in_portions(codes: Sequence[T], size: Callable[[T], int]) -> Iterator[list[T]]:
@@ -95,13 +136,10 @@ def in_portions(codes: Sequence[T], size: Callable[[T], int]) -> Iterator[list[T
 
 def bare(codes: Sequence[bytes]) -> list[bytes]:
     """Each of `codes` with every PC-relative operand zeroed."""
-    return [plain for portion in in_portions(codes, len) for plain in _bare(portion)]
+    return [plain for portion in each(_bare, in_portions(codes, len), WORKERS) for plain in portion]
 
 
 def _bare(codes: list[bytes]) -> list[bytes]:
-    ends = np.cumsum([len(code) for code in codes]).tolist()
-    begins = [0, *ends[:-1]]
-    together = b"".join(codes)
-    found = joined(together, [engine().block(code, 0, len(code)) for code in codes], begins)
-    plain = zeroed(together, found.fields)
-    return [plain[begin:end] for begin, end in zip(begins, ends, strict=True)]
+    found = decode_together(codes)
+    plain = zeroed(found.code, found.instructions.fields)
+    return [plain[begin:end] for begin, end in pairwise(found.begins.tolist())]

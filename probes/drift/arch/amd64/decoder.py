@@ -5,19 +5,20 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Hashable, Iterator, Sequence
-from itertools import accumulate
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from probes.drift.arch.amd64 import effects
-from probes.drift.arch.amd64.blocks import engine, in_portions, joined, nop
+from probes.drift.arch.amd64.blocks import Decoded, decode_together, engine, in_portions, joined, nop
 from probes.drift.arch.amd64.effects import number as _number
 from probes.drift.arch.amd64.encoding import LONGEST, Places, places, words, zeroed
 from probes.drift.arch.amd64.instruction import Instruction, Memory, parse
 from probes.drift.arch.code import BRANCH, CALL, Insn, Load
 from probes.drift.arch.disassembler import Block, Disassembler
 from probes.drift.arch.windows import LEA, MEMORY
+from probes.elf.image import I64
 
 if TYPE_CHECKING:
     from probes.drift.arch.code import Comparison, Effect
@@ -33,8 +34,8 @@ _SIGNS = {"add": 1, "sub": -1}
 _READ_ONLY = {"cmp", "test", "push"}
 _REPEATED = {"movsq": 8, "movsd": 4, "movsb": 1}
 # A short branch and a long one are the same; the conditions have the same numbers in both (opcodes 7x and 0F 8x).
-_BRANCHES = list(range(256))
-_BRANCHES[0x70:0x80], _BRANCHES[0xEB] = range(0x80, 0x90), 0xE9
+BRANCHES = np.arange(256, dtype=np.uint64)
+BRANCHES[0x70:0x80], BRANCHES[0xEB] = range(0x80, 0x90), 0xE9
 _SCALARS = {
     "insertps", "movhpd", "movlpd", "movddup",
     "fld", "fst", "fstp", "fadd", "fmul", "fcom", "fcomp", "fsub", "fsubr", "fdiv", "fdivr",
@@ -58,8 +59,8 @@ class Amd64Code:
         self._starts, self._ids, self._sizes = array("I"), array("H"), bytearray()
         self._known: dict[int, Insn] = {}
         self._parsed: dict[int, Instruction] = {}
-        self.references: list[tuple[int, int, int]] | None = None
-        """What `targets` yields, once it is known."""
+        self.references: tuple[I64, I64, I64] | None = None
+        """The columns of what `targets` yields, once they are known."""
 
     def __len__(self) -> int:
         while self._more(1 << 20):
@@ -107,9 +108,34 @@ class Amd64Code:
 
     def targets(self) -> Iterator[tuple[int, int, int]]:
         """(index, kind, address) of the instructions that refer to an address."""
+        index, kind, target = self._targets()
+        return zip(index.tolist(), kind.tolist(), target.tolist(), strict=True)
+
+    def _targets(self) -> tuple[I64, I64, I64]:
         if self.references is None:
-            find_targets([self])
-        yield from self.references or ()
+            decoded = decode_together([self.code])
+            self.take(decoded, 0)
+            (self.references,) = references([self.address], decoded)
+        return self.references
+
+    def taken(self) -> I64:
+        """The addresses that are only taken, in order."""
+        _, kind, target = self._targets()
+        lea: I64 = target[kind == LEA]
+        return lea
+
+    def take(self, found: Decoded, at: int) -> None:
+        """Take over the instructions of the function `at` of some that were decoded together."""
+        first, last, begin = int(found.first[at]), int(found.first[at + 1]), int(found.begins[at])
+        starts = found.instructions.starts[first:last]
+        sizes = found.instructions.ends[first:last] - starts
+        self._starts = array("I", (starts - begin).astype(np.uint32).tobytes())
+        self._sizes = bytearray(sizes.astype(np.uint8).tobytes())
+        self._ids = array("H", found.ids[first:last].tobytes())
+
+    def same_places(self, other: Amd64Code) -> None:
+        """Take over the places of the instructions of `other`, which is decoded and differs only in operands."""
+        self._starts, self._sizes, self._ids = other._starts, other._sizes, other._ids
 
     def outline(self) -> list[tuple[int, Hashable]]:
         """(offset, what it does but for addresses) of every instruction."""
@@ -203,7 +229,7 @@ class Amd64Code:
         immediate = int.from_bytes(code[at.immediate :], "little", signed=True)
         if at.branch:
             kind = CALL if at.opcode == _CALL else BRANCH
-            return Insn(offset, size, b"b%d" % _BRANCHES[code[at.immediate - 1]], (), target=end + immediate, kind=kind)
+            return Insn(offset, size, b"b%d" % BRANCHES[code[at.immediate - 1]], (), target=end + immediate, kind=kind)
         shape = code[: at.displacement] + bytes(size - at.displacement)
         displacement = int.from_bytes(code[at.displacement : at.immediate], "little", signed=True)
         constants: tuple[int, ...] = (immediate,) if at.immediate < size else ()
@@ -226,28 +252,32 @@ class Amd64Code:
 
 def find_targets(codes: Sequence[Amd64Code]) -> None:
     """Find what several functions refer to, which costs less together than one by one."""
-    for together in in_portions(codes, lambda code: len(code.code)):
-        _find_targets(together)
+    for portion in in_portions(codes, lambda code: len(code.code)):
+        take_over(portion, decode_together([code.code for code in portion]))
 
 
-def _find_targets(codes: Sequence[Amd64Code]) -> None:
-    together = b"".join(code.code for code in codes)
-    begins = [0, *accumulate(len(code.code) for code in codes)]
-    counts = [len(code) for code in codes]
-    block = joined(together, [code.decoded() for code in codes], begins[:-1])
-    found = block.fields
-    rows = np.flatnonzero(found.relative | found.branch)
-    memory = found.relative[rows]
-    at = np.where(memory, found.displacement[rows], found.immediate[rows])
-    size = np.where(memory, found.displacement_size[rows], found.immediate_size[rows])
-    target = block.ends[rows] + words(together, at, size)
-    kind = np.where(memory, np.where(block.lea[rows], LEA, MEMORY), np.where(found.call[rows], CALL, BRANCH))
-    first = 0
-    for code, begin, count in zip(codes, begins, counts, strict=False):
-        low, high = np.searchsorted(rows, (first, first + count)).tolist()
-        places = (target[low:high] + (code.address - begin)).tolist()
-        code.references = list(zip((rows[low:high] - first).tolist(), kind[low:high].tolist(), places, strict=True))
-        first += count
+def take_over(codes: Sequence[Amd64Code], found: Decoded) -> None:
+    """Give `codes`, in order, what was decoded of them together."""
+    for at, (code, refers) in enumerate(zip(codes, references([each.address for each in codes], found), strict=True)):
+        code.take(found, at)
+        code.references = refers
+
+
+def references(addresses: Sequence[int], found: Decoded) -> list[tuple[I64, I64, I64]]:
+    """For each of some functions, which are at `addresses`: the columns index, kind and target of its references."""
+    block, fields = found.instructions, found.instructions.fields
+    rows = np.flatnonzero(fields.relative | fields.branch)
+    memory = fields.relative[rows]
+    at = np.where(memory, fields.displacement[rows], fields.immediate[rows])
+    size = np.where(memory, fields.displacement_size[rows], fields.immediate_size[rows])
+    target = block.ends[rows] + words(found.code, at, size)
+    kind = np.where(memory, np.where(block.lea[rows], LEA, MEMORY), np.where(fields.call[rows], CALL, BRANCH))
+    edges = pairwise(np.searchsorted(rows, found.first).tolist())
+    bounds = zip(addresses, found.begins.tolist(), found.first.tolist(), edges, strict=False)
+    return [
+        (rows[low:high] - first, kind[low:high], target[low:high] + (address - begin))
+        for address, begin, first, (low, high) in bounds
+    ]
 
 
 def _both(raw: Instruction) -> bool:

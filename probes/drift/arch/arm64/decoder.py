@@ -18,6 +18,7 @@ from probes.drift.arch.windows import LEA, MEMORY
 
 if TYPE_CHECKING:
     from probes.drift.arch.code import Comparison, Effect
+    from probes.elf.image import I64
 
 FOLLOWS = {n: n + 1 for n in range(15)}
 """Go passes integer arguments in R0 to R15 (compile/abi-internal.md)."""
@@ -77,6 +78,10 @@ class Arm64Code:
                 insn = self.insn(index)
                 if insn.target is not None:
                     yield index, insn.kind, insn.target
+
+    def taken(self) -> I64:
+        """The addresses that are only taken, in order."""
+        return np.array([signed(target) for _, kind, target in self.targets() if kind == LEA], dtype=np.int64)
 
     def outline(self) -> list[tuple[int, Hashable]]:
         """(offset, what it does but for addresses) of every instruction."""
