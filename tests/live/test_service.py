@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -173,7 +174,7 @@ def test_health_below_its_threshold_blocks(service_program: Build, tmp_path: Pat
 def test_another_length_of_windows_after_an_update_is_told(service_program: Build, tmp_path: Path) -> None:
     program, kept = service_program(None), tmp_path / "windows"
     kept.mkdir()
-    for length in ("100ms", "400ms"):
+    for length in ("100ms", "900ms"):
         options = ("-interval", "1s", "-window", length, "-windows", str(kept))
         with running(program, tmp_path / length, *options) as (service, url):
 
@@ -184,7 +185,10 @@ def test_another_length_of_windows_after_an_update_is_told(service_program: Buil
 
             service.eventually(windows)
             report, _ = hotgate("probe", url)
-    assert "0.1 s → 0.4 s" in fired(report)["HG605"]["message"]
+    # A window takes longer where the machine has other work.
+    lengths = re.search(r"([\d.]+) s → ([\d.]+) s", fired(report)["HG605"]["message"])
+    assert lengths is not None
+    assert 0.1 <= float(lengths[1]) < 0.9 <= float(lengths[2])
 
 
 def test_a_wrong_or_missing_token_is_an_error_of_one_line(service_program: Build, tmp_path: Path) -> None:

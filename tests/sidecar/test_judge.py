@@ -64,7 +64,7 @@ def test_comparisons_that_wait_hold_up_no_answer_on_a_service_as_it_is(site: Sit
         assert len(waiting) > AT_ONCE
         await asyncio.sleep(0.05)
         assert not any(each.done() for each in waiting)
-        answer = await asyncio.wait_for(site.judge.answer(site.orders), 20)
+        answer = await asyncio.wait_for(site.judge.answer(site.orders), 120)
         assert answer.report.verdict == "inconclusive"
         with pytest.raises(Unanswerable, match="more than 8 comparisons"):
             await site.judge.answer(site.orders, str(site.new))

@@ -73,7 +73,7 @@ def test_a_reload_that_is_cut_short_leaves_the_poll_under_way_alone(tmp_path: Pa
         recorder = Recorder(database, Retention)
         polling = Polling(Board(), recorder, 4, lambda *_: None)
         await polling.change([ORDERS])
-        await asyncio.wait_for(Waiting.begun.wait(), 10)
+        await asyncio.wait_for(Waiting.begun.wait(), 120)
         reload = asyncio.create_task(polling.change([]))
         await asyncio.sleep(0)
         reload.cancel()
@@ -83,7 +83,7 @@ def test_a_reload_that_is_cut_short_leaves_the_poll_under_way_alone(tmp_path: Pa
         assert not stopping.done()
         Waiting.go.set()
         await stopping
-        assert await recorder.close(5.0) == 0
+        assert await recorder.close(60.0) == 0
 
     with Database.open(str(tmp_path / "a.db")) as database:
         asyncio.run(run(database))
@@ -101,10 +101,10 @@ def test_a_poll_that_raises_is_a_sample_and_not_the_last(tmp_path: Path, monkeyp
         while Failing.polls < 5:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         await polling.stop()
-        assert await recorder.close(5.0) == 0
+        assert await recorder.close(60.0) == 0
 
     with Database.open(str(tmp_path / "a.db")) as database:
-        asyncio.run(asyncio.wait_for(run(database), 20))
+        asyncio.run(asyncio.wait_for(run(database), 120))
         rows = kept(database)
     assert [row.state for row in rows][:4] == ["garbage", "ok", "garbage", "ok"]
     assert rows[0].error == "bug in hotgate: KeyError: 'unforeseen'"
@@ -127,7 +127,7 @@ def test_what_follows_a_poll_may_raise_and_the_next_is_made(tmp_path: Path, monk
         await polling.stop()
 
     with Database.open(str(tmp_path / "a.db")) as database:
-        asyncio.run(asyncio.wait_for(run(database), 20))
+        asyncio.run(asyncio.wait_for(run(database), 120))
     assert caplog.text.count("ZeroDivisionError: \n") == 1
 
 
