@@ -269,7 +269,7 @@ def _straightened(ground: Ground, roots: list[Root], found: list[Difference]) ->
     for shift in SHIFTS if several else ():
         tried = {i: _moved(roots[i], first, last, shift) for i, (first, last) in several.items() if i not in pieces}
         tried = {i: root for i, root in tried.items() if root.size > abs(shift)}
-        attempt = Walk(ground)
+        attempt = Walk(ground, brief=True)
         attempt.run([Piece(i, root.old, root.new, root.size) for i, root in tried.items()])
         wrong = {each.piece.root for each in attempt.differences}
         pieces |= {i: root for i, root in tried.items() if i not in wrong}

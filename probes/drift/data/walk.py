@@ -34,6 +34,7 @@ MAX_TEXT = 1 << 20
 """Bytes of a text."""
 MAX_BYTES = 1 << 30
 """Bytes of data that are walked through in all."""
+_LAID_OUT = dict.fromkeys(map(ord, "\n\r\t"))
 
 SCALAR, STRING, POINTER, UNSURE = range(4)
 """What differs in a word: a number; the text that it leads to; what else it leads to; or it cannot be said."""
@@ -79,8 +80,11 @@ class Walk:
     and `seen` the number of bytes compared.
     """
 
-    def __init__(self, ground: Ground, *, native: frozenset[int] = frozenset()) -> None:
-        """`native`: indices of roots that are variables of C, whose pointers no mask describes."""
+    def __init__(self, ground: Ground, *, native: frozenset[int] = frozenset(), brief: bool = False) -> None:
+        """`native`: indices of roots that are variables of C, whose pointers no mask describes.
+
+        `brief`: it is enough to know which roots differ; of those, some differences are not looked for.
+        """
         self.ground = ground
         self.equivalence = ground.equivalence
         self.native = native
@@ -88,6 +92,7 @@ class Walk:
         self.anchors: list[tuple[int, int]] = []
         self.seen = 0
         self._known: set[tuple[int, int]] = set()
+        self._brief = brief
 
     def run(self, pieces: list[Piece]) -> None:
         """Compare `pieces`, and what they lead to."""
@@ -107,6 +112,9 @@ class Walk:
         self._scalars(words, np.flatnonzero(scalar))
         self._tables(words, np.flatnonzero(words.table))
         rows = np.flatnonzero(words.pointer)
+        if self._brief:
+            differ = {each.piece.root for each in self.differences}
+            rows = rows[~np.array([piece.root in differ for piece in pieces], dtype=np.bool_)[words.owner[rows]]]
         texts = self._texts(words, rows)
         return self._pointers(words, rows[~texts])
 
@@ -311,7 +319,7 @@ def text_at(side: Side, address: int, length: int) -> bytes | None:
         shown = out.decode("utf-8")
     except UnicodeDecodeError:
         return None
-    return out if all(c.isprintable() or c in "\n\r\t" for c in shown) else None
+    return out if shown.translate(_LAID_OUT).isprintable() else None
 
 
 def left_of(starts: I64, addresses: I64) -> I64:
