@@ -146,6 +146,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
             profile=heated,
             loader=loader,
             stage=progress.stage,
+            alone=True,
         )
     from gate.report.text.clean import clean
 

@@ -13,7 +13,8 @@ from probes.errors import UnreadableFile
 if TYPE_CHECKING:
     from probes.drift.native.facts import AbiFacts, HostDrift
     from probes.drift.result import Drift
-    from probes.go.facts import BinaryFacts
+    from probes.fork import Beside
+    from probes.go.facts import BinaryFacts, TableHealth
     from probes.host import TargetFacts
 
 
@@ -33,18 +34,25 @@ def load_binary(path: str, *, examine: bool = True, foreign: bool = False) -> Bi
         raise UnreadableFile(f"cannot read ({exc.strerror or exc})", subject=path) from exc
 
 
-def examine(facts: BinaryFacts) -> BinaryFacts:
-    """`facts` of NEW, its function table examined in depth: would the image start?"""
+def examine(facts: BinaryFacts) -> TableHealth:
+    """The health of NEW, its function table examined in depth: would the image start?"""
     from probes.go.loading import examined
 
     return examined(facts)
 
 
-def compare_binaries(old: BinaryFacts, new: BinaryFacts, mode: Mode = Mode.EXEC) -> Drift:
+def with_health(facts: BinaryFacts, health: TableHealth) -> BinaryFacts:
+    """`facts`, as `examine` found them; a table that is damaged is none."""
+    damaged = bool(health.unverifiable) and not facts.health.unverifiable
+    return replace(facts, health=health, functions=None if damaged else facts.functions)
+
+
+def compare_binaries(old: BinaryFacts, new: BinaryFacts, mode: Mode = Mode.EXEC, beside: Beside | None = None) -> Drift:
     """What differs between two binaries; in a hotfix it counts whether variables without names are where they were."""
     from probes.drift import compare
+    from probes.fork import WhenAsked
 
-    return compare(old, new, places=mode is Mode.HOTFIX)
+    return compare(old, new, places=mode is Mode.HOTFIX, beside=beside or WhenAsked)
 
 
 def read_target() -> TargetFacts:

@@ -48,7 +48,7 @@ def type_evidence(drift: LayoutDrift, contract: Contract) -> TypeEvidence:
     found: dict[str, tuple[LayoutChange, ...]] = {}
     fresh: list[str] = []
     lost: dict[str, tuple[str, ...]] = {}
-    new = drift.pairing.new
+    new = drift.pairing.get().new
     interfaces: dict[str, tuple[str, ...]] = {}
     runtime: list[str] = []
     for name in contract.state:

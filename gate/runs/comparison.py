@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from gate.clock import moment
-from gate.engine.binaries import compare_binaries, examine, load_binary, read_abi, read_loader, read_target, with_needs
+from gate.engine.binaries import (
+    compare_binaries,
+    examine,
+    load_binary,
+    read_abi,
+    read_loader,
+    read_target,
+    with_health,
+    with_needs,
+)
 from gate.engine.judge import run_rules
 from gate.model import Mode
 
@@ -25,6 +34,10 @@ if TYPE_CHECKING:
     from probes.live.profile_files import ProfileSource
 
 
+WORTH_A_FORK = 32 << 20
+"""Bytes of both files from which on copies of the process save more time than they cost."""
+
+
 def check(  # noqa: PLR0913 - keywords, one a fact
     old_path: str,
     new_path: str,
@@ -37,6 +50,7 @@ def check(  # noqa: PLR0913 - keywords, one a fact
     profile: ProfileSource | None = None,
     loader: str | None = None,
     stage: Callable[[str], None] = lambda _: None,
+    alone: bool = False,
 ) -> Report:
     """Compare the binary at `new_path` with the one at `old_path` and judge under `policy`.
 
@@ -51,10 +65,12 @@ def check(  # noqa: PLR0913 - keywords, one a fact
         profile: taken while OLD ran.
         loader: the path of the program that is to load NEW, a plugin.
         stage: called with what is done from then on, for a person who waits.
+        alone: the process does nothing else, so that copies of it may do a part of the work.
 
     Raises:
         ProbeError: one of the two cannot be read as a Go binary.
     """
+    from probes.fork import Fork, can_fork
     from probes.parallel import Task
 
     started = time.perf_counter()
@@ -68,9 +84,10 @@ def check(  # noqa: PLR0913 - keywords, one a fact
     old, new = (task.result() for task in reading)
     read = time.perf_counter()
     stage("comparing functions, types and data")
-    examining = Task(partial(examine, new))
-    drift = compare_binaries(old, new, policy.mode)
-    new = examining.result()
+    forks = alone and old.size + new.size >= WORTH_A_FORK and can_fork()
+    examining = Fork(partial(examine, new)) if forks else Task(partial(examine, new))
+    drift = compare_binaries(old, new, policy.mode, Fork if forks else None)
+    new = with_health(new, examining.result())
     if new.health.unverifiable:
         drift = replace(drift, functions=None)
     compared = time.perf_counter()

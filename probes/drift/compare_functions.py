@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from probes.drift.addresses.equivalence import Equivalence
 from probes.drift.addresses.same_layout import same_bytes
@@ -19,6 +21,7 @@ from probes.drift.native.code import NativeCode, compare_native
 from probes.drift.side import Side
 from probes.elf.image import I64
 from probes.errors import MalformedTable
+from probes.fork import Beside, WhenAsked
 from probes.go.health import BOUNDARIES
 from probes.go.table.functions import package_of
 
@@ -29,19 +32,33 @@ EXPLAIN_BUDGET = 1 << 20
 to see whether others differ by padding only, and to explain. A new toolchain changes everything; a pair that is not
 decoded counts as changed if it was resized or holds an unexplained byte, else as undecided."""
 
+MANY = 200
+"""Changed functions from which on a half of them is put into words beside the other."""
+
 _EXPORTED = re.compile(r"\.[A-Z][^.]*$")
 
 
-def compare_functions(old: Side, new: Side) -> FunctionDrift:
-    """Compare all functions of two sides of the same architecture, C's included."""
-    return compare_code(old, new)[0]
+class Judged(Struct, frozen=True):
+    """What decoding says of the functions of two sides; rows are OLD's.
 
-
-def compare_code(old: Side, new: Side, *, by_place: bool = False) -> tuple[FunctionDrift, Equivalence, str]:
-    """Compare all functions as `compare_functions` does; beside it, what addresses were found to mean.
-
-    With `by_place`, also why it cannot be said that all variables are where they were; "" when they are.
+    `calm`: functions whose code means the same; `differs`: of all, whether bytes differ; `changed`: what was found of those
+    that changed; `blind`: changed, and not decoded; `undecided`: could not be compared; `real` of `matched` are no mere labels.
     """
+
+    pairing: Pairing
+    equivalence: Equivalence
+    judged: list[Judgement]
+    changed: dict[int, Judgement]
+    blind: list[int]
+    undecided: list[int]
+    calm: I64
+    differs: npt.NDArray[np.bool_]
+    labels: int
+    native: NativeCode
+
+
+def judge_code(old: Side, new: Side) -> Judged:
+    """Pair and compare all functions of two sides of the same architecture, C's included."""
     pairing = match(old, new)
     equivalence = Equivalence(old, new, pairing.pair)
     rows = np.flatnonzero(pairing.pair >= 0)
@@ -69,28 +86,39 @@ def compare_code(old: Side, new: Side, *, by_place: bool = False) -> tuple[Funct
     settled[[*changed, *undecided, *blind]] = False
     calm = rows[settled[rows]]
     native = compare_native(equivalence)
-    drift = FunctionDrift(
+    labels = int((~real).sum())
+    return Judged(pairing, equivalence, judged, changed, blind, undecided, calm, differs, labels, native)
+
+
+def function_drift(found: Judged, beside: Beside = WhenAsked) -> FunctionDrift:
+    """What differs, in words; `beside` is how a part of it is put into words beside the rest."""
+    pairing, native, calm = found.pairing, found.native, found.calm
+    old, new = found.equivalence.old, found.equivalence.new
+    names, others = old.table.names, new.table.names
+    return FunctionDrift(
         old=len(old.table) + native.old,
         new=len(new.table) + native.new,
         matched=len(pairing.pair[pairing.pair >= 0]) + native.matched,
-        identical=int((~differs[calm]).sum()) + int((~real).sum()) + native.identical,
-        moved=int(differs[calm].sum()) + native.moved,
+        identical=int((~found.differs[calm]).sum()) + found.labels + native.identical,
+        moved=int(found.differs[calm].sum()) + native.moved,
         added=_refs(new, pairing.back) + native.added,
         removed=_refs(old, pairing.pair) + native.removed,
-        renamed=tuple(Rename(names[r], new.table.names[int(pairing.pair[r])]) for r in pairing.renamed),
-        changed=_changes(equivalence, pairing, changed, blind, calm) + native.changed,
-        undecided=tuple(new.table.names[int(pairing.pair[r])] for r in undecided) + native.undecided,
+        renamed=tuple(Rename(names[r], others[int(pairing.pair[r])]) for r in pairing.renamed),
+        changed=_changes(found, beside) + native.changed,
+        undecided=tuple(others[int(pairing.pair[r])] for r in found.undecided) + native.undecided,
         remapped=_remapped(old, new, pairing.pair),
-        doubtful=tuple(_doubt(new.table.names[j.new_row]) for j in judged if j.doubtful) + native.doubtful,
+        doubtful=tuple(_doubt(others[j.new_row]) for j in found.judged if j.doubtful) + native.doubtful,
     )
-    moved = ""
-    if by_place:
-        from probes.drift.data.places import Codes, why_not_kept  # noqa: PLC0415 - of a hotfix alone
 
-        unsure = [*undecided, *blind]
-        added = np.array([r for r in np.flatnonzero(pairing.back < 0).tolist() if new.table.names[r] not in BOUNDARIES])
-        moved = why_not_kept(equivalence, Codes(judged, unsure, calm, added.astype(np.int64), _of_c(native)))
-    return drift, equivalence, moved
+
+def moved_variables(found: Judged) -> str:
+    """Why it cannot be said that all variables are where they were; "" when they are."""
+    from probes.drift.data.places import Codes, why_not_kept  # noqa: PLC0415 - of a hotfix alone
+
+    back, names = found.pairing.back, found.equivalence.new.table.names
+    added = np.array([r for r in np.flatnonzero(back < 0).tolist() if names[r] not in BOUNDARIES], dtype=np.int64)
+    unsure = [*found.undecided, *found.blind]
+    return why_not_kept(found.equivalence, Codes(found.judged, unsure, found.calm, added, _of_c(found.native)))
 
 
 def _of_c(native: NativeCode) -> str:
@@ -148,25 +176,23 @@ def _own_code(name: str) -> bool:
     return package == "main" or "." in package.split("/", 1)[0]
 
 
-def _changes(
-    equivalence: Equivalence,
-    pairing: Pairing,
-    changed: dict[int, Judgement],
-    blind: list[int],
-    calm: npt.NDArray[np.int64],
-) -> tuple[FunctionChange, ...]:
+def _changes(found: Judged, beside: Beside) -> tuple[FunctionChange, ...]:
+    equivalence, pairing, changed, blind = found.equivalence, found.pairing, found.changed, found.blind
     old, new = equivalence.old, equivalence.new
     names = new.table.names
     full = _worth_explaining(equivalence, changed)
-    explained = {row: explain(equivalence, found, brief=row not in full) for row, found in changed.items()}
+    rows = list(changed)
+    half = len(rows) // 2 if len(rows) >= MANY else 0
+    rest = beside(partial(_explained, found, full, rows[:half])) if half else WhenAsked(dict)
+    explained = _explained(found, full, rows[half:]) | rest.result()
     blamed = {names[int(pairing.pair[r])] for r in (*changed, *blind)}
-    innocent = {names[int(pairing.pair[r])] for r in calm.tolist()} if changed else set()
+    innocent = {names[int(pairing.pair[r])] for r in found.calm.tolist()} if changed else set()
     blame = Blame(blamed, innocent - blamed)
     out = []
     for row in sorted((*changed, *blind)):
         other = int(pairing.pair[row])
-        found = explained.get(row) or Explanation(_plain(old, new, row, other), (), ())
-        file, line = location(new.table, other, found.new_places)
+        said = explained.get(row) or Explanation(_plain(old, new, row, other), (), ())
+        file, line = location(new.table, other, said.new_places)
         out.append(
             FunctionChange(
                 name=names[other],
@@ -176,10 +202,10 @@ def _changes(
                     names[other],
                     (old.table, row),
                     (new.table, other),
-                    found,
+                    said,
                     blame,
                 ),
-                detail=_detail(old, new, row, other, found),
+                detail=_detail(old, new, row, other, said),
                 file=file,
                 line=line,
                 old_size=int(old.text.size[row]),
@@ -189,6 +215,10 @@ def _changes(
             )
         )
     return tuple(out)
+
+
+def _explained(found: Judged, full: set[int], rows: list[int]) -> dict[int, Explanation]:
+    return {row: explain(found.equivalence, found.changed[row], brief=row not in full) for row in rows}
 
 
 def _doubt(name: str) -> FunctionDoubt:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import TypeVar
+
 from probes.drift.addresses.equivalence import Equivalence
 from probes.drift.addresses.same_layout import same_constants
 from probes.drift.build import build_drift
-from probes.drift.compare_functions import compare_code
+from probes.drift.compare_functions import Judged, function_drift, judge_code, moved_variables
 from probes.drift.data.compare import data_drift
 from probes.drift.data.facts import DataDrift
 from probes.drift.facts import BuildDrift, FunctionDrift, GlobalDrift, InitDrift
@@ -16,80 +19,122 @@ from probes.drift.result import Drift
 from probes.drift.side import Side
 from probes.drift.types.compare import layout_drift
 from probes.drift.types.facts import LayoutDrift
+from probes.drift.types.pairing import Pairing
 from probes.drift.variables.compare import Variables, global_drift, pair_variables, why_not
 from probes.errors import MalformedElf, MalformedTable
+from probes.fork import Beside, WhenAsked
 from probes.go.facts import SHARED, BinaryFacts
 from probes.go.not_go import NOT_GO
 from probes.go.types.table import TypeTable
 
+T = TypeVar("T")
 
-def compare(old: BinaryFacts, new: BinaryFacts, *, places: bool = False) -> Drift:
+
+def compare(old: BinaryFacts, new: BinaryFacts, *, places: bool = False, beside: Beside = WhenAsked) -> Drift:
     """Compare two binaries. A part that cannot be compared is None, and `problems` says why.
 
-    With `places`, the variables of stripped programs are compared by where they are and what refers to them.
+    Args:
+        old: the facts of OLD.
+        new: the facts of NEW.
+        places: compare the variables of stripped programs by where they are and what refers to them.
+        beside: how parts are compared that need nothing of each other.
     """
     problems: dict[str, str] = {}
     places &= old.symtab is None or new.symtab is None
-    functions, equivalence, moved = _functions(old, new, problems, places=places)
+    types = beside(partial(_types, old, new))
+    judged = _judged(old, new, problems)
     variables = _variables(old, new, problems)
-    data = _data(equivalence, variables, problems)
-    del equivalence  # the largest of all that is kept here
+    data = beside(partial(_data, judged.equivalence, variables)) if judged is not None else None
+    functions, moved = _functions(judged, problems, beside, places=places)
+    found: DataDrift | str = data.result() if data is not None and functions is not None else problems["functions"]
+    del judged, data  # the largest of all that is kept here
+    differing = _known(found, "data", problems)
+    build, init = _build(old, new, problems), _init(old, new, problems)
+    layouts = _known(types.result(), "types", problems)
+    if layouts is not None:
+        layouts.pairing.made_by(partial(_pairing, old, new))
     return Drift(
         functions=functions,
-        build=_build(old, new, problems),
-        init=_init(old, new, problems),
+        data=differing,
+        build=build,
+        init=init,
         problems=problems,
-        types=_types(old, new, problems),
+        types=layouts,
         globals=_by_place(moved, problems) if places and functions else _globals(old, new, variables, problems),
         native=_native(old, new, problems),
-        data=data,
     )
 
 
-def _functions(
-    old: BinaryFacts, new: BinaryFacts, problems: dict[str, str], *, places: bool
-) -> tuple[FunctionDrift | None, Equivalence | None, str]:
+def _known(found: T | str, part: str, problems: dict[str, str]) -> T | None:
+    """What was found of a part; None, and the reason among `problems`, when it is that."""
+    if isinstance(found, str):
+        problems[part] = found
+        return None
+    return found
+
+
+def _judged(old: BinaryFacts, new: BinaryFacts, problems: dict[str, str]) -> Judged | None:
     for label, facts in (("OLD", old), ("NEW", new)):
         if facts.linkage == SHARED:
             problems["functions"] = f"{label}: {NOT_GO}"
-            return None, None, ""
+            return None
         if facts.health.unverifiable or facts.functions is None or facts.module is None:
             problems["functions"] = f"{label}'s function table cannot be verified: {facts.health.unverifiable}"
-            return None, None, ""
+            return None
     if old.arch != new.arch:
         problems["functions"] = f"the architectures differ: {old.arch} and {new.arch}"
-        return None, None, ""
+        return None
     try:
         sides = [Side(f, f.functions, f.module) for f in (old, new) if f.functions is not None and f.module is not None]
-        return compare_code(*sides, by_place=places)
+        return judge_code(*sides)
     except MalformedTable as exc:
         problems["functions"] = str(exc)
-        return None, None, ""
-
-
-def _types(old: BinaryFacts, new: BinaryFacts, problems: dict[str, str]) -> LayoutDrift | None:
-    if old.arch != new.arch:
-        problems["types"] = f"the architectures differ: {old.arch} and {new.arch}"
         return None
+
+
+def _functions(
+    judged: Judged | None, problems: dict[str, str], beside: Beside, *, places: bool
+) -> tuple[FunctionDrift | None, str]:
+    if judged is None:
+        return None, ""
+    try:
+        return function_drift(judged, beside), moved_variables(judged) if places else ""
+    except MalformedTable as exc:
+        problems["functions"] = str(exc)
+        return None, ""
+
+
+def _types(old: BinaryFacts, new: BinaryFacts) -> LayoutDrift | str:
+    """What differs between the types, or why that is not known."""
+    if old.arch != new.arch:
+        return f"the architectures differ: {old.arch} and {new.arch}"
+    try:
+        tables = _tables(old, new)
+        return tables if isinstance(tables, str) else layout_drift(*tables)
+    except MalformedTable as exc:
+        return exc.what
+
+
+def _tables(old: BinaryFacts, new: BinaryFacts) -> tuple[TypeTable, TypeTable] | str:
     tables: list[TypeTable] = []
-    twins = same_constants(old, new)
     for label, facts in (("OLD", old), ("NEW", new)):
-        if tables and twins:
+        if tables and same_constants(old, new):
             tables.append(tables[0])
             continue
         if facts.types is None:
-            problems["types"] = f"{label}: {facts.health.unverifiable or 'no module data was found'}"
-            return None
+            return f"{label}: {facts.health.unverifiable or 'no module data was found'}"
         try:
             tables.append(facts.types.read())
         except MalformedTable as exc:
-            problems["types"] = f"{label}'s type descriptors cannot be read: {exc.what}"
-            return None
-    try:
-        return layout_drift(*tables)
-    except MalformedTable as exc:
-        problems["types"] = exc.what
-        return None
+            return f"{label}'s type descriptors cannot be read: {exc.what}"
+    return tables[0], tables[1]
+
+
+def _pairing(old: BinaryFacts, new: BinaryFacts) -> Pairing:
+    tables = _tables(old, new)
+    if isinstance(tables, str):
+        raise MalformedTable(tables, subject=new.path)
+    return Pairing(*tables)
 
 
 def _build(old: BinaryFacts, new: BinaryFacts, problems: dict[str, str]) -> BuildDrift | None:
@@ -152,15 +197,12 @@ def _by_place(moved: str, problems: dict[str, str]) -> GlobalDrift | None:
     return GlobalDrift(0, 0, 0, (), (), (), (), types_problem=f"{reason}; all variables are where they were")
 
 
-def _data(equivalence: Equivalence | None, variables: Variables | None, problems: dict[str, str]) -> DataDrift | None:
-    if equivalence is None:
-        problems["data"] = problems["functions"]
-        return None
+def _data(equivalence: Equivalence, variables: Variables | None) -> DataDrift | str:
+    """What differs between the data, or why that is not known."""
     try:
         return data_drift(equivalence, variables)
     except MalformedTable as exc:
-        problems["data"] = str(exc)
-        return None
+        return str(exc)
 
 
 def _native(old: BinaryFacts, new: BinaryFacts, problems: dict[str, str]) -> NativeDrift | None:

@@ -102,19 +102,18 @@ def load(path: str, source: Source | None = None, *, examine: bool = True, forei
     )
 
 
-def examined(facts: BinaryFacts) -> BinaryFacts:
-    """`facts` of a file that was loaded without examining it, with the function table examined.
+def examined(facts: BinaryFacts) -> TableHealth:
+    """The health of a file that was loaded without examining it, with the function table examined throughout.
 
     It is not needed for an image that runs already; for the other one it can run beside a comparison.
     """
     if facts.functions is None:
-        return facts
+        return facts.health
     try:
         health = check_table(facts.functions, facts.symtab)
-        return replace(facts, health=_started(health, facts.image, facts.module, facts.functions))
+        return _started(health, facts.image, facts.module, facts.functions)
     except MalformedTable as exc:
-        damaged = TableHealth(facts.health.layout, obfuscated=False, unverifiable=f"it is damaged: {exc.what}")
-        return replace(facts, functions=None, health=damaged)
+        return TableHealth(facts.health.layout, obfuscated=False, unverifiable=f"it is damaged: {exc.what}")
 
 
 def _started(health: TableHealth, image: Image, module: ModuleData | None, table: FuncTable | None) -> TableHealth:

@@ -112,6 +112,9 @@ def test_the_end_of_a_function_is_the_end_of_its_last_instruction() -> None:
     (first, second) = fresh(cut), fresh(whole)
     assert at_once.steps([(first, second), (fresh(whole), fresh(whole))]) == [None, []]
     assert (len(first), len(second)) == (len(fresh(cut)), len(fresh(whole)))
+    swallowed = fresh((b"\xc3", 32))
+    assert at_once.steps([(fresh(cut), swallowed)]) == [None]
+    assert len(swallowed) == 1
 
 
 def test_there_may_be_nothing_to_walk() -> None:

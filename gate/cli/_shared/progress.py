@@ -33,7 +33,7 @@ class Progress:
 
     def __enter__(self) -> Self:
         if self._wanted:
-            self._thread = Thread(target=self._show, daemon=True)
+            self._thread = Thread(target=self._show, name="progress", daemon=True)
             self._thread.start()
         return self
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from probes.drift.types.facts import EFFECTS, LayoutChange, LayoutDrift, TypeChange
+from probes.drift.types.lazy import PairingOnDemand
 from probes.drift.types.pairing import Pairing
 from probes.drift.types.reach import Walk
 from probes.go.types.table import TypeTable
@@ -33,7 +34,7 @@ def layout_drift(old: TypeTable, new: TypeTable) -> LayoutDrift:
         removed=tuple(sorted(old.full_names[row] for row in np.flatnonzero(gone).tolist())),
         changed=tuple(sorted(_changes(pairing, rows.tolist()), key=lambda change: change.name)),
         problems=tuple(f"{side}: {what}" for side, table in (("OLD", old), ("NEW", new)) for what in table.problems),
-        pairing=pairing,
+        pairing=PairingOnDemand(pairing),
     )
 
 
@@ -65,7 +66,8 @@ def reached(drift: LayoutDrift, name: str) -> tuple[LayoutChange, ...] | None:
     Raises:
         MalformedTable: as `layout_drift`.
     """
-    row = drift.pairing.old.find(name)
-    if row < 0 or drift.pairing.partner[row] < 0:
+    pairing = drift.pairing.get()
+    row = pairing.old.find(name)
+    if row < 0 or pairing.partner[row] < 0:
         return None
-    return Walk(drift.pairing).changes(row, int(drift.pairing.partner[row]), by_reference=True)
+    return Walk(pairing).changes(row, int(pairing.partner[row]), by_reference=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from probes.drift.types.pairing import Pairing
+    from probes.drift.types.lazy import PairingOnDemand
     from probes.drift.types.wire_tags import Codec
 
 ChangeOf = Literal[
@@ -123,4 +123,4 @@ class LayoutDrift(Struct, frozen=True, eq=False):
     removed: tuple[str, ...]
     changed: tuple[TypeChange, ...]
     problems: tuple[str, ...]
-    pairing: Pairing
+    pairing: PairingOnDemand

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from msgspec import Struct
 from msgspec.structs import replace
 
+from probes.arrays import contains
 from probes.drift.arch.amd64.encoding import LONGEST, Fields, fields, places, zeroed
 from probes.drift.arch.disassembler import Block, Disassembler
 from probes.elf.image import I64
@@ -109,10 +110,10 @@ def decode_together(codes: Sequence[bytes]) -> Decoded:
     code = b"".join(codes)
     begins = np.array([0, *accumulate(map(len, codes))], dtype=np.int64)
     blocks, starts = [engine(bulk=True).block(code, 0, len(code))], [0]
-    places = np.frombuffer(blocks[0].starts, dtype=np.uint32)
-    first = np.append(np.searchsorted(places, begins[:-1]), places.size)
-    entries = first[:-1][begins[:-1] < len(code)]
-    if not np.array_equal(places[entries], begins[:-1][begins[:-1] < len(code)]):
+    starting: I64 = np.frombuffer(blocks[0].starts, dtype=np.uint32).astype(np.int64)
+    first = np.append(np.searchsorted(starting, begins[:-1]), starting.size)
+    filled = begins[:-1] < len(code)
+    if not contains(starting, begins[:-1][filled]).all():
         # The last bytes of a function are no whole instruction.
         blocks, starts = [engine().block(part, 0, len(part)) for part in codes], begins[:-1].tolist()
         first = np.array([0, *accumulate(len(block.starts) for block in blocks)], dtype=np.int64)
