@@ -12,7 +12,7 @@ from msgspec import Struct
 from probes.drift.addresses.equivalence import Equivalence
 from probes.drift.addresses.same_layout import same_bytes
 from probes.drift.facts import ChangeKind, FunctionChange, FunctionDoubt, FunctionDrift, FunctionRef, Rename
-from probes.drift.functions.explain import Explanation, explain
+from probes.drift.functions.explain import Explanation, explain, prepare
 from probes.drift.functions.inlined import Blame, inlined_from, location
 from probes.drift.functions.judge import Judgement, judge
 from probes.drift.functions.pairing import Pairing, match
@@ -218,6 +218,7 @@ def _changes(found: Judged, beside: Beside) -> tuple[FunctionChange, ...]:
 
 
 def _explained(found: Judged, full: set[int], rows: list[int]) -> dict[int, Explanation]:
+    prepare(found.equivalence, [found.changed[row] for row in rows if row in full])
     return {row: explain(found.equivalence, found.changed[row], brief=row not in full) for row in rows}
 
 

@@ -27,6 +27,8 @@ class Architecture(Struct, frozen=True):
     """The code of each of several functions with every PC-relative operand zeroed."""
     find_targets: Callable[[Sequence[Any]], None]
     """Prepares `Code.targets` of several, which may cost less than one by one."""
+    outline: Callable[[Sequence[Any]], None]
+    """Prepares `Code.outline` of several, which may cost less than one by one."""
     steps: Callable[[Sequence[tuple[Any, Any]]], list[Steps]]
     """The instructions to look at of pairs of functions of any lengths (see `arch.lockstep`)."""
     level_steps: Callable[[Sequence[tuple[Any, Any, Sequence[int]]]], list[Steps]]

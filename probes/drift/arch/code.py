@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from msgspec import Struct
 
-from probes.elf.image import I64
+from probes.elf.image import I64, U64
 
 BRANCH, CALL = 3, 4
 TO_NEXT = -2
@@ -117,8 +117,8 @@ class Code(Protocol):
     def taken(self) -> I64:
         """The addresses that are only taken, in order."""
 
-    def outline(self) -> list[tuple[int, Hashable]]:
-        """(offset, what it does but for addresses) of every instruction."""
+    def outline(self) -> tuple[I64, U64]:
+        """Offset of every instruction, shape (n,), and what it does but for addresses, shape (n, words)."""
 
     def insn(self, index: int) -> Insn:
         """Instruction `index`."""

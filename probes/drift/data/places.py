@@ -214,8 +214,7 @@ def _judged(equivalence: Equivalence, judged: Iterable[Judgement], needs: _Needs
 
 def _aligned(found: Judgement) -> Iterator[tuple[int, int]]:
     """(index in NEW, index in OLD) of the instructions that do the same at the same place of the bodies."""
-    ours = [what for _, what in found.old.outline()]
-    theirs = [what for _, what in found.new.outline()]
+    ours, theirs = (list(map(tuple, code.outline()[1].tolist())) for code in (found.old, found.new))
     matcher = SequenceMatcher(None, ours, theirs, autojunk=len(ours) > 500)
     for a, b, size in matcher.get_matching_blocks():
         for step in range(size):

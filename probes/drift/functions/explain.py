@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from difflib import SequenceMatcher
 
 from msgspec import Struct
@@ -15,6 +15,7 @@ from probes.drift.arch.code import BRANCH, CALL, Code, string_length
 from probes.drift.arch.windows import LEA, MEMORY
 from probes.drift.functions.judge import Judgement, Reference
 from probes.drift.side import Side
+from probes.elf.image import U64
 
 MAX_PARTS = 3
 MAX_ALIGN, MAX_MIDDLE = 2000, 400
@@ -207,23 +208,30 @@ def _changed_places(old: Code, new: Code) -> tuple[tuple[int, ...], tuple[int, .
     """Offsets of the instructions that an alignment of the two bodies leaves unpaired."""
     if max(len(old), len(new)) > MAX_ALIGN:
         return (), ()
-    before, after = old.outline(), new.outline()
-    ours, theirs = [key for _, key in before], [key for _, key in after]
+    (before, ours), (after, theirs) = old.outline(), new.outline()
     first = _common(ours, theirs)
     last = _common(ours[first:][::-1], theirs[first:][::-1])
     before, after = before[first : len(before) - last], after[first : len(after) - last]
-    ours, theirs = ours[first : len(ours) - last], theirs[first : len(theirs) - last]
-    if max(len(ours), len(theirs)) > MAX_MIDDLE:
+    if max(before.size, after.size) > MAX_MIDDLE:
         return (), ()
+    middle = [list(map(tuple, keys[first : len(keys) - last].tolist())) for keys in (ours, theirs)]
     left: list[int] = []
     right: list[int] = []
-    for tag, a, b, c, d in SequenceMatcher(None, ours, theirs, autojunk=len(ours) > 500).get_opcodes():
+    for tag, a, b, c, d in SequenceMatcher(None, middle[0], middle[1], autojunk=False).get_opcodes():
         if tag != "equal":
-            left += [offset for offset, _ in before[a:b]]
-            right += [offset for offset, _ in after[c:d]]
+            left += before[a:b].tolist()
+            right += after[c:d].tolist()
     return tuple(left), tuple(right)
 
 
-def _common(ours: list[Hashable], theirs: list[Hashable]) -> int:
+def _common(ours: U64, theirs: U64) -> int:
     """How many instructions at the beginning are the same: most edits leave most of a function alone."""
-    return next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), min(len(ours), len(theirs)))
+    size = min(len(ours), len(theirs))
+    differ = (ours[:size] != theirs[:size]).any(axis=1)
+    return int(differ.argmax()) if differ.any() else size
+
+
+def prepare(equivalence: Equivalence, found: list[Judgement]) -> None:
+    """Look at all of `found` at once, which costs less, before they are explained one by one."""
+    codes = [code for each in found if not each.lockstep and each.decoded for code in (each.old, each.new)]
+    architecture(equivalence.old.image.arch).outline([code for code in codes if len(code) <= MAX_ALIGN])

@@ -16,7 +16,7 @@ from probes.elf.string_table import strings_at
 from probes.errors import MalformedTable
 from probes.go.module import layouts as lay
 from probes.go.module.moduledata import ModuleData
-from probes.go.table.pc_values import runs, value_at
+from probes.go.table.pc_values import runs
 
 I32 = npt.NDArray[np.int32]
 MAX_PCDATA = 16
@@ -108,6 +108,11 @@ class FuncTable:
         """The pc-value table at offset `table` of pctab, for function `index`, as (end, value) pairs."""
         return runs(self.pctab, table, self.size(index), self.quantum, path=self.path)
 
+    def value(self, index: int, table: int, offset: int) -> int:
+        """The value that the pc-value table `table` of function `index` has `offset` bytes after the entry; -1 without one."""
+        found = runs(self.pctab, table, self.size(index), self.quantum, path=self.path, until=offset)
+        return found[-1][1] if found and offset < found[-1][0] else -1
+
     def file_name(self, index: int, fileno: int) -> str:
         """The file that `fileno` stands for in the compilation unit of function `index`."""
         slot = int(self.cuoffset[index]) + fileno
@@ -123,14 +128,14 @@ class FuncTable:
 
     def file(self, index: int) -> str:
         """The file in which function `index` begins; empty when its table is absent."""
-        table = self.runs(index, int(self.pcfile[index]))
+        table = runs(self.pctab, int(self.pcfile[index]), self.size(index), self.quantum, path=self.path, until=0)
         return self.file_name(index, table[0][1]) if table else ""
 
     def start(self, index: int) -> int:
         """The line on which function `index` begins: `startline`, before Go 1.20 the line of its first instruction."""
         if self.start_line[index]:
             return int(self.start_line[index])
-        table = self.runs(index, int(self.pcln[index]))
+        table = runs(self.pctab, int(self.pcln[index]), self.size(index), self.quantum, path=self.path, until=0)
         return table[0][1] if table else 0
 
     def line(self, pc: int) -> tuple[str, int]:
@@ -142,8 +147,8 @@ class FuncTable:
 
     def position(self, index: int, offset: int) -> tuple[str, int]:
         """File and line `offset` bytes after the entry of function `index`; ("", 0) when unknown."""
-        fileno = value_at(self.runs(index, int(self.pcfile[index])), offset)
-        line = value_at(self.runs(index, int(self.pcln[index])), offset)
+        fileno = self.value(index, int(self.pcfile[index]), offset)
+        line = self.value(index, int(self.pcln[index]), offset)
         return ("", 0) if fileno < 0 or line < 0 else (self.file_name(index, fileno), line)
 
     def pcdata(self, index: int, table: int) -> int:

@@ -52,20 +52,21 @@ def inline_tree(table: FuncTable, index: int) -> tuple[InlinedCall, ...]:
     count = max((value for _, value in inline_runs(table, index)), default=-1) + 1
     layout = table.module.layout.table.inline
     raw = table.image.bytes(address, count * layout.itemsize)
-    out = []
-    for record in np.frombuffer(raw.tobytes(), dtype=layout):
-        has_line = "startline" in (layout.names or ())
-        out.append(
-            InlinedCall(
-                name=table.name_at(int(record["nameoff"])),
-                parent=-1 if has_line else int(record["parent"]),
-                parent_pc=int(record["parentpc"]),
-                start_line=int(record["startline"]) if has_line else 0,
-                call_file=-1 if has_line else int(record["file"]),
-                call_line=0 if has_line else int(record["line"]),
-            )
-        )
-    return tuple(out)
+    records = np.frombuffer(raw.tobytes(), dtype=layout)
+    has_line = "startline" in (layout.names or ())
+
+    def column(name: str, *, there: bool, otherwise: int) -> list[int]:
+        return records[name].tolist() if there else [otherwise] * count
+
+    columns = (
+        column("nameoff", there=True, otherwise=0),
+        column("parent", there=not has_line, otherwise=-1),
+        column("parentpc", there=True, otherwise=0),
+        column("startline", there=has_line, otherwise=0),
+        column("file", there=not has_line, otherwise=-1),
+        column("line", there=not has_line, otherwise=0),
+    )
+    return tuple(InlinedCall(table.name_at(nameoff), *rest) for nameoff, *rest in zip(*columns, strict=True))
 
 
 def inline_stack(table: FuncTable, index: int, offset: int) -> tuple[int, ...]:

@@ -8,8 +8,10 @@ MAX_RUNS = 1 << 20
 """Runs in one table. The largest function known has some ten thousand."""
 
 
-def runs(pctab: memoryview, offset: int, size: int, quantum: int, *, path: str = "") -> list[tuple[int, int]]:
-    """Decode the table at `offset` for a function of `size` bytes.
+def runs(  # noqa: C901, PLR0913 - one loop, as in runtime.step
+    pctab: memoryview, offset: int, size: int, quantum: int, *, path: str = "", until: int | None = None
+) -> list[tuple[int, int]]:
+    """Decode the table at `offset` for a function of `size` bytes, or no further than the run that holds byte `until` of it.
 
     Returns:
         (end, value) pairs: the value holds from the end of the run before it up to `end`, in bytes from the entry.
@@ -45,6 +47,8 @@ def runs(pctab: memoryview, offset: int, size: int, quantum: int, *, path: str =
             out.append((pc, value))
             if pc > size or len(out) > MAX_RUNS:
                 raise MalformedTable(f"pc-value table {offset:#x} runs past the end of its function", subject=path)
+            if until is not None and pc > until:
+                return out
     except IndexError as exc:
         raise MalformedTable(f"pc-value table {offset:#x} does not end", subject=path) from exc
 

@@ -9,6 +9,7 @@ ARCHITECTURE = Architecture(
     code=decoder.Amd64Code,
     bare=blocks.bare,
     find_targets=decoder.find_targets,
+    outline=decoder.outline,
     steps=lockstep.steps,
     level_steps=lockstep.level_steps,
     windows=windows.windows,

@@ -109,16 +109,26 @@ def decode_together(codes: Sequence[bytes]) -> Decoded:
     """The instructions of several functions; releases the GIL while it decodes."""
     code = b"".join(codes)
     begins = np.array([0, *accumulate(map(len, codes))], dtype=np.int64)
-    blocks, starts = [engine(bulk=True).block(code, 0, len(code))], [0]
-    starting: I64 = np.frombuffer(blocks[0].starts, dtype=np.uint32).astype(np.int64)
+    block = engine(bulk=True).block(code, 0, len(code))
+    starting: I64 = np.frombuffer(block.starts, dtype=np.uint32).astype(np.int64)
     first = np.append(np.searchsorted(starting, begins[:-1]), starting.size)
     filled = begins[:-1] < len(code)
     if not contains(starting, begins[:-1][filled]).all():
         # The last bytes of a function are no whole instruction.
-        blocks, starts = [engine().block(part, 0, len(part)) for part in codes], begins[:-1].tolist()
-        first = np.array([0, *accumulate(len(block.starts) for block in blocks)], dtype=np.int64)
-    ids = np.frombuffer(b"".join(block.ids for block in blocks), dtype=np.uint16)
-    return Decoded(code, begins, first, ids, joined(code, blocks, starts))
+        return put_together(codes, [engine().block(part, 0, len(part)) for part in codes])
+    return Decoded(code, begins, first, _ids([block]), joined(code, [block], [0]))
+
+
+def put_together(codes: Sequence[bytes], blocks: Sequence[Block]) -> Decoded:
+    """The instructions of functions that were decoded apart."""
+    code = b"".join(codes)
+    begins = np.array([0, *accumulate(map(len, codes))], dtype=np.int64)
+    first = np.array([0, *accumulate(len(block.starts) for block in blocks)], dtype=np.int64)
+    return Decoded(code, begins, first, _ids(blocks), joined(code, blocks, begins[:-1].tolist()))
+
+
+def _ids(blocks: Sequence[Block]) -> npt.NDArray[np.uint16]:
+    return np.frombuffer(b"".join(block.ids for block in blocks), dtype=np.uint16)
 
 
 def in_portions(codes: Sequence[T], size: Callable[[T], int]) -> Iterator[list[T]]:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from probes.drift.arch.amd64 import effects
-from probes.drift.arch.amd64.blocks import Decoded, decode_together, engine, in_portions, joined, nop
+from probes.drift.arch.amd64.blocks import Decoded, decode_together, engine, in_portions, nop, put_together
 from probes.drift.arch.amd64.effects import number as _number
-from probes.drift.arch.amd64.encoding import LONGEST, Places, places, words, zeroed
+from probes.drift.arch.amd64.encoding import LONGEST, Places, places, words
 from probes.drift.arch.amd64.instruction import Instruction, Memory, parse
+from probes.drift.arch.amd64.outlines import BRANCHES, without_addresses
 from probes.drift.arch.code import BRANCH, CALL, Insn, Load
 from probes.drift.arch.disassembler import Block, Disassembler
 from probes.drift.arch.windows import LEA, MEMORY
-from probes.elf.image import I64
+from probes.elf.image import I64, U64
 
 if TYPE_CHECKING:
     from probes.drift.arch.code import Comparison, Effect
@@ -33,9 +34,6 @@ _CALL, _LEA, _MOV_CONSTANT, _MOV_TO_RM, _MOV_STORE = 0xE8, 0x8D, 0xB8, 0xC7, 0x8
 _SIGNS = {"add": 1, "sub": -1}
 _READ_ONLY = {"cmp", "test", "push"}
 _REPEATED = {"movsq": 8, "movsd": 4, "movsb": 1}
-# A short branch and a long one are the same; the conditions have the same numbers in both (opcodes 7x and 0F 8x).
-BRANCHES = np.arange(256, dtype=np.uint64)
-BRANCHES[0x70:0x80], BRANCHES[0xEB] = range(0x80, 0x90), 0xE9
 _SCALARS = {
     "insertps", "movhpd", "movlpd", "movddup",
     "fld", "fst", "fstp", "fadd", "fmul", "fcom", "fcomp", "fsub", "fsubr", "fdiv", "fdivr",
@@ -61,6 +59,8 @@ class Amd64Code:
         self._parsed: dict[int, Instruction] = {}
         self.references: tuple[I64, I64, I64] | None = None
         """The columns of what `targets` yields, once they are known."""
+        self.outlined: tuple[I64, U64] | None = None
+        """What `outline` gives, once it is known."""
 
     def __len__(self) -> int:
         while self._more(1 << 20):
@@ -137,11 +137,11 @@ class Amd64Code:
         """Take over the places of the instructions of `other`, which is decoded and differs only in operands."""
         self._starts, self._sizes, self._ids = other._starts, other._sizes, other._ids
 
-    def outline(self) -> list[tuple[int, Hashable]]:
-        """(offset, what it does but for addresses) of every instruction."""
-        block = joined(self.code, [self.decoded()], [0])
-        plain = zeroed(self.code, block.fields, beside=True)
-        return [(at, plain[at:end]) for at, end in zip(block.starts.tolist(), block.ends.tolist(), strict=True)]
+    def outline(self) -> tuple[I64, U64]:
+        """Offset of every instruction, shape (n,), and what it does but for addresses, shape (n, 2)."""
+        if self.outlined is None:
+            outline([self])
+        return self.outlined or (np.zeros(0, dtype=np.int64), np.zeros((0, 2), dtype=np.uint64))
 
     def _raw(self, index: int) -> Instruction:
         raw = self._parsed.get(index)
@@ -229,7 +229,9 @@ class Amd64Code:
         immediate = int.from_bytes(code[at.immediate :], "little", signed=True)
         if at.branch:
             kind = CALL if at.opcode == _CALL else BRANCH
-            return Insn(offset, size, b"b%d" % BRANCHES[code[at.immediate - 1]], (), target=end + immediate, kind=kind)
+            return Insn(
+                offset, size, b"b%d" % int(BRANCHES[code[at.immediate - 1]]), (), target=end + immediate, kind=kind
+            )
         shape = code[: at.displacement] + bytes(size - at.displacement)
         displacement = int.from_bytes(code[at.displacement : at.immediate], "little", signed=True)
         constants: tuple[int, ...] = (immediate,) if at.immediate < size else ()
@@ -254,6 +256,16 @@ def find_targets(codes: Sequence[Amd64Code]) -> None:
     """Find what several functions refer to, which costs less together than one by one."""
     for portion in in_portions(codes, lambda code: len(code.code)):
         take_over(portion, decode_together([code.code for code in portion]))
+
+
+def outline(codes: Sequence[Amd64Code]) -> None:
+    """Find the outlines of several functions, which costs less together than one by one."""
+    for portion in in_portions(codes, lambda code: len(code.code)):
+        found = put_together([code.code for code in portion], [code.decoded() for code in portion])
+        words = without_addresses(found)
+        bounds = zip(found.begins.tolist(), pairwise(found.first.tolist()), strict=False)
+        for code, (begin, (first, last)) in zip(portion, bounds, strict=True):
+            code.outlined = found.instructions.starts[first:last] - begin, words[first:last]
 
 
 def take_over(codes: Sequence[Amd64Code], found: Decoded) -> None:

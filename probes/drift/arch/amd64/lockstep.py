@@ -1,8 +1,4 @@
-"""Which instructions of two functions have to be looked at (see `arch.lockstep`), for many functions at once.
-
-Operation and operands of an instruction are the bytes before its displacement and immediate, so that two of them are
-compared as two words each.
-"""
+"""Which instructions of two functions have to be looked at (see `arch.lockstep`), for many functions at once."""
 
 from __future__ import annotations
 
@@ -10,21 +6,18 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from msgspec import Struct
 
 from probes.arrays import distinct
 from probes.drift.arch.amd64.blocks import Decoded, decode_together, in_portions
-from probes.drift.arch.amd64.decoder import BRANCHES, Amd64Code, take_over
-from probes.drift.arch.amd64.encoding import LONGEST, words
+from probes.drift.arch.amd64.decoder import Amd64Code, take_over
+from probes.drift.arch.amd64.encoding import words
+from probes.drift.arch.amd64.outlines import Outlines, outlines_of
 from probes.drift.arch.lockstep import MAX_PADS, Steps
 from probes.drift.arch.lockstep import level_steps as one_by_one
-from probes.elf.image import I64, U64
+from probes.elf.image import I64
 from probes.parallel import each
 
 WORKERS = 2
-
-_LOW = np.array([[(1 << 8 * min(n, 8)) - 1, (1 << 8 * max(n - 8, 0)) - 1] for n in range(LONGEST + 2)], dtype=np.uint64)
-"""For n up to 16, the lowest n bytes of two words."""
 
 
 def steps(pairs: Sequence[tuple[Amd64Code, Amd64Code]]) -> list[Steps]:
@@ -37,14 +30,14 @@ def _steps(pairs: Sequence[tuple[Amd64Code, Amd64Code]]) -> list[Steps]:
     codes = [code for pair in pairs for code in pair]
     found = decode_together([code.code for code in codes])
     take_over(codes, found)
-    outlines = _outlines(found)
+    outlines = outlines_of(found)
     return [
         _walk(found, outlines, *bounds)
         for bounds in zip(found.first[:-2:2], found.first[1:-1:2], found.first[2::2], strict=True)
     ]
 
 
-def _walk(found: Decoded, outlines: _Outlines, start: int, middle: int, stop: int) -> Steps:
+def _walk(found: Decoded, outlines: Outlines, start: int, middle: int, stop: int) -> Steps:
     """The steps of one pair: OLD's instructions are `start` to `middle`, NEW's `middle` to `stop`."""
     block = found.instructions
     if abs((middle - start) - (stop - middle)) > MAX_PADS or not block.known[start:stop].all():
@@ -58,39 +51,6 @@ def _walk(found: Decoded, outlines: _Outlines, start: int, middle: int, stop: in
         return None
     look = outlines.refers[a] | outlines.refers[b] | (outlines.constants[a] != outlines.constants[b]).any(axis=1)
     return list(zip(ours[look].tolist(), theirs[look].tolist(), strict=True))
-
-
-class _Outlines(Struct, frozen=True):
-    """Of n instructions: `shapes` and `constants`, shape (n, 2), are equal where those of `Insn` are; `refers`: it has a target."""
-
-    shapes: U64
-    constants: U64
-    refers: npt.NDArray[np.bool_]
-
-
-def _outlines(found: Decoded) -> _Outlines:
-    block, fields = found.instructions, found.instructions.fields
-    raw = _windows(found.code, block.starts)
-    size = block.ends - block.starts
-    before = np.minimum(np.where(block.known, fields.displacement - block.starts, size), size)
-    # A displacement from RIP is no constant.
-    after = np.where(fields.relative, fields.immediate - block.starts, before)
-    shapes = raw & _LOW[before]
-    constants = raw & _LOW[size] & ~_LOW[np.minimum(after, size)]
-    shapes[:, 1] |= size.astype(np.uint64) << np.uint64(56)  # an instruction has 15 bytes at most
-    branches = np.flatnonzero(fields.branch)
-    data = np.frombuffer(found.code, dtype=np.uint8)
-    shapes[branches, 0] = BRANCHES[data[fields.immediate[branches] - 1]]
-    shapes[branches, 1] = np.uint64(0xFF) << np.uint64(56)
-    constants[branches] = 0
-    return _Outlines(shapes, constants, fields.relative | fields.branch)
-
-
-def _windows(code: bytes, starts: I64) -> U64:
-    """The 16 bytes from each of `starts` on, as two words, shape (n, 2)."""
-    data = np.frombuffer(code + bytes(LONGEST + 1), dtype=np.uint8)
-    each_byte = np.ndarray((data.size - 7,), dtype="<u8", buffer=data, strides=(1,))
-    return np.stack((each_byte[starts], each_byte[starts + 8]), axis=1)
 
 
 def level_steps(pairs: Sequence[tuple[Amd64Code, Amd64Code, Sequence[int]]]) -> list[Steps]:

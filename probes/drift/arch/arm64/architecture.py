@@ -10,6 +10,7 @@ ARCHITECTURE = Architecture(
     code=decoder.Arm64Code,
     bare=decoder.bare,
     find_targets=lambda _codes: None,  # instructions of one length need no preparation
+    outline=lambda _codes: None,
     steps=lockstep.steps,
     level_steps=lockstep.level_steps,
     windows=windows.windows,

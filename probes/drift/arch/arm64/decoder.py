@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from bisect import bisect_right
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from probes.drift.arch.windows import LEA, MEMORY
 
 if TYPE_CHECKING:
     from probes.drift.arch.code import Comparison, Effect
-    from probes.elf.image import I64
+    from probes.elf.image import I64, U64
 
 FOLLOWS = {n: n + 1 for n in range(15)}
 """Go passes integer arguments in R0 to R15 (compile/abi-internal.md)."""
@@ -83,10 +83,11 @@ class Arm64Code:
         """The addresses that are only taken, in order."""
         return np.array([signed(target) for _, kind, target in self.targets() if kind == LEA], dtype=np.int64)
 
-    def outline(self) -> list[tuple[int, Hashable]]:
-        """(offset, what it does but for addresses) of every instruction."""
-        plain = struct.unpack(f"<{len(self._words)}I", _bare(self.code))
-        return [(4 * word, plain[word]) for word in self._starts]
+    def outline(self) -> tuple[I64, U64]:
+        """Offset of every instruction, shape (n,), and what it does but for addresses, shape (n, 1)."""
+        starts = np.array(self._starts, dtype=np.int64)
+        plain = np.frombuffer(_bare(self.code), dtype="<u4", count=len(self._words)).astype(np.uint64)
+        return 4 * starts, plain[starts].reshape(-1, 1)
 
     def load(self, index: int) -> Load | None:
         """What instruction `index` reads through a register, None when nothing."""
