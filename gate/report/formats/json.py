@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from msgspec import Struct
+from msgspec.json import format as format_json
 
 from gate.report.models.base import Section
 from gate.report.models.reproducible import text
@@ -15,7 +16,8 @@ from gate.report.models.reproducible import text
 
 def render(report: object) -> str:
     """A report as indented JSON, ending in a newline, in ASCII so that no name can steer a terminal."""
-    return json.dumps(to_dict(report), indent=2, ensure_ascii=True) + "\n"
+    # The standard library's encoder is only quick without indentation; msgspec's does not know ASCII.
+    return format_json(json.dumps(to_dict(report), ensure_ascii=True), indent=2) + "\n"
 
 
 def to_dict(value: Any) -> Any:
