@@ -81,7 +81,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> Loader:
 
     def patch(case: Case) -> None:
         monkeypatch.setattr(comparison, "load_binary", lambda path, **_: {"old": case.old, "new": case.new}[path])
-        monkeypatch.setattr(comparison, "compare_binaries", lambda _old, _new, _mode: case.drift())
+        monkeypatch.setattr(comparison, "compare_binaries", lambda *_: case.drift())
         monkeypatch.setattr(comparison, "read_target", lambda: case.target)
 
     return patch
