@@ -20,6 +20,8 @@ from msgspec import Struct
 from probes.errors import ProbeError
 from probes.live.goprobe import wire
 from probes.live.plain_httpx import httpx
+from probes.live.transport import Transport
+from probes.live.trust import trusted
 
 A = TypeVar("A", bound=wire.Answer)
 
@@ -91,12 +93,12 @@ class Client:
         self._token = token
         self.seconds = seconds
         self.limits = limits
+        self._transport = Transport(trusted() if self.base.startswith("https:") else None)
         self._http = httpx.AsyncClient(
-            verify=ssl.create_default_context() if self.base.startswith("https:") else False,
+            transport=self._transport,
             trust_env=False,
             follow_redirects=False,
             timeout=httpx.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds)),
-            limits=httpx.Limits(max_connections=4),
             headers={"Accept-Encoding": "identity", "User-Agent": "hotgate"},
         )
 
@@ -107,6 +109,10 @@ class Client:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._http.aclose()
+
+    def rest(self) -> None:
+        """Nothing is asked for a while: close the connections, which would be too old by then."""
+        self._transport.rest()
 
     async def get(
         self, path: str, *, limit: int | None = None, seconds: float | None = None, retry: bool = True
