@@ -16,6 +16,7 @@ from probes.live.goprobe import topics
 from probes.live.goprobe import wire as w
 from probes.live.pprof import endpoints
 from probes.live.pprof.endpoints import read_profile
+from probes.live.transport import KEPT_SECONDS
 from probes.profile.heartbeat.continuity import continuity
 from probes.profile.heartbeat.window import HeartbeatWindow
 from probes.profile.pprof.decompress import NotProfile
@@ -59,6 +60,8 @@ class Poller:
             problem = ""
         except (ProbeError, RecursionError, ValueError, ArithmeticError) as exc:
             found, windows, problem = {"state": _state(exc)}, (), str(getattr(exc, "what", exc))
+        if self._config.interval > KEPT_SECONDS:
+            self._client.rest()
         took = round((time.monotonic() - start) * 1000)
         error = short(str(found.pop("error", "") or problem))
         return Polled(Sample(**head, took_ms=took, error=error, **found), windows)  # type: ignore[arg-type]
