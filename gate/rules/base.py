@@ -129,6 +129,7 @@ class Check:
         )
 
     @classmethod
+    @cache
     def needs(cls) -> tuple[Need, ...]:
         """The evidence that `run` asks for. TypeError for a parameter that is no evidence."""
         hints = typing.get_type_hints(cls.run, include_extras=True)
