@@ -17,7 +17,7 @@ help:
 	@echo "make goprobe      vet and test the Go module, with and without cgo, newest and oldest Go"
 	@echo "make overhead     what the probe costs the service that embeds it"
 	@echo "make crash        kill hotgate in mid-append 300 times on SQLite and PostgreSQL, and look what is left"
-	@echo "make soak         poll 500 simulated services for ten minutes, and measure"
+	@echo "make soak         poll 2,000 simulated services for ten minutes, and measure"
 	@echo "make screenshot   pictures of the sidecar's page beside real services, for docs/"
 	@echo "make lint         ruff, mypy and the import rules"
 	@echo "make docs         build the documentation site below .cache/docs, and check its links"
