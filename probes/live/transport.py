@@ -13,7 +13,8 @@ import time
 from collections.abc import AsyncIterator, Callable
 
 import h11
-import httpx
+
+from probes.live.plain_httpx import httpx
 
 KEPT_SECONDS = 5.0
 """How long a connection may be idle and used again: a service that was replaced meanwhile must be seen as it is now."""
