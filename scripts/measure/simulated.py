@@ -154,6 +154,9 @@ def bomb(size: int) -> Handler:
     return answer
 
 
+_BOUND: list[socket.socket] = []
+
+
 async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Accepts the connection and never answers."""
     del writer
@@ -178,8 +181,7 @@ async def serve(counts: dict[str, int]) -> dict[str, list[int]]:
     for kind, number in counts.items():
         for index in range(number):
             if kind == "dead" and index % 2:
-                with socket.create_server(("127.0.0.1", 0)) as probe:
-                    ports[kind].append(probe.getsockname()[1])
+                ports[kind].append(_refusing())
                 continue
             handlers: dict[str, Handler] = {"dribble": dribble, "garbage": garbage, "dead": silent}
             handler = handlers.get(kind) or Good(index)
@@ -188,6 +190,15 @@ async def serve(counts: dict[str, int]) -> dict[str, list[int]]:
             server = await asyncio.start_server(_quietly(handler), "127.0.0.1", 0)
             ports[kind].append(server.sockets[0].getsockname()[1])
     return ports
+
+
+def _refusing() -> int:
+    """A port at which nothing listens, and that no other process can take: a socket that is only bound refuses connections."""
+    kept = socket.socket()
+    kept.bind(("127.0.0.1", 0))
+    _BOUND.append(kept)
+    port: int = kept.getsockname()[1]
+    return port
 
 
 async def _main(counts: dict[str, int]) -> None:
