@@ -98,7 +98,8 @@ class Client:
             transport=self._transport,
             trust_env=False,
             follow_redirects=False,
-            timeout=httpx.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds)),
+            # Each request has a deadline of its own, which may be later than the client's.
+            timeout=httpx.Timeout(None, connect=min(CONNECT_SECONDS, seconds)),
             headers={"Accept-Encoding": "identity", "User-Agent": "hotgate"},
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import time
 
 import pytest
 
@@ -109,6 +110,21 @@ def test_a_byte_at_a_time_is_given_up_in_time(data):
 def test_a_service_that_never_answers_is_given_up_in_time():
     with serve(lambda _path, _connection: None) as url, pytest.raises(Unreachable, match="no answer in time"):
         get(url, seconds=0.5)
+
+
+def test_a_request_may_have_more_time_than_the_client_gives():
+    """A profile of 30 s comes after 30 s."""
+
+    def late(_path, _connection):
+        time.sleep(0.6)
+        return http(b"late")
+
+    async def run(url):
+        async with Client(url, seconds=0.3) as client:
+            return await client.get("/debug/x", seconds=60, retry=False)
+
+    with serve(late) as url:
+        assert asyncio.run(run(url)).body == b"late"
 
 
 def test_an_answer_that_is_too_large_is_not_kept():
