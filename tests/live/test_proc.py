@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -228,11 +228,15 @@ def test_a_process_that_has_ended_and_was_not_waited_for():
 def test_a_process_that_ends_while_it_is_looked_at():
     """Whatever the moment, the answer is facts or one error."""
     for _ in range(30):
-        with subprocess.Popen(["/bin/true"]) as process, suppress(NoProcess):
-            read_process(process.pid)
+        with subprocess.Popen(["/bin/true"]) as process:
+            try:
+                answer = read_process(process.pid).pid
+            except NoProcess as exc:
+                answer = str(exc)
+        assert answer == process.pid or f"PID {process.pid}" in str(answer)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_what_may_not_be_read_is_a_gap():
     code = f"""
 import sys

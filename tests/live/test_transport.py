@@ -55,9 +55,9 @@ async def serving(say: Say) -> AsyncIterator[tuple[Server, Client]]:
     listener = await asyncio.start_server(server, "127.0.0.1", 0)
     async with listener:
         server.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
-        async with Client(server.url, seconds=2.0) as client:
+        async with Client(server.url, seconds=60.0) as client:
             yield server, client
-        for _ in range(100):
+        for _ in range(6000):
             if not server.open:
                 break
             await asyncio.sleep(0.01)
@@ -98,7 +98,7 @@ def test_a_client_that_rests_keeps_no_connection() -> None:
         async with serving(good) as (server, client):
             await client.get("/x")
             client.rest()
-            for _ in range(100):
+            for _ in range(6000):
                 if not server.open:
                     break
                 await asyncio.sleep(0.01)
@@ -111,6 +111,7 @@ def test_a_client_that_rests_keeps_no_connection() -> None:
 @pytest.mark.parametrize("stray", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"])
 def test_what_came_unasked_is_no_answer_to_the_next_request(stray: bytes) -> None:
     """A connection that was closed meanwhile, or has bytes that nobody asked for, is given up and costs no second try."""
+    said = asyncio.Event()
 
     async def say(writer: asyncio.StreamWriter, number: int) -> None:
         writer.write(GOOD)
@@ -119,13 +120,16 @@ def test_what_came_unasked_is_no_answer_to_the_next_request(stray: bytes) -> Non
         writer.write(stray)
         if not stray:
             writer.close()
+        said.set()
         assert not number
 
     async def run() -> None:
         async with serving(say) as (server, client):
             for _ in range(3):
+                said.clear()
                 assert (await client.get("/x", retry=False)).text() == "good"
-                await asyncio.sleep(0.15)
+                await asyncio.wait_for(said.wait(), 60)
+                await asyncio.sleep(0.05)  # both ends are of one loop: some of its turns
             assert server.connections == 3
 
     asyncio.run(run())

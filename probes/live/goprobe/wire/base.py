@@ -47,6 +47,7 @@ def moment(kind: type, value: Any) -> Moment:
 
     Raises:
         ValueError: it is neither, or not written as RFC 3339 has it.
+        NotImplementedError: another type is asked for; that is how msgspec wants to be told.
     """
     if kind is not Moment:
         raise NotImplementedError(kind)
