@@ -209,12 +209,12 @@ def words(code: bytes, places: I64, sizes: I64) -> I64:
     return np.where(sizes == 1, short, wide)
 
 
-def zeroed(code: bytes, found: Fields, *, beside: bool = False) -> bytes:
-    """`code` with the operands zeroed that are relative to RIP; with `beside`, with the immediates beside them, too."""
+def zeroed(code: bytes, found: Fields) -> bytes:
+    """`code` with the operands zeroed that are relative to RIP."""
     out = np.frombuffer(code, dtype=np.uint8).copy()
     for rows, places, sizes in (
         (found.relative, found.displacement, found.displacement_size),
-        (found.branch | (found.relative & beside), found.immediate, found.immediate_size),
+        (found.branch, found.immediate, found.immediate_size),
     ):
         for size in set(sizes[rows].tolist()):
             at = places[rows & (sizes == size)]
