@@ -14,7 +14,7 @@ from probes.profile.heartbeat.facts import ContinuityFacts
 from probes.profile.heat_facts import GrowthFacts, HeatFacts, RenamedSamples
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from gate.evidence.model import Key
     from gate.policy.model import Policy, ProfilePolicy
@@ -108,7 +108,10 @@ def of_live(facts: LiveFacts, policy: Policy, sides: tuple[BinaryFacts, BinaryFa
     if cpu is None:
         return found
     samples = sum(int(each.values[:, 0].sum()) for each in cpu.profiles)
-    reason = cpu.missing or (_not_told(facts, sides[0]) if sides is not None else "")
+    # Whose profile it is comes first: more samples of another program would be of no use.
+    reason = cpu.missing
+    if not reason and sides is not None:
+        reason = _not_told(facts, sides[0]) or _of_another(cpu.profiles, sides[0])
     if not reason and samples < MIN_SAMPLES:
         reason = f"{samples} CPU samples of {_lengths(cpu)} are too few, {MIN_SAMPLES} at least: pass --profile"
     source = f"{cpu.source}, {_lengths(cpu)}"
@@ -156,6 +159,12 @@ def _not_told(facts: LiveFacts, old: BinaryFacts) -> str:
     return f"the profile is of build {other}, not of OLD" if other else ""
 
 
+def _of_another(profiles: Iterable[ProfileFacts], old: BinaryFacts) -> str:
+    """Why profiles that name their build are not of `old`; "" when they are, or name none."""
+    others = {each.build_id for each in profiles if each.build_id} - {old.gnu_build_id, old.go_build_id}
+    return f"the profile is of build {min(others)}, not of OLD" if others else ""
+
+
 def of_source(
     source: ProfileSource, policy: ProfilePolicy, sides: tuple[BinaryFacts, BinaryFacts] | None = None
 ) -> ProfileEvidence:
@@ -194,10 +203,7 @@ def _of_binaries(
     from probes.profile.stacks.symbolise import OtherBuild, symbolise
 
     old, new = sides
-    known = {old.gnu_build_id, old.go_build_id} - {None}
-    others = {each.build_id for each in profiles if each.build_id} - known
-    if others:
-        reason = f"the profile is of build {min(others)}, not of OLD"
+    if reason := _of_another(profiles, old):
         missing += [("heat", reason), ("addresses", reason)]
         return None, None
     named = []

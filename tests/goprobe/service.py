@@ -83,5 +83,5 @@ class Service:
         while time.monotonic() < deadline:
             if found := what():
                 return found
-            time.sleep(0.02)
+            time.sleep(0.2)  # goprobe answers so many requests a second and no more
         raise AssertionError(f"waited in vain; the service said:\n{self.log}")

@@ -174,21 +174,21 @@ def test_health_below_its_threshold_blocks(service_program: Build, tmp_path: Pat
 def test_another_length_of_windows_after_an_update_is_told(service_program: Build, tmp_path: Path) -> None:
     program, kept = service_program(None), tmp_path / "windows"
     kept.mkdir()
-    for length in ("100ms", "900ms"):
-        options = ("-interval", "1s", "-window", length, "-windows", str(kept))
+    for interval, length in (("1s", "100ms"), ("5s", "4s")):
+        options = ("-interval", interval, "-window", length, "-windows", str(kept))
         with running(program, tmp_path / length, *options) as (service, url):
+            epoch = service.status()["image"]["epoch"]
 
-            def windows(service: Service = service) -> list[Any]:
-                own = service.status()["image"]["epoch"]
-                found = service.get("/debug/hotgate/heartbeat")["windows"]
-                return [w for w in found if w["epoch"] == own and w["state"] == "ok"]
+            def windows(epoch: str = epoch) -> list[Any]:
+                found = [json.loads(path.read_text("utf-8")) for path in kept.glob("*.json")]
+                return [w for w in found if w["epoch"] == epoch and w["state"] == "ok"]
 
-            service.eventually(windows)
+            service.eventually(windows)  # in the folder: asking every moment would use up what goprobe answers
             report, _ = hotgate("probe", url)
     # A window takes longer where the machine has other work.
     lengths = re.search(r"([\d.]+) s → ([\d.]+) s", fired(report)["HG605"]["message"])
     assert lengths is not None
-    assert 0.1 <= float(lengths[1]) < 0.9 <= float(lengths[2])
+    assert 0.1 <= float(lengths[1]) < 4 <= float(lengths[2])
 
 
 def test_a_wrong_or_missing_token_is_an_error_of_one_line(service_program: Build, tmp_path: Path) -> None:
