@@ -44,9 +44,14 @@ class Confidence(StrEnum):
 
 
 class Mode(StrEnum):
-    """How NEW is going to replace OLD."""
+    """How NEW is going to replace OLD.
+
+    `exec`: OLD executes it in place. `handoff`: OLD starts it as a child and passes its listeners on. `hotfix`: as exec, and no
+    more than functions may change. `plugin`: a running program loads it.
+    """
 
     EXEC = "exec"
+    HANDOFF = "handoff"
     HOTFIX = "hotfix"
     PLUGIN = "plugin"
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from gate.evidence.live import Profiler
 from gate.inflection import count
-from gate.model import Finding, Severity
+from gate.model import Finding, Mode, Severity
 from gate.rules.base import Check, Explanation, Samples
-from gate.rules.samples.services import running, tweaked
+from gate.rules.samples.services import handed_off, running, tweaked
 from probes.live.topics import ProfilerFacts
 
 
@@ -18,7 +18,8 @@ class ProfileRunning(Check):
     severity = Severity.BLOCK
     explanation = Explanation(
         what="The process takes a CPU profile now. Seen by goprobe (whose profile it is, and ITIMER_PROF read back), by the "
-        "answer of net/http/pprof to a second profile, or by the POSIX timers that send SIGPROF in /proc/PID/timers.",
+        "answer of net/http/pprof to a second profile, or by the POSIX timers that send SIGPROF in /proc/PID/timers. In mode `handoff` "
+        "it is no hazard: a child does not inherit timers.",
         why="The interval timer ITIMER_PROF survives execve. Until the new runtime has its handlers, SIGPROF's default action "
         "ends the process: `Profiling timer expired`, exit status 155 in a shell. Measured: of 1,500 execs with a profile "
         "running, 6 died with Go 1.21.13 and 12 with Go 1.27.3; another run had 47 of 300; none died without a profile.",
@@ -34,11 +35,13 @@ class ProfileRunning(Check):
             lambda: tweaked("profiler", running=None, owner="unknown", timers=2, source="/proc"),
             lambda: tweaked("profiler", running=None, owner="unknown", timers=0, source="/proc"),
         ),
-        quiet=(running,),
+        quiet=(running, lambda: handed_off(tweaked("profiler", running=True, owner="other"))),
     )
 
-    def run(self, profiler: Profiler) -> Iterator[Finding]:
+    def run(self, profiler: Profiler, mode: Mode) -> Iterator[Finding]:
         """One finding while a profile runs; goprobe's own window is closed by its Exec, and only warned about."""
+        if mode is Mode.HANDOFF:
+            return  # fork(2) gives the child no timers
         if profiler.running is None:
             yield self.unverified(
                 "CPU profile",

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from gate.evidence.live import Calls
 from gate.inflection import count, some
-from gate.model import Finding, Severity
+from gate.model import Finding, Mode, Severity
 from gate.rules.base import Check, Explanation, Samples
-from gate.rules.samples.services import running, tweaked
+from gate.rules.samples.services import handed_off, running, tweaked
 from probes.live.topics import Call
 
 _PARK = Call("park", "main.parkInC", 2)
@@ -32,12 +32,12 @@ class ThreadsInC(Check):
             lambda: tweaked("calls", count=2, calls=(_PARK,)),
             lambda: tweaked("calls", count=1, calls=(Call("", "thread 71 (shop)", 1),), source="/proc", certain=False),
         ),
-        quiet=(running,),
+        quiet=(running, lambda: handed_off(tweaked("calls", count=2, calls=(_PARK,)))),
     )
 
-    def run(self, calls: Calls) -> Iterator[Finding]:
-        """One finding for all of them."""
-        if not calls.count:
+    def run(self, calls: Calls, mode: Mode) -> Iterator[Finding]:
+        """One finding for all of them; none in a hand-off, where OLD goes on until they have returned."""
+        if not calls.count or mode is Mode.HANDOFF:
             return
         named = [_named(call) for call in calls.calls]
         where = f": {some(named)}" if named else ""

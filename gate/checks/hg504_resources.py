@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from gate.evidence.live import Resources
 from gate.inflection import count
-from gate.model import Finding, Severity
+from gate.model import Finding, Mode, Severity
 from gate.rules.base import Check, Explanation, Samples
-from gate.rules.samples.services import running, tweaked
+from gate.rules.samples.services import handed_off, running, tweaked
 from probes.live.topics import ResourceUse
 
 
@@ -28,6 +28,7 @@ class ResourcesLost(Check):
         fires=(
             lambda: tweaked("resources", resources=(ResourceUse("libfoo handles", 2, handed_over=False),)),
             lambda: tweaked("resources", resources=(ResourceUse("libfoo handles", 0, handed_over=False, known=False),)),
+            lambda: handed_off(tweaked("resources", resources=(ResourceUse("libfoo handles", 2, handed_over=False),))),
         ),
         quiet=(
             running,
@@ -35,8 +36,8 @@ class ResourcesLost(Check):
         ),
     )
 
-    def run(self, resources: Resources) -> Iterator[Finding]:
-        """One finding for each kind of resource."""
+    def run(self, resources: Resources, mode: Mode) -> Iterator[Finding]:
+        """One finding for each kind of resource; a warning in a hand-off, where OLD has them until it has drained."""
         for each in resources.resources:
             if each.handed_over:
                 continue
@@ -49,5 +50,6 @@ class ResourcesLost(Check):
                     each.name,
                     f"{count(each.count, 'resource')} of the kind {each.name} would be lost: "
                     f"{'it is' if each.count == 1 else 'they are'} not handed over.",
+                    severity=Severity.WARN if mode is Mode.HANDOFF else None,
                     evidence={"count": each.count, "source": resources.source},
                 )

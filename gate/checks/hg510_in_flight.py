@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from gate.evidence.live import Requests
 from gate.inflection import count
-from gate.model import Finding, Severity
+from gate.model import Finding, Mode, Severity
 from gate.rules.base import Check, Explanation, Samples
-from gate.rules.samples.services import running, tweaked
+from gate.rules.samples.services import handed_off, running, tweaked
 from probes.live.topics import WorkInFlight
 
 
@@ -30,22 +30,30 @@ class WorkUnfinished(Check):
             lambda: tweaked("requests", work=(WorkInFlight("jobs", 9, 4),), over=True, source="expvar"),
             lambda: tweaked("requests", work=(WorkInFlight("http requests", 3, 0, drained=True),), over=True),
             lambda: tweaked("requests", work=(WorkInFlight("jobs", 0, 0, known=False),)),
+            lambda: handed_off(tweaked("requests", work=(WorkInFlight("jobs", 9, 4),), over=True)),
         ),
         quiet=(running, lambda: tweaked("requests", work=(WorkInFlight("jobs", 3, 4),))),
     )
 
-    def run(self, requests: Requests) -> Iterator[Finding]:
-        """One finding for each counter above its limit."""
+    def run(self, requests: Requests, mode: Mode) -> Iterator[Finding]:
+        """One finding for each counter above its limit; a note in a hand-off, where OLD finishes what it has begun."""
+        handoff = mode is Mode.HANDOFF
         for each in requests.work:
             if not each.known:
+                if handoff:
+                    continue
                 yield self.unverified(
                     each.name, f"How much of {each.name} is in flight is unknown: its counter did not answer."
                 )
             elif each.limit is not None and each.count > each.limit:
                 then = "; goprobe's Upgrade waits for them before it executes NEW" if each.drained else ""
+                meet = (
+                    "OLD has to finish them after NEW took over" if handoff else f"where exec may meet {each.limit:,}"
+                )
+                lesser = Severity.INFO if handoff else Severity.WARN if each.drained else None
                 yield self.finding(
                     each.name,
-                    f"{count(each.count, 'item')} of {each.name} in flight, where exec may meet {each.limit:,}{then}.",
-                    severity=Severity.WARN if each.drained else None,
+                    f"{count(each.count, 'item')} of {each.name} in flight, {meet}{then}.",
+                    severity=lesser,
                     evidence={"count": each.count, "limit": each.limit, "source": requests.source},
                 )

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from gate.evidence.live import Calls, Signals
 from gate.inflection import count, some
-from gate.model import Finding, Severity
+from gate.model import Finding, Mode, Severity
 from gate.rules.base import Check, Explanation, Samples
-from gate.rules.samples.services import running, tweaked
+from gate.rules.samples.services import handed_off, running, tweaked
 
 
 class ForeignCode(Check):
@@ -27,11 +27,13 @@ class ForeignCode(Check):
             lambda: tweaked("signals", handlers=(("SIGUSR1", "on_usr1 in /usr/lib/libfoo.so.1"),)),
             lambda: tweaked("calls", foreign=("libfoo-io (4251)",)),
         ),
-        quiet=(running,),
+        quiet=(running, lambda: handed_off(tweaked("calls", foreign=("libfoo-io (4251)",)))),
     )
 
-    def run(self, signals: Signals | None, calls: Calls | None) -> Iterator[Finding]:
-        """One finding for the handlers, one for the threads."""
+    def run(self, signals: Signals | None, calls: Calls | None, mode: Mode) -> Iterator[Finding]:
+        """One finding for the handlers, one for the threads; none in a hand-off, where OLD keeps both until it ends."""
+        if mode is Mode.HANDOFF:
+            return
         handlers = signals.handlers if signals is not None and signals.handlers else ()
         if handlers:
             named = [f"{name} ({where})" for name, where in handlers]

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from gate.engine.judgement import Judgement
 from gate.model import EvidenceState, Mode, Outcome, Severity
-from gate.policy.model import PROFILE_TOPICS
+from gate.policy.model import PROFILE_TOPICS, LivePolicy
 from probes.live.topics import TOPICS
 
 if TYPE_CHECKING:
@@ -55,6 +55,9 @@ def run_rules(
     return Judgement(outcomes, evidence, verdict, require, baseline, fixed, notices)
 
 
+ONLY_FOR_EXEC = ("profiler", "calls")
+"""What an exec in place would end: the old process of a hand-off goes on."""
+
 ANY_LANGUAGE = {"native", "target"}
 """Evidence that a shared object in another language than Go can have."""
 
@@ -74,7 +77,7 @@ def required(policy: Policy, evidence: Iterable[EvidenceState], *, go: bool = Tr
     if go and policy.contract.globals:
         names.append("globals")
     if any(state.name in TOPICS for state in evidence):
-        names += policy.live.needed
+        names += _needed(policy)
     # The loader reads these tables before anything of NEW runs: damaged ones are no ordinary gap.
     names += [state.name for state in evidence if state.name == "native" and state.status == "unreadable"]
     return tuple(dict.fromkeys(names))
@@ -83,7 +86,15 @@ def required(policy: Policy, evidence: Iterable[EvidenceState], *, go: bool = Tr
 def required_live(policy: Policy) -> tuple[str, ...]:
     """The evidence without which nothing passes when a running service alone was asked."""
     known = (name for name in policy.require if name in TOPICS or name in PROFILE_TOPICS)
-    return tuple(dict.fromkeys((*known, *policy.live.needed)))
+    return tuple(dict.fromkeys((*known, *_needed(policy))))
+
+
+def _needed(policy: Policy) -> tuple[str, ...]:
+    """What must be known of a running service: a process that starts NEW as a child is not replaced, whatever it does just now."""
+    needed = policy.live.needed
+    if policy.mode is not Mode.HANDOFF or needed != LivePolicy().needed:
+        return needed
+    return tuple(name for name in needed if name not in ONLY_FOR_EXEC)
 
 
 def _outcome(rule: Check, bundle: Bundle, policy: Policy) -> Outcome:

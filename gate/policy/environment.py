@@ -57,7 +57,7 @@ def apply_environment(policy: Policy, environ: Mapping[str, str]) -> Policy:
 
 
 def _mode(policy: Policy, text: str) -> Policy:
-    return replace(policy, mode=Mode(_one_of(text, [mode.value for mode in Mode])))
+    return replace(policy, mode=Mode(_one_of(text, [mode.value for mode in Mode])), mode_by=f"{PREFIX}MODE")
 
 
 def _fail_on(policy: Policy, text: str) -> Policy:
@@ -153,6 +153,10 @@ def _live_handed_over(policy: Policy, text: str) -> Policy:
     return replace(policy, live=replace(policy.live, handed_over=addresses))
 
 
+def _live_connections_limit(policy: Policy, text: str) -> Policy:
+    return replace(policy, live=replace(policy.live, connections_limit=_number(text)))
+
+
 def _live_needed(policy: Policy, text: str) -> Policy:
     names = tuple(text.split())
     for name in names:
@@ -182,6 +186,7 @@ LAYERS: dict[str, Callable[[Policy, str], Policy]] = {
     "HOTGATE_LIVE_IN_FLIGHT": _live_in_flight,
     "HOTGATE_LIVE_IN_FLIGHT_LIMIT": _live_in_flight_limit,
     "HOTGATE_LIVE_HANDED_OVER": _live_handed_over,
+    "HOTGATE_LIVE_CONNECTIONS_LIMIT": _live_connections_limit,
     "HOTGATE_LIVE_NEEDED": _live_needed,
     "HOTGATE_PROFILE_MIN_CONTINUITY": _profile("min_continuity", 100),
     "HOTGATE_PROFILE_HAND_OVER_SECONDS": _profile("hand_over_seconds", 86_400),

@@ -30,13 +30,14 @@ from probes.live.topics import TOPICS
 MAX_BYTES = 1 << 20
 
 _DEFAULT = Policy()
+_NOT_KEYS = ("source", "mode", "mode_by")
 _SECTIONS = ("thresholds", "contract", "live", "profile", "data")
 
 
 class PolicyFile(Struct, frozen=True, forbid_unknown_fields=True):
     """The table of a policy file. `sidecar` is read by `gate.sidecar.config.model`, which knows its keys."""
 
-    mode: Mode = _DEFAULT.mode
+    mode: Mode | None = None
     fail_on: Severity = _DEFAULT.fail_on
     require: tuple[str, ...] = _DEFAULT.require
     severity: dict[str, Literal["info", "warn", "block", "off"]] = {}
@@ -63,7 +64,8 @@ def load_policy(path: str) -> Policy:
             line that names the file, the line where that is known, and the key.
     """
     shape, _ = _parse(path, _read(path))
-    given: dict[str, Any] = {name: getattr(shape, name) for name in Policy.__struct_fields__ if name != "source"}
+    given: dict[str, Any] = {name: getattr(shape, name) for name in Policy.__struct_fields__ if name not in _NOT_KEYS}
+    given |= {} if shape.mode is None else {"mode": shape.mode, "mode_by": path}
     severity: dict[str, Setting] = {
         rule: "off" if name == "off" else Severity(name) for rule, name in shape.severity.items()
     }

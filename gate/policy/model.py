@@ -68,6 +68,8 @@ class LivePolicy(Struct, frozen=True, forbid_unknown_fields=True):
     in_flight: str = ""
     in_flight_limit: Natural = 0
     handed_over: tuple[str, ...] = ()
+    connections_limit: Natural | None = None
+    """Established connections that an update may cut; None for no limit."""
     needed: tuple[str, ...] = ("profiler", "calls", "image", "descriptors")
     """Whether exec is safe right now depends on these: they are required when a running service is asked."""
 
@@ -120,6 +122,8 @@ class Policy(Struct, frozen=True):
     """
 
     mode: Mode = Mode.EXEC
+    mode_by: str = ""
+    """Who says so, for people; "" where nobody did, and OLD's own code may tell."""
     fail_on: Severity = Severity.BLOCK
     require: tuple[str, ...] = REQUIRED_BY_DEFAULT
     severity: Mapping[str, Setting] = field(default_factory=dict)
@@ -177,6 +181,7 @@ class Policy(Struct, frozen=True):
         return replace(
             self,
             mode=self.mode if mode is None else mode,
+            mode_by=self.mode_by if mode is None else "--mode",
             fail_on=self.fail_on if fail_on is None else fail_on,
             require=names or self.require,
             data=self.data if values else DataPolicy(values=False),

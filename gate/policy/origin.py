@@ -89,6 +89,7 @@ def settings(
         ("live.in_flight", policy.live.in_flight),
         ("live.in_flight_limit", policy.live.in_flight_limit),
         ("live.handed_over", list(policy.live.handed_over)),
+        ("live.connections_limit", policy.live.connections_limit),
         ("live.needed", list(policy.live.needed)),
     )
     out += [Setting(key, value, origin(key)) for key, value in live]

@@ -57,6 +57,7 @@ class _Live(_Table):
     in_flight: str = ""
     in_flight_limit: StrictInt = Field(default=0, ge=0)
     handed_over: list[str] = []
+    connections_limit: StrictInt | None = Field(default=None, ge=0)
     needed: list[_TopicName] = list(LivePolicy().needed)
 
 
@@ -93,7 +94,7 @@ class _Contract(_Table):
 
 
 class _PolicyFile(_Table):
-    mode: Literal["exec", "hotfix", "plugin"] = "exec"
+    mode: Literal["exec", "handoff", "hotfix", "plugin"] | None = None
     fail_on: Literal["info", "warn", "block"] = "block"
     require: list[_EvidenceName] = ["functions", "build"]
     severity: dict[str, _SeverityName] = {}

@@ -20,7 +20,9 @@ from gate.engine.binaries import (
     with_needs,
 )
 from gate.engine.judge import run_rules
+from gate.engine.mode import with_mode
 from gate.model import Mode
+from probes.go.restarts import entries_called
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,6 +84,7 @@ def check(  # noqa: PLR0913 - keywords, one a fact
     if meanwhile is not None:
         meanwhile()
     old, new = (task.result() for task in reading)
+    policy = with_mode(policy, _entries(old), "OLD")
     read = time.perf_counter()
     stage("comparing functions, types and data")
     forks = alone and old.size + new.size >= WORTH_A_FORK and can_fork()
@@ -142,6 +145,10 @@ def check(  # noqa: PLR0913 - keywords, one a fact
         created_at=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         timings_ms={name: round(seconds * 1000, 1) for name, seconds in marks.items()},
     )
+
+
+def _entries(old: BinaryFacts) -> tuple[str, ...]:
+    return entries_called(old.functions.name_bytes) if old.functions is not None else ()
 
 
 def _import_the_rest() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gate.clock import moment
 from gate.engine.judge import run_rules
+from gate.engine.mode import with_mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +31,8 @@ def probe(policy: Policy, ask: Callable[[], LiveFacts]) -> Report:
     started = time.perf_counter()
     facts = ask()
     asked = time.perf_counter()
+    if facts.image is not None and facts.image.entries is not None:
+        policy = with_mode(policy, facts.image.entries, "the program")
     now = moment()
     profile = of_live(facts, policy)
     bundle = Bundle.alone(policy).with_live(live_values(facts)).with_profile(profile.values())

@@ -23,6 +23,7 @@ class LiveFacts(Struct, frozen=True):
     canary: t.CanaryFacts | None = None
     resources: t.ResourceFacts | None = None
     descriptors: t.DescriptorFacts | None = None
+    connections: t.ConnectionFacts | None = None
     signals: t.SignalFacts | None = None
     image: t.RunningImage | None = None
     process: t.ProcessNumbers | None = None

@@ -97,6 +97,7 @@ def _seen(process: ProcessFacts, said: LiveFacts, program: Program | None) -> Li
         profiler=from_proc.profiler(process, program),
         calls=calls,
         descriptors=from_proc.descriptors(process, frozenset(said.handed_over)),
+        connections=from_proc.connections(process),
         signals=from_proc.signals(process),
         process=from_proc.process(process),
         missing={"calls": reason},

@@ -10,7 +10,7 @@ from probes.errors import ProbeError
 from probes.live.facts import LiveFacts
 from probes.live.proc.facts import ProcessFacts
 from probes.live.proc.privileges import after_exec, read_file_privileges
-from probes.live.topics import CallFacts, DescriptorFacts, ProfilerFacts, RunningImage, SignalFacts
+from probes.live.topics import CallFacts, ConnectionFacts, DescriptorFacts, ProfilerFacts, RunningImage, SignalFacts
 
 
 def merge(said: LiveFacts, seen: LiveFacts) -> LiveFacts:
@@ -24,6 +24,7 @@ def merge(said: LiveFacts, seen: LiveFacts) -> LiveFacts:
         profiler=_profiler(said.profiler, seen.profiler),
         calls=_calls(said.calls, seen.calls),
         descriptors=_descriptors(said.descriptors, seen.descriptors),
+        connections=_connections(said.connections, seen.connections),
         signals=_signals(said.signals, seen.signals),
         image=_image(said, seen),
         process=seen.process,
@@ -58,6 +59,13 @@ def _descriptors(said: DescriptorFacts | None, seen: DescriptorFacts | None) -> 
     if said is None or seen is None:
         return seen or said
     return replace(seen, source=_both(said.source, seen.source))
+
+
+def _connections(said: ConnectionFacts | None, seen: ConnectionFacts | None) -> ConnectionFacts | None:
+    """Seen by number, and as many of them handed over as the service says."""
+    if said is None or seen is None:
+        return seen or said
+    return replace(seen, source=_both(said.source, seen.source), kept=said.kept, drained=said.drained)
 
 
 def _signals(said: SignalFacts | None, seen: SignalFacts | None) -> SignalFacts | None:

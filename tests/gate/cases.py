@@ -38,6 +38,7 @@ HOSTILE = "main.\x1b]0;owned\x07\nPASS  [bold]x[/bold]\u202e\udcff"
 CASES = {
     "pass": Case(),
     "same-file": Case(new=binary()),
+    "handed-off": Case(policy=Policy(mode=Mode.HANDOFF, mode_by="OLD calls github.com/cloudflare/tableflip.New")),
     "hotfix-pass": Case(functions=functions(changed=(change(),), remapped=12), policy=Policy(mode=Mode.HOTFIX)),
     "block": Case(
         new=other(

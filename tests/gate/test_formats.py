@@ -241,6 +241,16 @@ def test_html_brings_all_along_and_nothing_else(case, reporter):
     assert "prefers-color-scheme: dark" in text
 
 
+@pytest.mark.parametrize("name", ["terminal", "markdown", "html"])
+def test_how_new_replaces_old_stands_in_the_first_lines(name, reporter):
+    text = rendered(name, reporter(CASES["handed-off"])).partition("<header>")[2] or rendered(
+        name, reporter(CASES["handed-off"])
+    )
+    first = " ".join(text.replace("\\", "").split()[:60])
+    assert "mode handoff" in first
+    assert "OLD calls github.com/cloudflare/tableflip.New" in first.replace("&#8203;", "").replace("`", "")
+
+
 def test_the_forged_name_is_shown_as_text(reporter):
     report = reporter(CASES["forged"])
     assert FORGED.startswith("]]></script>")

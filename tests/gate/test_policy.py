@@ -68,6 +68,7 @@ def write(text: str, name: str = "hotgate.toml") -> str:
 def test_every_key():
     assert load_policy(write(FULL)) == Policy(
         mode=Mode.HOTFIX,
+        mode_by="hotgate.toml",
         fail_on=Severity.WARN,
         require=("functions", "target"),
         severity={"HG403": Severity.BLOCK, "HG105": "off"},
@@ -83,7 +84,7 @@ def test_every_key():
 def test_an_empty_file_is_the_default_policy():
     assert load_policy(write("")) == Policy(source="hotgate.toml")
     fields = set(PolicyFile.__struct_fields__) - {"sidecar"}
-    assert fields == {name for name in Policy.__struct_fields__ if name != "source"}
+    assert fields == {name for name in Policy.__struct_fields__ if name not in ("source", "mode_by")}
     for name in EVIDENCE_NAMES:
         assert load_policy(write(f'require = ["{name}"]\n')).require == (name,)
 
@@ -140,7 +141,7 @@ def test_discovery_prefers_the_own_file():
             "max_changed_functions",
         ),
         ("[limits]\n", "hotgate.toml:1: unknown key limits", "valid keys are mode, fail_on"),
-        ('mode = "live"\n', "hotgate.toml:1: mode: input should be 'exec', 'hotfix' or 'plugin', not 'live'", ""),
+        ('mode = "live"\n', "hotgate.toml:1: mode: input should be 'exec', 'handoff', 'hotfix' or 'plugin', not 'live'", ""),
         (
             'require = ["functoins"]\n',
             "hotgate.toml:1: unknown evidence in require: functoins",

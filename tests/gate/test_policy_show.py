@@ -62,7 +62,7 @@ def test_defaults():
 def test_every_key_of_a_policy_is_shown():
     Path("hotgate.toml").write_text(FILE, "utf-8")
     shown = {key.partition(".")[0].partition("[")[0] for key in rows()}
-    assert shown == set(Policy.__struct_fields__) - {"source"}
+    assert shown == set(Policy.__struct_fields__) - {"source", "mode_by"}
 
 
 def test_origins():
@@ -104,6 +104,7 @@ def test_origins():
         "live.in_flight": ("", "default"),
         "live.in_flight_limit": (0, "default"),
         "live.handed_over": ([], "default"),
+        "live.connections_limit": (None, "default"),
         "live.needed": (["profiler", "calls", "image", "descriptors"], "default"),
         "data.values": (True, "default"),
         "docs_url": ("", "default"),

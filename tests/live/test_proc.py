@@ -20,7 +20,6 @@ from probes.live.gathering import Asked, gather
 from probes.live.proc import reading, topics
 from probes.live.proc.folder import Folder
 from probes.live.proc.reading import NoProcess, read_process
-from probes.live.proc.sockets import listening
 from probes.live.proc.timers import LOOK_SECONDS, Look, Watcher, used_for_certain
 from probes.live.topics import ProfilerFacts
 
@@ -260,28 +259,6 @@ def test_a_name_with_parentheses_does_not_shift_the_fields():
         facts = read_process(process.pid)
     assert facts.parent == os.getpid()
     assert facts.threads[0].name == ") R 1 (x"
-
-
-@pytest.mark.parametrize("text", ["", "head\n", "head\n0: zz\n", "head\n" + "x " * 20 + "\n"])
-def test_tables_of_sockets_that_are_cut_off(text):
-    assert listening(lambda _name: text) == {}
-
-
-def test_addresses_of_a_table_of_sockets():
-    head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
-    four = (
-        "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 51234 1 0 100 0\n"
-    )
-    six = "   0: 00000000000000000000000001000000:0050 " + "0" * 32 + ":0000 0A 0:0 00:0 0 0 0 7 1 0 100\n"
-    connected = "   1: 0100007F:1F90 0100007F:9999 01 00000000:00000000 00:00000000 00000000     0        0 51235 1 0\n"
-    bound = "   0: 00000000:01BB 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 9 2 0 0\n"
-    client = "   1: 0100007F:9999 0100007F:0035 01 00000000:00000000 00:00000000 00000000     0        0 10 2 0 0\n"
-    tables = {"net/tcp": four + connected, "net/tcp6": six, "net/udp": bound + client, "net/udp6": "", "net/unix": ""}
-    assert listening(lambda name: head + tables[name]) == {
-        51234: "tcp 127.0.0.1:8080",
-        7: "tcp [::1]:80",
-        9: "udp 0.0.0.0:443",
-    }
 
 
 def test_only_a_process_and_no_url():

@@ -21,6 +21,7 @@ from gate.report.text.parts import (
     sides,
     source_path,
     split,
+    way,
 )
 from gate.report.text.profiles import function_rows, profile_lines
 from gate.report.text.summary import (
@@ -68,7 +69,7 @@ def render(report: Report) -> str:
         "<body>",
         "<header>",
         f'<h1 class="{report.verdict}">{_text(title)}</h1>',
-        f'<p class="dim">{_text(more) + "; " if more else ""}mode {report.mode}, exit code {report.exit_code}</p>',
+        f'<p class="dim">{_text(more) + "; " if more else ""}{_text(way(report) or f"mode {report.mode}")}, exit code {report.exit_code}</p>',
         "</header>",
         "<main>",
         *_section("What blocks this update", _articles(report, parts.blocking)),

@@ -17,6 +17,7 @@ from gate.report.text.parts import (
     sides,
     source_path,
     split,
+    way,
 )
 from gate.report.text.profiles import function_rows, profile_lines
 from gate.report.text.summary import (
@@ -51,6 +52,7 @@ def render(report: Report) -> str:
         "",
         _safe(headline(report, parts)) + (f" ({more})." if more else "."),
     ]
+    lines += [f"{_safe(how)}."] if (how := way(report)) else []
     lines += _findings(report, "What blocks this update", parts.blocking)
     if parts.doubts or parts.gaps:
         lines += ["", "### What could not be verified", ""]

@@ -10,7 +10,7 @@ from rich.text import Text
 from gate.report.terminal import drift, live, profiles
 from gate.report.terminal.console import DEFAULT_WIDTH, RULE_STYLES, heading_line, make_console, text_of
 from gate.report.text.clean import clean
-from gate.report.text.parts import GAPS, Parts, answered, extras, gone, headline, sides, split
+from gate.report.text.parts import GAPS, Parts, answered, extras, gone, headline, sides, split, way
 from gate.report.text.summary import side_words
 from gate.report.text.wrap import paragraph
 
@@ -36,6 +36,8 @@ def render(report: Report, *, width: int = DEFAULT_WIDTH, color: bool = False) -
     console = make_console(width, color=color)
     parts = split(report)
     _headline(console, report, parts)
+    if how := way(report):
+        paragraph(console, Text(clean(how), "dim"), indent=0)
     _findings(console, "What blocks this update", parts.blocking)
     _doubts(console, parts)
     console.print()

@@ -276,13 +276,14 @@ class LiveSection(Shape, frozen=True):
 class Report(Shape, frozen=True, kw_only=True):
     """One judgement, of two binaries, of a running service, of profiles, or of several of these. `created_at` is UTC; `exit_code` is the one that stands for the verdict; times in milliseconds.
 
-    `notices` are for the policy's author: suppressions that expired or that cover nothing.
+    `mode_by`: what says so, in words. `notices` are for the policy's author: suppressions that expired or that cover nothing.
     """
 
     schema_version: Literal["1"]
     tool: Tool
     created_at: str
-    mode: Literal["exec", "hotfix", "plugin"]
+    mode: Literal["exec", "handoff", "hotfix", "plugin"]
+    mode_by: Annotated[str | None, Section] = None
     policy: PolicyItem
     verdict: Literal["pass", "block", "inconclusive"]
     exit_code: int

@@ -48,6 +48,7 @@ def build_report(  # noqa: PLR0913 - keywords, one a fact
         tool=model.Tool("hotgate", __version__),
         created_at=created_at,
         mode=policy.mode.value,
+        mode_by=policy.mode_by or None,
         policy=model.PolicyItem(
             policy.source or None, policy.fail_on.value, list(judgement.require), policy.docs_url or None
         ),

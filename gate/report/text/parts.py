@@ -28,6 +28,7 @@ GAPS = {
     "canary": "embed goprobe, built with cgo",
     "resources": "embed goprobe, and track what is held in C",
     "descriptors": "pass --pid, as the user that the service runs as",
+    "connections": "pass --pid, as the user that the service runs as",
     "signals": "pass --pid, or embed goprobe",
     "image": "pass --pid, or embed goprobe",
     "process": "pass --pid, or embed goprobe",
@@ -103,6 +104,21 @@ def headline(report: Report, parts: Parts) -> str:
     if report.old is None or report.new is None:
         return "nothing blocks an update now" if report.live is not None else "nothing in the profiles blocks an update"
     return "OLD and NEW are the same file" if report.old.sha256 == report.new.sha256 else "nothing blocks this update"
+
+
+WAYS = {
+    "exec": "OLD executes NEW in place",
+    "handoff": "NEW starts as OLD's child and gets its listeners",
+    "hotfix": "OLD executes NEW in place, and no more than functions may change",
+    "plugin": "a running program loads NEW",
+}
+
+
+def way(report: Report) -> str:
+    """How NEW replaces OLD, and what says so; "" in a report that has nothing to replace."""
+    if report.mode_by is None or (report.new is None and report.live is None):
+        return ""
+    return f"mode {report.mode}, {WAYS[report.mode]} ({report.mode_by})"
 
 
 def sides(report: Report) -> list[tuple[str, BinaryInfo]]:

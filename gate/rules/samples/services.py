@@ -6,6 +6,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from gate.model import Mode
+from gate.policy.model import Policy
 from gate.rules.samples.binaries import Case
 from probes.live import topics as t
 from probes.live.facts import LiveFacts
@@ -32,6 +34,7 @@ READY = LiveFacts(
     descriptors=t.DescriptorFacts(
         "/proc", (t.Listening(7, "tcp 127.0.0.1:8080", close_on_exec=True, handed_over=True),), (), complete=True
     ),
+    connections=t.ConnectionFacts("/proc", (), outgoing=2),
     signals=t.SignalFacts("goprobe and /proc", (), (), (), "SIGUSR2", reload_handled=True),
     image=t.RunningImage("/proc", go_build_id="old/build/id", sha256="a" * 64, path="/srv/shop"),
     process=t.ProcessNumbers("/proc", 4242, 4242, 1, "systemd"),
@@ -54,6 +57,11 @@ READY = LiveFacts(
 def running(**topics: Any) -> Case:
     """A comparison with live evidence, of a service that is ready but for `topics`."""
     return Case(live=replace(READY, **topics))
+
+
+def handed_off(case: Case) -> Case:
+    """The same, of a service that starts NEW as its child."""
+    return replace(case, policy=Policy(mode=Mode.HANDOFF, mode_by="--mode"))
 
 
 def tweaked(topic: str, **changes: Any) -> Case:

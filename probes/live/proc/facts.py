@@ -7,7 +7,12 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from probes.live.proc.supervision import Supervision
+
 _NEARLY_ALL = 32
+
+OUTGOING = "outgoing"
+"""A connection to an address at which nobody in the process's network namespace listens: the process opened it."""
 
 
 class Descriptor(Struct, frozen=True):
@@ -18,11 +23,20 @@ class Descriptor(Struct, frozen=True):
     close_on_exec: bool
     listens: str
     """The address that a listening socket is bound to, such as `tcp 127.0.0.1:8080`; "" for anything else."""
+    locked: bool = False
+    """Whether the process holds a lock for writing on the file, by flock(2) or fcntl(2)."""
+    connection: str = ""
+    """Of an established connection: the address of the listener that it came in by, or `OUTGOING`; "" for anything else."""
 
     @property
     def standard(self) -> bool:
         """Whether it is standard input, output or error."""
         return self.fd <= 2
+
+    @property
+    def inode(self) -> int:
+        """Of a socket; -1 for anything else."""
+        return int(self.target[8:-1]) if self.target.startswith("socket:[") else -1
 
 
 class Mapping(Struct, frozen=True):
@@ -94,12 +108,17 @@ class ProcessFacts(Struct, frozen=True):
     """Clock ticks from boot to its start: with the PID, it names the process for as long as the host is up."""
     parent: int
     parent_name: str
+    parent_sockets: frozenset[int]
+    """Inodes of the sockets that its parent has open; empty where that may not be looked at."""
+    supervision: Supervision
     namespace_pids: tuple[int, ...]
     """Its PID in each PID namespace, the outermost first."""
     exe: str
     exe_deleted: bool
     """Whether the file that it runs has been removed or replaced since."""
     descriptors: tuple[Descriptor, ...] | None
+    idle: dict[int, int] | None
+    """Milliseconds since a TCP connection last carried data, by inode; None where the kernel does not tell."""
     threads: tuple[Thread, ...]
     code: tuple[Mapping, ...] | None
     signals_ignored: int

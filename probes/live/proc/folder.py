@@ -30,12 +30,21 @@ class Folder:
     def __init__(self, fd: int, pid: int) -> None:
         self._fd, self._pid = fd, pid
 
+    @property
+    def fd(self) -> int:
+        """The descriptor of `/proc/<pid>`, for those who read thousands of its files."""
+        return self._fd
+
     def text(self, name: str) -> str:
         """The contents of a file of it."""
+        return self.start_of(name, MAX_FILE).decode("utf-8", "replace")
+
+    def start_of(self, name: str, limit: int) -> bytes:
+        """The first `limit` bytes of a file of it."""
         with self._guard(name):
             fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=self._fd)
             with open(fd, "rb") as file:  # noqa: PTH123 - a descriptor
-                return file.read(MAX_FILE).decode("utf-8", "replace")
+                return file.read(limit)
 
     def names(self, name: str) -> list[str]:
         """What a directory of it holds."""

@@ -12,12 +12,14 @@ from probes.elf.dynamic_symbols import read_dynamic_symbols
 from probes.elf.relocations import dynamic_tags
 from probes.errors import ProbeError
 from probes.go.facts import BinaryFacts
+from probes.go.restarts import entries_called, openers
 from probes.live.proc.facts import ProcessFacts
 from probes.live.proc.reading import exe_path
 from probes.live.topics import RunningImage
 
 SOURCE = "/proc"
 PAGE = 0xFFF
+MAX_OPENERS = 20
 FIRST_WITH_TIMERS = 18
 """Go 1.18 gave each thread a POSIX timer beside the process's ITIMER_PROF."""
 SET_TIMER = "setitimer"
@@ -51,6 +53,7 @@ def running_image(process: ProcessFacts, old: BinaryFacts | None) -> tuple[Runni
         facts = old if old is not None and Path(link).samefile(old.path) else _load(link)
     except (OSError, ProbeError):
         return None, None
+    entries = None if facts.functions is None else entries_called(facts.functions.name_bytes)
     image = RunningImage(
         SOURCE,
         gnu_build_id=facts.gnu_build_id or "",
@@ -59,6 +62,8 @@ def running_image(process: ProcessFacts, old: BinaryFacts | None) -> tuple[Runni
         path=process.exe,
         go_version=facts.go_version or "",
         replaced=process.exe_deleted,
+        entries=entries,
+        openers=openers(facts.functions, entries)[:MAX_OPENERS] if entries and facts.functions is not None else (),
     )
     return image, _program(process, facts)
 

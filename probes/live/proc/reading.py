@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from probes.errors import ProbeError
+from probes.live.proc.descriptors import read_descriptors, socket_inodes
 from probes.live.proc.facts import (
     Capabilities,
     Credentials,
@@ -22,17 +23,15 @@ from probes.live.proc.facts import (
     Throttling,
 )
 from probes.live.proc.folder import Folder, NoProcess, Unreadable, opened
-from probes.live.proc.sockets import listening
+from probes.live.proc.sock_diag import idle_milliseconds
+from probes.live.proc.supervision import read_supervision
 from probes.live.proc.timers import Look, profile_timers, used_for_certain
 
-MAX_DESCRIPTORS = 65536
 MAX_THREADS = 4096
-O_CLOEXEC = 0o2000000
 LOOKS = 4
 LOOK_PAUSE = 0.01
 
 _DELETED = " (deleted)"
-_SOCKET = re.compile(r"socket:\[(\d+)\]")
 _CODE = re.compile(r"([0-9a-f]{1,16})-([0-9a-f]{1,16}) ..x. \S+ \S+ \S+ *(.*)")
 
 
@@ -57,17 +56,20 @@ def read_process(pid: int, *, root: str = "/proc", watch: bool = True, look: Loo
         exe, deleted = _exe(folder, gaps)
         tids = sorted(int(name) for name in folder.names("task") if name.isdecimal())
         threads = _threads(folder, tids[:MAX_THREADS])
-        descriptors, omitted = _descriptors(folder, gaps)
+        descriptors, omitted = read_descriptors(folder, gaps)
         timers = profile_timers(folder, gaps)
         return ProcessFacts(
             pid=pid,
             started_ticks=started,
             parent=parent,
             parent_name=_comm(root, parent),
+            parent_sockets=_sockets_of(root, parent),
+            supervision=read_supervision(folder),
             namespace_pids=tuple(int(n) for n in status.get("NSpid", str(pid)).split()),
             exe=exe,
             exe_deleted=deleted,
             descriptors=descriptors,
+            idle=_idle(folder, descriptors),
             threads=threads,
             code=_code(folder, gaps),
             signals_ignored=_mask(status, "SigIgn"),
@@ -104,6 +106,14 @@ def _comm(root: str, pid: int) -> str:
         return Path(root, str(pid), "comm").read_text("utf-8", "replace").strip()
     except OSError:
         return ""
+
+
+def _sockets_of(root: str, pid: int) -> frozenset[int]:
+    try:
+        with opened(pid, root) as folder:
+            return socket_inodes(folder)
+    except ProbeError:
+        return frozenset()
 
 
 def _exe(folder: Folder, gaps: list[str]) -> tuple[str, bool]:
@@ -179,29 +189,10 @@ def _places(folder: Folder, tids: Iterable[int]) -> dict[int, int]:
     return found
 
 
-def _descriptors(folder: Folder, gaps: list[str]) -> tuple[tuple[Descriptor, ...] | None, int]:
-    try:
-        fds = sorted(int(name) for name in folder.names("fd") if name.isdecimal())
-    except Unreadable as exc:
-        gaps.append(exc.what)
-        return None, 0
-    found, unread = [], 0
-    sockets = listening(folder.text) if fds else {}
-    for fd in fds[:MAX_DESCRIPTORS]:
-        try:
-            target = folder.link(f"fd/{fd}")
-            flags = int(_fields(folder.text(f"fdinfo/{fd}"))["flags"], 8)
-        except NoProcess:
-            continue  # closed since it was listed
-        except (Unreadable, KeyError, ValueError):
-            unread += 1
-            continue
-        match = _SOCKET.fullmatch(target)
-        address = sockets.get(int(match[1]), "") if match else ""
-        found.append(Descriptor(fd, target, bool(flags & O_CLOEXEC), address))
-    if unread:
-        gaps.append(f"{unread} descriptors cannot be read")
-    return tuple(found), max(len(fds) - MAX_DESCRIPTORS, 0)
+def _idle(folder: Folder, descriptors: Iterable[Descriptor] | None) -> dict[int, int] | None:
+    """For how long the process's TCP connections have been idle; None where there are none, or the kernel does not tell."""
+    inodes = {each.inode for each in descriptors or () if each.connection.startswith("tcp ")}
+    return idle_milliseconds(folder, inodes) if inodes else None
 
 
 def _code(folder: Folder, gaps: list[str]) -> tuple[Mapping, ...] | None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from probes.live import topics as t
-from probes.live.proc.facts import Descriptor, Mapping, ProcessFacts, Thread
+from probes.live.proc.facts import OUTGOING, Descriptor, ProcessFacts, Thread
+from probes.live.proc.facts import Mapping as CodeMapping
 from probes.live.proc.image import SOURCE, Program
 
 _INODE = re.compile(r"socket:\[(\d+)\]")
 _LAST_NAMED = 64
+IDLE_MILLISECONDS = 60_000
 
 
 def profiler(process: ProcessFacts, program: Program | None) -> t.ProfilerFacts | None:
@@ -47,7 +49,7 @@ def calls(process: ProcessFacts, program: Program | None) -> tuple[t.CallFacts |
     return t.CallFacts(SOURCE, len(inside), rows, certain=not inside), ""
 
 
-def _in_c(thread: Thread, process: ProcessFacts, code: Iterable[Mapping], go_text: tuple[int, int] | None) -> bool:
+def _in_c(thread: Thread, process: ProcessFacts, code: Iterable[CodeMapping], go_text: tuple[int, int] | None) -> bool:
     pc = thread.pc or 0
     place = next((mapping for mapping in code if mapping.start <= pc < mapping.end), None)
     if place is None or place.path == "[vdso]":
@@ -77,13 +79,53 @@ def descriptors(process: ProcessFacts, handed_over: frozenset[int]) -> t.Descrip
             same[0].listens,
             all(each.close_on_exec for each in same),
             _inode(target) in handed_over or not all(each.close_on_exec for each in same),
+            copies=len(same),
+            shared=_inode(target) in process.parent_sockets,
+            passed=any(3 <= each.fd < 3 + process.supervision.sockets for each in same),
         )
         for target, same in sockets.items()
     )
     limit = process.open_files_limit[0] if process.open_files_limit else ""
     return t.DescriptorFacts(
-        SOURCE, listeners, tuple(leaking), complete=not process.omitted, limit=int(limit) if limit.isdigit() else None
+        SOURCE,
+        listeners,
+        tuple(leaking),
+        complete=not process.omitted,
+        limit=int(limit) if limit.isdigit() else None,
+        locks=tuple((each.fd, each.target) for each in process.descriptors if each.locked),
     )
+
+
+def connections(process: ProcessFacts) -> t.ConnectionFacts | None:
+    """The established connections; a socket with several descriptors is one, and one of them that stays open is enough."""
+    if process.descriptors is None:
+        return None
+    sockets: dict[int, list[Descriptor]] = {}
+    for each in process.descriptors:
+        if each.connection:
+            sockets.setdefault(each.inode, []).append(each)
+    groups: dict[str, list[int]] = {}
+    inheritable: dict[str, int] = {}
+    for inode, same in sockets.items():
+        listener = same[0].connection
+        groups.setdefault(listener, []).append(inode)
+        inheritable[listener] = inheritable.get(listener, 0) + (not all(each.close_on_exec for each in same))
+    outgoing = len(groups.pop(OUTGOING, ()))
+    accepted = (
+        t.Accepted(listener, len(inodes), inheritable[listener], _idle(inodes, process.idle))
+        for listener, inodes in groups.items()
+    )
+    return t.ConnectionFacts(
+        SOURCE,
+        tuple(sorted(accepted, key=lambda each: (-each.count, each.listener))),
+        outgoing,
+        complete=not process.omitted,
+    )
+
+
+def _idle(inodes: Iterable[int], idle: Mapping[int, int] | None) -> int | None:
+    known = [idle[inode] for inode in inodes if inode in idle] if idle is not None else []
+    return sum(each >= IDLE_MILLISECONDS for each in known) if known else None
 
 
 def _inode(target: str) -> int:
@@ -110,4 +152,16 @@ def _name(number: int) -> str:
 
 def process(facts: ProcessFacts) -> t.ProcessNumbers:
     """Where it stands among others."""
-    return t.ProcessNumbers(SOURCE, facts.pid, facts.namespace_pids[-1], facts.parent, facts.parent_name)
+    by = facts.supervision
+    return t.ProcessNumbers(
+        SOURCE,
+        facts.pid,
+        facts.namespace_pids[-1],
+        facts.parent,
+        facts.parent_name,
+        by.unit,
+        by.unit_type,
+        by.pid_file,
+        by.notify_access,
+        by.notifies,
+    )

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from probes.live.topics.calls import Call, CallFacts
 from probes.live.topics.canary import CanaryFacts
+from probes.live.topics.connections import Accepted, ConnectionFacts
 from probes.live.topics.cpu import CpuProfiles
 from probes.live.topics.descriptors import DescriptorFacts, Listening
 from probes.live.topics.gc import GcFacts
@@ -27,9 +28,11 @@ from probes.live.topics.signals import SignalFacts
 __all__ = [
     "KINDS",
     "TOPICS",
+    "Accepted",
     "Call",
     "CallFacts",
     "CanaryFacts",
+    "ConnectionFacts",
     "CpuProfiles",
     "DescriptorFacts",
     "GcFacts",
@@ -68,6 +71,7 @@ KINDS: dict[str, type[Topic]] = {
     "canary": CanaryFacts,
     "resources": ResourceFacts,
     "descriptors": DescriptorFacts,
+    "connections": ConnectionFacts,
     "signals": SignalFacts,
     "image": RunningImage,
     "process": ProcessNumbers,

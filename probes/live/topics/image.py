@@ -22,6 +22,10 @@ class RunningImage(Struct, frozen=True):
     """How the service at the URL is seen to be another process than the one that the PID names."""
     unsure: str = ""
     """Why it may be."""
+    entries: tuple[str, ...] | None = None
+    """The entries of restart libraries that it calls; None where its file could not be read."""
+    openers: tuple[str, ...] = ()
+    """The functions that open listening sockets and are not of those libraries; looked for only where there is one."""
 
     def summary(self) -> str:
         """What it comes to, in words."""

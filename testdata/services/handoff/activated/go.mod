@@ -1,0 +1,3 @@
+module example.com/handoff/activated
+
+go 1.21

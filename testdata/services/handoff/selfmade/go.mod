@@ -1,0 +1,3 @@
+module example.com/handoff/selfmade
+
+go 1.21
