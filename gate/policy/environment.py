@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from gate.model import Mode, Severity
+from gate.policy.command_line import split_argv
 from gate.policy.errors import PolicyError, checked_docs_url, nearest
 from gate.policy.model import check_evidence_name
 from probes.live.topics import TOPICS
@@ -157,6 +158,17 @@ def _live_connections_limit(policy: Policy, text: str) -> Policy:
     return replace(policy, live=replace(policy.live, connections_limit=_number(text)))
 
 
+def _live_argv(policy: Policy, text: str) -> Policy:
+    try:
+        return replace(policy, live=replace(policy.live, argv=split_argv(text)))
+    except ValueError as exc:
+        raise PolicyError(str(exc)) from exc
+
+
+def _live_exec_path(policy: Policy, text: str) -> Policy:
+    return replace(policy, live=replace(policy.live, exec_path=text))
+
+
 def _live_needed(policy: Policy, text: str) -> Policy:
     names = tuple(text.split())
     for name in names:
@@ -187,6 +199,8 @@ LAYERS: dict[str, Callable[[Policy, str], Policy]] = {
     "HOTGATE_LIVE_IN_FLIGHT_LIMIT": _live_in_flight_limit,
     "HOTGATE_LIVE_HANDED_OVER": _live_handed_over,
     "HOTGATE_LIVE_CONNECTIONS_LIMIT": _live_connections_limit,
+    "HOTGATE_LIVE_ARGV": _live_argv,
+    "HOTGATE_LIVE_EXEC_PATH": _live_exec_path,
     "HOTGATE_LIVE_NEEDED": _live_needed,
     "HOTGATE_PROFILE_MIN_CONTINUITY": _profile("min_continuity", 100),
     "HOTGATE_PROFILE_HAND_OVER_SECONDS": _profile("hand_over_seconds", 86_400),

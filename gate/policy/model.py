@@ -14,6 +14,7 @@ from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
 from gate.model import Mode, Severity
+from gate.policy.command_line import split_argv
 from gate.policy.contract import Contract
 from gate.policy.errors import PolicyError, nearest
 from probes.live.topics import TOPICS
@@ -63,6 +64,8 @@ class LivePolicy(Struct, frozen=True, forbid_unknown_fields=True):
 
     `in_flight`: an expvar variable that counts work, "" for none; `in_flight_limit`: how much of it an update may meet.
     `handed_over`: listening addresses that are handed over by other means than goprobe, with shell wildcards.
+    `argv`: the command line that the service runs with, the program first, as words or as a shell would split it; empty for
+    that of the process. `exec_path`: the file that it executes to update itself, as it sees it; "" where that is not known.
     """
 
     in_flight: str = ""
@@ -70,8 +73,14 @@ class LivePolicy(Struct, frozen=True, forbid_unknown_fields=True):
     handed_over: tuple[str, ...] = ()
     connections_limit: Natural | None = None
     """Established connections that an update may cut; None for no limit."""
+    argv: tuple[str, ...] | str = ()
+    exec_path: str = ""
     needed: tuple[str, ...] = ("profiler", "calls", "image", "descriptors")
     """Whether exec is safe right now depends on these: they are required when a running service is asked."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a command line that cannot be split."""
+        split_argv(self.argv)
 
 
 class ProfilePolicy(Struct, frozen=True, forbid_unknown_fields=True):

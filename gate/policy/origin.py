@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import fields
 
+from gate.inflection import count
+from gate.policy.command_line import split_argv
 from gate.policy.environment import PREFIX
 
 if TYPE_CHECKING:
@@ -26,6 +28,11 @@ _PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/@]*(?=@)")
 def without_password(url: str) -> str:
     """`url` with `***` where a password stands."""
     return _PASSWORD.sub(r"\1:***", url)
+
+
+def _counted(argv: tuple[str, ...]) -> str:
+    """A command line without its values, which may be secrets."""
+    return f"{argv[0]} and {count(len(argv) - 1, 'argument')}" if argv else ""
 
 
 class Setting(Struct, frozen=True):
@@ -90,6 +97,8 @@ def settings(
         ("live.in_flight_limit", policy.live.in_flight_limit),
         ("live.handed_over", list(policy.live.handed_over)),
         ("live.connections_limit", policy.live.connections_limit),
+        ("live.argv", _counted(split_argv(policy.live.argv))),
+        ("live.exec_path", policy.live.exec_path),
         ("live.needed", list(policy.live.needed)),
     )
     out += [Setting(key, value, origin(key)) for key, value in live]

@@ -8,9 +8,19 @@ from __future__ import annotations
 from datetime import date  # noqa: TC003 - pydantic evaluates the annotation
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    ValidationError,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
+from gate.policy.command_line import split_argv
 from gate.policy.errors import PolicyError, checked_docs_url, nearest
 from gate.policy.lines import place, written
 from gate.policy.model import EVIDENCE_NAMES, LivePolicy, Policy
@@ -58,7 +68,18 @@ class _Live(_Table):
     in_flight_limit: StrictInt = Field(default=0, ge=0)
     handed_over: list[str] = []
     connections_limit: StrictInt | None = Field(default=None, ge=0)
+    argv: list[str] | str = []
+    exec_path: str = ""
     needed: list[_TopicName] = list(LivePolicy().needed)
+
+    @field_validator("argv")
+    @classmethod
+    def _splits(cls, value: list[str] | str) -> list[str] | str:
+        try:
+            split_argv(value)
+        except ValueError as exc:
+            raise PydanticCustomError("argv", "{why}", {"why": str(exc)}) from exc
+        return value
 
 
 class _Profile(_Table):
@@ -153,6 +174,9 @@ def _problem(path: str, prefix: str, text: str, exc: ValidationError) -> PolicyE
     if first["type"] == "topic_name":
         hint = f"{nearest(str(first['input']), TOPICS)}valid names are {', '.join(TOPICS)}"
         return PolicyError(f"{where}: unknown topic in {key}: {first['input']}", hint=hint)
+    if first["type"] == "argv" or "argv" in names:  # its values may be secrets
+        said = first["msg"] if first["type"] == "argv" else "must be a string, or a list of strings"
+        return PolicyError(f"{where}: {prefix}live.argv: {said}")
     if first["type"] == "missing":
         return PolicyError(f"{where}: {key} is missing")
     message = first["msg"][:1].lower() + first["msg"][1:]

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from probes.go.facts import BinaryFacts
 
 NOT_FOUND = (404, 405)
+ONLY_OUTSIDE = ("privileges", "executable", "room", "seccomp")
+"""Topics that no service tells of itself."""
 STALE_SECONDS = 6.0
 STALE_PAUSE = 0.3
 
@@ -47,6 +49,7 @@ class Asked(Struct, frozen=True):
         start: whether that second may be started. Without it, it is not known whether a plain service is being profiled,
             unless `/proc` can.
         limits: how large answers may be.
+        exec_path: what the service executes to update itself, as it sees it; "" where that is not known.
     """
 
     url: str = ""
@@ -59,6 +62,7 @@ class Asked(Struct, frozen=True):
     cpu: bool = False
     start: bool = True
     limits: Limits = ORDINARY
+    exec_path: str = ""
 
 
 async def gather(
@@ -79,7 +83,7 @@ async def gather(
     said = replace(await _ask(asked), url=asked.url) if asked.url else LiveFacts()
     if asked.pid is None:
         missing = dict.fromkeys(TOPICS, "no --live URL and no --pid was given") if not asked.url else {}
-        return _with_reasons(said, missing | {"privileges": "needs --pid"})
+        return _with_reasons(said, missing | dict.fromkeys(ONLY_OUTSIDE, "needs --pid"))
     # To see that a profile's timers are used takes a while: not where the service itself says that one runs.
     watch = said.profiler is None or not said.profiler.running
     # A plain service has just been profiled by ourselves: looks from before would show that.
@@ -88,6 +92,7 @@ async def gather(
     image, program = running_image(process, old)
     both = merge.merge(said, replace(_seen(process, said, program), image=image))
     both = replace(both, pid=asked.pid, notes=(*both.notes, *process.gaps))
+    both = merge.with_start(both, process, new_path, asked.exec_path)
     return _with_reasons(merge.with_privileges(both, process, new_path), {})
 
 
@@ -100,6 +105,7 @@ def _seen(process: ProcessFacts, said: LiveFacts, program: Program | None) -> Li
         connections=from_proc.connections(process),
         signals=from_proc.signals(process),
         process=from_proc.process(process),
+        seccomp=from_proc.seccomp(process),
         missing={"calls": reason},
     )
 

@@ -8,8 +8,10 @@ from msgspec.structs import replace
 
 from probes.errors import ProbeError
 from probes.live.facts import LiveFacts
+from probes.live.proc.executable import read_executable
 from probes.live.proc.facts import ProcessFacts
 from probes.live.proc.privileges import after_exec, read_file_privileges
+from probes.live.proc.room import read_room
 from probes.live.topics import CallFacts, ConnectionFacts, DescriptorFacts, ProfilerFacts, RunningImage, SignalFacts
 
 
@@ -28,6 +30,7 @@ def merge(said: LiveFacts, seen: LiveFacts) -> LiveFacts:
         signals=_signals(said.signals, seen.signals),
         image=_image(said, seen),
         process=seen.process,
+        seccomp=seen.seccomp,
         missing={name: said.missing.get(name) or reason for name, reason in (said.missing | seen.missing).items()},
     )
 
@@ -41,6 +44,22 @@ def with_privileges(facts: LiveFacts, process: ProcessFacts, new_path: str) -> L
     except ProbeError as exc:
         return replace(facts, missing={**facts.missing, "privileges": exc.what})
     return replace(facts, privileges=after_exec(process.credentials, file, source="/proc"))
+
+
+def with_start(facts: LiveFacts, process: ProcessFacts, new_path: str, exec_path: str) -> LiveFacts:
+    """`facts` with which file exec would start, and what room there is for it."""
+    missing = dict(facts.missing)
+    executable = room = None
+    try:
+        executable = read_executable(process, new_path, exec_path=exec_path) if new_path else None
+        missing |= {} if new_path else {"executable": "there is no NEW"}
+    except ProbeError as exc:
+        missing["executable"] = f"{exc.what}: {exc.hint}" if exc.hint else exc.what
+    try:
+        room = read_room(process)
+    except ProbeError as exc:
+        missing["room"] = exc.what
+    return replace(facts, executable=executable, room=room, missing=missing)
 
 
 def _both(first: str, second: str) -> str:

@@ -141,7 +141,11 @@ def test_discovery_prefers_the_own_file():
             "max_changed_functions",
         ),
         ("[limits]\n", "hotgate.toml:1: unknown key limits", "valid keys are mode, fail_on"),
-        ('mode = "live"\n', "hotgate.toml:1: mode: input should be 'exec', 'handoff', 'hotfix' or 'plugin', not 'live'", ""),
+        (
+            'mode = "live"\n',
+            "hotgate.toml:1: mode: input should be 'exec', 'handoff', 'hotfix' or 'plugin', not 'live'",
+            "",
+        ),
         (
             'require = ["functoins"]\n',
             "hotgate.toml:1: unknown evidence in require: functoins",

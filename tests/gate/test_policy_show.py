@@ -105,6 +105,8 @@ def test_origins():
         "live.in_flight_limit": (0, "default"),
         "live.handed_over": ([], "default"),
         "live.connections_limit": (None, "default"),
+        "live.argv": ("", "default"),
+        "live.exec_path": ("", "default"),
         "live.needed": (["profiler", "calls", "image", "descriptors"], "default"),
         "data.values": (True, "default"),
         "docs_url": ("", "default"),

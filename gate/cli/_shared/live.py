@@ -108,6 +108,7 @@ def asked_for(  # noqa: PLR0913 - what the command was given
         seconds=max(timeout, 0.1),
         cpu=cpu,
         start=start,
+        exec_path=policy.live.exec_path,
     )
 
 

@@ -79,6 +79,10 @@ class Credentials(Struct, frozen=True):
     """0 off, 1 strict, 2 filter; None of them ends with exec."""
     mapped_uids: tuple[tuple[int, int, int], ...] = ((0, 0, 1 << 32),)
     """Of its user namespace, as we see them: (inside, outside, how many)."""
+    groups: tuple[int, ...] = ()
+    """The supplementary ones."""
+    seccomp_filters: int | None = None
+    """How many there are; None where the kernel does not say (before Linux 5.9)."""
 
     @property
     def root(self) -> int | None:

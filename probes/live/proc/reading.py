@@ -28,6 +28,8 @@ from probes.live.proc.supervision import read_supervision
 from probes.live.proc.timers import Look, profile_timers, used_for_certain
 
 MAX_THREADS = 4096
+MAX_GROUPS = 65536
+"""NGROUPS_MAX of linux/limits.h."""
 LOOKS = 4
 LOOK_PAUSE = 0.01
 
@@ -148,6 +150,8 @@ def _credentials(fields: dict[str, str], mapped: tuple[tuple[int, int, int], ...
         no_new_privs=fields.get("NoNewPrivs", "0") != "0",
         seccomp=int(fields.get("Seccomp", "0")),
         mapped_uids=mapped,
+        groups=tuple(int(group) for group in fields.get("Groups", "").split()[:MAX_GROUPS]),
+        seccomp_filters=int(fields["Seccomp_filters"]) if "Seccomp_filters" in fields else None,
     )
 
 

@@ -150,6 +150,11 @@ def _name(number: int) -> str:
         return f"signal {number}"
 
 
+def seccomp(facts: ProcessFacts) -> t.SeccompFacts:
+    """Whether a filter decides about its system calls; exec keeps it."""
+    return t.SeccompFacts(SOURCE, facts.credentials.seccomp, facts.credentials.seccomp_filters)
+
+
 def process(facts: ProcessFacts) -> t.ProcessNumbers:
     """Where it stands among others."""
     by = facts.supervision

@@ -13,6 +13,7 @@ from probes.live.topics.canary import CanaryFacts
 from probes.live.topics.connections import Accepted, ConnectionFacts
 from probes.live.topics.cpu import CpuProfiles
 from probes.live.topics.descriptors import DescriptorFacts, Listening
+from probes.live.topics.executable import ExecutableFacts, StartPath
 from probes.live.topics.gc import GcFacts
 from probes.live.topics.health import HealthFacts, HealthMark
 from probes.live.topics.heartbeat import HeartbeatFacts
@@ -23,6 +24,8 @@ from probes.live.topics.process import ProcessNumbers
 from probes.live.topics.profiler import ProfilerFacts
 from probes.live.topics.requests import RequestFacts, WorkInFlight
 from probes.live.topics.resources import ResourceFacts, ResourceUse
+from probes.live.topics.room import MemoryRoom, RoomFacts, TaskRoom
+from probes.live.topics.seccomp import SeccompFacts
 from probes.live.topics.signals import SignalFacts
 
 __all__ = [
@@ -35,11 +38,13 @@ __all__ = [
     "ConnectionFacts",
     "CpuProfiles",
     "DescriptorFacts",
+    "ExecutableFacts",
     "GcFacts",
     "HealthFacts",
     "HealthMark",
     "HeartbeatFacts",
     "Listening",
+    "MemoryRoom",
     "PprofFacts",
     "PrivilegeFacts",
     "ProcessNumbers",
@@ -47,8 +52,12 @@ __all__ = [
     "RequestFacts",
     "ResourceFacts",
     "ResourceUse",
+    "RoomFacts",
     "RunningImage",
+    "SeccompFacts",
     "SignalFacts",
+    "StartPath",
+    "TaskRoom",
     "Topic",
     "WorkInFlight",
 ]
@@ -77,6 +86,9 @@ KINDS: dict[str, type[Topic]] = {
     "process": ProcessNumbers,
     "requests": RequestFacts,
     "privileges": PrivilegeFacts,
+    "executable": ExecutableFacts,
+    "room": RoomFacts,
+    "seccomp": SeccompFacts,
     "gc": GcFacts,
     "pprof": PprofFacts,
     "health": HealthFacts,
