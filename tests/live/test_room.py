@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from gate.checks.hg417_room import NoRoom
+from gate.model import Mode
 from gate.rules.samples.binaries import binary
 from gate.rules.samples.services import READY
 from probes.live.proc.reading import read_process
@@ -108,7 +109,7 @@ def test_a_real_process_is_measured() -> None:
 
 
 def found(facts: RoomFacts, *names: str) -> list[tuple[str, str]]:
-    return [(finding.severity.value, finding.subject) for finding in NoRoom().run(old(*names), facts)]
+    return [(finding.severity.value, finding.subject) for finding in NoRoom().run(old(*names), facts, Mode.EXEC)]
 
 
 @pytest.mark.parametrize(
