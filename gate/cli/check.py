@@ -45,6 +45,7 @@ class Forgotten(Failure):
 )
 @policy_options
 @values_option
+@click.option("--both-ways", is_flag=True, help="Judge NEW → OLD too: could the update be taken back?")
 @click.option("--baseline", metavar="FILE", envvar="HOTGATE_BASELINE", help="Findings that are known and do not block.")
 @click.option(
     "--target", metavar="FILE", envvar="HOTGATE_TARGET", help="The host that will run NEW (default: this one)."
@@ -81,6 +82,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     loader: str | None,
     policy: str | None,
     no_values: bool,
+    both_ways: bool,
     format_name: str | None,
     output: tuple[str, ...],
     audit: bool | None,
@@ -100,7 +102,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     if (wait or token_file) and url is None and pid is None:
         raise click.UsageError("--wait and --token-file are for a running service: pass --live URL or --pid PID")
     outputs = parse_outputs(format_name, output)
-    chosen = resolve_policy(policy, mode, fail_on, require, no_values=no_values)
+    chosen = resolve_policy(policy, mode, fail_on, require, no_values=no_values, both_ways=both_ways)
     if loader is not None and chosen.mode is not Mode.PLUGIN:
         raise click.UsageError("--host is for the program that loads a plugin: pass --mode plugin")
     inputs = {

@@ -61,3 +61,8 @@ def judge(
     if doubts:
         return Verdict("inconclusive", EXIT_CODES["inconclusive"], tuple(doubts))
     return Verdict("pass", EXIT_CODES["pass"])
+
+
+def worse(one: Verdict, other: Verdict) -> Verdict:
+    """The worse of two verdicts: `block` before `inconclusive` before `pass`."""
+    return max(one, other, key=lambda verdict: ("pass", "inconclusive", "block").index(verdict.name))

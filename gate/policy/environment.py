@@ -128,6 +128,10 @@ def _data_values(policy: Policy, text: str) -> Policy:
     return replace(policy, data=replace(policy.data, values=_one_of(text, ["true", "false"]) == "true"))
 
 
+def _way_back(policy: Policy, text: str) -> Policy:
+    return replace(policy, way_back="judge" if _one_of(text, ["report", "judge"]) == "judge" else "report")
+
+
 def _docs_url(policy: Policy, text: str) -> Policy:
     return replace(policy, docs_url=checked_docs_url(text))
 
@@ -215,6 +219,7 @@ LAYERS: dict[str, Callable[[Policy, str], Policy]] = {
     "HOTGATE_REQUIRE_SYMBOLS": _require_symbols,
     "HOTGATE_DEBUG_TAGS": _debug_tags,
     "HOTGATE_DATA_VALUES": _data_values,
+    "HOTGATE_WAY_BACK": _way_back,
     "HOTGATE_DOCS_URL": _docs_url,
     "HOTGATE_AUDIT": _audit,
     "HOTGATE_STORE": _store,

@@ -45,6 +45,7 @@ class PolicyFile(Struct, frozen=True, forbid_unknown_fields=True):
     protected_packages: tuple[str, ...] = ()
     require_symbols: bool = False
     debug_tags: tuple[str, ...] = _DEFAULT.debug_tags
+    way_back: Literal["", "report", "judge"] = ""
     suppress: tuple[Suppression, ...] = ()
     contract: Contract = _DEFAULT.contract
     live: LivePolicy = _DEFAULT.live

@@ -141,6 +141,8 @@ class Policy(Struct, frozen=True):
     require_symbols: bool = False
     debug_tags: tuple[str, ...] = ("debug",)
     """Build tags of programs that are not meant for release (HG414)."""
+    way_back: Literal["", "report", "judge"] = ""
+    """Whether NEW → OLD is judged too: `report` says what comes of it, `judge` makes the verdict the worse of both."""
     suppress: tuple[Suppression, ...] = ()
     source: str = ""
     contract: Contract = field(default_factory=Contract)
@@ -176,10 +178,11 @@ class Policy(Struct, frozen=True):
         fail_on: Severity | None = None,
         require: Iterable[str] = (),
         values: bool = True,
+        both_ways: bool = False,
     ) -> Policy:
         """This policy with what the command line says instead; `require` replaces the policy's list.
 
-        Without `values`, none of data are shown whatever the policy says.
+        Without `values`, none of data are shown whatever the policy says. `both_ways`: NEW → OLD is judged too.
 
         Raises:
             PolicyError: a name in `require` is no kind of evidence.
@@ -194,6 +197,7 @@ class Policy(Struct, frozen=True):
             fail_on=self.fail_on if fail_on is None else fail_on,
             require=names or self.require,
             data=self.data if values else DataPolicy(values=False),
+            way_back=(self.way_back or "report") if both_ways else self.way_back,
         )
 
 

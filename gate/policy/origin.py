@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gate.policy.model import Policy
 
 DEFAULT = "default"
-FLAGS = {"data.values": "--no-values"}
+FLAGS = {"data.values": "--no-values", "way_back": "--both-ways"}
 """Flags that are not called like their keys."""
 _PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/@]*(?=@)")
 
@@ -103,6 +103,7 @@ def settings(
     )
     out += [Setting(key, value, origin(key)) for key, value in live]
     out.append(Setting("data.values", policy.data.values, origin("data.values")))
+    out.append(Setting("way_back", policy.way_back, origin("way_back")))
     out.append(Setting("docs_url", policy.docs_url, origin("docs_url")))
     out.append(Setting("audit", policy.audit, origin("audit")))
     out.append(Setting("store", without_password(policy.store) or None, origin("store")))

@@ -123,6 +123,7 @@ class _PolicyFile(_Table):
     protected_packages: list[str] = []
     require_symbols: StrictBool = False
     debug_tags: list[str] = list(Policy().debug_tags)
+    way_back: Literal["", "report", "judge"] = ""
     suppress: list[_Suppression] = []
     contract: _Contract = _Contract()
     live: _Live = _Live()

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gate.engine.baseline import Baseline
+    from gate.evidence.profiles import ProfileEvidence
     from gate.policy.model import Policy
     from gate.report.models.report import Report
     from probes.go.facts import BinaryFacts
@@ -117,18 +118,17 @@ def check(  # noqa: PLR0913 - keywords, one a fact
         service = live(old)
         asked = time.perf_counter()
         bundle = bundle.with_live(live_values(service))
-    profiles = None
-    if profile is not None or (service is not None and (service.heartbeat or service.cpu)):
-        from gate.evidence.profiles import of_live, of_source
-
-        if profile is not None:
-            profiles = of_source(profile, policy.profile, (old, new))
-        elif service is not None:
-            profiles = of_live(service, policy, (old, new))
-        bundle = bundle.with_profile(profiles.values()) if profiles is not None else bundle
+    profiles = _profiles(profile, service, policy, (old, new))
+    bundle = bundle.with_profile(profiles.values()) if profiles is not None else bundle
     stage("judging")
     judgement = run_rules(bundle, policy, today=now.date(), baseline=baseline)
     types = bundle.get((TypeEvidence, "types"))
+    back = None
+    if policy.way_back:
+        stage("judging the way back")
+        from gate.runs.way_back import judge_way_back
+
+        back = judge_way_back(old, new, policy, host, today=now.date(), forks=forks)
     judged = time.perf_counter()
     marks = {"read": read - started, "compare": compared - read}
     marks |= {} if service is None else {"live": asked - compared}
@@ -142,9 +142,23 @@ def check(  # noqa: PLR0913 - keywords, one a fact
         types=types if isinstance(types, TypeEvidence) else None,
         live=service,
         profile=profiles,
+        back=back,
         created_at=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         timings_ms={name: round(seconds * 1000, 1) for name, seconds in marks.items()},
     )
+
+
+def _profiles(
+    given: ProfileSource | None, service: LiveFacts | None, policy: Policy, sides: tuple[BinaryFacts, BinaryFacts]
+) -> ProfileEvidence | None:
+    """What a profile tells that was given, or that the service has; None where there is neither."""
+    if given is None and (service is None or not (service.heartbeat or service.cpu)):
+        return None
+    from gate.evidence.profiles import of_live, of_source
+
+    if given is not None:
+        return of_source(given, policy.profile, sides)
+    return of_live(service, policy, sides) if service is not None else None
 
 
 def _entries(old: BinaryFacts) -> tuple[str, ...]:

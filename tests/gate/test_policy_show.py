@@ -109,6 +109,7 @@ def test_origins():
         "live.exec_path": ("", "default"),
         "live.needed": (["profiler", "calls", "image", "descriptors"], "default"),
         "data.values": (True, "default"),
+        "way_back": ("", "default"),
         "docs_url": ("", "default"),
         "audit": (False, "default"),
         "store": (None, "default"),

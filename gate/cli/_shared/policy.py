@@ -45,8 +45,14 @@ def values_option(function: F) -> F:
     return click.option("--no-values", is_flag=True, help=text)(function)
 
 
-def resolve_policy(
-    path: str | None, mode: str | None, fail_on: str | None, require: Sequence[str], *, no_values: bool = False
+def resolve_policy(  # noqa: PLR0913 - what the command was given
+    path: str | None,
+    mode: str | None,
+    fail_on: str | None,
+    require: Sequence[str],
+    *,
+    no_values: bool = False,
+    both_ways: bool = False,
 ) -> Policy:
     """The policy in `path`, or in the working directory's file, or the default; then the environment; then the flags.
 
@@ -64,4 +70,5 @@ def resolve_policy(
         fail_on=Severity(fail_on) if fail_on else None,
         require=require,
         values=not no_values,
+        both_ways=both_ways,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gate.report.text.clean import clean
-from gate.report.text.parts import GAPS, extras, headline, source_path, split
+from gate.report.text.parts import GAPS, back_words, extras, headline, source_path, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,6 +26,8 @@ def render(report: Report) -> str:
     more = extras(parts)
     level = "notice" if report.verdict == "pass" else "error"
     lines = [_command(level, f"hotgate: {report.verdict}", headline(report, parts) + (f" ({more})" if more else ""))]
+    if back := back_words(report):
+        lines.append(_command("notice" if back.startswith("reversible") else "warning", "hotgate: the way back", back))
     lines += _annotations(report, "error", parts.blocking)
     for gap in parts.gaps:
         said = f"{gap.status}: {gap.reason}. To do: {GAPS.get(gap.name, 'see the report')}."

@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from gate.report.text.clean import clean
-from gate.report.text.parts import GAPS, source_path, split, subject_of
+from gate.report.text.parts import GAPS, back_decides, back_findings, source_path, split, subject_of
 
 if TYPE_CHECKING:
     from gate.report.models.report import FindingItem, Report
@@ -24,6 +24,8 @@ def render(report: Report) -> str:
     entries += [_entry(report, finding, "critical") for finding in parts.doubts]
     entries += [_entry(report, finding, "major") for finding in parts.warnings]
     entries += [_entry(report, finding, "info") for finding in parts.notes]
+    severity = "blocker" if back_decides(report, parts) else "major"
+    entries += [_entry(report, each, severity, "The way back, NEW → OLD: ") for each in back_findings(report)]
     seen: dict[str, int] = {}
     for entry in entries:  # GitLab drops an entry whose fingerprint it has seen
         own = entry["fingerprint"]
@@ -33,12 +35,12 @@ def render(report: Report) -> str:
     return json.dumps(entries, indent=2, ensure_ascii=True) + "\n"
 
 
-def _entry(report: Report, finding: FindingItem, severity: str) -> dict[str, Any]:
+def _entry(report: Report, finding: FindingItem, severity: str, prefix: str = "") -> dict[str, Any]:
     where, line = subject_of(report), 1
     if finding.location is not None:
         where, line = source_path(report, finding.location.file), max(finding.location.line, 1)
     return {
-        "description": clean(f"{finding.title}: {finding.message} To do: {finding.remedy}"),
+        "description": clean(f"{prefix}{finding.title}: {finding.message} To do: {finding.remedy}"),
         "check_name": finding.rule,
         "fingerprint": finding.fingerprint,
         "severity": severity,

@@ -13,6 +13,8 @@ from gate.report.text.clean import clean
 from gate.report.text.parts import (
     GAPS,
     answered,
+    back_findings,
+    back_words,
     drift_of,
     extras,
     gone,
@@ -70,12 +72,18 @@ def render(report: Report) -> str:
         "<header>",
         f'<h1 class="{report.verdict}">{_text(title)}</h1>',
         f'<p class="dim">{_text(more) + "; " if more else ""}{_text(way(report) or f"mode {report.mode}")}, exit code {report.exit_code}</p>',
+        *([f'<p class="dim">{_text(back)}</p>'] if (back := back_words(report)) else []),
         "</header>",
         "<main>",
         *_section("What blocks this update", _articles(report, parts.blocking)),
         *_section("What could not be verified", _articles(report, parts.doubts) + _gaps(parts)),
         *_sides(report),
         *_section("Warnings", _articles(report, parts.warnings)),
+        *(
+            _section(f"The way back, NEW → OLD: {report.way_back.verdict}", _articles(report, back_findings(report)))
+            if report.way_back is not None
+            else []
+        ),
         *_folded("Notes", _articles(report, parts.notes), len(parts.notes)),
         *_folded("Suppressed by the policy", _articles(report, parts.suppressed), len(parts.suppressed)),
         *_folded("Known from the baseline", _articles(report, parts.known), len(parts.known)),

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
 from gate.report.text.clean import clean
-from gate.report.text.parts import GAPS, answered, gone, headline, service_of, sides, split
+from gate.report.text.parts import (
+    GAPS,
+    answered,
+    back_decides,
+    back_findings,
+    back_words,
+    gone,
+    headline,
+    service_of,
+    sides,
+    split,
+)
 from gate.rules.base import discover
 
 if TYPE_CHECKING:
@@ -43,6 +54,8 @@ def render(report: Report) -> str:
         if rest:
             inner += f"<system-out>{_content(_lines(rest))}</system-out>"
         cases.append(_case("hotgate.rules", f"{rule} {titles.get(rule, '')}", inner))
+    if report.way_back is not None:
+        cases.append(_way_back(report, decides=back_decides(report, parts)))
     totals = " ".join(
         f'{name}="{sum(f"<{tag}" in case for case in cases)}"'
         for name, tag in (("failures", "failure "), ("errors", "error "), ("skipped", "skipped "))
@@ -61,6 +74,7 @@ def render(report: Report) -> str:
                     ("verdict", report.verdict),
                     ("exit_code", str(report.exit_code)),
                     ("mode", report.mode),
+                    *((("way_back", report.way_back.verdict),) if report.way_back is not None else ()),
                     *((name, f"{side.path} sha256:{side.sha256}") for name, side in sides(report)),
                     *((("live", service_of(report.live)),) if report.live is not None else ()),
                 )
@@ -73,6 +87,16 @@ def render(report: Report) -> str:
             "",
         ]
     )
+
+
+def _way_back(report: Report, *, decides: bool) -> str:
+    """A case for the way back: it fails, or has an error, where the verdict is its own."""
+    words, found = back_words(report), back_findings(report)
+    inner = f"<system-out>{_content(_lines(found))}</system-out>" if found else ""
+    if decides:
+        tag = "failure" if report.verdict == "block" else "error"
+        inner = f'<{tag} type="{report.verdict}" message={_attribute(words)}>{_content(_lines(found))}</{tag}>'
+    return _case("hotgate.way_back", words, inner)
 
 
 def _evidence(report: Report, name: str) -> str:

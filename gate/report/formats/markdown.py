@@ -9,6 +9,8 @@ from gate.report.text.clean import clean
 from gate.report.text.parts import (
     GAPS,
     answered,
+    back_findings,
+    back_words,
     drift_of,
     extras,
     gone,
@@ -52,7 +54,8 @@ def render(report: Report) -> str:
         "",
         _safe(headline(report, parts)) + (f" ({more})." if more else "."),
     ]
-    lines += [f"{_safe(how)}."] if (how := way(report)) else []
+    ways = [f"- {_safe(words)}" for words in (way(report), back_words(report)) if words]
+    lines += ["", *ways] if ways else []
     lines += _findings(report, "What blocks this update", parts.blocking)
     if parts.doubts or parts.gaps:
         lines += ["", "### What could not be verified", ""]
@@ -62,6 +65,8 @@ def render(report: Report) -> str:
             lines.append(f"  - do: {_safe(GAPS.get(gap.name, 'see the evidence'))}")
     lines += _sides(report)
     lines += _findings(report, "Warnings", parts.warnings)
+    if report.way_back is not None:
+        lines += _findings(report, f"The way back, NEW → OLD: {report.way_back.verdict}", back_findings(report))
     lines += _folded("Notes", _items(report, parts.notes), len(parts.notes))
     lines += _folded("Suppressed by the policy", _items(report, parts.suppressed), len(parts.suppressed))
     lines += _folded("Known from the baseline", _items(report, parts.known), len(parts.known))

@@ -48,9 +48,13 @@ def render(report: Report) -> str:
         "invocations": [_invocation(report)],
         "artifacts": [_artifact(side, ROLES[name]) for name, side in sides(report)],
         "results": results,
-        "properties": {"verdict": report.verdict, "mode": report.mode},
+        "properties": {"verdict": report.verdict, "mode": report.mode, **_back(report)},
     }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=True) + "\n"
+
+
+def _back(report: Report) -> dict[str, Any]:
+    return {"wayBack": report.way_back.verdict} if report.way_back is not None else {}
 
 
 def _text(text: str) -> dict[str, str]:

@@ -10,7 +10,19 @@ from rich.text import Text
 from gate.report.terminal import drift, live, profiles
 from gate.report.terminal.console import DEFAULT_WIDTH, RULE_STYLES, heading_line, make_console, text_of
 from gate.report.text.clean import clean
-from gate.report.text.parts import GAPS, Parts, answered, extras, gone, headline, sides, split, way
+from gate.report.text.parts import (
+    GAPS,
+    Parts,
+    answered,
+    back_findings,
+    back_words,
+    extras,
+    gone,
+    headline,
+    sides,
+    split,
+    way,
+)
 from gate.report.text.summary import side_words
 from gate.report.text.wrap import paragraph
 
@@ -38,12 +50,16 @@ def render(report: Report, *, width: int = DEFAULT_WIDTH, color: bool = False) -
     _headline(console, report, parts)
     if how := way(report):
         paragraph(console, Text(clean(how), "dim"), indent=0)
+    if back := back_words(report):
+        paragraph(console, Text(clean(back), "dim" if back.startswith("reversible") else "yellow"), indent=0)
     _findings(console, "What blocks this update", parts.blocking)
     _doubts(console, parts)
     console.print()
     for name, side in sides(report):
         _side(console, name, side)
     _findings(console, "Warnings", parts.warnings)
+    if report.way_back is not None:
+        _findings(console, f"The way back, NEW → OLD: {report.way_back.verdict}", back_findings(report))
     _notes(console, "Notes", parts.notes)
     _notes(console, "Suppressed by the policy", parts.suppressed)
     _notes(console, "Known from the baseline", parts.known)

@@ -273,10 +273,19 @@ class LiveSection(Shape, frozen=True):
     notes: list[str]
 
 
+class WayBackSection(Shape, frozen=True):
+    """The judgement of the update taken back: NEW runs, and OLD replaces it."""
+
+    verdict: Literal["pass", "block", "inconclusive"]
+    exit_code: int
+    evidence: list[EvidenceItem]
+    findings: list[FindingItem]
+
+
 class Report(Shape, frozen=True, kw_only=True):
     """One judgement, of two binaries, of a running service, of profiles, or of several of these. `created_at` is UTC; `exit_code` is the one that stands for the verdict; times in milliseconds.
 
-    `mode_by`: what says so, in words. `notices` are for the policy's author: suppressions that expired or that cover nothing.
+    `mode_by`: what says so, in words. `way_back` is there where both ways were judged; where the policy says so, the verdict is the worse of both. `notices` are for the policy's author: suppressions that expired or that cover nothing.
     """
 
     schema_version: Literal["1"]
@@ -298,3 +307,4 @@ class Report(Shape, frozen=True, kw_only=True):
     notices: list[str]
     timings_ms: dict[str, float]
     baseline: Annotated[BaselineItem | None, Section] = None
+    way_back: Annotated[WayBackSection | None, Section] = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gate import __version__
+from gate.engine.verdict import worse
 from gate.evidence.types import causes_first
 from gate.report.models import report as model
 from gate.report.models.reproducible import settled
@@ -41,8 +42,12 @@ def build_report(  # noqa: PLR0913 - keywords, one a fact
     types: TypeEvidence | None = None,
     live: LiveFacts | None = None,
     profile: ProfileEvidence | None = None,
+    back: Judgement | None = None,
 ) -> model.Report:
-    """The report on one comparison, on a running service, or on both; `types` as the rules had them; `timings_ms`: the phases and their milliseconds."""
+    """The report on one comparison, on a running service, or on both; `types` as the rules had them; `back`: that on NEW → OLD; `timings_ms`: the phases and their milliseconds."""
+    verdict = judgement.verdict
+    if back is not None and policy.way_back == "judge":
+        verdict = worse(verdict, back.verdict)
     report = model.Report(
         schema_version="1",
         tool=model.Tool("hotgate", __version__),
@@ -52,11 +57,11 @@ def build_report(  # noqa: PLR0913 - keywords, one a fact
         policy=model.PolicyItem(
             policy.source or None, policy.fail_on.value, list(judgement.require), policy.docs_url or None
         ),
-        verdict=judgement.verdict.name,
-        exit_code=judgement.verdict.exit_code,
+        verdict=verdict.name,
+        exit_code=verdict.exit_code,
         old=old if old is None or isinstance(old, model.BinaryInfo) else binary_info(old),
         new=None if new is None else binary_info(new),
-        evidence=[model.EvidenceItem(state.name, state.status, state.reason) for state in judgement.evidence],
+        evidence=_evidence(judgement),
         rules=[model.RuleItem(each.rule, each.status, each.reason) for each in judgement.outcomes],
         findings=[_finding(finding) for finding in judgement.findings()],
         drift=None if drift is None else _drift(drift, types, policy),
@@ -65,8 +70,19 @@ def build_report(  # noqa: PLR0913 - keywords, one a fact
         notices=list(judgement.notices),
         timings_ms=dict(timings_ms),
         baseline=None if judgement.baseline is None else _baseline(judgement.baseline, judgement.fixed),
+        way_back=None if back is None else _back(back),
     )
     return settled(report)
+
+
+def _evidence(judgement: Judgement) -> list[model.EvidenceItem]:
+    return [model.EvidenceItem(state.name, state.status, state.reason) for state in judgement.evidence]
+
+
+def _back(back: Judgement) -> model.WayBackSection:
+    return model.WayBackSection(
+        back.verdict.name, back.verdict.exit_code, _evidence(back), [_finding(each) for each in back.findings()]
+    )
 
 
 def _drift(drift: Drift, types: TypeEvidence | None, policy: Policy) -> model.DriftSection:

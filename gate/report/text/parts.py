@@ -98,6 +98,9 @@ def split(report: Report) -> Parts:
 
 def headline(report: Report, parts: Parts) -> str:
     """The answer in words, without the verdict's name in front."""
+    if back_decides(report, parts):
+        doubt = "blocked" if report.verdict == "block" else "not verified"
+        return f"nothing blocks this update, but its way back is {doubt}"
     if report.verdict == "block":
         number = len(parts.blocking)
         return f"{count(number, 'finding')} {'blocks' if number == 1 else 'block'} this update"
@@ -122,6 +125,35 @@ def way(report: Report) -> str:
     if report.mode_by is None or (report.new is None and report.live is None):
         return ""
     return f"mode {report.mode}, {WAYS[report.mode]} ({report.mode_by})"
+
+
+def back_words(report: Report) -> str:
+    """What is said of the way back, in the first lines; "" where nothing was found."""
+    back = report.way_back
+    closed = [f for f in report.findings if f.rule == "HG515" and not f.suppressed and verified(f)]
+    if closed:
+        return f"not reversible: {closed[0].message} (HG515)"
+    if back is None:
+        return ""
+    if back.verdict == "pass":
+        return "reversible: nothing blocks the way back, NEW → OLD"
+    if back.verdict == "inconclusive":
+        return "whether it is reversible is not verified: see the way back"
+    number = sum(Severity(each.severity) is Severity.BLOCK for each in back_findings(report))
+    return f"not reversible: {count(number, 'finding')} {'blocks' if number == 1 else 'block'} the way back, NEW → OLD"
+
+
+def back_decides(report: Report, parts: Parts) -> bool:
+    """Whether the verdict is that of the way back: nothing of the update itself gives it."""
+    own = parts.blocking if report.verdict == "block" else [*parts.gaps, *parts.doubts]
+    return report.way_back is not None and report.verdict != "pass" and not own
+
+
+def back_findings(report: Report) -> list[FindingItem]:
+    """What is found of the way back and counts, without what is found of the update too."""
+    if report.way_back is None:
+        return []
+    return [each for each in report.way_back.findings if not each.suppressed and each.severity != "info"]
 
 
 def sides(report: Report) -> list[tuple[str, BinaryInfo]]:
