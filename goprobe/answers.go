@@ -30,6 +30,7 @@ func (p *Probe) status() Status {
 	answer.InFlight = inFlightFacts(p.work.read())
 	answer.Resources = resourceFacts(p.resources.read())
 	answer.State = p.states.wire()
+	answer.Connections = p.connections()
 	return answer
 }
 
@@ -65,6 +66,28 @@ func (s *listenerSet) wire() Listeners {
 	facts := Listeners{}
 	facts.Rows, facts.LeftOut = bounds.HeadOf(rows, bounds.MaxListeners)
 	return facts
+}
+
+// connections says what becomes of the connections that the probe knows of.
+func (p *Probe) connections() Connections {
+	facts := p.conns.wire()
+	rows := p.servers.wire()
+	for _, row := range rows {
+		facts.Drained += row.Count
+	}
+	facts.Servers, facts.LeftOutServers = bounds.Head(rows)
+	facts.Packets, facts.LeftOutPackets = bounds.Head(p.packets.wire())
+	return facts
+}
+
+func (s *serverSet) wire() []ServerRow {
+	rows := []ServerRow{}
+	for _, one := range s.all() {
+		if one.listener != nil {
+			rows = append(rows, ServerRow{Kind: "http", Address: bounds.Cut(one.listener.Addr().String()), Count: one.connections()})
+		}
+	}
+	return rows
 }
 
 func inFlightFacts(readings []reading) InFlight {

@@ -12,7 +12,7 @@ var ErrStopped = errors.New("goprobe: the probe was stopped")
 // ErrBusy is returned when another update or preparation is under way.
 var ErrBusy = errors.New("goprobe: another update is under way; wait for it, or call CancelExec")
 
-// Reasons why an attempt failed; PrepareExec refuses with those up to ReasonCannotTell.
+// Reasons why an attempt failed; PrepareExec refuses with those up to ReasonConnections.
 const (
 	ReasonCCalls         = "c_calls"         // threads are in C calls
 	ReasonResources      = "resources"       // tracked resources without a hand-over
@@ -21,6 +21,7 @@ const (
 	ReasonTimerArmed     = "timer_armed"     // ITIMER_PROF would survive exec
 	ReasonState          = "state"           // a state could not be serialised
 	ReasonCannotTell     = "cannot_tell"     // a source did not answer in time
+	ReasonConnections    = "connections"     // loops of kept connections did not stop between two messages
 	ReasonTrial          = "trial"           // the new image did not come up in its trial
 	ReasonExec           = "exec"            // the system refused to execute it
 	ReasonDrain          = "drain"           // connections or work did not end in time
@@ -93,7 +94,7 @@ func (e *TrialError) Unwrap() error { return e.Err }
 // StateError is returned when a state cannot be serialised or restored.
 type StateError struct {
 	Name string // "" where the hand-over as a whole is damaged
-	Op   string // "encode", "decode", "commit", "register" or "receive"
+	Op   string // "encode", "decode", "commit", "register", "register connections" or "receive"
 	Err  error
 }
 

@@ -32,7 +32,7 @@ func (p *Probe) Exec(path string, argv, env []string) error {
 	if err := p.prepare(context.Background()); err != nil {
 		return err
 	}
-	file, _, err := p.writeHandover(p.listeners.handed())
+	file, handed, err := p.writeHandover(true)
 	if err == nil {
 		defer file.Close()
 		// Since PrepareExec, work may have begun.
@@ -41,7 +41,7 @@ func (p *Probe) Exec(path string, argv, env []string) error {
 		}
 	}
 	if err == nil {
-		err = p.replace(program, file, argv, env)
+		err = p.replace(program, handed, argv, env)
 	}
 	p.backOut(err)
 	return err
@@ -51,7 +51,7 @@ func (p *Probe) Exec(path string, argv, env []string) error {
 func (p *Probe) backOut(err error) {
 	if p.update.move(stateFailed, statePrepared) {
 		p.profiler.LetGo()
-		p.beat.resume()
+		p.goOn()
 		p.update.refuse(reasonsOf(err))
 	}
 	p.options.Logger.Error("exec failed, serving on", "error", err)
@@ -59,7 +59,7 @@ func (p *Probe) backOut(err error) {
 
 // replace calls exec. The descriptors keep their numbers: moving them to 3 and up, where LISTEN_FDS wants them, would
 // overwrite descriptors that other threads use, and with them the image that has to serve on if exec fails.
-func (p *Probe) replace(program *program, file *os.File, argv, env []string) error {
+func (p *Probe) replace(program *program, handed *handed, argv, env []string) error {
 	if argv == nil {
 		argv = os.Args
 	}
@@ -69,11 +69,18 @@ func (p *Probe) replace(program *program, file *os.File, argv, env []string) err
 	if env == nil {
 		env = os.Environ()
 	}
-	kept := []int{descriptor.Number(file)}
-	handed := p.listeners.handed()
-	for _, l := range handed {
+	kept := []int{descriptor.Number(handed.file)}
+	for _, l := range handed.manifest.Listeners {
 		kept = append(kept, l.FD)
 	}
+	for _, l := range handed.manifest.Packets {
+		kept = append(kept, l.FD)
+	}
+	kept = append(kept, handed.conns...)
+	if err := program.unchanged(); err != nil {
+		return err
+	}
+	p.conns.part()
 	// No fork may happen while the flags are off: a child would inherit the descriptors.
 	syscall.ForkLock.Lock()
 	defer syscall.ForkLock.Unlock()
@@ -99,7 +106,7 @@ func (p *Probe) replace(program *program, file *os.File, argv, env []string) err
 			variable += fmt.Sprintf(" reload=%d", int(reload))
 		}
 		restore := signals.Ignore(reload)
-		err = &ExecError{program.path, syscall.Exec(program.path, argv, handover.WithVariables(env, variable, handed))}
+		err = &ExecError{program.path, syscall.Exec(program.path, argv, handover.WithVariables(env, variable, handed.manifest.Listeners))}
 		restore()
 	}
 	setFlags(kept)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"hotgate/goprobe/internal/bounds"
@@ -21,10 +22,11 @@ type Listener struct {
 	endpoints bool // serves only the probe's own answers, which go on while the service is drained
 	owner     *listenerSet
 
-	mu     sync.Mutex
-	resume chan struct{} // closed while it accepts
-	closed chan struct{}
-	once   sync.Once
+	mu      sync.Mutex
+	resume  chan struct{} // closed while it accepts
+	waiting atomic.Int32  // calls of Accept that wait for the end of a pause
+	closed  chan struct{}
+	once    sync.Once
 }
 
 type innerListener interface {
@@ -44,9 +46,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 		l.mu.Lock()
 		resume := l.resume
 		l.mu.Unlock()
-		select {
-		case <-resume:
-		case <-l.closed:
+		if !l.wait(resume) {
 			return nil, &net.OpError{Op: "accept", Net: l.Addr().Network(), Addr: l.Addr(), Err: net.ErrClosed}
 		}
 		conn, err := l.inner.Accept()
@@ -59,6 +59,26 @@ func (l *Listener) Accept() (net.Conn, error) {
 		}
 	}
 }
+
+// wait waits for the end of a pause; false when the listener was closed.
+func (l *Listener) wait(resume chan struct{}) bool {
+	select {
+	case <-resume:
+		return true
+	default:
+	}
+	l.waiting.Add(1)
+	defer l.waiting.Add(-1)
+	select {
+	case <-resume:
+		return true
+	case <-l.closed:
+		return false
+	}
+}
+
+// idle is how many calls of Accept wait for the end of a pause: they hold no connection.
+func (l *Listener) idle() int { return int(l.waiting.Load()) }
 
 // Addr is the address that it listens on.
 func (l *Listener) Addr() net.Addr { return l.inner.Addr() }
@@ -131,14 +151,23 @@ func (s *listenerSet) setPaused(paused bool) {
 
 // carries tells whether a listener is one of ours, or a wrapper of one. A wrapper gives the Addr of what it wraps, which
 // package net makes once for each socket.
-func (s *listenerSet) carries(listener net.Listener) bool {
+func (s *listenerSet) carries(listener net.Listener) bool { return s.find(listener) != nil }
+
+// find is the one of ours that a listener is, or wraps.
+func (s *listenerSet) find(listener net.Listener) *Listener {
 	address := listener.Addr()
 	for _, l := range s.all() {
 		if l.Addr() == address {
-			return true
+			return l
 		}
 	}
-	return false
+	return nil
+}
+
+func (s *listenerSet) isPaused() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.paused
 }
 
 // Listen gives the listener of that name that was inherited from the image before or from the service manager, or else

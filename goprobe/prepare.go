@@ -13,9 +13,10 @@ import (
 const prepareTimeout = 5 * time.Second
 
 // PrepareExec makes the process fit for exec, or refuses with a NotReadyError. It ends the heartbeat's window and waits,
-// until the context's deadline or for 5 s, until no thread is in a C call, tracked resources are 0 or handed over, work
-// in flight is at its limits, no CPU profile runs, and the last window is in HeartbeatDir. On success ITIMER_PROF is disarmed, read back, and nobody can
-// start a CPU profile until Exec or CancelExec.
+// until the context's deadline or for 5 s, until the loops of kept connections have stopped between two messages, no thread
+// is in a C call, tracked resources are 0 or handed over, work in flight is at its limits, no CPU profile runs, and the last
+// window is in HeartbeatDir. On success ITIMER_PROF is disarmed, read back, and until Exec or CancelExec nobody can start a
+// CPU profile, and no kept connection is served.
 func (p *Probe) PrepareExec(ctx context.Context) error {
 	if !p.update.claim() {
 		return ErrBusy
@@ -45,8 +46,10 @@ func (p *Probe) prepare(ctx context.Context) error {
 		p.beat.resume()
 		return &NotReadyError{reasons}
 	}
-	for {
-		reasons := p.obstacles()
+	p.packets.setPaused(true)
+	reasons := p.conns.freeze(ctx)
+	for stopped := len(reasons) == 0; stopped; {
+		reasons = p.obstacles()
 		if len(reasons) == 0 {
 			reasons = p.holdProfiler()
 		}
@@ -54,12 +57,11 @@ func (p *Probe) prepare(ctx context.Context) error {
 			p.update.enter(statePrepared)
 			return nil
 		}
-		if wait(ctx, 10*time.Millisecond) != nil {
-			p.update.refuse(reasons)
-			p.beat.resume()
-			return &NotReadyError{reasons}
-		}
+		stopped = wait(ctx, 10*time.Millisecond) == nil
 	}
+	p.update.refuse(reasons)
+	p.goOn()
+	return &NotReadyError{reasons}
 }
 
 // CancelExec takes back a PrepareExec that no Exec followed.
@@ -70,8 +72,15 @@ func (p *Probe) CancelExec() {
 	defer p.update.release()
 	if p.update.move(stateServing, statePrepared) {
 		p.profiler.LetGo()
-		p.beat.resume()
+		p.goOn()
 	}
+}
+
+// goOn takes back what prepare stopped.
+func (p *Probe) goOn() {
+	p.beat.resume()
+	p.conns.thaw(p.listeners.isPaused())
+	p.packets.setPaused(false)
 }
 
 // obstacles lists what exec would lose now, the profile apart.

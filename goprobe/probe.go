@@ -27,6 +27,8 @@ type Probe struct {
 	resources gaugeSet
 	work      gaugeSet
 	states    stateSet
+	conns     connSet
+	packets   packetSet
 	reload    reloadSignal
 
 	profiler  profile.Lock
@@ -72,7 +74,13 @@ func Start(ctx context.Context, options Options) (*Probe, error) {
 		guard: guard.New(options.Token), done: make(chan struct{}),
 	}
 	p.update.enter(stateServing)
+	p.conns.init(options.Logger)
+	if err := p.conns.offer(from); err != nil {
+		from.Close()
+		return nil, &StateError{Op: "receive", Err: err}
+	}
 	p.listeners.offer(from)
+	p.packets.offer(from)
 	p.work.put(&gauge{name: "http requests", drained: true, ask: func() int64 { return p.servers.active(true) }})
 	p.markState = image.FindMarkFlag()
 	if from.IsTrial() {
@@ -115,6 +123,7 @@ func (p *Probe) Stop() {
 		p.native.Stop()
 		p.reload.end()
 		p.listeners.release()
+		p.packets.release()
 		p.from.Close()
 	})
 }
@@ -125,6 +134,16 @@ func (p *Probe) Image() Image { return p.image }
 // Trial tells whether this process only tries whether the image comes up: it has no listeners, takes no heartbeat, and ends
 // in Ready. A service asks it before it takes locks or talks to others.
 func (p *Probe) Trial() bool { return p.from.IsTrial() }
+
+// rest waits, but not for a probe that was stopped.
+func (p *Probe) rest(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-p.done:
+	case <-timer.C:
+	}
+}
 
 func now() Moment {
 	return Moment{Wall: stamp(time.Now()), MonotonicNS: clock.Monotonic()}

@@ -41,6 +41,10 @@ func (p *Probe) Ready() error {
 		p.endTrial(err)
 	}
 	p.listeners.dropUnclaimed(p.options.Logger)
+	p.packets.dropUnclaimed(p.options.Logger)
+	if err == nil {
+		p.conns.adopt(p)
+	}
 	if p.from != nil && p.from.File != nil {
 		_ = p.from.File.Close()
 	}
@@ -68,6 +72,9 @@ func (p *Probe) restore() error {
 		commits = append(commits, commit)
 		owners = append(owners, s)
 		details = append(details, &Restored{Version: h.Version, Fingerprint: bounds.Cut(h.Fingerprint), Bytes: h.Size, Digest: h.Digest})
+	}
+	if err := p.conns.decode(); err != nil {
+		return err
 	}
 	for i, commit := range commits {
 		if err := safely(commit); err != nil {
@@ -115,11 +122,23 @@ func safely(f func() error) (err error) {
 	return f()
 }
 
-// writeHandover serialises all registered states into a memory file and seals it.
-func (p *Probe) writeHandover(listeners []handover.Listener) (*os.File, handover.Manifest, error) {
-	m := handover.Manifest{
-		Epoch: p.image.Epoch, Generation: p.image.Generation, NextSeq: p.beat.nextSeq(),
-		Listeners: listeners, States: []handover.State{},
+// handed is what is handed over.
+type handed struct {
+	manifest handover.Manifest
+	file     *os.File
+	conns    []int // descriptors of kept connections
+}
+
+// writeHandover serialises all registered states and the connections that have stopped into a memory file, and seals it.
+// For a trial while the service goes on, it has the states alone, and says which kinds of connections there are.
+func (p *Probe) writeHandover(stopped bool) (*os.File, *handed, error) {
+	h := &handed{manifest: handover.Manifest{
+		Epoch: p.image.Epoch, Generation: p.image.Generation, NextSeq: p.beat.nextSeq(), States: []handover.State{},
+	}}
+	m := &h.manifest
+	if stopped {
+		m.Listeners, m.Packets = p.listeners.handed(), p.packets.handed()
+		m.StoppedAt, m.Closed = p.conns.parting()
 	}
 	sources := []handover.Source{}
 	for _, s := range p.states.all() {
@@ -130,16 +149,18 @@ func (p *Probe) writeHandover(listeners []handover.Listener) (*os.File, handover
 			Encode: s.encode,
 		})
 	}
-	file, failed, err := handover.Write(&m, sources, p.options.StateLimit)
+	sources = append(sources, p.conns.sources(stopped, &h.conns)...)
+	file, failed, err := handover.Write(m, sources, p.options.StateLimit)
 	if err != nil {
-		return nil, m, &StateError{Name: failed, Op: "encode", Err: err}
+		return nil, nil, &StateError{Name: failed, Op: "encode", Err: err}
 	}
-	return file, m, nil
+	h.file = file
+	return file, h, nil
 }
 
 // endTrial tells the old image how it went, and ends the process.
 func (p *Probe) endTrial(err error) {
-	report := trialReport{OK: err == nil, Digest: handover.DigestOf(p.from.Manifest.States), States: len(p.from.Manifest.States)}
+	report := trialReport{OK: err == nil, Digest: handover.DigestOf(&p.from.Manifest), States: len(p.from.Manifest.States)}
 	code := 0
 	if err != nil {
 		report.Error, code = err.Error(), 1

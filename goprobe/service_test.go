@@ -59,6 +59,9 @@ func runService(fault string) error {
 	if fault == "relay" {
 		return relay(p)
 	}
+	if strings.HasPrefix(fault, "conns") {
+		return runConns(p, fault)
+	}
 	if fault == "start only" {
 		p.Stop()
 		return nil

@@ -27,7 +27,7 @@ type line struct {
 // handOver writes a's states and gives them to b as if b were the next image.
 func handOver(t *testing.T, a, b *Probe, spoil func([]byte) []byte) error {
 	t.Helper()
-	file, _, err := a.writeHandover(nil)
+	file, _, err := a.writeHandover(false)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package goprobe
 
 import (
 	"context"
-	"os"
 	"time"
 
 	"hotgate/goprobe/internal/handover"
@@ -35,8 +34,8 @@ type UpgradeOptions struct {
 //  1. the new image is tried in a child process with the state as it is now;
 //  2. answers announce that their connections end; then new connections wait in the kernel's queue, on every listener of
 //     the probe but that of ServeEndpoints, and the open ones end;
-//  3. PrepareExec;
-//  4. the new image is tried again with the state that is handed over, now that nothing changes it any more;
+//  3. PrepareExec, which stops the loops of kept connections between two messages;
+//  4. the new image is tried again with the states and sessions that are handed over, now that nothing changes them any more;
 //  5. Exec.
 //
 // It returns only if it failed; whatever the step, the old image then serves on.
@@ -94,10 +93,10 @@ func (p *Probe) finish(ctx context.Context, program *program, o UpgradeOptions) 
 	if err := p.prepare(patience); err != nil {
 		return err
 	}
-	file, handed, err := p.writeHandover(p.listeners.handed())
+	file, handed, err := p.writeHandover(true)
 	if err == nil {
 		defer file.Close()
-		err = p.try(ctx, program, o, file, handed)
+		err = p.try(ctx, program, o, handed)
 	}
 	if err == nil {
 		if reasons := p.obstacles(); len(reasons) > 0 {
@@ -105,7 +104,7 @@ func (p *Probe) finish(ctx context.Context, program *program, o UpgradeOptions) 
 		}
 	}
 	if err == nil {
-		err = p.replace(program, file, o.Argv, o.Env)
+		err = p.replace(program, handed, o.Argv, o.Env)
 	}
 	p.backOut(err)
 	return err
@@ -116,20 +115,21 @@ func (p *Probe) tryState(ctx context.Context, program *program, o UpgradeOptions
 	if o.NoTrial {
 		return nil
 	}
-	file, handed, err := p.writeHandover(nil)
+	file, handed, err := p.writeHandover(false)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	return p.try(ctx, program, o, file, handed)
+	return p.try(ctx, program, o, handed)
 }
 
-func (p *Probe) try(ctx context.Context, program *program, o UpgradeOptions, file *os.File, handed handover.Manifest) error {
+func (p *Probe) try(ctx context.Context, program *program, o UpgradeOptions, handed *handed) error {
 	if o.NoTrial {
 		return nil
 	}
 	return trial{
-		program: program, argv: o.Argv, env: o.Env, timeout: o.TrialTimeout, file: file, digest: handover.DigestOf(handed.States),
+		program: program, argv: o.Argv, env: o.Env, timeout: o.TrialTimeout, file: handed.file,
+		digest: handover.DigestOf(&handed.manifest),
 	}.run(ctx)
 }
 

@@ -34,6 +34,7 @@ type Status struct {
 	InFlight    InFlight    `json:"in_flight"`
 	Resources   Resources   `json:"resources"`
 	State       States      `json:"state"`
+	Connections Connections `json:"connections"`
 	Update      Update      `json:"update"`
 	Limits      Limits      `json:"limits"`
 }

@@ -12,6 +12,9 @@ const (
 	// MaxText bounds strings that the service or the system named, in bytes.
 	MaxText = 256
 
+	// MaxAddresses bounds the addresses that one kind of connections came in on, in answers.
+	MaxAddresses = 16
+
 	// MaxListeners bounds listening sockets: in answers, and those taken over from the image before. A service has few.
 	MaxListeners = 1024
 )

@@ -44,6 +44,18 @@ type Manifest struct {
 	NextSeq    uint64     `json:"next_seq"`
 	Listeners  []Listener `json:"listeners"`
 	States     []State    `json:"states"`
+
+	Packets     []Listener    `json:"packets,omitempty"`     // datagram sockets
+	Connections []Connections `json:"connections,omitempty"` // by kind
+	StoppedAt   int64         `json:"stopped_at,omitempty"`  // when they stopped, CLOCK_MONOTONIC in ns
+	Closed      int           `json:"closed,omitempty"`      // connections that had to be closed
+}
+
+// Connections are those of one kind. Their sessions and what was read and not consumed lie in the memory file.
+type Connections struct {
+	State
+	Open    int `json:"open"`    // how many there are
+	Records int `json:"records"` // how many are in the file; none in a trial while they are served
 }
 
 // Listener is a listening socket that stays open under its number.
@@ -198,7 +210,11 @@ func (r *Received) ReadManifest(limit int64) error {
 	if r.Manifest.Generation < 1 || len(r.Manifest.Epoch) != 32 {
 		return errors.New("manifest: no epoch or generation")
 	}
-	for _, s := range r.Manifest.States {
+	states := append([]State(nil), r.Manifest.States...)
+	for _, c := range r.Manifest.Connections {
+		states = append(states, c.State)
+	}
+	for _, s := range states {
 		if s.Offset < headerSize || s.Size < 0 || s.Offset > int64(at) || s.Size > int64(at)-s.Offset {
 			return fmt.Errorf("state %q lies outside the memory file", bounds.Cut(s.Name))
 		}

@@ -19,6 +19,9 @@ import (
 type Source struct {
 	State  // all but where it lies and its digest
 	Encode func(io.Writer) error
+
+	Connections   bool // a kind of connections, not a state
+	Open, Records int
 }
 
 // Write serialises the states into a memory file, writes down in the manifest where they lie, and seals the file. An error
@@ -50,7 +53,11 @@ func fill(file *os.File, m *Manifest, sources []Source, limit int64) (failed str
 			return s.Name, err
 		}
 		s.Offset, s.Size, s.Digest = at, out.size, hex.EncodeToString(out.sum.Sum(nil))
-		m.States = append(m.States, s.State)
+		if s.Connections {
+			m.Connections = append(m.Connections, Connections{s.State, s.Open, s.Records})
+		} else {
+			m.States = append(m.States, s.State)
+		}
 		at += out.size
 	}
 	text, err := json.Marshal(m)
@@ -91,11 +98,17 @@ func (m *measured) Write(data []byte) (int, error) {
 	return m.to.Write(data)
 }
 
-// DigestOf sums up the states of a hand-over: the SHA-256 over their names and digests.
-func DigestOf(states []State) string {
+// DigestOf sums up a hand-over: the SHA-256 over the names and digests of its states and connections. An image that
+// knows nothing of connections gives another one where there are any, and is refused.
+func DigestOf(m *Manifest) string {
 	sum := sha256.New()
-	for _, s := range states {
+	for _, s := range m.States {
 		fmt.Fprintf(sum, "%q %s\n", s.Name, s.Digest)
+	}
+	for _, c := range m.Connections {
+		if c.Open > 0 {
+			fmt.Fprintf(sum, "connections %q %d %d %s\n", c.Name, c.Open, c.Records, c.Digest)
+		}
 	}
 	return hex.EncodeToString(sum.Sum(nil))
 }
