@@ -71,7 +71,7 @@ func (s *listenerSet) wire() Listeners {
 // connections says what becomes of the connections that the probe knows of.
 func (p *Probe) connections() Connections {
 	facts := p.conns.wire()
-	rows := p.servers.wire()
+	rows := append(p.servers.wire(), p.graceful.wire()...)
 	for _, row := range rows {
 		facts.Drained += row.Count
 	}

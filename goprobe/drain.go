@@ -19,6 +19,9 @@ type DrainOptions struct {
 	Linger time.Duration
 	// Timeout bounds the wait for requests under way; 30 s unless set, and never longer than the context.
 	Timeout time.Duration
+	// Graceful is how long the servers of ServeGraceful may take to end, until they are stopped: what is under way then,
+	// such as a stream without end, is cut. 10 s unless set.
+	Graceful time.Duration
 }
 
 func (o DrainOptions) filled() DrainOptions {
@@ -30,6 +33,9 @@ func (o DrainOptions) filled() DrainOptions {
 	}
 	if o.Timeout <= 0 {
 		o.Timeout = 30 * time.Second
+	}
+	if o.Graceful <= 0 {
+		o.Graceful = 10 * time.Second
 	}
 	return o
 }

@@ -80,6 +80,15 @@ func (l *Listener) wait(resume chan struct{}) bool {
 // idle is how many calls of Accept wait for the end of a pause: they hold no connection.
 func (l *Listener) idle() int { return int(l.waiting.Load()) }
 
+func (l *Listener) isClosed() bool {
+	select {
+	case <-l.closed:
+		return true
+	default:
+		return false
+	}
+}
+
 // Addr is the address that it listens on.
 func (l *Listener) Addr() net.Addr { return l.inner.Addr() }
 

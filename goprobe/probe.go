@@ -24,6 +24,7 @@ type Probe struct {
 
 	listeners listenerSet
 	servers   serverSet
+	graceful  gracefulSet
 	resources gaugeSet
 	work      gaugeSet
 	states    stateSet

@@ -119,6 +119,17 @@ func (p *Probe) drain(ctx context.Context, options DrainOptions) error {
 		return err
 	}
 	p.listeners.pause()
+	graceful := make(chan error, 1)
+	go func() { graceful <- p.graceful.drain(ctx, o.Graceful) }()
+	err := p.empty(ctx, all, o)
+	if other := <-graceful; err == nil {
+		err = other
+	}
+	return err
+}
+
+// empty waits until the connections of all servers have ended.
+func (p *Probe) empty(ctx context.Context, all []*served, o DrainOptions) error {
 	for {
 		for _, one := range all {
 			if err := one.empty(ctx, o.Announce); err != nil {
@@ -144,4 +155,5 @@ func (p *Probe) undrain() {
 		one.closing.Store(false)
 	}
 	p.listeners.unpause()
+	p.graceful.undrain()
 }
