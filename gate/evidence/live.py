@@ -31,6 +31,7 @@ Gc: TypeAlias = Annotated[t.GcFacts, Evidence("gc")]
 Pprof: TypeAlias = Annotated[t.PprofFacts, Evidence("pprof")]
 Health: TypeAlias = Annotated[t.HealthFacts, Evidence("health")]
 Heartbeat: TypeAlias = Annotated[t.HeartbeatFacts, Evidence("heartbeat")]
+States: TypeAlias = Annotated[t.StateFacts, Evidence("states")]
 
 KEYS: dict[str, Key] = {topic: (kind, topic) for topic, kind in t.KINDS.items()}
 """Topic -> the key under which a rule asks for it."""

@@ -67,6 +67,10 @@ def _services(entries: list[tuple[str, Entry]]) -> Iterator[Metric]:
     generation = GaugeMetricFamily("hotgate_service_generation", "Updates in place since it was started", labels=one)
     goroutines = GaugeMetricFamily("hotgate_service_goroutines", "Goroutines", labels=one)
     in_flight = GaugeMetricFamily("hotgate_service_in_flight", "Work in flight by its own counters", labels=one)
+    connections = GaugeMetricFamily("hotgate_service_connections", "Established connections", labels=one)
+    kept = GaugeMetricFamily(
+        "hotgate_service_connections_kept", "Established connections that an update keeps or ends in order", labels=one
+    )
     verdict = GaugeMetricFamily(
         "hotgate_service_verdict", "1 for the standing verdict: could it be updated now?", labels=("service", "verdict")
     )
@@ -83,13 +87,15 @@ def _services(entries: list[tuple[str, Entry]]) -> Iterator[Metric]:
                 (generation, good.generation),
                 (goroutines, good.goroutines),
                 (in_flight, good.in_flight),
+                (connections, good.connections),
+                (kept, good.connections_kept),
             ):
                 if value is not None:
                     family.add_metric(key, value)
         if entry.standing is not None:
             for each in EXIT_CODES:
                 verdict.add_metric((name, each), entry.standing_verdict(now) == each)
-    yield from (up, stale, health, coverage, continuity, generation, goroutines, in_flight, verdict)
+    yield from (up, stale, health, coverage, continuity, generation, goroutines, in_flight, connections, kept, verdict)
 
 
 def _late(late: Lateness) -> Metric:

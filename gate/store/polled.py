@@ -21,7 +21,7 @@ MAX_PARTS = 16
 class Sample(Struct, frozen=True):
     """What one poll gave. Times in milliseconds, `due_ms` since 1970; None where the service does not tell.
 
-    `profiler` is whose CPU profile runs, "" where it was not known. `health` and `coverage` are goprobe's: 0 to 100, and
+    `connections`: established, `connections_kept`: those of them that an update keeps or ends in order. `profiler` is whose CPU profile runs, "" where it was not known. `health` and `coverage` are goprobe's: 0 to 100, and
     the share of its parts that have data; `health_parts` and `counters` are JSON texts. `continuity`: of the heartbeat, 0 to 100.
     """
 
@@ -38,6 +38,8 @@ class Sample(Struct, frozen=True):
     threads: int | None = None
     heap_bytes: int | None = None
     in_flight: int | None = None
+    connections: int | None = None
+    connections_kept: int | None = None
     profiler: str = ""
     health: float | None = None
     coverage: float | None = None

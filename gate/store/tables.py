@@ -16,7 +16,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION = "0002"
+REVISION = "0003"
 """The migration that these tables are the outcome of."""
 
 METADATA = MetaData()
@@ -55,6 +55,8 @@ SAMPLES = Table(
     Column("coverage", Float),
     Column("health_parts", Text, nullable=False),  # JSON
     Column("counters", Text, nullable=False),  # JSON: expvar variables that a watch needs
+    Column("connections", BigInteger),  # established
+    Column("connections_kept", BigInteger),  # of them, those that goprobe hands over or drains
     Column("continuity", Float),  # probes.profile.heartbeat.continuity, of the windows that goprobe keeps
     Index("samples_by_time", "due_ms"),
     sqlite_with_rowid=False,

@@ -36,6 +36,7 @@ class LiveFacts(Struct, frozen=True):
     pprof: t.PprofFacts | None = None
     health: t.HealthFacts | None = None
     heartbeat: t.HeartbeatFacts | None = None
+    states: t.StateFacts | None = None
     cpu: t.CpuProfiles | None = None
     """None where they were not asked for. No topic: what they say depends on the binaries that they are held against."""
     handed_over: tuple[int, ...] = ()

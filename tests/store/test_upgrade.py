@@ -43,7 +43,8 @@ def test_history_of_the_version_before_is_kept(new_store: Callable[[], str]) -> 
     with Database.open(place) as database:
         fill(database, hours=1)
         with database.write() as connection:
-            connection.execute(text("ALTER TABLE samples DROP COLUMN continuity"))
+            for column in ("continuity", "connections", "connections_kept"):
+                connection.execute(text(f"ALTER TABLE samples DROP COLUMN {column}"))
             connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
     with pytest.raises(StoreError, match="it has 0001"):
         Database.open(place)

@@ -41,6 +41,7 @@ GAPS = {
     "pprof": "pass --live URL of a service that serves goprobe or net/http/pprof",
     "health": "embed goprobe, and let its collector see five windows",
     "heartbeat": "embed goprobe, with its heartbeat switched on",
+    "states": "embed goprobe",
     "continuity": "pass a directory of windows, or --live URL of a service with goprobe's heartbeat",
     "heat": "pass a profile of OLD, taken while it ran",
     "addresses": "pass a profile of OLD, as Go wrote it",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from gate.sidecar.pid_file import read_pid
 from gate.store.polled import Polled, Sample, State, parts_json, short
 from probes.errors import ProbeError
 from probes.live.client import BadAnswer, Limits, Refused, Unreachable
@@ -16,6 +18,7 @@ from probes.live.goprobe import topics
 from probes.live.goprobe import wire as w
 from probes.live.pprof import endpoints
 from probes.live.pprof.endpoints import read_profile
+from probes.live.proc.descriptors import established
 from probes.live.transport import KEPT_SECONDS
 from probes.profile.heartbeat.continuity import continuity
 from probes.profile.heartbeat.window import HeartbeatWindow
@@ -34,6 +37,8 @@ MAX_WINDOWS = 1000
 """Of the heartbeat in one answer: what goprobe keeps at the most (options.go, maxRing)."""
 WINDOWS_PER_SECOND = 2.0
 """Windows that are new, once those MAX_WINDOWS are there: goprobe has one a second at the most."""
+COUNTED = 10.0
+"""Seconds between two counts of a process's connections: 20,000 take a third of a second of CPU time."""
 PLAIN_WINDOW = 60.0
 """Seconds between two CPU windows of a service without goprobe, when the configuration asks for them."""
 
@@ -46,6 +51,8 @@ class Poller:
         self._client = client
         self._beat_due = 0.0
         self._window_due = 0.0
+        self._counted_due = 0.0
+        self._counted: int | None = None
         self._newest: tuple[str, int] = ("", -1)
         self._continuity: float | None = None
         self._room = float(MAX_WINDOWS)
@@ -57,6 +64,7 @@ class Poller:
         head = {"service": self._config.name, "due_ms": round(due * 1000), "late_ms": round((begun - due) * 1000)}
         try:
             found, windows = await self._ask()
+            found |= await self._established()
             problem = ""
         except (ProbeError, RecursionError, ValueError, ArithmeticError) as exc:
             found, windows, problem = {"state": _state(exc)}, (), str(getattr(exc, "what", exc))
@@ -65,6 +73,19 @@ class Poller:
         took = round((time.monotonic() - start) * 1000)
         error = short(str(found.pop("error", "") or problem))
         return Polled(Sample(**head, took_ms=took, error=error, **found), windows)  # type: ignore[arg-type]
+
+    async def _established(self) -> dict[str, object]:
+        """The established connections of a process of this host, by its PID file; that it cannot be looked at is no failure."""
+        if not self._config.pid_file:
+            return {}
+        if time.monotonic() >= self._counted_due:
+            self._counted_due = time.monotonic() + COUNTED
+            try:
+                pid = read_pid(self._config.pid_file)
+                self._counted = await asyncio.to_thread(established, pid)
+            except (ProbeError, OSError, ValueError):
+                self._counted = None
+        return {} if self._counted is None else {"connections": self._counted}
 
     async def _ask(self) -> tuple[dict[str, object], tuple[HeartbeatWindow, ...]]:
         try:
@@ -82,6 +103,7 @@ class Poller:
             "threads": status.threads,
             "heap_bytes": status.gc.heap_bytes if status.gc.known else None,
             "in_flight": status.in_flight.count if status.in_flight.rows else None,
+            **_connections(status),
             "profiler": topics.profiler(topics.Answers(status, None, None, None)).owner,
         }
         problems: list[str] = []
@@ -187,6 +209,15 @@ class Poller:
         end = time.monotonic_ns()
         window = HeartbeatWindow(int(wall), epoch, 0, start, end, wall, 100, samples, cpu, state, reason)
         return window, owner, problem
+
+
+def _connections(status: w.Status) -> dict[str, object]:
+    """How many connections goprobe knows of, and how many of them an update keeps or ends in order."""
+    said = status.connections
+    if said is None:
+        return {}
+    kept = said.kept + said.tls + said.drained
+    return {"connections": kept + said.not_kept, "connections_kept": kept}
 
 
 def _cpu(profile: ProfileFacts) -> tuple[int, float]:

@@ -19,6 +19,7 @@ from gate.policy.environment import OTHERS
 from gate.report.models.report import Report
 from gate.report.text.parts import split
 from gate.runs.service import probe
+from gate.sidecar.pid_file import read_pid
 from gate.sidecar.polling.poll import LIMITS
 from gate.sidecar.verdicts.allowance import EVERY, Allowance
 from gate.store import samples, verdicts
@@ -230,14 +231,11 @@ def _old(service: ServiceConfig) -> list[str]:
     process: list[str] = []
     if service.pid_file:
         try:
-            # The service may put a FIFO, or a file without end, in its place.
-            with os.fdopen(os.open(service.pid_file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-                text = (file.read(32) or b"").decode("ascii").strip()
-        except (OSError, ValueError) as exc:
+            process = ["--pid", str(read_pid(service.pid_file))]
+        except OSError as exc:
             raise Unanswerable(422, "no_process", f"cannot read the PID file of {service.name}") from exc
-        if not text.isdecimal():
-            raise Unanswerable(422, "no_process", f"the PID file of {service.name} holds no number")
-        process = ["--pid", text]
+        except ValueError as exc:
+            raise Unanswerable(422, "no_process", f"the PID file of {service.name} holds no number") from exc
     if not service.old and not process:
         hint = "set `old` or `pid_file` of the service"
         raise Unanswerable(422, "no_old", f"it is not configured what {service.name} runs", hint=hint)

@@ -166,6 +166,8 @@ def service_shape(name: str, entry: Entry, now: float) -> dict[str, Any]:
         "continuity": None if good is None else good.continuity,
         "goroutines": None if good is None else good.goroutines,
         "in_flight": None if good is None else good.in_flight,
+        "connections": None if good is None else good.connections,
+        "connections_kept": None if good is None else good.connections_kept,
         "standing_verdict": entry.standing_verdict(now),
         "standing_at": _iso(entry.standing_at) if entry.standing is not None else None,
     }

@@ -41,6 +41,8 @@ SCHEMAS: dict[str, Any] = {
         continuity=_MAYBE_NUMBER,
         goroutines=_MAYBE_INT,
         in_flight=_MAYBE_INT,
+        connections=_MAYBE_INT,
+        connections_kept=_MAYBE_INT,
         standing_verdict={"type": ["string", "null"], "enum": ["pass", "block", "inconclusive", None]},
         standing_at=_MAYBE_TEXT,
     ),

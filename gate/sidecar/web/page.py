@@ -127,6 +127,7 @@ class _Pages:
                 ("Goroutines", "goroutines", ""),
                 ("Heap", "heap_bytes", "bytes"),
                 ("In flight", "in_flight", ""),
+                ("Connections", "connections", ""),
             )
         ]
         return {

@@ -109,6 +109,36 @@ def descriptors(answers: Answers) -> t.DescriptorFacts | None:
     return t.DescriptorFacts(SOURCE, listeners, left, complete=complete, limit=status.descriptors.limit)
 
 
+def connections(answers: Answers) -> t.ConnectionFacts | None:
+    """The connections that goprobe knows of; those that nobody gave to it are not among them."""
+    said = answers.status.connections
+    if said is None:
+        return None
+    groups: dict[str, int] = {}
+    for kind in said.rows:
+        for each in kind.addresses:
+            groups[each.address] = groups.get(each.address, 0) + each.count
+    for server in said.servers:
+        groups[server.address] = groups.get(server.address, 0) + server.count
+    accepted = (t.Accepted(_named(address), count) for address, count in groups.items() if count)
+    return t.ConnectionFacts(
+        SOURCE,
+        tuple(sorted(accepted, key=lambda each: (-each.count, each.listener))),
+        kept=said.kept,
+        drained=said.drained + said.tls,
+        complete=False,
+    )
+
+
+def states(answers: Answers) -> t.StateFacts:
+    """The state that the service registered."""
+    said = answers.status.state
+    rows = tuple(
+        t.HandedState(row.name, row.version, tuple(row.accepts), row.codec) for row in said.rows if row.handover
+    )
+    return t.StateFacts(SOURCE, rows, complete=not said.left_out)
+
+
 def _named(address: str) -> str:
     """An address with its network, as `/proc` has it."""
     return f"{'unix' if address.startswith(('/', '@')) or not address else 'tcp'} {address or '(unnamed)'}"

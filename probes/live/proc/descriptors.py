@@ -9,8 +9,8 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from probes.live.proc.facts import Descriptor
-from probes.live.proc.folder import Unreadable
+from probes.live.proc.facts import OUTGOING, Descriptor
+from probes.live.proc.folder import Unreadable, opened
 from probes.live.proc.sockets import Sockets, read_sockets
 
 if TYPE_CHECKING:
@@ -66,6 +66,21 @@ def read_descriptors(folder: Folder, gaps: list[str]) -> tuple[tuple[Descriptor,
     if unread:
         gaps.append(f"{unread} descriptors cannot be read")
     return tuple(found), max(len(fds) - MAX_DESCRIPTORS, 0)
+
+
+def established(pid: int, *, root: str = "/proc") -> int:
+    """How many connections the process `pid` has that came in by a listener.
+
+    Raises:
+        NoProcess: there is none.
+        Unreadable: it may not be looked at.
+    """
+    gaps: list[str] = []
+    with opened(pid, root) as folder:
+        descriptors, _ = read_descriptors(folder, gaps)
+    if descriptors is None:
+        raise Unreadable(gaps[0], subject=f"PID {pid}")
+    return len({each.inode for each in descriptors if each.connection not in ("", OUTGOING)})
 
 
 def socket_inodes(folder: Folder) -> frozenset[int]:

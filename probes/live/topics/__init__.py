@@ -27,6 +27,7 @@ from probes.live.topics.resources import ResourceFacts, ResourceUse
 from probes.live.topics.room import MemoryRoom, RoomFacts, TaskRoom
 from probes.live.topics.seccomp import SeccompFacts
 from probes.live.topics.signals import SignalFacts
+from probes.live.topics.states import HandedState, StateFacts
 
 __all__ = [
     "KINDS",
@@ -40,6 +41,7 @@ __all__ = [
     "DescriptorFacts",
     "ExecutableFacts",
     "GcFacts",
+    "HandedState",
     "HealthFacts",
     "HealthMark",
     "HeartbeatFacts",
@@ -57,6 +59,7 @@ __all__ = [
     "SeccompFacts",
     "SignalFacts",
     "StartPath",
+    "StateFacts",
     "TaskRoom",
     "Topic",
     "WorkInFlight",
@@ -93,6 +96,7 @@ KINDS: dict[str, type[Topic]] = {
     "pprof": PprofFacts,
     "health": HealthFacts,
     "heartbeat": HeartbeatFacts,
+    "states": StateFacts,
 }
 """Every topic, in the order in which they are reported; the policy's `require` may name any."""
 

@@ -189,6 +189,45 @@ class States(Wire, frozen=True):
     left_out: Count
 
 
+class FromListener(Wire, frozen=True):
+    """Connections that came in by one listener."""
+
+    address: str
+    count: Count
+
+
+class KeptKind(Wire, frozen=True):
+    """Connections of one kind: those that exec hands over, and those that it cannot."""
+
+    name: str
+    version: Number
+    kept: Count
+    tls: Count
+    not_kept: Count
+    addresses: list[FromListener]
+
+
+class Serving(Wire, frozen=True):
+    """A server whose connections end while an update drains."""
+
+    kind: str
+    address: str
+    count: Count
+
+
+class Connections(Wire, frozen=True):
+    """The connections that goprobe knows of, by what an update does with them."""
+
+    kept: Count
+    tls: Count
+    not_kept: Count
+    drained: Count
+    rows: list[KeptKind]
+    left_out: Count
+    servers: list[Serving]
+    left_out_servers: Count
+
+
 class Refusal(Wire, frozen=True):
     """Why goprobe refused an update."""
 
@@ -222,3 +261,5 @@ class Status(Answer, frozen=True):
     resources: Resources
     state: States
     update: Update
+    connections: Connections | None = None
+    """None of a goprobe that cannot keep any."""
