@@ -33,7 +33,7 @@ help:
 	@echo "make public       names and lines of public binaries against Go's own reader"
 	@echo "make sarif        SARIF reports against the official schema"
 	@echo "make stats        what the comparison of profiles can be trusted with; make stats-live: with real programs"
-	@echo "make hazards      what exec takes away, measured: the SIGPROF death, and 100 updates under load"
+	@echo "make hazards      what exec takes away, measured: the SIGPROF death, 100 updates under load, 10,000 connections"
 	@echo "make bench        time and memory on large binaries, next to other tools"
 	@echo "make fuzz         feed damaged binaries"
 	@echo "make proto        generate probes/profile/pprof/profile_pb2.py again"

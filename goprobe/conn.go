@@ -346,16 +346,18 @@ func (c *Conn) step() {
 
 // flushLater sends what was kept while the loop already reads.
 func (c *Conn) flushLater() {
-	c.wmu.Lock()
-	waiting := len(c.unsent) > 0
-	c.wmu.Unlock()
-	if waiting {
-		go func() {
-			c.wmu.Lock()
-			defer c.wmu.Unlock()
-			_ = c.flush() // whoever writes next finds out
-		}()
+	if c.wmu.TryLock() {
+		waiting := len(c.unsent) > 0
+		c.wmu.Unlock()
+		if !waiting {
+			return
+		}
 	}
+	go func() {
+		c.wmu.Lock()
+		defer c.wmu.Unlock()
+		_ = c.flush() // whoever writes next finds out
+	}()
 }
 
 func (c *Conn) isClosed() bool {

@@ -1,6 +1,6 @@
-"""What exec takes away, measured: the SIGPROF death, and hot updates under load.
+"""What exec takes away, measured: the SIGPROF death, hot updates under load, and connections that are kept.
 
-`python -m scripts.truth.hazards` prints both tables; `--runs` and `--updates` say how often.
+`python -m scripts.truth.hazards` prints all tables; `--runs`, `--updates` and `--connections` say how often, or how many.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from scripts.measure.load import KINDS, ORDER_TOTAL, Account, load, summary
 from scripts.programs import live_service
 from scripts.programs.gobuild import ROOT, BuildFailed, GoBuild, go_version, host_arch, require_go
+from scripts.truth.kept_connections import kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -186,6 +187,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="measure what exec takes away")
     parser.add_argument("--runs", type=int, default=2000, help="execs of each kind (default: 2000)")
     parser.add_argument("--updates", type=int, default=100, help="hot updates under load (default: 100)")
+    parser.add_argument("--connections", type=int, default=10_000, help="connections that are kept (default: 10000)")
+    parser.add_argument("--kept-updates", type=int, default=20, help="hot updates with all of them (default: 20)")
     arguments = parser.parse_args()
     try:
         goroot = require_go()
@@ -193,6 +196,7 @@ def main() -> int:
             folder = Path(scratch)
             wrong = sigprof(arguments.runs, goroot, folder) if arguments.runs else 0
             wrong += updates(arguments.updates, goroot, folder) if arguments.updates else 0
+            wrong += kept(arguments.connections, arguments.kept_updates, goroot, folder) if arguments.connections else 0
     except BuildFailed as exc:
         print(f"error: {exc}", file=sys.stderr)
         return 2
