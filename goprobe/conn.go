@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -16,10 +17,11 @@ import (
 
 const (
 	readPiece = 32 << 10
-	// maxUnsent is from where on writes wait a moment while an update is due, one flushStep each, and one more for each
-	// time that their data is as long.
-	maxUnsent = 1 << 20
-	flushStep = 20 * time.Millisecond
+	// While an update is due each write waits a moment when so many bytes are kept to be sent later, and longer when it is
+	// the most. What one write has is taken in any case, so that a peer that takes nothing stops no update.
+	muchUnsent = 1 << 20
+	mostUnsent = 64 << 20
+	flushStep  = 20 * time.Millisecond
 	// closeLinger bounds the wait for bytes that were written, and kept over an update, when the connection is closed.
 	closeLinger = 5 * time.Second
 	acceptRetry = 50 * time.Millisecond
@@ -53,13 +55,13 @@ type Conn struct {
 	readReady       func(fd uintptr) bool
 	gotN            int
 	gotErr          error
-	wmu             sync.Mutex // of what is written
+	wmu             sync.Mutex // of what is written; held while a peer takes nothing
 	unsent          []byte
-	sealed          bool
-	mu              sync.Mutex // of the rest; never held while another is taken
-	frozen          bool       // an update is due
-	told            bool       // the service knows
-	parked          bool       // Serve returned, and is called again
+	sealed          atomic.Bool // nothing is written any more
+	mu              sync.Mutex  // of the rest; never held while another is taken
+	frozen          bool        // an update is due
+	told            bool        // the service knows
+	parked          bool        // Serve returned, and is called again
 	closed          bool
 	readBy, writeBy time.Time // the service's deadlines
 }
@@ -268,7 +270,7 @@ func (c *Conn) Handover() <-chan struct{} { return c.set.dueChannel() }
 func (c *Conn) Write(data []byte) (int, error) {
 	for {
 		c.wmu.Lock()
-		if !c.sealed {
+		if !c.sealed.Load() {
 			break
 		}
 		c.wmu.Unlock()
@@ -314,25 +316,28 @@ func (c *Conn) flush() error {
 }
 
 func (c *Conn) sentOff(n int) {
-	if n == len(c.unsent) {
+	if c.unsent = c.unsent[n:]; len(c.unsent) == 0 {
 		c.unsent = nil
-	} else {
-		c.unsent = append(c.unsent[:0], c.unsent[n:]...)
 	}
 }
 
-// keep holds data until the connection is served again. Where it is much, it slows the writer down, so that one that never
-// stops does not fill the memory before the update is given up.
+// keep holds data until the connection is served again. It slows a writer down that has written much, and stops one that
+// has written very much, so that one that never stops does not fill the memory before the update is given up.
 func (c *Conn) keep(data []byte) {
-	c.unsent = append(c.unsent, data...)
-	for steps := 1 + len(data)/maxUnsent; steps > 0 && len(c.unsent) > maxUnsent && c.isFrozen() && !c.set.stopped(); steps-- {
-		c.step()
-		n, err := c.inner.Write(c.unsent)
-		c.sentOff(n)
-		if err != nil && !timedOut(err) {
-			return // the next image finds out
-		}
+	for len(c.unsent) > mostUnsent && c.isFrozen() && !c.set.stopped() && c.tryOnce() {
 	}
+	c.unsent = append(c.unsent, data...)
+	if len(c.unsent) > muchUnsent && c.isFrozen() && !c.set.stopped() {
+		c.tryOnce()
+	}
+}
+
+// tryOnce sends what it can in a moment although an update is due; false when nothing can be sent any more.
+func (c *Conn) tryOnce() bool {
+	c.step()
+	n, err := c.inner.Write(c.unsent)
+	c.sentOff(n)
+	return err == nil || timedOut(err) // else the next image finds out
 }
 
 // step lets writes try for a moment although an update is due.
@@ -471,16 +476,14 @@ func (c *Conn) freeze() {
 
 // thaw takes it back.
 func (c *Conn) thaw() {
+	c.sealed.Store(false)
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.frozen = false
 	if !c.closed && !c.parked { // else fresh does it
 		_ = c.inner.SetReadDeadline(c.readBy)
 		_ = c.inner.SetWriteDeadline(c.writeBy)
 	}
-	c.mu.Unlock()
-	c.wmu.Lock()
-	c.sealed = false
-	c.wmu.Unlock()
 }
 
 // run calls Serve until the connection ends.

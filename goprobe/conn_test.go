@@ -282,6 +282,77 @@ func TestALoopThatDoesNotStop(t *testing.T) {
 	k.freeze()
 }
 
+// A peer that takes nothing stops no update, and is no hindrance to the others when one is called off.
+func TestAPeerThatTakesNothing(t *testing.T) {
+	release := make(chan struct{})
+	const size = 16 << 20
+	var c *Conn
+	begun := make(chan struct{}, 10)
+	k := keep(t, Lines(100), func(own *Conn, s *talk) error {
+		for {
+			line, err := own.ReadMessage()
+			if err != nil {
+				return err
+			}
+			switch string(line) {
+			case "stick\n":
+				begun <- struct{}{}
+				<-release
+			case "big\n":
+				c = own
+				begun <- struct{}{}
+				line = append(bytes.Repeat([]byte("x"), size), '\n')
+			}
+			if _, err := own.Write(line); err != nil {
+				return err
+			}
+		}
+	})
+	bad, stuck, good := k.dial(), k.dial(), k.dial()
+	fmt.Fprint(bad, "big\non\n")
+	fmt.Fprint(stuck, "stick\n")
+	<-begun
+	<-begun
+	refuse := func() {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+		defer cancel()
+		if err := k.p.PrepareExec(ctx); err == nil {
+			t.Error("not refused")
+		}
+		fmt.Fprint(good, "on\n")
+		expectLine(t, bufio.NewReader(good), "on")
+	}
+	refuse()
+	go func() { _, _ = c.Write([]byte("others\n")) }() // waits for the peer
+	refuse()
+	close(release)
+	for turn := 0; turn < 3; turn++ {
+		k.freeze()
+		file, _, err := k.p.writeHandover(true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file.Close()
+		k.p.CancelExec()
+	}
+	in := bufio.NewReader(bad)
+	if line, err := in.ReadString('\n'); err != nil || len(line) != size+1 || strings.Trim(line, "x") != "\n" {
+		t.Fatalf("%d bytes, %v", len(line), err)
+	}
+	got := map[string]bool{}
+	for i := 0; i < 2; i++ {
+		line, err := in.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[line] = true
+	}
+	if !got["on\n"] || !got["others\n"] {
+		t.Errorf("%v", got)
+	}
+}
+
 // A loop that waits for something else than messages sees that an update is due.
 func TestALoopWithoutReads(t *testing.T) {
 	k := keep(t, Stream(), func(c *Conn, s *talk) error {

@@ -350,7 +350,7 @@ func TestHalfReadFramesAtEveryByte(t *testing.T) {
 // What does not fit into the socket's buffer is sent by the next image, and by the one after it.
 func TestFullSendBuffers(t *testing.T) {
 	s := startConns(t, 0)
-	const size = 24 << 20
+	const size = 12 << 20
 	conns := []net.Conn{s.dial("tcp", s.tcp), s.dial("unix", s.unix)}
 	for _, conn := range conns {
 		if _, err := fmt.Fprintf(conn, "big %d\nline-1\n", size); err != nil {

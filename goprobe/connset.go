@@ -250,8 +250,8 @@ func (s *connSet) seal() {
 	s.sealed = true
 	s.mu.Unlock()
 	for _, c := range s.all() {
-		c.wmu.Lock()
-		c.sealed = true
+		c.sealed.Store(true)
+		c.wmu.Lock() // whoever writes now has soon done so
 		c.wmu.Unlock()
 	}
 }

@@ -83,7 +83,9 @@ def _under_traffic(program: Path, connections: int, updates: int) -> int:
 
 
 def _refused(program: Path, connections: int) -> int:
-    print(f"\nNew images that crash in their trial, or refuse a session, with {connections:,} connections:\n", flush=True)
+    print(
+        f"\nNew images that crash in their trial, or refuse a session, with {connections:,} connections:\n", flush=True
+    )
     wrong = 0
     for fault in ("crash", "refuse"):
         with _service(program, fault=fault) as service:

@@ -1,5 +1,5 @@
 // Live is an order service that replaces itself in place: SIGUSR2 makes it try and then execute the program at -next,
-// with its listener and its orders. It prices orders in C, with scratch memory in thread-local storage.
+// with its listener, its orders and its long connections. It prices orders in C, with scratch memory in thread-local storage.
 package main
 
 import (
@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"flag"
 	"log"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -16,6 +17,7 @@ import (
 	"example.com/live/boot"
 	"example.com/live/counts"
 	"example.com/live/faults"
+	"example.com/live/feed"
 	"example.com/live/native"
 	"example.com/live/orders"
 	"hotgate/goprobe"
@@ -23,19 +25,20 @@ import (
 
 func main() {
 	address := flag.String("listen", "127.0.0.1:8080", "address to listen on")
+	feedAt := flag.String("feed", "", "address of long connections that are told how many orders there are; none unless set")
 	next := flag.String("next", "", "program that SIGUSR2 goes over to; its own path unless set")
 	interval := flag.Duration("interval", 0, "from one heartbeat window to the next; the probe's default unless set")
 	window := flag.Duration("window", 0, "length of a heartbeat window; the probe's default unless set")
 	directory := flag.String("windows", "", "directory that keeps heartbeat windows")
 	flag.Parse()
-	if err := run(*address, *next, goprobe.Options{
+	if err := run(*address, *feedAt, *next, goprobe.Options{
 		Token: os.Getenv("LIVE_TOKEN"), HeartbeatInterval: *interval, HeartbeatWindow: *window, HeartbeatDir: *directory,
 	}); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(address, next string, options goprobe.Options) error {
+func run(address, feedAt, next string, options goprobe.Options) error {
 	probe, err := goprobe.Start(context.Background(), options)
 	if err != nil {
 		return err
@@ -46,6 +49,16 @@ func run(address, next string, options goprobe.Options) error {
 	book := orders.NewBook()
 	if err := probe.RegisterState("orders", orders.Version, orders.Codec(book)); err != nil {
 		return err
+	}
+	long, err := feed.Register(probe, book)
+	if err != nil {
+		return err
+	}
+	var feedListener net.Listener
+	if feedAt != "" {
+		if feedListener, err = probe.Listen("tcp", feedAt); err != nil {
+			return err
+		}
 	}
 	listener, err := faults.Listen(probe, address)
 	if err != nil {
@@ -70,6 +83,10 @@ func run(address, next string, options goprobe.Options) error {
 		signal.Ignore(syscall.SIGUSR2)
 	}
 	image := probe.Image()
+	if feedListener != nil {
+		log.Printf("feed on %s", feedListener.Addr())
+		go func() { log.Print(long.Serve(feedListener)) }()
+	}
 	log.Printf("pid %d generation %d listening on %s", os.Getpid(), image.Generation, listener.Addr())
 	server := &http.Server{Handler: routes(probe, book), ReadHeaderTimeout: 5 * time.Second}
 	return probe.Serve(listener, server)
