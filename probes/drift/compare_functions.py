@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 
 import numpy as np
@@ -13,7 +12,7 @@ from probes.drift.addresses.equivalence import Equivalence
 from probes.drift.addresses.same_layout import same_bytes
 from probes.drift.facts import ChangeKind, FunctionChange, FunctionDoubt, FunctionDrift, FunctionRef, Rename
 from probes.drift.functions.explain import Explanation, explain, prepare
-from probes.drift.functions.inlined import Blame, inlined_from, location
+from probes.drift.functions.inlined import location, suspects
 from probes.drift.functions.judge import Judgement, judge
 from probes.drift.functions.pairing import Pairing, match
 from probes.drift.functions.scan import scan
@@ -34,8 +33,6 @@ decoded counts as changed if it was resized or holds an unexplained byte, else a
 
 MANY = 200
 """Changed functions from which on a half of them is put into words beside the other."""
-
-_EXPORTED = re.compile(r"\.[A-Z][^.]*$")
 
 
 class Judged(Struct, frozen=True):
@@ -63,7 +60,7 @@ def judge_code(old: Side, new: Side) -> Judged:
     equivalence = Equivalence(old, new, pairing.pair)
     rows = np.flatnonzero(pairing.pair >= 0)
     names = old.table.names
-    real = np.array([names[r] not in BOUNDARIES for r in rows.tolist()], dtype=np.bool_)
+    real = ~np.fromiter(map(BOUNDARIES.__contains__, map(names.__getitem__, rows.tolist())), np.bool_, rows.size)
     rows = rows[real] if rows.size else rows
     partners = pairing.pair[rows]
     equal_size = old.text.size[rows] == new.text.size[partners]
@@ -186,26 +183,25 @@ def _changes(found: Judged, beside: Beside) -> tuple[FunctionChange, ...]:
     rest = beside(partial(_explained, found, full, rows[:half])) if half else WhenAsked(dict)
     explained = _explained(found, full, rows[half:]) | rest.result()
     blamed = {names[int(pairing.pair[r])] for r in (*changed, *blind)}
-    innocent = {names[int(pairing.pair[r])] for r in found.calm.tolist()} if changed else set()
-    blame = Blame(blamed, innocent - blamed)
+    rows = sorted((*changed, *blind))
+    said = [explained.get(row) or Explanation(_plain(old, new, row, int(pairing.pair[row])), (), ()) for row in rows]
+    suspected = [
+        suspects((old.table, row), (new.table, int(pairing.pair[row])), each)
+        for row, each in zip(rows, said, strict=True)
+    ]
+    named = {name for each in suspected for name in each.names} - blamed
+    innocent = named.intersection(map(names.__getitem__, pairing.pair[found.calm].tolist())) if changed else set()
     out = []
-    for row in sorted((*changed, *blind)):
+    for row, words, inlined in zip(rows, said, suspected, strict=True):
         other = int(pairing.pair[row])
-        said = explained.get(row) or Explanation(_plain(old, new, row, other), (), ())
-        file, line = location(new.table, other, said.new_places)
+        file, line = location(new.table, other, words.new_places)
         out.append(
             FunctionChange(
                 name=names[other],
                 package=package_of(names[other]),
                 kind=_kind(old, new, row, other),
-                inlined_from=inlined_from(
-                    names[other],
-                    (old.table, row),
-                    (new.table, other),
-                    said,
-                    blame,
-                ),
-                detail=_detail(old, new, row, other, said),
+                inlined_from=inlined.blamed(names[other], blamed, innocent),
+                detail=_detail(old, new, row, other, words),
                 file=file,
                 line=line,
                 old_size=int(old.text.size[row]),
@@ -269,7 +265,9 @@ def _refs(side: Side, partner: I64) -> tuple[FunctionRef, ...]:
 
 
 def _is_exported(name: str) -> bool:
-    return bool(_EXPORTED.search(name.split("[", 1)[0]))
+    plain = name.split("[", 1)[0]
+    dot = plain.rfind(".")
+    return dot >= 0 and "A" <= plain[dot + 1 : dot + 2] <= "Z"
 
 
 def _remapped(old: Side, new: Side, pair: I64) -> int:

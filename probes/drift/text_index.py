@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
 import numpy as np
 import numpy.typing as npt
 
@@ -33,6 +35,7 @@ class TextIndex:
         self.stop = int(self.end[-1]) if len(table) else 0
         self.size = self._trimmed()
         self._granules: npt.NDArray[np.int32] | None = None
+        self._entries: list[int] = []
 
     def _trimmed(self) -> I64:
         image = self.table.image
@@ -69,6 +72,14 @@ class TextIndex:
     def holds(self, addresses: I64) -> npt.NDArray[np.bool_]:
         """Which of `addresses` lie in Go's text, shape (k,)."""
         return (addresses >= self.start) & (addresses < self.stop)
+
+    def find(self, address: int) -> int:
+        """Function that holds `address`; -1 outside of Go's text."""
+        if not self.start <= address < self.stop:
+            return -1
+        if not self._entries:
+            self._entries = self.entry.tolist()
+        return bisect_right(self._entries, address) - 1
 
     def index(self, addresses: I64) -> I64:
         """Function that holds each of `addresses`, shape (k,); -1 outside of Go's text."""

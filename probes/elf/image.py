@@ -66,6 +66,13 @@ class Image:
         """Whether `address` is part of the image at all, zero-filled parts included."""
         return self.span(address) is not None or any(start <= address < end for start, end in self.zero)
 
+    def maps(self, addresses: I64) -> npt.NDArray[np.bool_]:
+        """Which of `addresses` are part of the image at all, shape (n,)."""
+        out = np.zeros(addresses.shape, dtype=np.bool_)
+        for start, end in (*((s.start, s.end) for s in self.spans), *self.zero):
+            out |= (addresses >= start) & (addresses < end)
+        return out
+
     def offset(self, address: int, size: int) -> int:
         """File offset of `size` bytes at `address`.
 

@@ -16,15 +16,16 @@ def settled(report: T) -> T:
 
 
 def _settled(value: Any) -> Any:
-    if isinstance(value, str):
-        return text(value)
-    if isinstance(value, dict):
-        return {text(key): _settled(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+    kind = type(value)
+    if kind is str:
+        return value if value.isascii() else text(value)
+    if kind is list or kind is tuple:
         return [_settled(item) for item in value]
+    if kind is dict:
+        return {text(key): _settled(item) for key, item in value.items()}
     if isinstance(value, Struct):
-        return value.__class__(**{name: _settled(getattr(value, name)) for name in value.__struct_fields__})
-    return value
+        return kind(**{name: _settled(getattr(value, name)) for name in kind.__struct_fields__})
+    return text(value) if isinstance(value, str) else value
 
 
 def text(value: str) -> str:

@@ -46,7 +46,7 @@ def bytes_read(code: Code, index: int, duff: Duff) -> tuple[int, bool]:
     """
     if code.insn(index).lea < 0:
         return -1, False
-    walk = _Walk(code, code.insn(index).lea, duff, _counters(code, index))
+    walk = _Walk(code, index, duff)
     for place in range(index + 1, index + 1 + REACH):
         if not code.has(place) or not walk.step(place):
             break
@@ -62,10 +62,16 @@ class _Walk:
     bounds; `bounded`: some at one that the code checks.
     """
 
-    def __init__(self, code: Code, register: int, duff: Duff, counters: dict[int, int]) -> None:
-        self.code, self.register, self.duff, self.counters = code, register, duff, counters
+    def __init__(self, code: Code, index: int, duff: Duff) -> None:
+        self.code, self.register, self.duff, self._index = code, code.insn(index).lea, duff, index
+        self._set: dict[int, int] = {}
         self.base, self.need, self.indexed, self.bounded = 0, -1, False, False
         self.bases: dict[int, int] = {}
+
+    @property
+    def counters(self) -> dict[int, int]:
+        """Registers that were given a constant, before the address was taken or since."""
+        return _counters(self.code, self._index) | self._set
 
     def step(self, place: int) -> bool:
         """Take note of one instruction; false when nothing is known of the register afterwards."""
@@ -78,7 +84,7 @@ class _Walk:
         if insn.kind == BRANCH:
             return self._loop(place, (insn.target or 0) - self.code.address)
         if insn.move is not None:
-            self.counters[insn.move[0]] = insn.move[1]
+            self._set[insn.move[0]] = insn.move[1]
         width = self.code.repeats(place)
         if width and self.register == self.code.REPEAT_SOURCE:
             self._read(width * self.counters.get(self.code.REPEAT_COUNT, 0))
@@ -90,6 +96,8 @@ class _Walk:
             self.need = max(self.need, self.base + end)
 
     def _plain(self, place: int) -> bool:
+        if not self.code.mentions(place, self.register):
+            return True
         load = self.code.load(place)
         if load is not None and load.index == self.register and load.scale == 1:  # either may be the table
             load = Load(load.index, load.offset, load.size, indexed=True, index=load.base)

@@ -8,6 +8,7 @@ import struct
 import numpy as np
 
 from probes.drift.addresses.descriptors import is_itab, type_hash
+from probes.drift.arch.code import signed
 from probes.drift.side import READONLY, TEXT, WRITABLE, Side
 from probes.elf.image import I64
 from probes.errors import MalformedTable
@@ -17,12 +18,12 @@ MAX_TEXT = 40
 
 def _one(address: int) -> I64:
     """One address as an array, as a 64-bit register holds it: damaged code computes addresses beyond any."""
-    return np.array([(address + (1 << 63)) % (1 << 64) - (1 << 63)], dtype=np.int64)
+    return np.array([signed(address)], dtype=np.int64)
 
 
 def function_at(side: Side, address: int) -> str | None:
     """The function that holds `address`, with the offset when it is not the entry; None outside of Go's text."""
-    row = int(side.text.index(_one(address))[0])
+    row = side.text.find(signed(address))
     if row < 0:
         return None
     offset = address - int(side.text.entry[row])

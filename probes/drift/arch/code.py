@@ -86,6 +86,17 @@ class Effect(Struct, frozen=True):
     shift: int = 0
 
 
+class Constants(Struct, frozen=True):
+    """The constants of k instructions, shape (k,): `count` of them, 0 to 2, of which `last` is the last one and `first` that before.
+
+    `count` is -1 where an instruction refers to an address, or is unusual: it has to be examined by itself.
+    """
+
+    count: I64
+    first: I64
+    last: I64
+
+
 class Code(Protocol):
     """The instructions of one function, examined when asked for."""
 
@@ -122,6 +133,18 @@ class Code(Protocol):
 
     def insn(self, index: int) -> Insn:
         """Instruction `index`."""
+
+    def offset(self, index: int) -> int:
+        """Bytes from the entry to instruction `index`."""
+
+    def constants(self, indices: I64) -> Constants | None:
+        """The constants of several instructions at once; None where that is not quicker than one by one."""
+
+    def framed(self, index: int) -> bool:
+        """Whether the constants of instruction `index` are places on the stack."""
+
+    def mentions(self, index: int, register: int) -> bool:
+        """Whether instruction `index` may have an operand in `register`, or in memory at it."""
 
     def load(self, index: int) -> Load | None:
         """What instruction `index` reads through a register, None when nothing."""

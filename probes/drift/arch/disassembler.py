@@ -30,6 +30,8 @@ _INSN = np.dtype(
     }
 )
 _TEXTS = ["mnemonic", "op_str"]
+_ONE = ((16, 2), (42,), (74,))
+"""Where size, mnemonic and operands are; the texts end with a zero."""
 _MAJOR = 5
 _INVALID = 0xFFFF
 _AT_ONCE = 1 << 14
@@ -136,13 +138,12 @@ class Disassembler:
 
     def text(self, code: bytes, address: int) -> tuple[int, str, str]:
         """(size, mnemonic, operands) of the first instruction of `code`; the size is 0 when there is none."""
-        number, records = self._records(code, 0, address, 1)
-        if not number:
+        if not self._library.cs_disasm(self._handle, code, len(code), address, 1, ctypes.byref(self._found)):
             return 0, "", ""
-        size = int(records["size"][0])
-        mnemonic, operands = map(_text, records[_TEXTS][0].tolist())
-        self._free(number)
-        return size, mnemonic, operands
+        record = self._found.value or 0
+        size, mnemonic, operands = (ctypes.string_at(record + at, *length) for at, *length in _ONE)
+        self._free(1)
+        return int.from_bytes(size, "little"), mnemonic.decode("ascii"), operands.decode("ascii")
 
     def number(self, code: bytes) -> int:
         """Number that capstone gives the operation of the one instruction that `code` is."""

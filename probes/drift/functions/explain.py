@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from difflib import SequenceMatcher
 
+import numpy as np
 from msgspec import Struct
 
 from probes.drift.addresses.describe import anything_at, function_at, number_at, quoted, text_at, type_at
@@ -13,11 +15,12 @@ from probes.drift.addresses.equivalence import Equivalence
 from probes.drift.arch.architecture import architecture
 from probes.drift.arch.code import BRANCH, CALL, Code, string_length
 from probes.drift.arch.windows import LEA, MEMORY
-from probes.drift.functions.judge import Judgement, Reference
+from probes.drift.functions.judge import TOGETHER, Judgement, Reference
 from probes.drift.side import Side
 from probes.elf.image import U64
 
 MAX_PARTS = 3
+_FACTORS = np.frombuffer(os.urandom(16), dtype="<u8") | np.uint64(1)
 MAX_ALIGN, MAX_MIDDLE = 2000, 400
 """Instructions on one side up to which two versions are aligned, in all and between what is the same at both ends; beyond
 that only their contents are counted."""
@@ -54,19 +57,34 @@ def _lockstep(equivalence: Equivalence, found: Judgement) -> Explanation:
         parts.append(_reference(equivalence, reference, found))
         if reference.old_need != reference.new_need:
             lengths |= {reference.old_need, reference.new_need}
-    for old_index, new_index in found.constants:
-        a, b = found.old.insn(old_index), found.new.insn(new_index)
-        for before, after in zip(a.constants, b.constants, strict=True):
+    for old_index, ours, theirs in _constants(found):
+        for before, after in zip(ours, theirs, strict=True):
             if before != after and not (lengths and {before, after} <= lengths):
-                word = "stack slot" if a.frame and len(a.constants) == 1 else "constant"
+                word = "stack slot" if len(ours) == 1 and found.old.framed(old_index) else "constant"
                 parts.append(f"{word} {_number(before)} → {_number(after)}")
     if not parts and found.jumps:
         parts.append(f"{len(found.jumps)} jumps lead elsewhere" if len(found.jumps) > 1 else "a jump leads elsewhere")
     return Explanation(
         _join(parts),
-        tuple(found.old.insn(i).offset for i, _ in places),
-        tuple(found.new.insn(i).offset for _, i in places),
+        tuple(found.old.offset(i) for i, _ in places),
+        tuple(found.new.offset(i) for _, i in places),
     )
+
+
+def _constants(found: Judgement) -> Iterator[tuple[int, tuple[int, ...], tuple[int, ...]]]:
+    """The instructions whose constants differ: index in OLD, the constants of OLD, and those of NEW."""
+    pairs = np.array(found.constants, dtype=np.int64).reshape(-1, 2)
+    known = (found.old.constants(pairs[:, 0]), found.new.constants(pairs[:, 1])) if len(pairs) >= TOGETHER else (None,)
+    columns = [zip(*(column.tolist() for column in (c.count, c.first, c.last)), strict=True) for c in known if c]
+    if len(columns) < len(("OLD", "NEW")):
+        for a, b in found.constants:
+            yield a, found.old.insn(a).constants, found.new.insn(b).constants
+        return
+    for (a, b), (count, first, last), (other, lead, end) in zip(found.constants, *columns, strict=True):
+        if count < 0 or other < 0:
+            yield a, found.old.insn(a).constants, found.new.insn(b).constants
+        else:
+            yield a, (first, last)[2 - count :], (lead, end)[2 - other :]
 
 
 def _number(value: int) -> str:
@@ -197,7 +215,7 @@ def _list(names: list[str], one: str, many: str) -> str:
 def _name_in_new(equivalence: Equivalence, address: int) -> str | None:
     """The function of OLD at `address`, by the name that it has in NEW."""
     name = function_at(equivalence.old, address)
-    row = equivalence.old.table.find(address)
+    row = equivalence.old.text.find(address)
     if name and row >= 0 and int(equivalence.pair[row]) >= 0:
         suffix = name[len(equivalence.old.table.names[row]) :]
         return equivalence.new.table.names[int(equivalence.pair[row])] + suffix
@@ -214,7 +232,7 @@ def _changed_places(old: Code, new: Code) -> tuple[tuple[int, ...], tuple[int, .
     before, after = before[first : len(before) - last], after[first : len(after) - last]
     if max(before.size, after.size) > MAX_MIDDLE:
         return (), ()
-    middle = [list(map(tuple, keys[first : len(keys) - last].tolist())) for keys in (ours, theirs)]
+    middle = [_mixed(keys[first : len(keys) - last]) for keys in (ours, theirs)]
     left: list[int] = []
     right: list[int] = []
     for tag, a, b, c, d in SequenceMatcher(None, middle[0], middle[1], autojunk=False).get_opcodes():
@@ -222,6 +240,14 @@ def _changed_places(old: Code, new: Code) -> tuple[tuple[int, ...], tuple[int, .
             left += before[a:b].tolist()
             right += after[c:d].tolist()
     return tuple(left), tuple(right)
+
+
+def _mixed(keys: U64) -> list[int]:
+    """A number for each instruction: equal where its words are, and, but for a chance of 2 to the -64, nowhere else."""
+    out = keys[:, 0] * _FACTORS[0]
+    for word, factor in zip(keys.T[1:], _FACTORS[1:], strict=False):
+        out = (out ^ (out >> np.uint64(32))) * factor + word
+    return list(out.tolist())
 
 
 def _common(ours: U64, theirs: U64) -> int:

@@ -4,80 +4,77 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
+import numpy as np
 from msgspec import Struct
 
 from probes.drift.functions.explain import Explanation
 from probes.errors import MalformedTable
 from probes.go.table.functions import FuncTable
-from probes.go.table.inlining import MAX_INLINE_DEPTH, inline_runs, inline_tree
+from probes.go.table.inlining import MAX_INLINE_DEPTH, inline_runs, inline_tree, inlined_names
 
 
-class Blame(Struct, frozen=True):
-    """Names of functions with a body of their own that was compared directly: with what outcome."""
+class Suspects(Struct, frozen=True):
+    """Functions whose inlined copies may explain a change.
 
-    changed: set[str]
-    unchanged: set[str]
+    `proven`: they hold all of the change, so that one without a body of its own can be blamed; else only one that changed can.
+    """
+
+    names: frozenset[str]
+    proven: bool
+
+    def blamed(self, own: str, changed: set[str], unchanged: set[str]) -> tuple[str, ...]:
+        """Those that are to blame for the change of `own`, where the bodies of `changed` and `unchanged` were compared."""
+        names = self.names - unchanged - {own}
+        return tuple(sorted(names if self.proven else names & changed))
 
 
-def suspects(table: FuncTable, row: int, places: tuple[int, ...]) -> tuple[set[str], bool]:
+def suspects(old: tuple[FuncTable, int], new: tuple[FuncTable, int], found: Explanation) -> Suspects:
+    """The functions whose inlined copies hold the places of a change; where those are not known, all that both sides inline."""
+    if not found.old_places and not found.new_places:
+        return Suspects(frozenset(_inlined(*old) & _inlined(*new)), proven=False)
+    ours, all_old = holding(*old, found.old_places)
+    theirs, all_new = holding(*new, found.new_places)
+    proven = (all_old or not found.old_places) and (all_new or not found.new_places)
+    return Suspects(frozenset(ours | theirs), proven)
+
+
+def holding(table: FuncTable, row: int, places: tuple[int, ...]) -> tuple[set[str], bool]:
     """Functions whose inlined copies hold some of `places` (offsets from the entry), and whether they hold them all."""
+    if not places:
+        return set(), False
     try:
         runs = inline_runs(table, row)
-        tree = inline_tree(table, row) if runs else ()
+        tree = inline_tree(table, row, runs) if runs else ()
     except MalformedTable:
         return set(), False
-    ends = [end for end, _ in runs]
+    if not runs:
+        return set(), False
+    ends, records = np.array(runs, dtype=np.int64).T
+    at = np.searchsorted(ends, np.array(places, dtype=np.int64), side="right")
+    held = np.where(at < ends.size, records[np.minimum(at, ends.size - 1)], -1)
     names: set[str] = set()
-    covered = bool(places)
-    for offset in places:
-        at = bisect_right(ends, offset)
-        record = runs[at][1] if at < len(runs) else -1
-        covered &= record >= 0
+    limits = ends.tolist()
+    for first in dict.fromkeys(held.tolist()):
+        record = first
         for _ in range(MAX_INLINE_DEPTH):
             if not 0 <= record < len(tree) or tree[record].name in names:
                 break
             call = tree[record]
             names.add(call.name)
             if call.call_file < 0:
-                at = bisect_right(ends, call.parent_pc)
-                record = runs[at][1] if at < len(runs) else -1
+                place = bisect_right(limits, call.parent_pc)
+                record = runs[place][1] if place < len(runs) else -1
             else:
                 record = call.parent
-    return names, covered
+    return names, bool((held >= 0).all())
 
 
-def inlined_names(table: FuncTable, row: int) -> set[str]:
+def _inlined(table: FuncTable, row: int) -> set[str]:
     """Names of all functions that are inlined in one."""
     try:
-        return {call.name for call in inline_tree(table, row)}
+        return inlined_names(table, row)
     except MalformedTable:
         return set()
-
-
-def inlined_from(
-    own: str,
-    old: tuple[FuncTable, int],
-    new: tuple[FuncTable, int],
-    found: Explanation,
-    blame: Blame,
-) -> tuple[str, ...]:
-    """The functions whose inlined copies explain a change.
-
-    An inlined function without a body of its own can only be blamed when all of the change lies in inlined code. Where the places are not known, every changed
-    function that is inlined on both sides is named.
-    """
-    if not found.old_places and not found.new_places:
-        return tuple(sorted((inlined_names(*old) & inlined_names(*new) & blame.changed) - {own}))
-    ours, all_old = suspects(*old, found.old_places)
-    theirs, all_new = suspects(*new, found.new_places)
-    if not found.old_places:
-        all_old = True
-    if not found.new_places:
-        all_new = True
-    names = (ours | theirs) - blame.unchanged - {own}
-    if not (all_old and all_new):
-        names &= blame.changed
-    return tuple(sorted(names))
 
 
 def location(table: FuncTable, row: int, places: tuple[int, ...]) -> tuple[str, int]:

@@ -24,6 +24,8 @@ from probes.elf.image import I64
 
 SHAPED = "[go.shape."
 """In the names of functions that several instances share."""
+TOGETHER = 16
+"""Pairs of instructions from which on constants are compared all at once."""
 MAX_ARGUMENTS = 24
 """Instructions that set a call's arguments that are looked at."""
 
@@ -112,8 +114,11 @@ def judge(equivalence: Equivalence, pairs: Iterable[tuple[int, int, list[int] | 
     steps += arch.level_steps([(found.old, found.new, places) for found, places in level])
     for found, looked_at in zip([*resized, *(found for found, _ in level)], steps, strict=True):
         found.lockstep = looked_at is not None
-        for a, b in looked_at or ():
+        for a, b in _with_addresses(equivalence, found, looked_at or []):
             _examine(equivalence, found, a, b, arch)
+        # What was found at once and what one by one, in the order of the code.
+        found.constants.sort()
+        found.references.sort(key=lambda reference: reference.old_index)
     references = [r for j in out for r in j.references]
     _resolve(equivalence, references)
     unsure = [r for r in references if r.unsized and (r.doubtful or not r.same)]
@@ -145,6 +150,27 @@ def _note_starts(equivalence: Equivalence, judged: list[Judgement]) -> bool:
 def _decode(side: Side, row: int, arch: Architecture) -> Code:
     entry, size = int(side.text.entry[row]), int(side.text.size[row])
     return arch.code(side.image.bytes(entry, size).tobytes(), entry)
+
+
+def _with_addresses(
+    equivalence: Equivalence, found: Judgement, looked_at: list[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    """Note the pairs of instructions whose constants alone differ, where there are many; those that remain to be examined."""
+    if len(looked_at) < TOGETHER:
+        return looked_at
+    pairs = np.array(looked_at, dtype=np.int64)
+    ours, theirs = found.old.constants(pairs[:, 0]), found.new.constants(pairs[:, 1])
+    if ours is None or theirs is None:
+        return looked_at
+    plain = (ours.count >= 0) & (theirs.count >= 0)
+    first = (ours.count == theirs.count) & (ours.first == theirs.first)
+    differ = plain & ~(first & (ours.last == theirs.last))
+    absolute = differ & first & (ours.count > 0)
+    if equivalence.old.image.elf.dynamic:
+        absolute[:] = False
+    absolute &= equivalence.old.image.maps(ours.last) & equivalence.new.image.maps(theirs.last)
+    found.constants += map(tuple, pairs[differ & ~absolute].tolist())
+    return list(map(tuple, pairs[~plain | absolute].tolist()))
 
 
 def _examine(equivalence: Equivalence, found: Judgement, old_index: int, new_index: int, arch: Architecture) -> None:

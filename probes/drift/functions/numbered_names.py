@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 
 MAX_CELLS = 250_000
+_DIGITS = b"0123456789#"
+"""Digits, and what stands for a number in the name of a family."""
 
 _DIGIT = re.compile(r"\d")
 _NUMBER = re.compile(r"\.(func|gowrap|deferwrap|dwrap|init\.|)\d+(?=$|[.\-])|-range\d+|·\d+")
@@ -25,6 +27,19 @@ def family(name: str) -> str | None:
         return None
     plain, count = _NUMBER.subn(lambda found: f"{found[0].rstrip('0123456789')}#", name)
     return plain if count else None
+
+
+def siblings(names: list[str], families: set[str]) -> list[int]:
+    """Which of `names` may belong to one of `families`: all that do, and few others.
+
+    What is left of a name without its digits is the same for all of a family. Taking them out of all names at once costs a
+    tenth of asking for the family of each.
+    """
+    if not names:
+        return []
+    text = "\0".join(names).encode("utf-8", "surrogatepass").translate(None, _DIGITS).split(b"\0")
+    wanted = {key.encode("utf-8", "surrogatepass").translate(None, _DIGITS) for key in families}
+    return [index for index, each in enumerate(text) if each in wanted]
 
 
 def common(a: list[tuple[bytes, str]], b: list[tuple[bytes, str]]) -> list[tuple[int, int]]:

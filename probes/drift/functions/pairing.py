@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable
+from operator import ne
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,7 @@ from msgspec import Struct
 
 from probes.drift.arch.architecture import architecture
 from probes.drift.arch.code import CALL
-from probes.drift.functions.numbered_names import common, family
+from probes.drift.functions.numbered_names import common, family, siblings
 from probes.drift.side import Side
 from probes.elf.image import I64
 from probes.go.table.functions import package_of
@@ -50,11 +51,8 @@ def match(old: Side, new: Side) -> Pairing:
     rows = np.flatnonzero(matcher.pair >= 0)
     partners = matcher.pair[rows]
     names, others = old.table.names, new.table.names
-    renamed = tuple(
-        row
-        for row, other in zip(rows.tolist(), partners.tolist(), strict=True)
-        if matcher.ours[row] != matcher.theirs[other]
-    )
+    found = map(matcher.ours.__getitem__, rows.tolist()), map(matcher.theirs.__getitem__, partners.tolist())
+    renamed = rows[np.fromiter(map(ne, *found), np.bool_, rows.size)].tolist()
     return Pairing(matcher.pair, matcher.back, tuple(r for r in renamed if names[r] != others[int(matcher.pair[r])]))
 
 
@@ -72,6 +70,14 @@ def _keys(side: Side) -> list[str]:
     if b"_cgo_" not in side.table.name_bytes:
         return names
     return [_CGO.sub("_cgo_", n) if "_cgo_" in n else n for n in names]
+
+
+def _later(names: list[str], last: dict[str, int]) -> set[str]:
+    """The names that several functions have; `last`: where each name is last."""
+    if len(last) == len(names):
+        return set()
+    place = np.fromiter(map(last.__getitem__, names), np.int64, len(names))
+    return {names[index] for index in np.flatnonzero(place != np.arange(place.size)).tolist()}
 
 
 class _Bodies:
@@ -162,26 +168,23 @@ class _Matcher:
         if self.ours == self.theirs and bool((self.old.text.size == self.new.text.size).all()):
             self.pair[:] = self.back[:] = np.arange(len(self.ours))
             return
-        where: dict[str, list[int]] = defaultdict(list)
-        for index, name in enumerate(self.theirs):
-            where[name].append(index)
-        shared: dict[str, list[int]] = defaultdict(list)
-        for index, name in enumerate(self.ours):
-            found = where.get(name)
-            if not found:
-                continue
-            if len(found) == 1 and name not in shared and self.back[found[0]] < 0:
-                self.join(index, found[0])
-                continue
-            if name not in shared and self.back[found[0]] >= 0:  # the second of this name in OLD: think again
-                first = int(self.back[found[0]])
-                self.pair[first] = self.back[found[0]] = -1
-                shared[name].append(first)
-            shared[name].append(index)
-        for at, groups in enumerate((shared.values(), (where[name] for name in shared))):
-            self.bodies[at].want(row for group in groups for row in group)
-        for name, rows in shared.items():
-            self._align(rows, where[name])
+        known = [dict(zip(names, range(len(names)), strict=True)) for names in (self.ours, self.theirs)]
+        several = {
+            name for names, last in zip((self.ours, self.theirs), known, strict=True) for name in _later(names, last)
+        }
+        shared = {name: (list[int](), list[int]()) for name in several if name in known[0] and name in known[1]}
+        for at, names in enumerate((self.ours, self.theirs) if shared else ()):
+            for index in np.flatnonzero(np.fromiter(map(shared.__contains__, names), np.bool_, len(names))).tolist():
+                shared[names[index]][at].append(index)
+        self.pair[:] = np.fromiter((known[1].get(name, -1) for name in self.ours), np.int64, len(self.ours))
+        for rows, _ in shared.values():
+            self.pair[rows] = -1
+        joined = np.flatnonzero(self.pair >= 0)
+        self.back[self.pair[joined]] = joined
+        for at in range(2):
+            self.bodies[at].want(row for group in shared.values() for row in group[at])
+        for mine, others in shared.values():
+            self._align(mine, others)
 
     def _align(self, rows: list[int], others: list[int]) -> None:
         left, right = list(rows), list(others)
@@ -204,17 +207,16 @@ class _Matcher:
         """Rearrange numbered siblings (closures, wrappers, init functions) where their set or a size changed."""
         paired = np.flatnonzero(self.pair >= 0)
         resized = paired[self.old.text.size[paired] != self.new.text.size[self.pair[paired]]]
-        unsettled = {family(self.ours[i]) for i in (*np.flatnonzero(self.pair < 0).tolist(), *resized.tolist())}
-        unsettled |= {family(self.theirs[i]) for i in np.flatnonzero(self.back < 0).tolist()}
-        unsettled.discard(None)
+        found = {family(self.ours[i]) for i in (*np.flatnonzero(self.pair < 0).tolist(), *resized.tolist())}
+        found |= {family(self.theirs[i]) for i in np.flatnonzero(self.back < 0).tolist()}
+        unsettled = {key for key in found if key is not None}
         if not unsettled:
             return
-        families = {name: key for name in {*self.ours, *self.theirs} if (key := family(name)) is not None}
         groups: dict[str, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
         for side, names in enumerate((self.ours, self.theirs)):
-            for index, name in enumerate(names):
-                key = families.get(name)
-                if key is not None and key in unsettled:
+            for index in siblings(names, unsettled):
+                key = family(names[index])
+                if key in unsettled:
                     groups[key][side].append(index)
         for group in groups.values():
             self._leave_apart(group)

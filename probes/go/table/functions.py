@@ -72,6 +72,9 @@ class FuncTable:
         files = image.offset(module.filetab.ptr, module.filetab.len)
         self.file_bytes = bytes(image.buffer[files : files + module.filetab.len])
         self.quantum = lay.PC_QUANTUM[image.arch]
+        self._files: dict[int, str] = {}
+        self._named: dict[int, str] = {}
+        """File names by their place in cutab, and names by their offset, once asked for: many functions share them."""
 
     def __len__(self) -> int:
         return len(self.entry)
@@ -116,6 +119,9 @@ class FuncTable:
     def file_name(self, index: int, fileno: int) -> str:
         """The file that `fileno` stands for in the compilation unit of function `index`."""
         slot = int(self.cuoffset[index]) + fileno
+        known = self._files.get(slot) if fileno >= 0 else None
+        if known is not None:
+            return known
         if fileno < 0 or slot >= self.module.cutab.len:
             raise MalformedTable(f"file number {fileno} is outside of the file table", subject=self.path)
         offset = self.image.u32(self.module.cutab.ptr + 4 * slot)
@@ -124,7 +130,8 @@ class FuncTable:
         end = self.file_bytes.find(b"\0", offset)
         if offset >= len(self.file_bytes) or end < 0:
             raise MalformedTable(f"file name {offset:#x} is outside of the file table", subject=self.path)
-        return self.file_bytes[offset:end].decode("utf-8", "replace")
+        found = self._files[slot] = self.file_bytes[offset:end].decode("utf-8", "replace")
+        return found
 
     def file(self, index: int) -> str:
         """The file in which function `index` begins; empty when its table is absent."""
@@ -183,10 +190,14 @@ class FuncTable:
 
     def name_at(self, nameoff: int) -> str:
         """The name at offset `nameoff` of the name table."""
+        known = self._named.get(nameoff)
+        if known is not None:
+            return known
         end = self.name_bytes.find(b"\0", nameoff) if 0 <= nameoff < len(self.name_bytes) else -1
         if end < 0:
             raise MalformedTable(f"name {nameoff & 0xFFFFFFFF:#x} is outside of the name table", subject=self.path)
-        return self.name_bytes[nameoff:end].decode("utf-8", "replace")
+        found = self._named[nameoff] = self.name_bytes[nameoff:end].decode("utf-8", "replace")
+        return found
 
 
 def package_of(name: str) -> str:

@@ -6,6 +6,7 @@ Format: runtime/symtabinl.go, internal/abi/symtab.go (PCDATA_InlTreeIndex, FUNCD
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 from msgspec import Struct
 
 from probes.errors import MalformedTable
@@ -40,19 +41,14 @@ def inline_runs(table: FuncTable, index: int) -> list[tuple[int, int]]:
     return table.runs(index, table.pcdata(index, lay.PCDATA_INL_TREE_INDEX))
 
 
-def inline_tree(table: FuncTable, index: int) -> tuple[InlinedCall, ...]:
-    """The calls that were inlined into function `index`, in the order of the format.
+def inline_tree(table: FuncTable, index: int, runs: list[tuple[int, int]] | None = None) -> tuple[InlinedCall, ...]:
+    """The calls that were inlined into function `index`, in the order of the format; `runs`: its `inline_runs`, where known.
 
     Raises:
         MalformedTable: a record or a name lies outside of its table.
     """
-    address = table.funcdata(index, lay.FUNCDATA_INL_TREE)
-    if not address:
-        return ()
-    count = max((value for _, value in inline_runs(table, index)), default=-1) + 1
-    layout = table.module.layout.table.inline
-    raw = table.image.bytes(address, count * layout.itemsize)
-    records = np.frombuffer(raw.tobytes(), dtype=layout)
+    records = _records(table, index, runs)
+    count, layout = len(records), table.module.layout.table.inline
     has_line = "startline" in (layout.names or ())
 
     def column(name: str, *, there: bool, otherwise: int) -> list[int]:
@@ -67,6 +63,22 @@ def inline_tree(table: FuncTable, index: int) -> tuple[InlinedCall, ...]:
         column("line", there=not has_line, otherwise=0),
     )
     return tuple(InlinedCall(table.name_at(nameoff), *rest) for nameoff, *rest in zip(*columns, strict=True))
+
+
+def inlined_names(table: FuncTable, index: int) -> set[str]:
+    """The names of the functions that were inlined into function `index`. Raises as `inline_tree`."""
+    return {table.name_at(nameoff) for nameoff in set(_records(table, index, None)["nameoff"].tolist())}
+
+
+def _records(table: FuncTable, index: int, runs: list[tuple[int, int]] | None) -> npt.NDArray[np.void]:
+    """The records of the inline tree of function `index`."""
+    layout = table.module.layout.table.inline
+    address = table.funcdata(index, lay.FUNCDATA_INL_TREE)
+    if not address:
+        return np.zeros(0, dtype=layout)
+    known = inline_runs(table, index) if runs is None else runs
+    count = max((value for _, value in known), default=-1) + 1
+    return np.frombuffer(table.image.bytes(address, count * layout.itemsize).tobytes(), dtype=layout)
 
 
 def inline_stack(table: FuncTable, index: int, offset: int) -> tuple[int, ...]:

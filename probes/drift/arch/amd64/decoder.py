@@ -13,10 +13,10 @@ import numpy as np
 from probes.drift.arch.amd64 import effects
 from probes.drift.arch.amd64.blocks import Decoded, decode_together, engine, in_portions, nop, put_together
 from probes.drift.arch.amd64.effects import number as _number
-from probes.drift.arch.amd64.encoding import LONGEST, Places, places, words
+from probes.drift.arch.amd64.encoding import LONGEST, VECTOR_PREFIXES, Places, fields, numbers, places, words
 from probes.drift.arch.amd64.instruction import Instruction, Memory, parse
 from probes.drift.arch.amd64.outlines import BRANCHES, without_addresses
-from probes.drift.arch.code import BRANCH, CALL, Insn, Load
+from probes.drift.arch.code import BRANCH, CALL, Constants, Insn, Load
 from probes.drift.arch.disassembler import Block, Disassembler
 from probes.drift.arch.windows import LEA, MEMORY
 from probes.elf.image import I64, U64
@@ -31,6 +31,9 @@ _ENDS = {"jmp", "ret", "retf", "retfq", "iret", "iretd", "iretq", "sysret", "sys
 _STACK = {4, 5}  # RSP, RBP
 _CALL, _LEA, _MOV_CONSTANT, _MOV_TO_RM, _MOV_STORE = 0xE8, 0x8D, 0xB8, 0xC7, 0x89
 """Opcodes of one byte."""
+_REP = 0xF3
+_IN_OPCODE = {0x50, 0xB0}
+"""Opcodes, but for their last three bits, that name a register in those: PUSH, POP and MOV of a constant."""
 _SIGNS = {"add": 1, "sub": -1}
 _READ_ONLY = {"cmp", "test", "push"}
 _REPEATED = {"movsq": 8, "movsd": 4, "movsb": 1}
@@ -57,6 +60,7 @@ class Amd64Code:
         self._starts, self._ids, self._sizes = array("I"), array("H"), bytearray()
         self._known: dict[int, Insn] = {}
         self._parsed: dict[int, Instruction] = {}
+        self._framed: dict[bytes, bool] = {}
         self.references: tuple[I64, I64, I64] | None = None
         """The columns of what `targets` yields, once they are known."""
         self.outlined: tuple[I64, U64] | None = None
@@ -161,6 +165,49 @@ class Amd64Code:
             found = self._known[index] = self._examine(index)
         return found
 
+    def offset(self, index: int) -> int:
+        """Bytes from the entry to instruction `index`."""
+        return self._starts[index]
+
+    def constants(self, indices: I64) -> Constants:
+        """The constants of several instructions at once."""
+        starts = np.frombuffer(self._starts, dtype=np.uint32)[indices].astype(np.int64)
+        sizes = np.frombuffer(self._sizes, dtype=np.uint8)[indices].astype(np.int64)
+        ids = np.frombuffer(self._ids, dtype=np.uint16)[indices]
+        found = fields(self.code, starts, sizes)
+        moved, given = found.displacement_size > 0, found.immediate_size > 0
+        alone = found.relative | found.branch | (ids == Disassembler.INVALID) | (found.immediate > starts + sizes)
+        displacement = numbers(self.code, found.displacement, found.displacement_size)
+        immediate = numbers(self.code, found.immediate, np.minimum(found.immediate_size, 8))
+        count = np.where(alone | (found.immediate_size > 8), -1, moved.astype(np.int64) + given)
+        return Constants(count, np.where(count == 2, displacement, 0), np.where(given, immediate, displacement))
+
+    def framed(self, index: int) -> bool:
+        """Whether the constants of instruction `index` are places on the stack."""
+        start = self._starts[index]
+        code = self.code[start : start + self._sizes[index]]
+        lead = code[: places(code).displacement]
+        found = self._framed.get(lead)
+        if found is None:
+            found = self._framed[lead] = self.insn(index).frame
+        return found
+
+    def mentions(self, index: int, register: int) -> bool:
+        """Whether instruction `index` may have an operand in `register`, or in memory at it."""
+        if self._ids[index] == Disassembler.INVALID:
+            return True
+        start = self._starts[index]
+        at = places(self.code[start : start + self._sizes[index]])
+        low = register & 7
+        if at.modrm < 0:
+            return at.opcode & 0xF0 not in _IN_OPCODE or at.opcode & 7 == low
+        if at.opcode < 0 and not VECTOR_PREFIXES.isdisjoint(self.code[start : start + at.displacement]):
+            return True
+        if low in {at.modrm & 7, at.modrm >> 3 & 7}:
+            return True
+        # Behind ModRM is SIB, with base and index.
+        return at.modrm & 7 == 4 and at.modrm < 0xC0 and low in _of_sib(self.code[start + at.displacement - 1])
+
     def load(self, index: int) -> Load | None:
         """What instruction `index` reads through a register, or forms the address of at an index; None when nothing."""
         raw = self._raw(index)
@@ -210,6 +257,9 @@ class Amd64Code:
 
     def repeats(self, index: int) -> int:
         """Bytes that each turn of a repeated copy reads, 0 for other instructions."""
+        start = self._starts[index]
+        if _REP not in self.code[start : start + self._sizes[index]]:
+            return 0
         raw = self._raw(index)
         return _REPEATED.get(raw.operation, 0) if raw.repeated else 0
 
@@ -290,6 +340,10 @@ def references(addresses: Sequence[int], found: Decoded) -> list[tuple[I64, I64,
         (rows[low:high] - first, kind[low:high], target[low:high] + (address - begin))
         for address, begin, first, (low, high) in bounds
     ]
+
+
+def _of_sib(sib: int) -> tuple[int, int]:
+    return sib & 7, sib >> 3 & 7
 
 
 def _both(raw: Instruction) -> bool:

@@ -6,8 +6,6 @@ Encoding: Intel SDM vol. 2, chapter 2 (prefixes, ModRM, SIB, VEX, EVEX) and the 
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
@@ -50,6 +48,7 @@ _BRANCH = _marks(*range(0x70, 0x80), *range(0xE0, 0xE4), 0xE8, 0xE9, 0xEB)
 _CALL, _XBEGIN = 0xE8, (0xC7, 0xF8)
 _VECTOR = {0xC5: (2, 0), 0xC4: (3, 0x1F), 0x62: (4, 7), 0x8F: (3, 0x1F)}
 """First bytes of VEX, EVEX and XOP prefixes: how long they are, and which bits of their second byte are the opcode map."""
+VECTOR_PREFIXES = frozenset(_VECTOR)
 _ONE, _TWO, _THREE = 0, 1, 2
 """Opcode maps: one byte, behind 0F, and those in which every opcode has a ModRM byte."""
 
@@ -60,7 +59,7 @@ _BARE_BYTES = frozenset(np.flatnonzero(_TWO_BYTE_BARE).tolist())
 _BRANCH_BYTES = frozenset(np.flatnonzero(_BRANCH).tolist())
 
 
-class Places(NamedTuple):
+class Places(Struct, frozen=True, gc=False):
     """Of one instruction, offsets into its bytes: the displacement from `displacement` to `immediate`, the rest behind it.
 
     `relative`: the displacement is added to RIP. `branch`: the immediate is a distance. `opcode`: of one byte, else -1;
@@ -207,6 +206,14 @@ def words(code: bytes, places: I64, sizes: I64) -> I64:
     short = data[places].astype(np.int8).astype(np.int64)
     wide = np.ndarray((data.size - 3,), dtype="<i4", buffer=data, strides=(1,))[places].astype(np.int64)
     return np.where(sizes == 1, short, wide)
+
+
+def numbers(code: bytes, places: I64, sizes: I64) -> I64:
+    """Signed little-endian numbers of 0 (which is 0) to 8 bytes at `places`."""
+    data = np.frombuffer(code + bytes(LONGEST + 8), dtype=np.uint8)
+    wide = np.ndarray((data.size - 7,), dtype="<i8", buffer=data, strides=(1,))[places]
+    spare = np.where(sizes > 0, 64 - 8 * sizes, 0)
+    return np.where(sizes > 0, wide << spare >> spare, 0)
 
 
 def zeroed(code: bytes, found: Fields) -> bytes:

@@ -89,6 +89,21 @@ class Arm64Code:
         plain = np.frombuffer(_bare(self.code), dtype="<u4", count=len(self._words)).astype(np.uint64)
         return 4 * starts, plain[starts].reshape(-1, 1)
 
+    def offset(self, index: int) -> int:
+        """Bytes from the entry to instruction `index`."""
+        return 4 * self._starts[index]
+
+    def constants(self, _indices: I64) -> None:
+        """They are in capstone's text, instruction by instruction."""
+
+    def framed(self, index: int) -> bool:
+        """Whether the constants of instruction `index` are places on the stack."""
+        return self.insn(index).frame
+
+    def mentions(self, _index: int, _register: int) -> bool:
+        """Whether instruction `index` may have an operand in `register`: to ask costs no more than to look."""
+        return True
+
     def load(self, index: int) -> Load | None:
         """What instruction `index` reads through a register, None when nothing."""
         return loads.load(self._words[self._starts[index]])
