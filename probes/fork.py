@@ -41,10 +41,13 @@ class WhenAsked(Generic[T]):
 
     def __init__(self, call: Callable[[], T]) -> None:
         self._call = call
+        self._value: list[T] = []
 
     def result(self) -> T:
         """What the call returned, or raise what it raised."""
-        return self._call()
+        if not self._value:
+            self._value.append(self._call())
+        return self._value[0]
 
 
 class Fork(Generic[T]):
@@ -56,10 +59,16 @@ class Fork(Generic[T]):
 
     def __init__(self, call: Callable[[], T]) -> None:
         self._call = call
+        self._value: list[T] = []
         self._child = _start(call) if can_fork() else None
 
     def result(self) -> T:
         """What the call returned, or raise what it raised; waits for its end."""
+        if not self._value:
+            self._value.append(self._answer())
+        return self._value[0]
+
+    def _answer(self) -> T:
         if self._child is not None:
             pid, fd = self._child
             self._child = None

@@ -48,9 +48,10 @@ def type_evidence(drift: LayoutDrift, contract: Contract) -> TypeEvidence:
     found: dict[str, tuple[LayoutChange, ...]] = {}
     fresh: list[str] = []
     lost: dict[str, tuple[str, ...]] = {}
-    new = drift.pairing.get().new
     interfaces: dict[str, tuple[str, ...]] = {}
     runtime: list[str] = []
+    if contract.state or contract.types:  # else the pairing, which another process may have made, is not needed
+        new = drift.pairing.get().new
     for name in contract.state:
         if new.find(name) >= 0:
             kinds = _reached_kinds(new, name)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +25,9 @@ from probes.errors import MalformedTable
 from probes.fork import Beside, WhenAsked
 from probes.go.health import BOUNDARIES
 from probes.go.table.functions import package_of
+
+if TYPE_CHECKING:
+    from probes.drift.types.local_numbers import LocalNumbers
 
 LEVEL_BUDGET = 64 << 20
 RESIZED_BUDGET = 6 << 20
@@ -54,10 +59,14 @@ class Judged(Struct, frozen=True):
     native: NativeCode
 
 
-def judge_code(old: Side, new: Side) -> Judged:
-    """Pair and compare all functions of two sides of the same architecture, C's included."""
+def judge_code(old: Side, new: Side, numbered: Callable[[], LocalNumbers | None] | None = None) -> Judged:
+    """Pair and compare all functions of two sides of the same architecture, C's included.
+
+    `numbered`: gives what is known of what types are made of (see `LocalTypes`).
+    """
     pairing = match(old, new)
     equivalence = Equivalence(old, new, pairing.pair)
+    equivalence.local_types.numbered = numbered
     rows = np.flatnonzero(pairing.pair >= 0)
     names = old.table.names
     real = ~np.fromiter(map(BOUNDARIES.__contains__, map(names.__getitem__, rows.tolist())), np.bool_, rows.size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
@@ -19,6 +20,7 @@ from probes.drift.result import Drift
 from probes.drift.side import Side
 from probes.drift.types.compare import layout_drift
 from probes.drift.types.facts import LayoutDrift
+from probes.drift.types.local_numbers import LocalNumbers, local_numbers
 from probes.drift.types.pairing import Pairing
 from probes.drift.variables.compare import Variables, global_drift, pair_variables, why_not
 from probes.errors import MalformedElf, MalformedTable
@@ -41,8 +43,9 @@ def compare(old: BinaryFacts, new: BinaryFacts, *, places: bool = False, beside:
     """
     problems: dict[str, str] = {}
     places &= old.symtab is None or new.symtab is None
-    types = beside(partial(_types, old, new))
-    judged = _judged(old, new, problems)
+    apart = beside is not WhenAsked
+    types = beside(partial(_types, old, new, numbers=apart))
+    judged = _judged(old, new, problems, (lambda: types.result()[1]) if apart else None)
     variables = _variables(old, new, problems)
     data = beside(partial(_data, judged.equivalence, variables)) if judged is not None else None
     functions, moved = _functions(judged, problems, beside, places=places)
@@ -50,7 +53,7 @@ def compare(old: BinaryFacts, new: BinaryFacts, *, places: bool = False, beside:
     del judged, data  # the largest of all that is kept here
     differing = _known(found, "data", problems)
     build, init = _build(old, new, problems), _init(old, new, problems)
-    layouts = _known(types.result(), "types", problems)
+    layouts = _known(types.result()[0], "types", problems)
     if layouts is not None:
         layouts.pairing.made_by(partial(_pairing, old, new))
     return Drift(
@@ -73,7 +76,12 @@ def _known(found: T | str, part: str, problems: dict[str, str]) -> T | None:
     return found
 
 
-def _judged(old: BinaryFacts, new: BinaryFacts, problems: dict[str, str]) -> Judged | None:
+def _judged(
+    old: BinaryFacts,
+    new: BinaryFacts,
+    problems: dict[str, str],
+    numbered: Callable[[], LocalNumbers | None] | None,
+) -> Judged | None:
     for label, facts in (("OLD", old), ("NEW", new)):
         if facts.linkage == SHARED:
             problems["functions"] = f"{label}: {NOT_GO}"
@@ -85,11 +93,16 @@ def _judged(old: BinaryFacts, new: BinaryFacts, problems: dict[str, str]) -> Jud
         problems["functions"] = f"the architectures differ: {old.arch} and {new.arch}"
         return None
     try:
-        sides = [Side(f, f.functions, f.module) for f in (old, new) if f.functions is not None and f.module is not None]
-        return judge_code(*sides)
+        ours, theirs = (
+            Side(f, f.functions, f.module) for f in (old, new) if f.functions is not None and f.module is not None
+        )
+        judged = judge_code(ours, theirs, numbered)
     except MalformedTable as exc:
         problems["functions"] = str(exc)
         return None
+    # What is compared in another process reads the types there, if need be: the answer is for this one.
+    judged.equivalence.local_types.settle()
+    return judged
 
 
 def _functions(
@@ -104,15 +117,19 @@ def _functions(
         return None, ""
 
 
-def _types(old: BinaryFacts, new: BinaryFacts) -> LayoutDrift | str:
-    """What differs between the types, or why that is not known."""
+def _types(
+    old: BinaryFacts, new: BinaryFacts, *, numbers: bool = False
+) -> tuple[LayoutDrift | str, LocalNumbers | None]:
+    """What differs between the types, or why that is not known; with `numbers`, also what some are made of."""
     if old.arch != new.arch:
-        return f"the architectures differ: {old.arch} and {new.arch}"
+        return f"the architectures differ: {old.arch} and {new.arch}", None
     try:
         tables = _tables(old, new)
-        return tables if isinstance(tables, str) else layout_drift(*tables)
+        if isinstance(tables, str):
+            return tables, None
+        return layout_drift(*tables), local_numbers(*tables) if numbers else None
     except MalformedTable as exc:
-        return exc.what
+        return exc.what, None
 
 
 def _tables(old: BinaryFacts, new: BinaryFacts) -> tuple[TypeTable, TypeTable] | str:

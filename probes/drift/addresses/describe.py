@@ -44,7 +44,8 @@ def symbol_at(side: Side, address: int) -> str | None:
 def type_at(side: Side, address: int) -> str | None:
     """Name of the type descriptor at `address`, or of the pair of an itab; None when neither is there."""
     where = _one(address)
-    if bool(is_itab(side, where)[0]):
+    start, end = side.module.itabs
+    if (start <= address < end) if end > start else bool(is_itab(side, where)[0]):
         inter, concrete = (int(side.words_at(where + at)[0]) for at in (0, 8))
         names = type_name(side, concrete), type_name(side, inter)
         return f"{names[0]} as {names[1]}" if all(names) else None
@@ -53,8 +54,8 @@ def type_at(side: Side, address: int) -> str | None:
 
 def type_name(side: Side, address: int) -> str | None:
     """The text of the type descriptor at `address`; None when there is none."""
-    where = _one(address)
-    if not bool(type_hash(side, where)[1][0]):
+    module = side.module
+    if not module.types <= address < module.etypes or not bool(type_hash(side, _one(address))[1][0]):
         return None
     flags, offset = side.image.u32(address + 20), side.image.u32(address + 40)
     name = _name(side, side.module.types + offset)

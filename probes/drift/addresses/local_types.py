@@ -7,6 +7,7 @@ The compiler counts the local types of a package that have one name, and hashes 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,7 @@ from probes.errors import MalformedTable
 
 if TYPE_CHECKING:
     from probes.drift.side import Side
+    from probes.drift.types.local_numbers import LocalNumbers
     from probes.drift.types.structure import Structures
     from probes.go.types.table import TypeTable
 
@@ -27,15 +29,24 @@ _NUMBER = re.compile(r"·\d+")
 
 
 class LocalTypes:
-    """Compares descriptors of two sides. The types are read when two first have the same text."""
+    """Compares descriptors of two sides. The types are read when two first have the same text.
+
+    `numbered`: gives what is known already of what types are made of; it is asked at that time, too.
+    """
 
     def __init__(self, old: Side, new: Side) -> None:
         self._old, self._new = old, new
+        self.numbered: Callable[[], LocalNumbers | None] | None = None
+        self._numbers: LocalNumbers | None = None
         self._tables: tuple[TypeTable, TypeTable] | None = None
         self._structures: Structures | None = None
         self._read = False
         self._known: dict[tuple[int, int], bool] = {}
         self._names: tuple[dict[int, str], dict[int, str]] = {}, {}
+
+    def settle(self) -> None:
+        """Ask `numbered` no more; what it said, if it was asked, is kept."""
+        self.numbered = None
 
     def same(self, old: I64, new: I64) -> Bools:
         """Whether the descriptors at `old[i]` and `new[i]`, of one kind, are of one type, shape (k,)."""
@@ -53,6 +64,11 @@ class LocalTypes:
         return names[address]
 
     def _alike(self, old: int, new: int) -> bool:
+        if self._numbers is None and self.numbered is not None:
+            self._numbers = self.numbered()
+        alike = self._numbers.alike(old, new) if self._numbers is not None else None
+        if alike is not None:
+            return alike
         if not self._read:
             from probes.drift.types.structure import Structures  # noqa: PLC0415 - few comparisons need it
 

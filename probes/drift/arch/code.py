@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
 from msgspec import Struct
 
 from probes.elf.image import I64, U64
@@ -140,8 +142,8 @@ class Code(Protocol):
     def constants(self, indices: I64) -> Constants | None:
         """The constants of several instructions at once; None where that is not quicker than one by one."""
 
-    def framed(self, index: int) -> bool:
-        """Whether the constants of instruction `index` are places on the stack."""
+    def framed(self, indices: I64) -> npt.NDArray[np.bool_]:
+        """Whether the constants of each of several instructions are places on the stack."""
 
     def mentions(self, index: int, register: int) -> bool:
         """Whether instruction `index` may have an operand in `register`, or in memory at it."""

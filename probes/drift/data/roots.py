@@ -342,7 +342,7 @@ def _unmatched(ground: Ground, gaps: list[Gap]) -> int:
     """
     sized = [(gap, min(gap[1], gap[3])) for gap in gaps if min(gap[1], gap[3])]
     looked = [(gap, size) for gap, size in sized if size <= MAX_VALUE]
-    head, tail = Walk(ground), Walk(ground)
+    head, tail = Walk(ground, brief=True), Walk(ground, brief=True)
     head.run([Piece(i, old, new, size) for i, ((old, _, new, _), size) in enumerate(looked)])
     tail.run(
         [

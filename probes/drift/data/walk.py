@@ -110,15 +110,21 @@ class Walk:
         words = _Words(self, pieces)
         scalar = ~words.pointer & (words.x != words.y) & ~words.table
         self._scalars(words, np.flatnonzero(scalar))
-        self._tables(words, np.flatnonzero(words.table))
-        rows = np.flatnonzero(words.pointer)
-        if self._brief:
-            differ = {each.piece.root for each in self.differences}
-            rows = rows[~np.array([piece.root in differ for piece in pieces], dtype=np.bool_)[words.owner[rows]]]
+        self._tables(words, self._open(words, np.flatnonzero(words.table)))
+        rows = self._open(words, np.flatnonzero(words.pointer))
         texts = self._texts(words, rows)
         return self._pointers(words, rows[~texts])
 
+    def _open(self, words: _Words, rows: I64) -> I64:
+        """Those of `rows` that have to be looked at: with `brief`, of pieces that are not known to differ."""
+        if not self._brief or not self.differences:
+            return rows
+        differ = {each.piece.root for each in self.differences}
+        return rows[~np.array([piece.root in differ for piece in words.pieces], dtype=np.bool_)[words.owner[rows]]]
+
     def _note(self, words: _Words, rows: I64, kind: int) -> None:
+        if self._brief:  # one of each piece is enough
+            rows = rows[np.append(True, words.owner[rows[1:]] != words.owner[rows[:-1]])] if rows.size else rows
         for row in rows.tolist():
             self.differences.append(Difference(words.pieces[int(words.owner[row])], int(words.step[row]), kind))
 
@@ -133,6 +139,8 @@ class Walk:
         self._note(words, rows[~address], SCALAR)
         # What C's data leads to is compared with the functions that use it.
         address &= ~words.native[rows]
+        if self._brief:
+            address &= contains(self._open(words, rows[address]), rows)
         # Code is led to by lists of initialisers only, which are no variables.
         at = np.flatnonzero(address & ~((ours == TEXT) & (theirs == TEXT)))
         if at.size:

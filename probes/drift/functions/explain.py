@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from difflib import SequenceMatcher
 
 import numpy as np
@@ -57,11 +57,9 @@ def _lockstep(equivalence: Equivalence, found: Judgement) -> Explanation:
         parts.append(_reference(equivalence, reference, found))
         if reference.old_need != reference.new_need:
             lengths |= {reference.old_need, reference.new_need}
-    for old_index, ours, theirs in _constants(found):
-        for before, after in zip(ours, theirs, strict=True):
-            if before != after and not (lengths and {before, after} <= lengths):
-                word = "stack slot" if len(ours) == 1 and found.old.framed(old_index) else "constant"
-                parts.append(f"{word} {_number(before)} → {_number(after)}")
+    for framed, before, after in _constants(found):
+        if not (lengths and {before, after} <= lengths):
+            parts.append(f"{'stack slot' if framed else 'constant'} {_number(before)} → {_number(after)}")
     if not parts and found.jumps:
         parts.append(f"{len(found.jumps)} jumps lead elsewhere" if len(found.jumps) > 1 else "a jump leads elsewhere")
     return Explanation(
@@ -71,20 +69,26 @@ def _lockstep(equivalence: Equivalence, found: Judgement) -> Explanation:
     )
 
 
-def _constants(found: Judgement) -> Iterator[tuple[int, tuple[int, ...], tuple[int, ...]]]:
-    """The instructions whose constants differ: index in OLD, the constants of OLD, and those of NEW."""
-    pairs = np.array(found.constants, dtype=np.int64).reshape(-1, 2)
-    known = (found.old.constants(pairs[:, 0]), found.new.constants(pairs[:, 1])) if len(pairs) >= TOGETHER else (None,)
-    columns = [zip(*(column.tolist() for column in (c.count, c.first, c.last)), strict=True) for c in known if c]
-    if len(columns) < len(("OLD", "NEW")):
-        for a, b in found.constants:
-            yield a, found.old.insn(a).constants, found.new.insn(b).constants
-        return
-    for (a, b), (count, first, last), (other, lead, end) in zip(found.constants, *columns, strict=True):
-        if count < 0 or other < 0:
-            yield a, found.old.insn(a).constants, found.new.insn(b).constants
-        else:
-            yield a, (first, last)[2 - count :], (lead, end)[2 - other :]
+def _constants(found: Judgement) -> list[tuple[bool, int, int]]:
+    """The constants that differ, each once: whether it is a place on the stack, in OLD, and in NEW."""
+    if len(found.constants) >= TOGETHER:
+        pairs = np.array(found.constants, dtype=np.int64)
+        ours, theirs = found.old.constants(pairs[:, 0]), found.new.constants(pairs[:, 1])
+        if ours is not None and theirs is not None and bool((ours.count >= 0).all() and (theirs.count >= 0).all()):
+            alone = ours.count == 1
+            framed = np.zeros(alone.shape, dtype=np.bool_)
+            framed[alone] = found.old.framed(pairs[alone, 0])
+            flat = [np.stack(each, axis=1).ravel() for each in ((ours.first, ours.last), (theirs.first, theirs.last))]
+            differ = flat[0] != flat[1]
+            columns = np.repeat(framed, 2)[differ].tolist(), flat[0][differ].tolist(), flat[1][differ].tolist()
+            return list(dict.fromkeys(zip(*columns, strict=True)))
+    out: dict[tuple[bool, int, int], None] = {}
+    for old_index, new_index in found.constants:
+        a, b = found.old.insn(old_index), found.new.insn(new_index)
+        for before, after in zip(a.constants, b.constants, strict=True):
+            if before != after:
+                out[a.frame and len(a.constants) == 1, before, after] = None
+    return list(out)
 
 
 def _number(value: int) -> str:

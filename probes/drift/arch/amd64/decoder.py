@@ -9,11 +9,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
+from probes.arrays import grouped
 from probes.drift.arch.amd64 import effects
 from probes.drift.arch.amd64.blocks import Decoded, decode_together, engine, in_portions, nop, put_together
 from probes.drift.arch.amd64.effects import number as _number
-from probes.drift.arch.amd64.encoding import LONGEST, VECTOR_PREFIXES, Places, fields, numbers, places, words
+from probes.drift.arch.amd64.encoding import LONGEST, VECTOR_PREFIXES, Places, fields, leads, numbers, places, words
 from probes.drift.arch.amd64.instruction import Instruction, Memory, parse
 from probes.drift.arch.amd64.outlines import BRANCHES, without_addresses
 from probes.drift.arch.code import BRANCH, CALL, Constants, Insn, Load
@@ -60,7 +62,6 @@ class Amd64Code:
         self._starts, self._ids, self._sizes = array("I"), array("H"), bytearray()
         self._known: dict[int, Insn] = {}
         self._parsed: dict[int, Instruction] = {}
-        self._framed: dict[bytes, bool] = {}
         self.references: tuple[I64, I64, I64] | None = None
         """The columns of what `targets` yields, once they are known."""
         self.outlined: tuple[I64, U64] | None = None
@@ -182,15 +183,14 @@ class Amd64Code:
         count = np.where(alone | (found.immediate_size > 8), -1, moved.astype(np.int64) + given)
         return Constants(count, np.where(count == 2, displacement, 0), np.where(given, immediate, displacement))
 
-    def framed(self, index: int) -> bool:
-        """Whether the constants of instruction `index` are places on the stack."""
-        start = self._starts[index]
-        code = self.code[start : start + self._sizes[index]]
-        lead = code[: places(code).displacement]
-        found = self._framed.get(lead)
-        if found is None:
-            found = self._framed[lead] = self.insn(index).frame
-        return found
+    def framed(self, indices: I64) -> npt.NDArray[np.bool_]:
+        """Whether the constants of each of several instructions are places on the stack."""
+        starts = np.frombuffer(self._starts, dtype=np.uint32)[indices].astype(np.int64)
+        sizes = np.frombuffer(self._sizes, dtype=np.uint8)[indices].astype(np.int64)
+        # That depends on what is before the displacement, and many instructions begin alike.
+        first, group = grouped(leads(self.code, starts, fields(self.code, starts, sizes).displacement - starts))
+        out: npt.NDArray[np.bool_] = np.array([self.insn(i).frame for i in indices[first].tolist()])[group]
+        return out
 
     def mentions(self, index: int, register: int) -> bool:
         """Whether instruction `index` may have an operand in `register`, or in memory at it."""

@@ -216,6 +216,14 @@ def numbers(code: bytes, places: I64, sizes: I64) -> I64:
     return np.where(sizes > 0, wide << spare >> spare, 0)
 
 
+def leads(code: bytes, places: I64, sizes: I64) -> I64:
+    """A number for the first `sizes` bytes at each of `places`: equal where they are, and up to 7 bytes only there."""
+    data = np.frombuffer(code + bytes(LONGEST + 8), dtype=np.uint8)
+    wide = np.ndarray((data.size - 7,), dtype="<i8", buffer=data, strides=(1,))[places]
+    spare = 64 - 8 * np.clip(sizes, 1, 7)
+    return np.where((sizes > 0) & (sizes < 8), (wide << spare >> spare) * 8 + sizes, -8 * places)
+
+
 def zeroed(code: bytes, found: Fields) -> bytes:
     """`code` with the operands zeroed that are relative to RIP."""
     out = np.frombuffer(code, dtype=np.uint8).copy()

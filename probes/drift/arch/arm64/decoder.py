@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from probes.drift.arch.arm64 import loads
 from probes.drift.arch.code import BRANCH, CALL, Insn, Load, signed
@@ -96,9 +97,9 @@ class Arm64Code:
     def constants(self, _indices: I64) -> None:
         """They are in capstone's text, instruction by instruction."""
 
-    def framed(self, index: int) -> bool:
-        """Whether the constants of instruction `index` are places on the stack."""
-        return self.insn(index).frame
+    def framed(self, indices: I64) -> npt.NDArray[np.bool_]:
+        """Whether the constants of each of several instructions are places on the stack."""
+        return np.array([self.insn(index).frame for index in indices.tolist()], dtype=np.bool_)
 
     def mentions(self, _index: int, _register: int) -> bool:
         """Whether instruction `index` may have an operand in `register`: to ask costs no more than to look."""
