@@ -43,6 +43,11 @@ class Forgotten(Failure):
 @click.option(
     "--profile", metavar="PATH", help="A profile of OLD, or a directory of them: are the changes where the time goes?"
 )
+@click.option(
+    "--argv",
+    metavar="COMMAND",
+    help="The command line that OLD runs with, such as 'orders -listen :8080': does NEW know its flags? With --pid, that of the process.",
+)
 @policy_options
 @values_option
 @click.option("--both-ways", is_flag=True, help="Judge NEW → OLD too: could the update be taken back?")
@@ -74,6 +79,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     timeout: float,
     no_cpu_profile: bool,
     profile: str | None,
+    argv: str | None,
     mode: str | None,
     fail_on: str | None,
     require: tuple[str, ...],
@@ -101,6 +107,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     old, new = _two_sides(old, new, pid)
     if (wait or token_file) and url is None and pid is None:
         raise click.UsageError("--wait and --token-file are for a running service: pass --live URL or --pid PID")
+    words = _words(argv)
     outputs = parse_outputs(format_name, output)
     chosen = resolve_policy(policy, mode, fail_on, require, no_values=no_values, both_ways=both_ways)
     if loader is not None and chosen.mode is not Mode.PLUGIN:
@@ -145,6 +152,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
             baseline=known,
             meanwhile=lambda: import_renderers(outputs),
             live=None if asked is None else lambda running: ask_live(asked, running, new, wait, watcher),
+            argv=words,
             profile=heated,
             loader=loader,
             stage=progress.stage,
@@ -158,6 +166,19 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     keep_verdict(log, "check", report, chosen, subject=f"{old} → {new}", inputs=others)
     write_report(report, outputs)
     return 0 if exit_zero else report.exit_code
+
+
+def _words(argv: str | None) -> tuple[str, ...]:
+    """The words of `--argv`."""
+    from gate.policy.command_line import split_argv
+
+    try:
+        words = split_argv(argv or "")
+    except ValueError as exc:
+        raise click.UsageError(f"--argv: {exc}") from exc
+    if argv is not None and not words:
+        raise click.UsageError("--argv: no command line")
+    return words
 
 
 def _two_sides(old: str | None, new: str | None, pid: int | None) -> tuple[str, str]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from gate.engine.judgement import Judgement
+from gate.evidence.model import NO_ARGUMENTS
 from gate.model import EvidenceState, Mode, Outcome, Severity
-from gate.policy.model import PROFILE_TOPICS, LivePolicy
+from gate.policy.model import ARGUMENTS, PROFILE_TOPICS, LivePolicy
 from probes.live.topics import TOPICS
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def run_rules(
     known = {state.name for state in evidence}
     lacking = [name for name in require if name in PROFILE_TOPICS and name not in known]
     evidence += tuple(EvidenceState(name, "missing", "no profile was given that could tell") for name in lacking)
+    if ARGUMENTS in require and ARGUMENTS not in known:
+        evidence += (EvidenceState(ARGUMENTS, "missing", NO_ARGUMENTS),)
     verdict = judge(outcomes, evidence, require=require, fail_on=policy.fail_on)
     return Judgement(outcomes, evidence, verdict, require, baseline, fixed, notices)
 

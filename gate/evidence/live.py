@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from gate.evidence.model import Evidence, Missing
+from probes.commandline.facts import ArgumentFacts
 from probes.live import topics as t
 
 if TYPE_CHECKING:
@@ -27,11 +28,14 @@ Privileges: TypeAlias = Annotated[t.PrivilegeFacts, Evidence("privileges")]
 Executable: TypeAlias = Annotated[t.ExecutableFacts, Evidence("executable")]
 Room: TypeAlias = Annotated[t.RoomFacts, Evidence("room")]
 Seccomp: TypeAlias = Annotated[t.SeccompFacts, Evidence("seccomp")]
+Arguments: TypeAlias = Annotated[ArgumentFacts, Evidence("arguments")]
 Gc: TypeAlias = Annotated[t.GcFacts, Evidence("gc")]
 Pprof: TypeAlias = Annotated[t.PprofFacts, Evidence("pprof")]
 Health: TypeAlias = Annotated[t.HealthFacts, Evidence("health")]
 Heartbeat: TypeAlias = Annotated[t.HeartbeatFacts, Evidence("heartbeat")]
 States: TypeAlias = Annotated[t.StateFacts, Evidence("states")]
+
+ARGUMENTS: Key = (ArgumentFacts, "arguments")
 
 KEYS: dict[str, Key] = {topic: (kind, topic) for topic, kind in t.KINDS.items()}
 """Topic -> the key under which a rule asks for it."""

@@ -13,7 +13,8 @@ from msgspec import Struct
 from gate.evidence.types import TypeEvidence, type_evidence
 from gate.inflection import count
 from gate.model import EvidenceState, Mode
-from gate.policy.model import PROFILE_TOPICS, Policy
+from gate.policy.model import ARGUMENTS, PROFILE_TOPICS, Policy
+from probes.commandline.facts import ArgumentFacts
 from probes.drift.data.facts import DataDrift
 from probes.drift.facts import BuildDrift, FunctionDrift, GlobalDrift, InitDrift
 from probes.drift.native.facts import AbiFacts, HostDrift, NativeDrift
@@ -76,6 +77,7 @@ Globals: TypeAlias = Annotated[GlobalDrift, Evidence("globals")]
 
 Key = tuple[type, str]
 
+NO_ARGUMENTS = "no command line is known: pass --pid PID, or --argv"
 NO_PROFILE = "no profile was given"
 NOT_ASKED = "no running service was asked: pass --live URL or --pid PID"
 
@@ -193,6 +195,8 @@ class Bundle:
     def get(self, key: Key) -> object:
         """The evidence under `key`, or `Missing`. KeyError when there is no such evidence."""
         if key not in self._values and self._otherwise is not None:
+            if key[1] == ARGUMENTS:
+                return Missing(NO_ARGUMENTS)
             return Missing(NO_PROFILE) if key[1] in PROFILE_TOPICS else self._otherwise
         if key not in self._read:
             self._read[key] = self._values[key]()
@@ -241,6 +245,10 @@ class Bundle:
                 return _globals_state(name, drift)
             case TargetFacts(source=source):
                 return EvidenceState(name, "ok", source)
+            case ArgumentFacts(problem="") as arguments:
+                return EvidenceState(name, "ok", arguments.summary())
+            case ArgumentFacts(problem=problem):
+                return EvidenceState(name, "unreadable", problem)
             case value:
                 doubt = _doubt(value)
                 return EvidenceState(name, "unreadable" if doubt else "ok", doubt)

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 PROFILE_TOPICS = ("continuity", "heat", "addresses", "growth", "comparison")
 """Evidence that profiles give."""
 
+ARGUMENTS = "arguments"
+"""The running command line, and the flags that both programs define."""
+
 EVIDENCE_NAMES = (
     "functions",
     "types",
@@ -37,6 +40,7 @@ EVIDENCE_NAMES = (
     "data",
     "integrity",
     *TOPICS,
+    ARGUMENTS,
     *PROFILE_TOPICS,
 )
 """Every kind of evidence that `require` may name: of the two files, of the running service, and of profiles."""

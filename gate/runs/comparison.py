@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gate.engine.baseline import Baseline
+    from gate.evidence.model import Bundle
     from gate.evidence.profiles import ProfileEvidence
     from gate.policy.model import Policy
     from gate.report.models.report import Report
@@ -50,6 +51,7 @@ def check(  # noqa: PLR0913 - keywords, one a fact
     baseline: Baseline | None = None,
     meanwhile: Callable[[], object] | None = None,
     live: Callable[[BinaryFacts], LiveFacts] | None = None,
+    argv: tuple[str, ...] = (),
     profile: ProfileSource | None = None,
     loader: str | None = None,
     stage: Callable[[str], None] = lambda _: None,
@@ -65,6 +67,7 @@ def check(  # noqa: PLR0913 - keywords, one a fact
         baseline: the findings that are known.
         meanwhile: called while the two files are read, such as to import what shows the result.
         live: given OLD, asks the running service; it is called last, because a service changes by the second.
+        argv: the command line that OLD runs with, where it is given; else that of the service, or the policy's.
         profile: taken while OLD ran.
         loader: the path of the program that is to load NEW, a plugin.
         stage: called with what is done from then on, for a person who waits.
@@ -120,6 +123,7 @@ def check(  # noqa: PLR0913 - keywords, one a fact
         bundle = bundle.with_live(live_values(service))
     profiles = _profiles(profile, service, policy, (old, new))
     bundle = bundle.with_profile(profiles.values()) if profiles is not None else bundle
+    bundle = _with_arguments(bundle, (old, new), _command_line(argv, service, policy), policy)
     stage("judging")
     judgement = run_rules(bundle, policy, today=now.date(), baseline=baseline)
     types = bundle.get((TypeEvidence, "types"))
@@ -163,6 +167,30 @@ def _profiles(
 
 def _entries(old: BinaryFacts) -> tuple[str, ...]:
     return entries_called(old.functions.name_bytes) if old.functions is not None else ()
+
+
+def _with_arguments(
+    bundle: Bundle, sides: tuple[BinaryFacts, BinaryFacts], line: tuple[tuple[str, ...], str], policy: Policy
+) -> Bundle:
+    """The evidence, with what becomes of the flags of a command line where there is one."""
+    words, source = line
+    if not words or policy.mode is Mode.PLUGIN:
+        return bundle
+    from gate.evidence.live import ARGUMENTS
+    from probes.commandline.comparison import compare  # only with a command line
+
+    return bundle.with_live({ARGUMENTS: partial(compare, *sides, words, source)})
+
+
+def _command_line(argv: tuple[str, ...], service: LiveFacts | None, policy: Policy) -> tuple[tuple[str, ...], str]:
+    """The command line that counts, and where it is from; empty without one."""
+    if argv:
+        return argv, "--argv"
+    if service is not None and service.argv:
+        return service.argv, "/proc"
+    from gate.policy.command_line import split_argv
+
+    return split_argv(policy.live.argv), "the policy's live.argv"
 
 
 def _import_the_rest() -> None:

@@ -39,6 +39,8 @@ class LiveFacts(Struct, frozen=True):
     states: t.StateFacts | None = None
     cpu: t.CpuProfiles | None = None
     """None where they were not asked for. No topic: what they say depends on the binaries that they are held against."""
+    argv: tuple[str, ...] = ()
+    """The process's command line; empty where it is not known. No topic: its values may be secrets, and no report may have them."""
     handed_over: tuple[int, ...] = ()
     """Inodes of the sockets that the service says it passes on."""
     missing: dict[str, str] = field(default_factory=dict)

@@ -106,6 +106,7 @@ def _seen(process: ProcessFacts, said: LiveFacts, program: Program | None) -> Li
         signals=from_proc.signals(process),
         process=from_proc.process(process),
         seccomp=from_proc.seccomp(process),
+        argv=process.argv,
         missing={"calls": reason},
     )
 

@@ -31,6 +31,7 @@ def merge(said: LiveFacts, seen: LiveFacts) -> LiveFacts:
         image=_image(said, seen),
         process=seen.process,
         seccomp=seen.seccomp,
+        argv=seen.argv,
         missing={name: said.missing.get(name) or reason for name, reason in (said.missing | seen.missing).items()},
     )
 

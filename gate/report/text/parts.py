@@ -37,6 +37,7 @@ GAPS = {
     "executable": "pass --pid, as root or as the user that the service runs as, and NEW",
     "room": "pass --pid",
     "seccomp": "pass --pid",
+    "arguments": "pass --pid, or the command line with --argv",
     "gc": "embed goprobe",
     "pprof": "pass --live URL of a service that serves goprobe or net/http/pprof",
     "health": "embed goprobe, and let its collector see five windows",

@@ -33,6 +33,7 @@ from probes.host import TargetFacts
 
 if TYPE_CHECKING:
     from gate.evidence.profiles import ProfileEvidence
+    from probes.commandline.facts import ArgumentFacts
     from probes.elf.image import Image
     from probes.live.facts import LiveFacts
 
@@ -284,6 +285,7 @@ class Case(Struct, frozen=True):
     abi: AbiFacts | None = None
     loader: HostDrift | None = None
     live: LiveFacts | None = None
+    arguments: ArgumentFacts | None = None
     profile: ProfileEvidence | None = None
 
     def drift(self) -> Drift:
@@ -315,6 +317,10 @@ class Case(Struct, frozen=True):
             from gate.evidence.live import live_values
 
             found = found.with_live(live_values(self.live))
+        if self.arguments is not None:
+            from gate.evidence.live import ARGUMENTS
+
+            found = found.with_live({ARGUMENTS: lambda: self.arguments})
         if self.profile is not None:
             found = found.with_profile(self.profile.values())
         return found if self.types is None else found.with_value((TypeEvidence, "types"), self.types)

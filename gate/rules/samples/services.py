@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from gate.model import Mode
 from gate.policy.model import Policy
 from gate.rules.samples.binaries import Case
+from probes.commandline.facts import ArgumentFacts
 from probes.live import topics as t
 from probes.live.facts import LiveFacts
 from probes.profile.heartbeat.window import HeartbeatWindow
@@ -66,6 +67,15 @@ def running(**topics: Any) -> Case:
 def handed_off(case: Case) -> Case:
     """The same, of a service that starts NEW as its child."""
     return replace(case, policy=Policy(mode=Mode.HANDOFF, mode_by="--mode"))
+
+
+ARGUMENTS = ArgumentFacts("/proc", 4, ("-listen", "-v"), 0, ("flag",), ("flag",))
+"""A command line whose flags both programs define."""
+
+
+def with_arguments(**changes: Any) -> Case:
+    """The comparison with a command line, with changes to what became of it."""
+    return Case(arguments=replace(ARGUMENTS, **changes))
 
 
 def tweaked(topic: str, **changes: Any) -> Case:

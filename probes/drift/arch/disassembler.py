@@ -97,16 +97,16 @@ class Disassembler:
     def _free(self, number: int) -> None:
         self._library.cs_free(self._found, number)
 
-    def block(self, code: bytes, at: int, count: int, *, texts: bool = False) -> Block:
-        """`count` instructions of `code` from byte `at` on; fewer only at the end."""
+    def block(self, code: bytes, at: int, count: int, *, texts: bool = False, address: int = 0) -> Block:
+        """`count` instructions of `code` from byte `at` on; fewer only at the end. `address`: where `code` is, for the texts."""
         starts, sizes, ids = array("I"), bytearray(), array("H")
         words: list[tuple[str, str]] = []
         while at < len(code) and len(starts) < count:
             wanted = min(count - len(starts), _AT_ONCE)
-            number, records = self._records(code, at, at, wanted)
+            number, records = self._records(code, at, address + at, wanted)
             if number:
-                known = self._cut(code, at, records)
-                starts.frombytes(records["address"][:known].astype("<u4").tobytes())
+                known = self._cut(code, at, address, records)
+                starts.frombytes((records["address"][:known] - np.uint64(address)).astype("<u4").tobytes())
                 sizes += records["size"][:known].astype("u1").tobytes()
                 ids.frombytes(records["id"][:known].astype("<u2").tobytes())
                 words += (
@@ -127,10 +127,10 @@ class Disassembler:
                 at += 1
         return Block(starts, bytes(sizes), ids, words)
 
-    def _cut(self, code: bytes, at: int, records: npt.NDArray[np.void]) -> int:
+    def _cut(self, code: bytes, at: int, address: int, records: npt.NDArray[np.void]) -> int:
         """How many instructions there are up to the first of unknown length."""
         known = records.size
-        end = int(records["address"][-1]) + int(records["size"][-1])
+        end = int(records["address"][-1]) - address + int(records["size"][-1])
         for number, opcode in self._opcodes:
             if code.find(opcode, at, end) >= 0 and (rows := np.flatnonzero(records["id"][:known] == number)).size:
                 known = int(rows[0]) + 1

@@ -139,6 +139,8 @@ class ProcessFacts(Struct, frozen=True):
     """Descriptors and threads beyond what is looked at."""
     threads_omitted: int
     """Those of them that are threads."""
+    argv: tuple[str, ...] = ()
+    """Its command line; empty where it cannot be read. Values in it may be secrets: no report may have them."""
 
     @property
     def is_init(self) -> bool:

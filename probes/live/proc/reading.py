@@ -28,6 +28,8 @@ from probes.live.proc.supervision import read_supervision
 from probes.live.proc.timers import Look, profile_timers, used_for_certain
 
 MAX_THREADS = 4096
+MAX_WORDS = 65_536
+"""Of a command line."""
 MAX_GROUPS = 65536
 """NGROUPS_MAX of linux/limits.h."""
 LOOKS = 4
@@ -84,7 +86,17 @@ def read_process(pid: int, *, root: str = "/proc", watch: bool = True, look: Loo
             gaps=tuple(gaps),
             omitted=omitted + max(len(tids) - MAX_THREADS, 0),
             threads_omitted=max(len(tids) - MAX_THREADS, 0),
+            argv=_argv(folder),
         )
+
+
+def _argv(folder: Folder) -> tuple[str, ...]:
+    """Its command line. One that the program wrote over with a title of its own is one word."""
+    try:
+        text = folder.text("cmdline")
+    except ProbeError:
+        return ()
+    return tuple(text.removesuffix("\0").split("\0", MAX_WORDS)[:MAX_WORDS]) if text else ()
 
 
 def exe_path(pid: int, *, root: str = "/proc") -> str:

@@ -1,0 +1,3 @@
+module example.com/hotgate/flags/standard
+
+go 1.21

@@ -1,0 +1,1 @@
+"""Flags that programs define, and those of a command line."""
