@@ -10,6 +10,7 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from probes.elf.headers import open_elf
 from probes.elf.image import Image
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 REQUIRE_ALL = "TESTS_REQUIRE_ALL"
 GO_HINT = "no Go toolchain of 1.21 or newer: pip install -e '.[go]', or put `go` on PATH"
 
+
+# How long an example takes says how busy the machine is, and nothing else.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 # A run under nohup, or in the background of a script, ignores these signals, and what tests start would inherit that.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)

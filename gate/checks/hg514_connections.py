@@ -34,7 +34,7 @@ class ConnectionsCut(Check):
         why="Go opens every descriptor close-on-exec. At exec the kernel closes these connections: what a client had sent and the "
         "service had not read is answered by a reset, and every client connects again at the same moment.",
         example="200 clients are connected to a gateway; exec cuts them all.",
-        remedy="Give long connections to goprobe, which hands them over (goprobe.KeepConns); end the others in order before exec, as "
+        remedy="Give long connections to goprobe, which hands them over (goprobe.RegisterConns); end the others in order before exec, as "
         "goprobe's Upgrade does with HTTP; or set [live] connections_limit to what your clients can bear.",
     )
     samples = Samples(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 from msgspec import Struct
 
 from gate.evidence.types import TypeEvidence, type_evidence
+from gate.evidence.way_back import NOTHING, WayBackFacts, way_back
 from gate.inflection import count
 from gate.model import EvidenceState, Mode
 from gate.policy.model import ARGUMENTS, PROFILE_TOPICS, Policy
@@ -72,6 +73,7 @@ NativeChanges: TypeAlias = Annotated[NativeDrift, Evidence("native")]
 Abi: TypeAlias = Annotated[AbiFacts, Evidence("abi")]
 Loader: TypeAlias = Annotated[HostDrift, Evidence("host")]
 Target: TypeAlias = Annotated[TargetFacts, Evidence("target")]
+WayBack: TypeAlias = Annotated[WayBackFacts, Evidence("way back")]
 Data: TypeAlias = Annotated[DataDrift, Evidence("data")]
 Globals: TypeAlias = Annotated[GlobalDrift, Evidence("globals")]
 
@@ -142,6 +144,7 @@ class Bundle:
                 (TargetFacts, "target"): lambda: _target(new, target),
                 (GlobalDrift, "globals"): lambda: _part(drift.globals, drift, "globals"),
                 (DataDrift, "data"): lambda: _part(drift.data, drift, "data"),
+                (WayBackFacts, "way back"): lambda: _way_back(old, new, policy),
                 (Policy, "policy"): lambda: policy,
                 (Mode, "mode"): lambda: policy.mode,
             },
@@ -314,6 +317,13 @@ def _types(drift: Drift, policy: Policy) -> object:
         return _part(None, drift, "types")
     try:
         return type_evidence(drift.types, policy.contract)
+    except MalformedTable as exc:
+        return Missing(exc.what)
+
+
+def _way_back(old: BinaryFacts, new: BinaryFacts, policy: Policy) -> object:
+    try:
+        return way_back(old, new, policy.contract) or Missing(NOTHING)
     except MalformedTable as exc:
         return Missing(exc.what)
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from probes.code.tracing import Tracing
+from probes.code.types import Types
 from probes.code.values import Call, Sym, Trace, Value
 from probes.commandline import settings, standard
 from probes.commandline.facts import Definitions
 from probes.commandline.on_error import ends
 from probes.commandline.sinks import Name, Search, Sink, calls_to
-from probes.commandline.types import Types
 
 PFLAG, COBRA = "github.com/spf13/pflag", "github.com/spf13/cobra"
 _SET = f"{PFLAG}.(*FlagSet)"

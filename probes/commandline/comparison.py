@@ -8,10 +8,10 @@ from msgspec.structs import replace
 
 from probes.code.program import Program
 from probes.code.tracing import Tracing
+from probes.code.types import Types
 from probes.commandline import cobra, go_flags, kong, os_args, standard, urfave
 from probes.commandline.arguments import find
 from probes.commandline.facts import ArgumentFacts, Definitions, Gone, Used
-from probes.commandline.types import Types
 from probes.errors import ProbeError
 from probes.go.facts import BinaryFacts
 

@@ -6,12 +6,12 @@ Source: github.com/jessevdk/go-flags 1.6.1, parser.go, group.go and command.go.
 from __future__ import annotations
 
 from probes.code.tracing import Tracing
+from probes.code.types import Types
 from probes.code.values import Call
 from probes.commandline import tags
 from probes.commandline.facts import Definitions
 from probes.commandline.on_error import ends
 from probes.commandline.sinks import calls_to
-from probes.commandline.types import Types
 from probes.go.types.table import Field
 
 PACKAGE = "github.com/jessevdk/go-flags"

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 
 from probes.code.tracing import Tracing
+from probes.code.types import Types
 from probes.commandline import tags
 from probes.commandline.facts import Definitions
 from probes.commandline.sinks import calls_to
-from probes.commandline.types import Types
 from probes.go.types.table import Field
 
 PACKAGE = "github.com/alecthomas/kong"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from probes.code.tracing import Tracing
-from probes.commandline.types import Types
+from probes.code.types import Types
 from probes.elf.image import I64, U8
 
 SHORT = 128

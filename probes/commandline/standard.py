@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 
 from probes.code.tracing import Tracing
+from probes.code.types import Types
 from probes.code.values import Sym, Trace, Value
 from probes.commandline.facts import Definitions
 from probes.commandline.on_error import ends
 from probes.commandline.sinks import Name, Search, Sink, calls_to
-from probes.commandline.types import Types
 
 _VAR = "flag.(*FlagSet).Var"
 _PARSE = "flag.(*FlagSet).Parse"

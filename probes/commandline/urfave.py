@@ -11,11 +11,11 @@ import numpy as np
 from msgspec import Struct
 
 from probes.code.tracing import Tracing
+from probes.code.types import Types
 from probes.code.values import Made, Sym, Trace, Value
 from probes.commandline import settings
 from probes.commandline.facts import Definitions
 from probes.commandline.sinks import calls_to
-from probes.commandline.types import Types
 
 ROOT = "github.com/urfave/cli"
 _RUN = re.compile(rf"^{re.escape(ROOT)}(?:/v[23])?\.\(\*(?:App|Command)\)\.Run(?:Context|AndExitOnError)?$")

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from probes.go.table.functions import FuncTable
-
 ENTRIES: dict[str, tuple[str, ...]] = {
     "github.com/cloudflare/tableflip": ("New",),
     "github.com/facebookgo/grace": ("gracehttp.Serve", "gracehttp.ServeWithOptions", "gracenet.(*Net).StartProcess"),
@@ -39,32 +37,6 @@ def entries_called(names: bytes) -> tuple[str, ...]:
 def library_of(entry: str) -> str:
     """The module path of the library that `entry`, of `entries_called`, belongs to."""
     return next(path for path in ENTRIES if _bare(entry).startswith(path))
-
-
-OPENERS = (
-    "net.Listen",
-    "net.(*ListenConfig).Listen",
-    "net.ListenTCP",
-    "net.ListenUnix",
-    "crypto/tls.Listen",
-    "net/http.ListenAndServe",
-    "net/http.ListenAndServeTLS",
-    "net/http.(*Server).ListenAndServe",
-    "net/http.(*Server).ListenAndServeTLS",
-)
-"""Functions of the standard library that open a listening socket."""
-
-_BETWEEN = ("net.", "net/http.", "crypto/tls.")
-"""Packages of the standard library whose functions call these for somebody else."""
-
-
-def openers(table: FuncTable, entries: tuple[str, ...]) -> tuple[str, ...]:
-    """The functions that open listening sockets and are not of the restart libraries of `entries`, by name."""
-    from probes.go.callers import callers  # noqa: PLC0415 - only for programs that renew themselves
-
-    libraries = tuple({entry[: entry.find(path) + len(path)] for entry in entries for path in ENTRIES if path in entry})
-    found = callers(table, OPENERS)
-    return tuple(sorted(name for name in found if not name.startswith((*_BETWEEN, *libraries))))
 
 
 def _found(names: bytes) -> Iterator[str]:

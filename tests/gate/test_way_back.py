@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,7 @@ from click.testing import CliRunner
 from gate.cli import cli
 from gate.report.formats import names, renderer
 from gate.report.saved import load_report
-from scripts.programs.gobuild import GoBuild, host_arch
+from scripts.programs.gobuild import ROOT, GoBuild, host_arch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,3 +113,53 @@ def test_a_pipeline_that_reads_junit_fails_by_the_way_back(releases, tmp_path):
         saved = tmp_path / "saved.json"
         saved.write_text(json.dumps(report), "utf-8")
         assert f'failures="{failures}"' in renderer("junit").render(load_report(str(saved)))
+
+
+GOPROBE = """package main
+
+import ("context"; "hotgate/goprobe")
+
+type Book struct{ Orders []int }
+
+func codec() *goprobe.ValueCodec[Book] {
+	return goprobe.JSON(func() (Book, error) { return Book{}, nil }, func(Book) error { return nil })
+}
+
+func main() {
+	p, err := goprobe.Start(context.Background(), goprobe.Options{})
+	if err != nil { panic(err) }
+	p.RegisterState("orders", %s)
+	p.Ready()
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("new", "message"),
+    [
+        ("1, codec())", ""),
+        ("2, codec().Migrate(1, nil))", "OLD could not read the state orders: NEW writes version 2, OLD reads 1."),
+        ('1, codec()); p.RegisterState("users", 1, codec())', "OLD does not know the state users that NEW hands over"),
+    ],
+)
+def test_states_that_only_new_can_write(new, message, go_toolchain, tmp_path):
+    built = []
+    for name, call in (("old", "1, codec())"), ("new", new)):
+        source = tmp_path / f"{name}.src"
+        source.mkdir()
+        goprobe = os.path.relpath(ROOT / "goprobe", source)
+        (source / "go.mod").write_text(
+            f"module example.com/shop\n\ngo 1.21\n\nrequire hotgate/goprobe v0.0.0\n\nreplace hotgate/goprobe => {goprobe}\n"
+        )
+        (source / "main.go").write_text(GOPROBE.replace("%s)", call))
+        GoBuild(goroot=go_toolchain, source=source, goarch=host_arch(), flags=("-trimpath", "-buildvcs=false")).run(
+            tmp_path / name
+        )
+        built.append(str(tmp_path / name))
+    exit_code, report = run(tmp_path, "", *built)
+    found = [each["message"] for each in report["findings"] if each["rule"] == "HG515"]
+    assert exit_code == 0
+    assert len(found) == bool(message)
+    assert not message or found[0].startswith(message)
+    blocked, _ = run(tmp_path, '[severity]\nHG515 = "block"\n', *built)
+    assert blocked == (10 if message else 0)

@@ -33,6 +33,7 @@ from probes.host import TargetFacts
 
 if TYPE_CHECKING:
     from gate.evidence.profiles import ProfileEvidence
+    from gate.evidence.way_back import WayBackFacts
     from probes.commandline.facts import ArgumentFacts
     from probes.elf.image import Image
     from probes.live.facts import LiveFacts
@@ -287,6 +288,7 @@ class Case(Struct, frozen=True):
     live: LiveFacts | None = None
     arguments: ArgumentFacts | None = None
     profile: ProfileEvidence | None = None
+    way_back: WayBackFacts | None = None
 
     def drift(self) -> Drift:
         """What differs, the build part computed from both sides."""
@@ -323,4 +325,6 @@ class Case(Struct, frozen=True):
             found = found.with_live({ARGUMENTS: lambda: self.arguments})
         if self.profile is not None:
             found = found.with_profile(self.profile.values())
+        if self.way_back is not None:
+            found = found.with_value((type(self.way_back), "way back"), self.way_back)
         return found if self.types is None else found.with_value((TypeEvidence, "types"), self.types)

@@ -37,6 +37,6 @@ def passes(library: str, image: RunningImage | None, listener: Listening) -> boo
         return (
             True  # the process that starts children listens for them alone; a child's own is not shared with its parent
         )
-    if library and library != TABLEFLIP and image is not None and image.entries and not image.openers:
+    if library and library != TABLEFLIP and image is not None and image.entries and image.openers == ():
         return True  # nobody else opens one
     return False if library == TABLEFLIP else None

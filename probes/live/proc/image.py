@@ -12,7 +12,7 @@ from probes.elf.dynamic_symbols import read_dynamic_symbols
 from probes.elf.relocations import dynamic_tags
 from probes.errors import ProbeError
 from probes.go.facts import BinaryFacts
-from probes.go.restarts import entries_called, openers
+from probes.go.restarts import entries_called
 from probes.live.proc.facts import ProcessFacts
 from probes.live.proc.reading import exe_path
 from probes.live.topics import RunningImage
@@ -63,9 +63,18 @@ def running_image(process: ProcessFacts, old: BinaryFacts | None) -> tuple[Runni
         go_version=facts.go_version or "",
         replaced=process.exe_deleted,
         entries=entries,
-        openers=openers(facts.functions, entries)[:MAX_OPENERS] if entries and facts.functions is not None else (),
+        openers=_openers(facts, entries),
     )
     return image, _program(process, facts)
+
+
+def _openers(facts: BinaryFacts, entries: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    if not entries:
+        return ()
+    from probes.code.openers import openers  # noqa: PLC0415 - only for programs that renew themselves
+
+    found = openers(facts, entries)
+    return None if found is None else found[:MAX_OPENERS]
 
 
 def _load(path: str) -> BinaryFacts:

@@ -24,8 +24,8 @@ class RunningImage(Struct, frozen=True):
     """Why it may be."""
     entries: tuple[str, ...] | None = None
     """The entries of restart libraries that it calls; None where its file could not be read."""
-    openers: tuple[str, ...] = ()
-    """The functions that open listening sockets and are not of those libraries; looked for only where there is one."""
+    openers: tuple[str, ...] | None = ()
+    """The functions that open listening sockets and are not of those libraries, looked for only where there is one; None where that cannot be told."""
 
     def summary(self) -> str:
         """What it comes to, in words."""

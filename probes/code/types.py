@@ -1,4 +1,4 @@
-"""What of type descriptors the readers of flags need."""
+"""What readers of code need of the type descriptors."""
 
 from __future__ import annotations
 
