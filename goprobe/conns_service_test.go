@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -176,11 +177,11 @@ func (s *lineServer) lines(c *Conn, t *talk) error {
 func (s *lineServer) frames(c *Conn, t *talk) error {
 	for {
 		var head [4]byte
-		if _, err := readFull(c, head[:]); err != nil {
+		if _, err := io.ReadFull(c, head[:]); err != nil {
 			return err
 		}
 		body := make([]byte, binary.BigEndian.Uint32(head[:]))
-		if _, err := readFull(c, body); err != nil {
+		if _, err := io.ReadFull(c, body); err != nil {
 			return err
 		}
 		t.Lines++

@@ -21,8 +21,6 @@ import (
 	"time"
 )
 
-func readFull(r io.Reader, data []byte) (int, error) { return io.ReadFull(r, data) }
-
 // connService is a running service with connections.
 type connService struct {
 	*service

@@ -9,7 +9,7 @@
 //   - It records a window of the CPU profile every minute, the heartbeat, so that there is something to compare an update
 //     with. [Options] has its times, and switches it off.
 //   - It replaces the program in this process by the next one: [Probe.Upgrade] tries the new image, drains the servers,
-//     hands over listeners and states, and calls exec. Whatever fails on the way, the old image serves on.
+//     hands over listeners, states and connections, and calls exec. Whatever fails on the way, the old image serves on.
 //
 // # Deployment
 //
@@ -45,11 +45,12 @@
 //
 //  1. [Start] comes first: it takes what the image before handed over. [Probe.Trial] tells from then on whether this
 //     process only tries whether the image comes up.
-//  2. [Probe.RegisterState] and [Probe.Listen], in any order: a state that is handed over and not registered is an
-//     error, and a listener that is not asked for is closed by Ready. [Probe.Track] and [Probe.InFlight] declare what
-//     exec would lose.
-//  3. [Probe.Ready], once. All states are put into place, or none.
-//  4. [Probe.OnReload], [Probe.Serve] or [Probe.ServeTLS]; [Probe.Handle] for handlers that another server runs.
+//  2. [Probe.RegisterState], [RegisterConns], [Probe.Listen] and [Probe.ListenPacket], in any order: a state or a kind of
+//     connections that is handed over and not registered is an error, and a listener that is not asked for is closed by
+//     Ready. [Probe.Track] and [Probe.InFlight] declare what exec would lose.
+//  3. [Probe.Ready], once. All states are put into place, or none; then the loops of kept connections go on.
+//  4. [Probe.OnReload], [Probe.Serve] or [Probe.ServeTLS], [Conns.Serve], [Probe.ServeGraceful]; [Probe.Handle] for handlers
+//     that another server runs.
 //  5. [Probe.Stop], if the process goes on without the probe. It need not be called before the process ends.
 //
 // Upgrade is all that most services call. One that drains by itself calls [Probe.PrepareExec] and [Probe.Exec], and
@@ -58,13 +59,66 @@
 // Errors say what refused: [NotReadyError] with its reasons, [TrialError], [StateError], [ExecError], or [ErrBusy] while
 // another update is under way.
 //
+// # Connections that survive
+//
+// A service whose clients stay connected for long gives their connections to the probe. Each is served by a loop, and the
+// loop stops between two messages when an update is due:
+//
+//	chats, err := goprobe.RegisterConns(p, goprobe.ConnKind[Session]{
+//		Name: "chat", Version: 1, Framing: goprobe.Lines(64 << 10), Serve: serve,
+//	})
+//	…
+//	err = p.Ready() // goes on with the connections of the image before
+//	err = chats.Serve(l, func(net.Conn) (Session, error) { return Session{}, nil })
+//
+//	func serve(c *goprobe.Conn, s *Session) error {
+//		for {
+//			line, err := c.ReadMessage()
+//			if err != nil {
+//				return err // goprobe.ErrHandover when an update is due
+//			}
+//			s.Count++
+//			if _, err := fmt.Fprintf(c, "%d %s", s.Count, line); err != nil {
+//				return err
+//			}
+//		}
+//	}
+//
+// The same function is called for a new connection, in the next image for one that it took over, and in this image again
+// when an update failed. What it has to know is in the session; what only the process knows, such as a membership in a
+// room, it sets up when it begins and takes back when it returns.
+//
+// The descriptor itself stays open through exec. Beside it travel the session, by a codec with a version, the bytes that
+// were read and are no whole message yet, and those that were written and did not fit into the socket's buffer: the next
+// image sends them first. The trial decodes every session while the old image still has them all, so that one which cannot
+// be restored, or which crashes the new image, leaves the old one serving.
+//
+//   - A [Framing] tells where messages end: [Lines], [LengthPrefixed], [WebSocket], or [Messages] for a protocol of the
+//     service's own; [Stream] where there are none. Reads never go beyond a message, whatever buffers a library puts
+//     around the Conn, and give a message only once all of it is there.
+//   - Goroutines other than the loop's may write to a Conn, one message a Write. Those that need several Writes for a
+//     message, as libraries do, end before the loop returns.
+//   - The loop comes to the end of its message within UpgradeOptions.PrepareTimeout, or the update is refused: use write
+//     deadlines, and select on [Conn.Handover] where the loop waits for something else than a message.
+//   - Read deadlines, write deadlines and what a library set up last until the loop returns. SetNoDelay and SetKeepAlive are as
+//     package net has them for a new connection.
+//   - TCP and unix sockets are kept, and WebSockets after their handshake: package websocket, below this one, puts the usual
+//     libraries on a Conn. TLS keeps its secrets in the process: such connections are served in the same way, and closed
+//     with close_notify right before exec, as others are whose type hides what is below them. Status counts them.
+//   - HTTP/2 and gRPC have an end of their own, GOAWAY: [Probe.ServeGraceful] runs such a server and stops it gracefully.
+//     Connections of QUIC cannot be kept; [Probe.ListenPacket] hands over the socket of datagrams.
+//   - Each kept connection needs its descriptor and no other; the trial needs about ten for a moment. Where RLIMIT_NOFILE
+//     has no room for them, the update is refused.
+//
+// The folder examples has a program for each of these.
+//
 // # Limits
 //
 //   - Updates need Linux: sealed memory files, and a timer that can be read back. On other systems of Unix the probe answers
 //     what it can. Windows is not supported.
 //   - A connection that had no request for as long as the announcement takes is closed. A client that sends a request on it
-//     in the same instant sees the connection end, as with every server that closes idle connections. Hijacked connections,
-//     such as WebSockets, count as work in flight until their handler returns, and are cut by exec.
+//     in the same instant sees the connection end, as with every server that closes idle connections. Hijacked connections
+//     count as work in flight until their handler returns, and are cut by exec unless they are given to Keep.
 //   - Listeners are handed over under their own descriptor numbers in a variable of this package. LISTEN_FDS of
 //     sd_listen_fds(3) is understood, and set for the next image when the descriptors lie where it wants them: moving them
 //     there would overwrite descriptors that the old image needs if exec fails. Start takes LISTEN_FDS out of the

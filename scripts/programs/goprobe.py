@@ -1,18 +1,20 @@
 """Vets and tests the Go module `goprobe`, with and without cgo, with the toolchain at hand and with the oldest one.
 
 `python -m scripts.programs.goprobe` runs all; `--only NAME` one of them. The race detector runs with the toolchain at hand.
+The examples that are modules of their own need libraries, which are fetched once into `.cache/modules`.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scripts.programs.gobuild import ROOT, BuildFailed, GoBuild, can_build_cgo, go_version, host_arch, require_go
+from scripts.programs.gobuild import CACHE, ROOT, BuildFailed, GoBuild, can_build_cgo, go_version, host_arch, require_go
 from scripts.programs.toolchains import goroot
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MODULE = ROOT / "goprobe"
+EXAMPLES = MODULE / "examples"
+MODULES = CACHE / "modules"
 OLDEST = "1.21.13"
 QUICK = "cgo"
 """The round of `make test`; go may answer it from its cache, as nothing of the module has changed."""
@@ -28,20 +32,35 @@ TIMEOUT = 300  # seconds for one command
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One toolchain and cgo setting, and what is run with it."""
+    """One toolchain and cgo setting, and what is run with it, in the folder of a module.
+
+    `fetches` says that the module needs others, which come from the module proxy; `go.sum` has their digests.
+    """
 
     name: str
     toolchain: Callable[[], Path]
     cgo: bool
     commands: tuple[tuple[str, ...], ...]
+    folder: Path = MODULE
+    fetches: bool = False
 
     def run(self) -> str | None:
         """What failed; None when nothing did."""
-        env = GoBuild(goroot=self.toolchain(), source=MODULE, goarch=host_arch(), cgo=self.cgo).environment()
+        env = GoBuild(goroot=self.toolchain(), source=self.folder, goarch=host_arch(), cgo=self.cgo).environment()
+        if self.fetches:
+            del env["GOPROXY"]
+            env |= {name: os.environ[name] for name in ("GOPROXY", "GONOSUMDB", "GOSUMDB") if name in os.environ}
+            env |= {"GOMODCACHE": str(MODULES), "GOFLAGS": "-modcacherw"}
         for command in self.commands:
             try:
                 done = subprocess.run(
-                    ["go", *command], cwd=MODULE, env=env, capture_output=True, text=True, timeout=TIMEOUT, check=False
+                    ["go", *command],
+                    cwd=self.folder,
+                    env=env,
+                    capture_output=True,
+                    text=True,
+                    timeout=TIMEOUT,
+                    check=False,
                 )
             except subprocess.TimeoutExpired:
                 return f"go {' '.join(command)}: not done after {TIMEOUT} s"
@@ -59,6 +78,10 @@ def rounds() -> tuple[Round, ...]:
         Round("nocgo", require_go, cgo=False, commands=(vet, short)),
         Round("oldest-cgo", lambda: goroot(OLDEST), cgo=True, commands=(vet, short)),
         Round("oldest-nocgo", lambda: goroot(OLDEST), cgo=False, commands=(vet, short)),
+        *(
+            Round(f"example-{path.parent.name}", require_go, False, (vet, short), folder=path.parent, fetches=True)
+            for path in sorted(EXAMPLES.glob("*/go.mod"))
+        ),
     )
 
 
