@@ -12,8 +12,12 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
+
+	"hotgate/goprobe/internal/descriptor"
+	"hotgate/goprobe/internal/handover"
 )
 
 // keeper is a probe with one kind of connections, in this process.
@@ -578,6 +582,50 @@ func TestConnectionsThatComeMeanwhile(t *testing.T) {
 	rows := k.p.connections().Rows
 	if rows[0].Kept != 2 || len(rows[0].Addresses) != 2 {
 		t.Errorf("%+v", rows)
+	}
+}
+
+// A descriptor that is not the connection that was handed over is left alone.
+func TestOnlyTheConnectionItselfIsTakenOver(t *testing.T) {
+	p := start(t, quiet)
+	conns, err := RegisterConns(p, ConnKind[talk]{Name: "talks", Version: 1, Framing: Lines(10), Serve: echo})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	listener := listenTCP(t)
+	defer listener.Close()
+	records := []handover.Connection{{FD: 1 << 20, Inode: 1}, {FD: 0}}
+	for _, c := range []syscall.Conn{r, listener} {
+		err := descriptor.On(c, func(fd uintptr) error {
+			var info syscall.Stat_t
+			err := syscall.Fstat(int(fd), &info)
+			records = append(records, handover.Connection{FD: int(fd), Inode: info.Ino})
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.from = &handover.Received{}
+	p.conns.offered = []offeredConns{{
+		handed: &handover.Connections{Records: len(records)}, records: records, kind: conns.kind,
+		sessions: []any{&talk{}, &talk{}, &talk{}, &talk{}},
+	}}
+	p.conns.adopt(p)
+	if last := p.connections().Last; last == nil || last.Handed != 4 || last.Restored != 0 || conns.Len() != 0 {
+		t.Errorf("%+v", last)
+	}
+	if _, err := w.WriteString("x"); err != nil {
+		t.Errorf("the pipe was closed: %v", err)
+	}
+	if err := listener.SetDeadline(time.Now()); err != nil {
+		t.Errorf("the listener was closed: %v", err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -53,6 +54,12 @@ func runConns(p *Probe, fault string) error {
 		})
 	case "conns version":
 		version = 2
+	case "conns migrate":
+		version = 2
+		codec.Migrate(1, func(data []byte) (t talk, err error) {
+			err = json.Unmarshal(data, &t)
+			return t, err
+		})
 	}
 	s := &lineServer{probe: p}
 	var lines *Conns[talk]

@@ -265,6 +265,20 @@ func TestKeptConnectionsLoseNothing(t *testing.T) {
 	t.Logf("%d answers, %d pushes over %d updates; the last pause took %v", answered, pushed, updates, pause)
 }
 
+// An image whose sessions have a newer version takes over what it can read.
+func TestSessionsOfAnOlderVersion(t *testing.T) {
+	s := startConns(t, 0, "GOPROBE_TEST_NEXT=conns migrate")
+	peers := s.peers(5, 5)
+	for generation := 2; generation <= 3; generation++ {
+		s.upgrade()
+		s.up(generation)
+		s.alive(peers)
+	}
+	if row := s.status().Connections.Rows[0]; row.Version != 2 || fmt.Sprint(row.Accepts) != "[1 2]" || row.Restored != 10 {
+		t.Errorf("%+v", row)
+	}
+}
+
 // Whatever is wrong with the new image's sessions, the old one serves on with every connection.
 func TestABadImageLeavesTheOldOneWithItsConnections(t *testing.T) {
 	text := filepath.Join(t.TempDir(), "text")

@@ -86,7 +86,8 @@
 //
 // The same function is called for a new connection, in the next image for one that it took over, and in this image again
 // when an update failed. What it has to know is in the session; what only the process knows, such as a membership in a
-// room, it sets up when it begins and takes back when it returns.
+// room, it sets up when it begins and takes back when it returns. A message that was read counts as done: the loop does not
+// return with one in hand.
 //
 // The descriptor itself stays open through exec. Beside it travel the session, by a codec with a version, the bytes that
 // were read and are no whole message yet, and those that were written and did not fit into the socket's buffer: the next
