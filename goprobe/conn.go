@@ -151,19 +151,21 @@ func (c *Conn) message() error {
 			}
 		}
 		if c.readErr != nil {
+			if errors.Is(c.readErr, io.EOF) && len(c.buf) > c.off {
+				return io.ErrUnexpectedEOF
+			}
 			return c.readErr
 		}
+		before := len(c.buf) - c.off
 		if err := c.fill(); err != nil && !c.spurious(err) {
-			if c.isClosed() {
+			switch more := len(c.buf)-c.off > before; {
+			case c.isClosed():
 				return net.ErrClosed
+			case !timedOut(err):
+				c.readErr = err // after what came with it
+			case !more:
+				return err
 			}
-			if errors.Is(err, io.EOF) && len(c.buf) > c.off {
-				err = io.ErrUnexpectedEOF
-			}
-			if !timedOut(err) {
-				c.readErr = err
-			}
-			return err
 		}
 	}
 }

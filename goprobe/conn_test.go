@@ -459,6 +459,29 @@ func TestAHalfMessageAtTheEnd(t *testing.T) {
 	}
 }
 
+// last is a connection that gives its end together with its last bytes, as those of TLS do.
+type last struct{ net.Conn }
+
+func (l last) Read(data []byte) (int, error) {
+	n, _ := l.Conn.Read(data)
+	return n, io.EOF
+}
+
+func TestTheEndThatComesWithAMessage(t *testing.T) {
+	k := keep(t, Lines(100), echo)
+	for text, want := range map[string]string{"one\ntwo\n": "1 one\n2 two\n", "one\ntw": "1 one\n"} {
+		a, b := net.Pipe()
+		if err := k.conns.Keep(last{a}, nil, talk{}); err != nil {
+			t.Fatal(err)
+		}
+		go fmt.Fprint(b, text)
+		_ = b.SetDeadline(time.Now().Add(time.Minute))
+		if got, err := io.ReadAll(b); string(got) != want || err != nil {
+			t.Errorf("%q, %v", got, err)
+		}
+	}
+}
+
 // wrapped is a connection whose descriptor is not known to be all that there is to it.
 type wrapped struct{ net.Conn }
 

@@ -43,7 +43,7 @@ func (t trial) run(ctx context.Context) error {
 	}
 	reader, writer, err := os.Pipe()
 	if err != nil {
-		return fail("no pipe", err, nil)
+		return fail("no pipe: "+err.Error(), err, nil)
 	}
 	defer reader.Close()
 	ctx, cancel := context.WithTimeout(ctx, t.timeout)
