@@ -1,25 +1,12 @@
 """HG403: the Go toolchain moved a minor version, or back."""
 
-import re
 from collections.abc import Iterator
 
 from gate.evidence.model import NewBinary, OldBinary
 from gate.model import Confidence, Finding, Severity
 from gate.rules.base import Check, Explanation, Samples
 from gate.rules.samples.binaries import Case, other
-
-RELEASE = re.compile(r"go1\.(\d{1,6})(?:\.(\d{1,6})|(beta|rc)(\d{1,6}))?(?![\w.])", re.ASCII)
-
-
-def release(version: str) -> tuple[int, int, int] | None:
-    """A sortable (minor, stage, number) of `go1.26.3` or `go1.27rc1`; None for a development version."""
-    match = RELEASE.match(version)
-    if match is None:
-        return None
-    minor, patch, stage, number = match.groups()
-    if stage:
-        return int(minor), {"beta": -2, "rc": -1}[stage], int(number)
-    return int(minor), 0, int(patch or 0)
+from gate.rules.support.go_releases import release
 
 
 class Toolchain(Check):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from gate.evidence.model import Evidence, Missing
 from probes.commandline.facts import ArgumentFacts
+from probes.kernel.facts import SystemCallDrift
 from probes.live import topics as t
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ Privileges: TypeAlias = Annotated[t.PrivilegeFacts, Evidence("privileges")]
 Executable: TypeAlias = Annotated[t.ExecutableFacts, Evidence("executable")]
 Room: TypeAlias = Annotated[t.RoomFacts, Evidence("room")]
 Seccomp: TypeAlias = Annotated[t.SeccompFacts, Evidence("seccomp")]
+SystemCalls: TypeAlias = Annotated[SystemCallDrift, Evidence("system calls")]
 Arguments: TypeAlias = Annotated[ArgumentFacts, Evidence("arguments")]
 Gc: TypeAlias = Annotated[t.GcFacts, Evidence("gc")]
 Pprof: TypeAlias = Annotated[t.PprofFacts, Evidence("pprof")]
@@ -35,6 +37,7 @@ Health: TypeAlias = Annotated[t.HealthFacts, Evidence("health")]
 Heartbeat: TypeAlias = Annotated[t.HeartbeatFacts, Evidence("heartbeat")]
 States: TypeAlias = Annotated[t.StateFacts, Evidence("states")]
 
+SYSTEM_CALLS: Key = (SystemCallDrift, "system calls")
 ARGUMENTS: Key = (ArgumentFacts, "arguments")
 
 KEYS: dict[str, Key] = {topic: (kind, topic) for topic, kind in t.KINDS.items()}

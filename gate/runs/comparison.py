@@ -120,7 +120,7 @@ def check(  # noqa: PLR0913 - keywords, one a fact
         stage("asking the running service")
         service = live(old)
         asked = time.perf_counter()
-        bundle = bundle.with_live(live_values(service))
+        bundle = _with_system_calls(bundle.with_live(live_values(service)), old, new, service)
     profiles = _profiles(profile, service, policy, (old, new))
     bundle = bundle.with_profile(profiles.values()) if profiles is not None else bundle
     bundle = _with_arguments(bundle, (old, new), _command_line(argv, service, policy), policy)
@@ -167,6 +167,16 @@ def _profiles(
 
 def _entries(old: BinaryFacts) -> tuple[str, ...]:
     return entries_called(old.functions.name_bytes) if old.functions is not None else ()
+
+
+def _with_system_calls(bundle: Bundle, old: BinaryFacts, new: BinaryFacts, service: LiveFacts) -> Bundle:
+    """The evidence, with the system calls that only one side can make where a filter decides about them."""
+    if service.seccomp is None or not service.seccomp.filtered:
+        return bundle
+    from gate.evidence.live import SYSTEM_CALLS
+    from probes.kernel.system_calls import compare_system_calls  # only with a filter
+
+    return bundle.with_value(SYSTEM_CALLS, compare_system_calls(old, new))
 
 
 def _with_arguments(

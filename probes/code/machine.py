@@ -175,7 +175,8 @@ class Machine:
             return FOLLOWS  # keeps all registers but a scratch one (runtime/asm_amd64.s)
         known = state.registers
         arguments = tuple(known.get(register) for register in self.registers)
-        self.trace.calls[at] = Call(at, target, arguments)
+        first = state.slots.get(state.stack + (8 if self.program.arm else 0))
+        self.trace.calls[at] = Call(at, target, arguments, first)
         if name in _NO_RETURN:
             return ENDS
         if name == "runtime.memmove" and isinstance(arguments[2], int):

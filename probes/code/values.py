@@ -50,11 +50,15 @@ class Made(Struct):
 
 
 class Call(NamedTuple):
-    """A call: where it is, the function that it leads to (0 where that is not known), and the argument registers."""
+    """A call: where it is, the function that it leads to (0 where that is not known), and the argument registers.
+
+    `stacked`: the first argument of a function in assembly, which gets its arguments on the stack (ABI0).
+    """
 
     address: int
     target: int
     arguments: tuple[Value, ...]
+    stacked: Value = None
 
 
 class Trace(Struct):

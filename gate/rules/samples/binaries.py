@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from gate.evidence.way_back import WayBackFacts
     from probes.commandline.facts import ArgumentFacts
     from probes.elf.image import Image
+    from probes.kernel.facts import SystemCallDrift
     from probes.live.facts import LiveFacts
 
 NATIVE = NativeFacts(
@@ -287,6 +288,7 @@ class Case(Struct, frozen=True):
     loader: HostDrift | None = None
     live: LiveFacts | None = None
     arguments: ArgumentFacts | None = None
+    system_calls: SystemCallDrift | None = None
     profile: ProfileEvidence | None = None
     way_back: WayBackFacts | None = None
 
@@ -323,6 +325,10 @@ class Case(Struct, frozen=True):
             from gate.evidence.live import ARGUMENTS
 
             found = found.with_live({ARGUMENTS: lambda: self.arguments})
+        if self.system_calls is not None:
+            from gate.evidence.live import SYSTEM_CALLS
+
+            found = found.with_value(SYSTEM_CALLS, self.system_calls)
         if self.profile is not None:
             found = found.with_profile(self.profile.values())
         if self.way_back is not None:
