@@ -30,7 +30,7 @@ help:
 	@echo "make releases     public programs at two versions each, built here, against the compiler's own listing"
 	@echo "make damages      damage what the runtime reads before main, run it, and see that nothing passes"
 	@echo "make matrix       build the binary fixtures again with every toolchain and compare digests"
-	@echo "make public       names and lines of public binaries against Go's own reader"
+	@echo "make public       names and lines of public binaries against Go's own reader, reports of their pairs as recorded"
 	@echo "make sarif        SARIF reports against the official schema"
 	@echo "make stats        what the comparison of profiles can be trusted with; make stats-live: with real programs"
 	@echo "make hazards      what exec takes away, measured: the SIGPROF death, 100 updates under load, 10,000 connections"
@@ -90,6 +90,7 @@ matrix: setup
 
 public: setup
 	@$(PY) -m scripts.truth.public_readers
+	@$(PY) -m scripts.truth.reports --public
 
 sarif: setup
 	@$(PY) -m scripts.truth.sarif

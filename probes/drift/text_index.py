@@ -11,7 +11,8 @@ from probes.drift.arch.architecture import architecture
 from probes.elf.image import I64
 from probes.go.table.functions import FuncTable
 
-GRANULE = 16
+SHIFT = 4
+GRANULE = 1 << SHIFT
 """Bytes. The linker aligns functions to 16 (arm64) or 32 (amd64): cmd/link/internal/*/l.go funcAlign."""
 
 MAX_PAD = 64
@@ -84,12 +85,16 @@ class TextIndex:
     def index(self, addresses: I64) -> I64:
         """Function that holds each of `addresses`, shape (k,); -1 outside of Go's text."""
         inside = self.holds(addresses)
-        where = np.where(inside, addresses, self.start)
+        if bool(inside.all()):
+            return self.owners(addresses)
+        return np.where(inside, self.owners(np.where(inside, addresses, self.start)), -1)
+
+    def owners(self, addresses: I64) -> I64:
+        """As `index`, of addresses that all lie in Go's text."""
         if self._granules is None and addresses.size > MANY:
             self._granules = self._index()
         if self._granules is not None and self._granules.size:
-            slot = np.minimum((where - self.start) // GRANULE, self._granules.size - 1)
-            found = self._granules[slot].astype(np.int64)
-        else:
-            found = np.searchsorted(self.entry, where, side="right") - 1
-        return np.where(inside, found, -1)
+            # Clipped, because nothing belongs to the padding behind the last function.
+            return self._granules.take((addresses - self.start) >> SHIFT, mode="clip").astype(np.int64)
+        found: I64 = np.searchsorted(self.entry, addresses, side="right") - 1
+        return found

@@ -101,7 +101,7 @@ class Command:
         if done.returncode:
             self.failure = measured[:120]
             return
-        taken, kibibytes, code = measured.split()
+        taken, kibibytes, code, _ = measured.split()
         if int(code) not in self.codes:
             self.failure = f"exit code {code} {' '.join(said[-1:])[:100]}"
         self.seconds.append(float(taken))

@@ -1,4 +1,4 @@
-"""Runs a command and prints its wall time in seconds, peak resident set in KiB and exit code on stderr's last line.
+"""Runs a command and prints its wall time in seconds, peak resident set in KiB, exit code and CPU seconds on stderr's last line.
 
 A process of its own, because the kernel counts the memory of the parent into the peak of the program that it starts: this
 one is small.
@@ -17,4 +17,5 @@ if __name__ == "__main__":
     )
     _, status, usage = os.wait4(child, 0)
     taken = time.perf_counter() - begun
-    sys.stderr.write(f"\n{taken} {usage.ru_maxrss} {os.waitstatus_to_exitcode(status)}\n")
+    used = usage.ru_utime + usage.ru_stime
+    sys.stderr.write(f"\n{taken} {usage.ru_maxrss} {os.waitstatus_to_exitcode(status)} {used}\n")

@@ -65,6 +65,13 @@ class Equivalence:
         out: Bools = good & (self.pair[a] == b) & (old - self.old.text.entry[a] == new - self.new.text.entry[b])
         return out
 
+    def functions_of_text(self, old: I64, new: I64) -> tuple[Bools, Bools]:
+        """As `functions`, where all addresses lie in the text of their side; and which of OLD's are an entry."""
+        a, b = self.old.text.owners(old), self.new.text.owners(new)
+        offset = old - self.old.text.entry[a]
+        same: Bools = (self.pair[a] == b) & (offset == new - self.new.text.entry[b])
+        return same, offset == 0
+
     def learn(self, old: I64, new: I64, voters: I64) -> None:
         """Take references at the same place of paired functions as votes for which variable is which."""
         self.correspondence = Correspondence(old, new, voters, identity=self.unmoved)

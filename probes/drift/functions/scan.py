@@ -15,7 +15,7 @@ from msgspec import Struct
 from probes.arrays import contains, distinct
 from probes.drift.addresses.equivalence import Equivalence
 from probes.drift.arch.architecture import architecture
-from probes.drift.arch.windows import CODE, COVER, LEA, MEMORY, Windows
+from probes.drift.arch.windows import CODE, COVER, LEA, MEMORY
 from probes.drift.side import NOWHERE, READONLY, TEXT, Side
 from probes.elf.image import I64, U8
 from probes.parallel import each
@@ -145,12 +145,13 @@ def _examine(block: _Block, equivalence: Equivalence, base: int) -> tuple[I64, _
     different = block.old != block.new
     same = equivalence.old.text.holds(found.old) & equivalence.new.text.holds(found.new)
     rows = np.flatnonzero(same)
-    same[rows] = equivalence.functions(found.old[rows], found.new[rows])
+    same[rows], entries = equivalence.functions_of_text(found.old[rows], found.new[rows])
     explained = np.flatnonzero(same)
     covered = np.zeros(different.size, dtype=np.bool_)
     for step in range(COVER):
         covered[found.position[explained] + step] = True
-    certain = _certain(found, equivalence, same)
+    # Branches that lead to the very entry of a function: by chance that hardly ever happens.
+    certain = rows[entries & same[rows] & (found.kind[rows] == CODE)]
     rows = np.flatnonzero(~same)
     nowhere = equivalence.old.regions(found.old[rows]) == NOWHERE
     nowhere[nowhere] = equivalence.new.regions(found.new[rows[nowhere]]) == NOWHERE
@@ -180,14 +181,6 @@ def _any_of(marks: Bools, position: I64) -> Bools:
     out = marks[position].copy()
     for step in range(1, COVER):
         out |= marks[position + step]
-    return out
-
-
-def _certain(found: Windows, equivalence: Equivalence, same: Bools) -> I64:
-    """Branches that lead to the very entry of a function: by chance that hardly ever happens."""
-    rows = np.flatnonzero(same & (found.kind == CODE))
-    owner = equivalence.old.text.index(found.old[rows])
-    out: I64 = rows[equivalence.old.text.entry[owner] == found.old[rows]]
     return out
 
 
@@ -251,8 +244,19 @@ def _unique_same(equivalence: Equivalence, old: I64, new: I64, kind: npt.NDArray
 
 
 def _inside(places: I64, windows_at: I64) -> Bools:
-    """Whether each place lies in one of the windows, whose positions are sorted."""
-    if not windows_at.size:
-        return np.zeros(places.shape, dtype=np.bool_)
-    at = np.searchsorted(windows_at, places, side="right") - 1
-    return (at >= 0) & (places - windows_at[np.maximum(at, 0)] < COVER)
+    """Whether each place lies in one of the windows; places and the positions of the windows are sorted."""
+    out = np.zeros(places.shape, dtype=np.bool_)
+    if not windows_at.size or not places.size:
+        return out
+    # Marks, for there are many of both; piece by piece, so that what is marked stays small.
+    for base in range(int(places[0]), int(places[-1]) + 1, BLOCK):
+        first, last = np.searchsorted(places, (base, base + BLOCK)).tolist()
+        if first == last:
+            continue
+        low, high = np.searchsorted(windows_at, (base - COVER + 1, base + BLOCK)).tolist()
+        at = windows_at[low:high] - base + COVER
+        marks = np.zeros(BLOCK + 2 * COVER, dtype=np.bool_)
+        for step in range(COVER):
+            marks[at + step] = True
+        out[first:last] = marks[places[first:last] - base + COVER]
+    return out

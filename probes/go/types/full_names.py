@@ -31,12 +31,12 @@ def base_names(table: TypeColumns) -> list[str]:
     named = table.named.tolist()
     package = table.package.tolist()
     composed = []
-    for row, string in enumerate(out):
-        if named[row]:
-            if package[row] >= 0 and "." in string:
-                out[row] = f"{text[package[row]]}.{_own_name(string)}"
-        elif "." in string:
-            composed.append(row)
+    for row, (string, own, at) in enumerate(zip(out, named, package, strict=True)):
+        if "." in string:
+            if not own:
+                composed.append(row)
+            elif at >= 0:
+                out[row] = f"{text[at]}.{_own_name(string)}"
     lengths = np.fromiter(map(len, out), dtype=np.int64, count=len(out))
     order = np.array(composed, dtype=np.int64)
     compose = _Composer(table, out)
@@ -79,9 +79,13 @@ class _Composer:
         self._kind = table.kind.tolist()
         self._elem = table.elem.tolist()
         self._key = table.key.tolist()
+        self._params, self._first = table.params.type.tolist(), table.params.first.tolist()
+        self._n_in, self._variadic = table.n_in.tolist(), table.variadic.tolist()
 
     def name(self, row: int) -> str:
         kind = self._kind[row]
+        if kind == tl.POINTER:
+            return f"*{self._of(self._elem[row])}"
         if tl.HAS_ELEM[kind]:
             return self._around(row, kind, self._of(self._elem[row]))
         if kind == tl.FUNC:
@@ -91,8 +95,6 @@ class _Composer:
         return self._interface(row) if kind == tl.INTERFACE else self._names[row]
 
     def _around(self, row: int, kind: int, elem: str) -> str:
-        if kind == tl.POINTER:
-            return f"*{elem}"
         if kind == tl.SLICE:
             return f"[]{elem}"
         if kind == tl.ARRAY:
@@ -108,9 +110,10 @@ class _Composer:
         return f"{_ARROWS.get(direction, 'chan? ')}{inner}"
 
     def _signature(self, row: int) -> str:
-        inputs, outputs = self._table.params_of(row)
-        ins, outs = [self._of(r) for r in inputs], [self._of(r) for r in outputs]
-        if self._table.variadic[row] and ins:
+        names = [self._of(r) for r in self._params[self._first[row] : self._first[row + 1]]]
+        split = self._n_in[row]
+        ins, outs = names[:split], names[split:]
+        if self._variadic[row] and ins:
             ins[-1] = f"...{ins[-1].removeprefix('[]')}"
         result = f" {outs[0]}" if len(outs) == 1 else f" ({', '.join(outs)})" if outs else ""
         return f"({', '.join(ins)}){result}"

@@ -67,6 +67,8 @@ def read_names(region: Region, places: I64, *, two_byte: bool) -> Names:
 def _cut(text: str, starts: I64, lengths: I64) -> list[str]:
     """Pieces of a region that was decoded as latin-1: slices of a str are cheaper than a decoding each."""
     out = [text[a:b] for a, b in zip(starts.tolist(), (starts + lengths).tolist(), strict=True)]
+    if "".join(out).isascii():
+        return out
     return [s if s.isascii() else s.encode("latin-1").decode("utf-8", "replace") for s in out]
 
 
