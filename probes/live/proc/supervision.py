@@ -30,6 +30,7 @@ UNIT_FOLDERS = (
 MAX_UNIT = 1 << 20
 MAX_DROP_INS = 64
 _UNIT = re.compile(r"(?P<name>[A-Za-z0-9:_.\\-]{1,240})(?P<instance>@[A-Za-z0-9:_.\\-]{0,240})?\.service")
+_PART = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _SETTING = re.compile(r"\s*(Type|PIDFile|NotifyAccess)\s*=\s*(.*?)\s*")
 _SECTION = re.compile(r"\s*\[(.*)\]\s*")
 
@@ -79,17 +80,22 @@ def read_supervision(folder: Folder, root: Path = Path("/")) -> Supervision:
 
 
 def _unit(folder: Folder) -> str:
-    """The service that the process's cgroup is of: the last part of its path that names one."""
+    """The service that the process's cgroup is of; "" for none.
+
+    Its own group may have one below it (Delegate=). A container runtime is a service too, and what runs in its groups is not.
+    """
     try:
         text = folder.text("cgroup")
     except ProbeError:
         return ""
     for line in text.splitlines():
         controllers, _, path = line.partition(":")[2].partition(":")
-        if controllers in ("", "name=systemd"):
-            parts = [part for part in path.split("/") if _UNIT.fullmatch(part)]
-            if parts and not parts[-1].startswith("user@"):
-                return parts[-1]
+        if controllers not in ("", "name=systemd"):
+            continue
+        *above, last = path.split("/")
+        unit = above[-1] if above and _PART.fullmatch(last) and not last.endswith(".service") else last
+        if _UNIT.fullmatch(unit) and not unit.startswith("user@"):
+            return unit
     return ""
 
 
