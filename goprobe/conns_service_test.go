@@ -115,6 +115,10 @@ func runConns(p *Probe, fault string) error {
 			Drain: DrainOptions{Announce: 50 * time.Millisecond, Linger: 10 * time.Millisecond},
 			Env:   append(os.Environ(), serviceVariable+"="+or(os.Getenv("GOPROBE_TEST_NEXT"), next)),
 		}
+		if os.Getenv("GOPROBE_TEST_EXEC") != "" {
+			fmt.Println("upgrade:", p.Exec("", nil, nil))
+			return
+		}
 		fmt.Println("upgrade:", strings.ReplaceAll(p.Upgrade(context.Background(), o).Error(), "\n", " | "))
 	})
 	addresses := []string{control.Addr().String(), tcp.Addr().String(), framed.Addr().String()}

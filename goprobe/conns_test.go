@@ -265,6 +265,19 @@ func TestKeptConnectionsLoseNothing(t *testing.T) {
 	t.Logf("%d answers, %d pushes over %d updates; the last pause took %v", answered, pushed, updates, pause)
 }
 
+// Exec alone stops the loops and keeps the connections, too.
+func TestExecAloneKeepsConnections(t *testing.T) {
+	s := startConns(t, 0, "GOPROBE_TEST_EXEC=1")
+	peers := s.peers(10, 5)
+	tr := startTraffic(t, peers)
+	for generation := 2; generation <= 3; generation++ {
+		s.upgrade()
+		s.up(generation)
+	}
+	tr.stop()
+	s.alive(peers)
+}
+
 // An image whose sessions have a newer version takes over what it can read.
 func TestSessionsOfAnOlderVersion(t *testing.T) {
 	s := startConns(t, 0, "GOPROBE_TEST_NEXT=conns migrate")
