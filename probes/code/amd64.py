@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 from probes.code.machine import ENDS, FOLLOWS, NOWHERE, Loose, Machine, Next, moved
 from probes.code.values import State, Sym, Value
@@ -42,6 +42,12 @@ def _engine() -> Disassembler:
     return Disassembler(3, 1 << 3)  # CS_ARCH_X86, CS_MODE_64
 
 
+@lru_cache(maxsize=1 << 16)
+def _parsed(mnemonic: str, text: str) -> Instruction:
+    """An instruction that does not depend on where it is: most are like many others."""
+    return parse(mnemonic, text, 0)
+
+
 class Amd64Reader:
     """A function's instructions."""
 
@@ -60,7 +66,7 @@ class Amd64Reader:
             if not mnemonic:
                 return None
             try:
-                found = parse(mnemonic, text, self.ends[index])
+                found = parse(mnemonic, text, self.ends[index]) if "rip" in text else _parsed(mnemonic, text)
             except ValueError:
                 return None
             self._parsed[index] = found

@@ -41,6 +41,7 @@ class Program:
         self.start, self.stop = facts.module.text, facts.module.etext
         self.entry: I64 = self.table.entry.astype(np.int64)
         at = self.image.offset(self.start, self.stop - self.start)
+        self._users: dict[tuple[str, ...], set[str]] = {}
         self.text = self.image.data[at : at + self.stop - self.start]
 
     @property
@@ -207,6 +208,13 @@ class Program:
         """Entries of the functions whose names begin with one of `prefixes`."""
         names = self.table.names
         return {int(self.entry[row]) for row in range(len(names)) if names[row].startswith(prefixes)}
+
+    def users(self, library: tuple[str, ...]) -> set[str]:
+        """Packages, besides those of `library`, that call one of its functions."""
+        if library not in self._users:
+            entries = self.named(tuple(f"{package}." for package in library))
+            self._users[library] = {self.package(row) for row in self.callers(entries)} - set(library)
+        return set(self._users[library])
 
     def text_at(self, address: int, length: int) -> str | None:
         """The string constant of `length` bytes at `address`; None where there is none."""

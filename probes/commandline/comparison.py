@@ -41,34 +41,38 @@ def compare(old: BinaryFacts, new: BinaryFacts, argv: Sequence[str], source: str
         return ArgumentFacts(source, len(words))
     try:
         before = read_definitions(old)
-        after = read_definitions(new)
+        used, unknown = _used(words, before)
+        after = read_definitions(new) if used else ()
     except ProbeError as exc:
         return ArgumentFacts(source, len(words), problem=exc.what)
-    libraries = tuple(each.library for each in before), tuple(each.library for each in after)
-    used: list[Used] = []
-    unknown = 0
-    for each in before:
-        found = find(words, each)
-        used += found.used
-        unknown = found.unknown if not unknown else min(unknown, found.unknown)
-    if not before:
-        unknown = sum(word.startswith("-") and len(word) > 1 for word in words)
     gone = []
     for flag in used:
         if any(each.has(flag.name, short=flag.short) for each in after if each.library == flag.library):
             continue
-        doubts = _doubts(flag.library, before, after)
+        doubts = _doubts(flag, before, after)
         gone.append(Gone(flag.written, flag.library, doubts[:MAX_SAID]))
     return ArgumentFacts(
         source,
         len(words),
         tuple(each.written for each in used),
         unknown,
-        *libraries,
+        tuple(each.library for each in before),
+        tuple(each.library for each in after),
         gone=tuple(gone),
         fresh=_fresh(before, after) if gone else (),
         gaps=tuple(gap for each in before for gap in each.gaps)[:MAX_SAID],
     )
+
+
+def _used(words: Sequence[str], before: tuple[Definitions, ...]) -> tuple[list[Used], int]:
+    """Flags that OLD defines, and how many words only look like flags, by the library that knows most of them."""
+    used: list[Used] = []
+    unknown = sum(word.startswith("-") and len(word) > 1 for word in words)
+    for each in before:
+        found = find(words, each)
+        used += found.used
+        unknown = min(unknown, found.unknown)
+    return used, unknown
 
 
 def _fresh(before: tuple[Definitions, ...], after: tuple[Definitions, ...]) -> tuple[str, ...]:
@@ -81,14 +85,16 @@ def _fresh(before: tuple[Definitions, ...], after: tuple[Definitions, ...]) -> t
     return tuple(out[:MAX_FRESH])
 
 
-def _doubts(library: str, before: tuple[Definitions, ...], after: tuple[Definitions, ...]) -> tuple[str, ...]:
+def _doubts(flag: Used, before: tuple[Definitions, ...], after: tuple[Definitions, ...]) -> tuple[str, ...]:
     """Why NEW may take a flag that it was not seen to define."""
+    library = flag.library
     if not after:
         return ("how NEW reads its command line is not known: by no library that hotgate knows",)
     same = next((each for each in after if each.library == library), None)
     if same is None:
         return (f"NEW reads its command line by {' and '.join(each.library for each in after)}, OLD by {library}",)
-    out = [f"NEW may define it: {gap} could not be read" for each in after for gap in each.gaps]
+    out = [f"NEW defines it by {each.library}" for each in after if flag.name in each.long or flag.name in each.short]
+    out += [f"NEW may define it: {gap} could not be read" for each in after for gap in each.gaps]
     out += [each for definitions in after for each in definitions.lenient]
     others = {each.library for each in after} - {each.library for each in before}
     if others:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from probes.code.tracing import Tracing
 from probes.code.values import Sym
 
-_SETUP = re.compile(r"^os\.init(?:\.\d+)?$")
+_SETUPS = ("os.init", *(f"os.init.{number}" for number in range(8)))
 _FIRST = "os.runtime_args"
 
 
@@ -31,10 +29,10 @@ def _address(tracing: Tracing) -> int:
     """Where the variable os.Args is: what package os stores the command line in; 0 where not found."""
     program = tracing.program
     first = program.entries(_FIRST)
-    for name, row in program.rows.items():
-        if not name.startswith("os.init") or not _SETUP.match(name):
+    for name in _SETUPS:
+        if name not in program.rows:
             continue
-        trace = tracing.of(row)
+        trace = tracing.of(program.rows[name])
         for (_, address, size), value in trace.stores.items():
             call = trace.calls.get(value.key >> 4) if isinstance(value, Sym) and value.kind == "result" else None
             if size == 8 and call is not None and call.target in first and not value.key & 15:  # type: ignore[union-attr]

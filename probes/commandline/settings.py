@@ -26,10 +26,8 @@ def switched_on(
     if row < 0:
         return []
     program = tracing.program
-    prefixes = tuple(f"{package}." for package in library)
-    users = {program.package(at) for at in program.callers(program.named(prefixes))}
-    users |= {program.package(at) for at in program.takers({int(types.table.address[row])})}
-    users -= set(library)
+    users = program.users(library)
+    users |= {program.package(at) for at in program.takers({int(types.table.address[row])})} - set(library)
     found = []
     for field in types.fields(row):
         if field.name not in fields:
@@ -89,7 +87,6 @@ def _in_data(types: Types, row: int, offset: int) -> bool:
 
 def _words(data: U8, at: I64) -> I64:
     """The words at places in `data`, aligned or not."""
-    out = np.zeros(at.shape, dtype=np.int64)
-    for n in range(8):
-        out |= data[at + n].astype(np.int64) << np.int64(8 * n)
-    return out
+    whole: I64 = np.ndarray((max(data.size - 7, 0),), dtype="<i8", buffer=data, strides=(1,))
+    found: I64 = whole[at]
+    return found

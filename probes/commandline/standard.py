@@ -5,8 +5,6 @@ Source: src/flag/flag.go of Go 1.21 to 1.27.
 
 from __future__ import annotations
 
-import re
-
 from probes.code.tracing import Tracing
 from probes.code.types import Types
 from probes.code.values import Sym, Trace, Value
@@ -20,7 +18,7 @@ _NEW, _INIT = "flag.NewFlagSet", "flag.(*FlagSet).Init"
 CONTINUE = 0
 """`flag.ContinueOnError`; ExitOnError is 1, PanicOnError 2."""
 _BOOL = {"*flag.boolValue", "flag.boolFuncValue"}
-_SETUP = re.compile(r"^flag\.init(?:\.\d+)?$")
+_SETUPS = ("flag.init", *(f"flag.init.{number}" for number in range(8)))
 
 
 _USERS = ("github.com/spf13/pflag", "github.com/urfave/cli", "testing")
@@ -94,7 +92,7 @@ class _Sets:
         self.command_line: Value = Sym("load", self.variable) if self.variable else None
 
     def _setups(self) -> list[int]:
-        return [row for name, row in self.program.rows.items() if name.startswith("flag.init") and _SETUP.match(name)]
+        return [self.program.rows[name] for name in _SETUPS if name in self.program.rows]
 
     def _command_line(self) -> int:
         """The address of the variable flag.CommandLine: what flag's own initialisation stores a set in; 0 where not found."""

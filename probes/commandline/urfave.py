@@ -40,6 +40,8 @@ def own(package: str) -> bool:
 def read(tracing: Tracing, types: Types) -> Definitions | None:
     """The flags of all commands; None where nothing of the program runs an App or a Command."""
     program = tracing.program
+    if ROOT.encode() not in program.table.name_bytes:
+        return None
     entries = {
         int(program.entry[row]): name
         for name, row in program.rows.items()
