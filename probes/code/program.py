@@ -127,7 +127,8 @@ class Program:
     def _holders(self, found: tuple[I64, I64], wanted: set[int] | dict[int, str]) -> list[int]:
         if not wanted:
             return []
-        hits = found[0][np.isin(found[1], np.array(sorted(wanted), dtype=np.int64))]
+        places = [place for place in wanted if 0 <= place < 1 << 63]
+        hits = found[0][np.isin(found[1], np.array(places, dtype=np.int64))]
         rows = np.searchsorted(self.entry, hits, side="right") - 1
         return [row for row in np.unique(rows).tolist() if row >= 0]
 

@@ -25,6 +25,8 @@ class Types:
 
     def row(self, address: int) -> int:
         """The type at `address`, -1 for none."""
+        if not 0 <= address < 1 << 63:
+            return -1
         at = int(np.searchsorted(self.table.address, address))
         return at if at < len(self.table) and int(self.table.address[at]) == address else -1
 

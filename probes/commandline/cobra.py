@@ -11,9 +11,9 @@ from probes.code.tracing import Tracing
 from probes.code.types import Types
 from probes.code.values import Call, Sym, Trace, Value
 from probes.commandline import settings, standard
-from probes.commandline.facts import Definitions
+from probes.commandline.facts import ALL, Definitions
 from probes.commandline.on_error import ends
-from probes.commandline.sinks import Name, Search, Sink, calls_to
+from probes.commandline.sinks import Defined, Name, Search, Sink, calls_to
 
 PFLAG, COBRA = "github.com/spf13/pflag", "github.com/spf13/cobra"
 _SET = f"{PFLAG}.(*FlagSet)"
@@ -46,16 +46,57 @@ def read(tracing: Tracing, types: Types) -> Definitions | None:
         lenient += _plain(tracing, parses)
     long: dict[str, bool | None] = {flag.names[0]: flag.takes for flag in search.found if flag.names}
     short = {flag.names[1]: flag.takes for flag in search.found if len(flag.names) > 1}
+    owners = _owners(tracing, search.found)
     if any(True for _ in calls_to(tracing, program.entries(*_GO_FLAGS), lambda package: package == PFLAG)):
         others = Search(tracing, lambda itab: standard.takes_value(types, itab), standard.own)
         others.run(standard.seeds(tracing))
         for flag in others.found:  # a name of one letter becomes a shorthand too
             long |= dict.fromkeys(flag.names, flag.takes)
             short |= {name: flag.takes for name in flag.names if len(name) == 1}
+            owners = {}
         gaps += others.unresolved
     long |= {"help": False}
     short |= {"h": False}
-    return Definitions("pflag", long, short, tuple(dict.fromkeys(gaps)), tuple(dict.fromkeys(lenient)), nested=True)
+    return Definitions(
+        "pflag", long, short, tuple(dict.fromkeys(gaps)), tuple(dict.fromkeys(lenient)), owners, nested=True
+    )
+
+
+def _owners(tracing: Tracing, found: Iterable[Defined]) -> dict[str, frozenset[str]]:
+    """The subcommands of flags, as they are written; none for a flag of which one definition's is not known."""
+    owners: dict[str, set[str]] = {}
+    for flag in found:
+        if own(tracing.program.package(flag.row)):
+            continue
+        owner = _owner(tracing, flag)
+        for dashes, name in zip(("--", "-"), flag.names, strict=False):
+            owners.setdefault(dashes + name, set()).add(owner)
+    return {name: frozenset(each) for name, each in owners.items() if "" not in each}
+
+
+def _owner(tracing: Tracing, flag: Defined) -> str:
+    """The command whose set a flag is put into: `c.Flags()` of one with `Use: "serve [flags]"`; "" where that is not known."""
+    program, trace = tracing.program, tracing.of(flag.row)
+    set_ = flag.set
+    call = trace.calls.get(set_.key >> 4) if isinstance(set_, Sym) and set_.kind == "result" else None
+    row = program.row(call.target) if call is not None and call.target else -1
+    if call is None or row < 0:
+        return ""
+    if program.name(row) == f"{COBRA}.(*Command).PersistentFlags":
+        return ALL
+    if program.name(row) != f"{COBRA}.(*Command).Flags":
+        return ""
+    command = call.arguments[0]
+    pair: tuple[Value, Value] = (None, None)
+    if isinstance(command, Sym) and command.kind == "object" and command.key in trace.objects:
+        made = trace.objects[command.key]
+        pair = made.get(command.offset), made.get(command.offset + 8)
+    elif isinstance(command, Sym) and command.kind == "load":  # a variable that the linker gave its value
+        at = program.word(command.key)
+        pair = (program.word(at), program.word(at + 8)) if at else (None, None)
+    first, length = pair
+    use = program.text_at(first, length) if isinstance(first, int) and isinstance(length, int) else None
+    return (use or "").partition(" ")[0]
 
 
 def _takes(types: Types, itab: Value) -> bool | None:

@@ -11,7 +11,7 @@ from probes.code.tracing import Tracing
 from probes.code.types import Types
 from probes.commandline import cobra, go_flags, kong, os_args, standard, urfave
 from probes.commandline.arguments import find
-from probes.commandline.facts import ArgumentFacts, Definitions, Gone, Used
+from probes.commandline.facts import ALL, ArgumentFacts, Definitions, Gone, Used
 from probes.errors import ProbeError
 from probes.go.facts import BinaryFacts
 
@@ -48,8 +48,11 @@ def compare(old: BinaryFacts, new: BinaryFacts, argv: Sequence[str], source: str
     gone = []
     for flag in used:
         if any(each.has(flag.name, short=flag.short) for each in after if each.library == flag.library):
-            continue
-        doubts = _doubts(flag, before, after)
+            doubts = _moved(flag, words, before, after)
+            if not doubts:
+                continue
+        else:
+            doubts = _doubts(flag, before, after)
         gone.append(Gone(flag.written, flag.library, doubts[:MAX_SAID]))
     return ArgumentFacts(
         source,
@@ -61,6 +64,24 @@ def compare(old: BinaryFacts, new: BinaryFacts, argv: Sequence[str], source: str
         gone=tuple(gone),
         fresh=_fresh(before, after) if gone else (),
         gaps=tuple(gap for each in before for gap in each.gaps)[:MAX_SAID],
+    )
+
+
+def _moved(
+    flag: Used, words: Sequence[str], before: tuple[Definitions, ...], after: tuple[Definitions, ...]
+) -> tuple[str, ...]:
+    """Why NEW may not take a flag that it defines: for another subcommand than the one that the command line names."""
+    old, new = (
+        next((each.owners.get(flag.written) for each in side if each.library == flag.library), None)
+        for side in (before, after)
+    )
+    if not old or not new or ALL in new:
+        return ()
+    named = old & set(words)
+    if not named or new & named:
+        return ()
+    return (
+        f"NEW defines it for {' and '.join(sorted(new))}, and the command line is for {' and '.join(sorted(named))}",
     )
 
 

@@ -12,11 +12,16 @@ from probes.wording import count
 Library = Literal["flag", "pflag", "urfave/cli", "kong", "go-flags"]
 
 
+ALL = "*"
+"""In the place of a subcommand: all of them."""
+
+
 class Definitions(Struct, frozen=True):
     """The flags that one library gets from a program.
 
     `long`, `short`: names without dashes, and whether a value follows (None: not known). The packages flag and urfave/cli know
-    no difference: all names are long. `gaps`: why there may be more flags; then nothing is certain about what is not listed.
+    no difference: all names are long. `owners`: of flags as they are written, the subcommands that have them, where that is known; `ALL`
+    for those that a command passes on to its subcommands. `gaps`: why there may be more flags; then nothing is certain about what is not listed.
     `lenient`: why an unknown flag may not end the program. `nested`: words that are no flags do not end them, as with subcommands.
     """
 
@@ -25,6 +30,7 @@ class Definitions(Struct, frozen=True):
     short: Mapping[str, bool | None] = field(default_factory=dict)
     gaps: tuple[str, ...] = ()
     lenient: tuple[str, ...] = ()
+    owners: Mapping[str, frozenset[str]] = field(default_factory=dict)
     nested: bool = False
 
     def has(self, name: str, *, short: bool) -> bool:

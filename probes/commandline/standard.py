@@ -5,12 +5,14 @@ Source: src/flag/flag.go of Go 1.21 to 1.27.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from probes.code.tracing import Tracing
 from probes.code.types import Types
 from probes.code.values import Sym, Trace, Value
 from probes.commandline.facts import Definitions
 from probes.commandline.on_error import ends
-from probes.commandline.sinks import Name, Search, Sink, calls_to
+from probes.commandline.sinks import Defined, Name, Search, Sink, calls_to
 
 _VAR = "flag.(*FlagSet).Var"
 _PARSE = "flag.(*FlagSet).Parse"
@@ -74,6 +76,7 @@ def read(tracing: Tracing, types: Types) -> Definitions | None:
         {**names, "help": False, "h": False},
         gaps=tuple(gaps),
         lenient=tuple(dict.fromkeys(lenient)),
+        owners=sets.owners(search.found),
         nested=bool(receivers - {sets.command_line}),
     )
 
@@ -88,6 +91,7 @@ class _Sets:
         row = types.named("flag.FlagSet")
         self.type = int(types.table.address[row]) if row >= 0 else -1
         self.handling_at = types.offset(row, "errorHandling") if row >= 0 else -1
+        self.name_at = types.offset(row, "name") if row >= 0 else -1
         self.variable = self._command_line()
         self.command_line: Value = Sym("load", self.variable) if self.variable else None
 
@@ -109,6 +113,28 @@ class _Sets:
             return made is not None and made.type == self.type and not value.offset
         call = trace.calls.get(value.key >> 4) if value.kind == "result" else None
         return call is not None and call.target in self.new
+
+    def owners(self, found: Iterable[Defined]) -> dict[str, frozenset[str]]:
+        """The sets of flags by the names of the sets, which mostly are those of subcommands; none where one is not known."""
+        owners: dict[str, set[str]] = {}
+        for flag in found:
+            owner = self._name(flag.set, self.tracing.of(flag.row)) if isinstance(flag.set, Sym) else ""
+            for name in flag.names:
+                owners.setdefault(f"-{name}", set()).add(owner)
+        return {name: frozenset(each) for name, each in owners.items() if "" not in each}
+
+    def _name(self, value: Sym, trace: Trace) -> str:
+        """The name that a set was made with, "" where it is not known."""
+        if not self._is_set(value, trace):
+            return ""
+        if value.kind == "object":
+            made = trace.objects[value.key]
+            first, length = made.get(self.name_at), made.get(self.name_at + 8)
+        else:
+            first, length = trace.calls[value.key >> 4].arguments[:2]
+        if isinstance(first, int) and isinstance(length, int):
+            return self.program.text_at(first, length) or ""
+        return ""
 
     def handling(self, value: Value, trace: Trace) -> int | None:
         """What a set does about an unknown flag, a constant of the package; None where that is not known."""

@@ -36,6 +36,15 @@ _CHECKED = "if err := fs.Parse(os.Args[1:]); err != nil { os.Exit(2) }"
 _IGNORED = "_ = fs.Parse(os.Args[1:])"
 
 
+_TWO = """serve, admin := flag.NewFlagSet("serve", flag.ExitOnError), flag.NewFlagSet("admin", flag.ExitOnError)
+	{}.String("mode", "", "")
+	if len(os.Args) > 1 && os.Args[1] == "serve" {{
+		_ = serve.Parse(os.Args[2:])
+	}} else if len(os.Args) > 1 {{
+		_ = admin.Parse(os.Args[2:])
+	}}"""
+
+
 def _own(handling: str, parse: str, *, name: str = "mode") -> tuple[str, str]:
     return "flag.Parse()", _SET.format(handling, parse).replace('"mode"', f'"{name}"')
 
@@ -82,6 +91,10 @@ STANDARD = [
         "standard", "own set with its error ignored", "orders -mode x", _own("ContinueOnError", _IGNORED, name="kind"),
         old=(_own("ContinueOnError", _IGNORED),), doubted=("-mode",), why="ContinueOnError",
     ),
+    _case(
+        "standard", "moved to another set", "orders serve -mode x", ("flag.Parse()", _TWO.format("admin")),
+        old=(("flag.Parse()", _TWO.format("serve")),), doubted=("-mode",), why="NEW defines it for admin",
+    ),
 ]  # fmt: skip
 
 _WHITELIST = "serve.FParseErrWhitelist.UnknownFlags = true"
@@ -95,6 +108,15 @@ COBRA = [
     _case("cobra", "deprecated", "orders serve --listen x", ("// more", '_ = serve.Flags().MarkDeprecated("listen", "soon gone")')),
     _case("cobra", "hidden alias", "orders serve --listen x", _RENAMED, ("// more", 'serve.Flags().StringVar(&listen, "listen", "", "the old name")')),
     _case("cobra", "as a value", "orders serve --token --listen -- --tag", _RENAMED, ('"tag"', '"label"')),
+    _case(
+        "cobra", "moved to another subcommand", "orders serve --listen :80", _RENAMED,
+        ("// more", 'version := &cobra.Command{Use: "edition [flags]"}\n\tversion.Flags().StringVar(&listen, "listen", "", "")\n\troot.AddCommand(version)'),
+        doubted=("--listen",), why="NEW defines it for edition, and the command line is for serve",
+    ),
+    _case(
+        "cobra", "moved to all subcommands", "orders serve --listen :80", _RENAMED,
+        ("// more", 'root.PersistentFlags().StringVar(&listen, "listen", "", "")'),
+    ),
     _case("cobra", "unknown flags let through", "orders serve --listen :80", _RENAMED, ("// more", _WHITELIST), doubted=("--listen",), why="FParseErrWhitelist"),
     _case(
         "cobra", "unknown flags let through by the data", "orders serve --listen :80", _RENAMED,

@@ -116,3 +116,16 @@ def test_a_check_runs_no_spinning_thread_and_imports_no_masked_arrays(binary):
     threads, *modules = done.stderr.splitlines()[-1].split()
     assert threads == "1"
     assert not {"numpy.ma", "sqlalchemy", "scipy", "pydantic", "asyncio"} & set(modules)
+
+
+def test_a_plain_check_reads_no_flags_and_no_system_calls(binary):
+    old, new = binary("go1.26-amd64-exe"), binary("go1.27-amd64-exe")
+    code = (
+        "from click.testing import CliRunner\nfrom gate.cli import cli\n"
+        f"done = CliRunner().invoke(cli, ['check', {str(old)!r}, {str(new)!r}, '--format', 'json'])\n"
+        "assert done.exit_code in (0, 10, 11), done.output\n"
+        "import sys\n"
+        "late = ('probes.code', 'probes.commandline.comparison', 'probes.kernel.system_calls', 'probes.live.proc')\n"
+        "assert not [name for name in sys.modules if name.startswith(late)]"
+    )
+    imported_by(code)
