@@ -197,7 +197,10 @@ def _overlaps(positions: I64, certain: I64) -> Bools:
 def _settle(
     equivalence: Equivalence, rests: list[_Rest], offsets: I64, new_rows: I64
 ) -> tuple[dict[int, list[int]], set[int]]:
-    """Resolve the data references of all blocks together; what stays suspicious, by pair, and what is unexplained."""
+    """Resolve the data references of all blocks together; what stays suspicious, by pair, and what is unexplained.
+
+    `rests` is emptied.
+    """
     if not rests:
         return {}, set()
     bytes_left = np.concatenate([r.bytes for r in rests])
@@ -206,6 +209,7 @@ def _settle(
     new = np.concatenate([r.new for r in rests])
     kind = np.concatenate([r.kind for r in rests])
     need = np.concatenate([r.need for r in rests])
+    rests.clear()  # here is the peak of memory
     owner = np.searchsorted(offsets, position, side="right") - 1
     ours, theirs = equivalence.old.regions(old), equivalence.new.regions(new)
     data = (ours == theirs) & (ours != TEXT) & (ours != NOWHERE)
@@ -237,7 +241,9 @@ def _unique_same(equivalence: Equivalence, old: I64, new: I64, kind: npt.NDArray
     a, b, c, d = old[order], new[order], kind[order], need[order]
     fresh = np.ones(order.size, dtype=np.bool_)
     fresh[1:] = (a[1:] != a[:-1]) | (b[1:] != b[:-1]) | (c[1:] != c[:-1]) | (d[1:] != d[:-1])
-    verdict = equivalence.same(a[fresh], b[fresh], c[fresh], d[fresh])
+    distinct_ones = a[fresh], b[fresh], c[fresh], d[fresh]
+    del a, b, c, d
+    verdict = equivalence.same(*distinct_ones)
     out = np.empty(order.size, dtype=np.bool_)
     out[order] = verdict[np.cumsum(fresh) - 1]
     return out
