@@ -9,7 +9,7 @@ GO_STAMP := $(VENV)/.go-ready
 export PATH := $(abspath $(VENV)/bin):$(PATH)
 
 .PHONY: help setup demo test test-all goprobe overhead groundtruth matrix bench fuzz lint docs wheels oldest mutants release proto stats stats-live public sarif clean hazards \
-	soak crash screenshot damages wild releases
+	soak crash screenshot damages wild releases growth
 
 help:
 	@echo "make demo         build two releases of a service, check both: one passes, one is blocked"
@@ -35,6 +35,7 @@ help:
 	@echo "make stats        what the comparison of profiles can be trusted with; make stats-live: with real programs"
 	@echo "make hazards      what exec takes away, measured: the SIGPROF death, 100 updates under load, 10,000 connections"
 	@echo "make bench        time and memory on large binaries, next to other tools"
+	@echo "make growth       time and memory over programs of 6 to 200 MB, and over ever more changes"
 	@echo "make fuzz         feed damaged binaries"
 	@echo "make proto        generate probes/profile/pprof/profile_pb2.py again"
 	@echo "make clean        remove what was set up and built, downloads included"
@@ -110,6 +111,9 @@ crash: setup
 
 bench: setup
 	@$(PY) -m scripts.measure.bench
+
+growth: setup
+	@$(PY) -m scripts.measure.growth
 
 stats: setup
 	@$(PY) -m scripts.measure.stats
