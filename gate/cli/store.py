@@ -74,7 +74,7 @@ def check(*, store: str | None, policy: str | None) -> int:
 @_policy
 def trim(*, keep: str, size: str, store: str | None, policy: str | None) -> None:
     """Forget old samples, windows and reports. The audit log is never shortened."""
-    from gate.sidecar.config.units import parse_seconds, parse_size
+    from gate.policy.units import parse_seconds, parse_size
     from gate.store.database import Database
     from gate.store.retention import Retention
     from gate.store.retention import trim as trim_now

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from gate.engine.judgement import Judgement
-from gate.evidence.model import NO_ARGUMENTS
+from gate.evidence.model import NO_ARGUMENTS, NO_REHEARSAL
 from gate.model import EvidenceState, Mode, Outcome, Severity
-from gate.policy.model import ARGUMENTS, PROFILE_TOPICS, LivePolicy
+from gate.policy.model import ARGUMENTS, PROFILE_TOPICS, REHEARSAL, LivePolicy
 from probes.live.topics import TOPICS
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ def run_rules(
     evidence += tuple(EvidenceState(name, "missing", "no profile was given that could tell") for name in lacking)
     if ARGUMENTS in require and ARGUMENTS not in known:
         evidence += (EvidenceState(ARGUMENTS, "missing", NO_ARGUMENTS),)
+    if REHEARSAL in require and REHEARSAL not in known:
+        evidence += (EvidenceState(REHEARSAL, "missing", NO_REHEARSAL),)
     verdict = judge(outcomes, evidence, require=require, fail_on=policy.fail_on)
     return Judgement(outcomes, evidence, verdict, require, baseline, fixed, notices)
 

@@ -14,7 +14,7 @@ from gate.evidence.types import TypeEvidence, type_evidence
 from gate.evidence.way_back import NOTHING, WayBackFacts, way_back
 from gate.inflection import count
 from gate.model import EvidenceState, Mode
-from gate.policy.model import ARGUMENTS, PROFILE_TOPICS, Policy
+from gate.policy.model import ARGUMENTS, PROFILE_TOPICS, REHEARSAL, Policy
 from probes.commandline.facts import ArgumentFacts
 from probes.drift.data.facts import DataDrift
 from probes.drift.facts import BuildDrift, FunctionDrift, GlobalDrift, InitDrift
@@ -81,6 +81,7 @@ Key = tuple[type, str]
 
 NO_ARGUMENTS = "no command line is known: pass --pid PID, or --argv"
 NO_PROFILE = "no profile was given"
+NO_REHEARSAL = "no rehearsal was performed: that is `hotgate rehearse OLD NEW`"
 NOT_ASKED = "no running service was asked: pass --live URL or --pid PID"
 
 INTEGRITY: dict[str, tuple[EvidenceStatus, str]] = {
@@ -178,6 +179,10 @@ class Bundle:
         """The same evidence, and that of a running service by topic."""
         return self._with_states(values)
 
+    def with_rehearsal(self, values: dict[Key, Callable[[], object]]) -> Bundle:
+        """The same evidence, and what a rehearsal gave."""
+        return self._with_states(values)
+
     def with_profile(self, values: dict[Key, Callable[[], object]]) -> Bundle:
         """The same evidence, and what profiles gave."""
         return self._with_states(values)
@@ -200,6 +205,8 @@ class Bundle:
         if key not in self._values and self._otherwise is not None:
             if key[1] == ARGUMENTS:
                 return Missing(NO_ARGUMENTS)
+            if key[1] == REHEARSAL:
+                return Missing(NO_REHEARSAL)
             return Missing(NO_PROFILE) if key[1] in PROFILE_TOPICS else self._otherwise
         if key not in self._read:
             self._read[key] = self._values[key]()

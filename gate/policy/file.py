@@ -35,7 +35,10 @@ _SECTIONS = ("thresholds", "contract", "live", "profile", "data")
 
 
 class PolicyFile(Struct, frozen=True, forbid_unknown_fields=True):
-    """The table of a policy file. `sidecar` is read by `gate.sidecar.config.model`, which knows its keys."""
+    """The table of a policy file.
+
+    `sidecar` and `rehearsal` are read by `gate.sidecar.config.model` and `gate.rehearsal.plan.reading`, which know their keys.
+    """
 
     mode: Mode | None = None
     fail_on: Severity = _DEFAULT.fail_on
@@ -50,6 +53,7 @@ class PolicyFile(Struct, frozen=True, forbid_unknown_fields=True):
     contract: Contract = _DEFAULT.contract
     live: LivePolicy = _DEFAULT.live
     sidecar: dict[str, Any] = {}
+    rehearsal: dict[str, Any] = {}
     profile: ProfilePolicy = _DEFAULT.profile
     data: DataPolicy = _DEFAULT.data
     docs_url: str = ""
@@ -77,7 +81,7 @@ def key_places(path: str) -> dict[str, str]:
     """Where the file at `path` sets a key: `thresholds.max_changed_functions` -> `hotgate.toml:7`. Errors as above."""
     text = _read(path)
     shape, table = _parse(path, text)
-    keys: list[Key] = [(name,) for name in table.keys() - {"severity", "suppress", "sidecar", *_SECTIONS}]
+    keys: list[Key] = [(name,) for name in table.keys() - {"severity", "suppress", "sidecar", "rehearsal", *_SECTIONS}]
     keys += [(section, name) for section in _SECTIONS for name in table.get(section, {}) if name != "state"]
     keys += [("contract", "state", name) for name in shape.contract.state]
     keys += [("severity", rule) for rule in shape.severity]

@@ -27,6 +27,8 @@ PROFILE_TOPICS = ("continuity", "heat", "addresses", "growth", "comparison")
 
 ARGUMENTS = "arguments"
 """The running command line, and the flags that both programs define."""
+REHEARSAL = "rehearsal"
+"""Evidence that a rehearsal gives, or the store's record of one."""
 
 EVIDENCE_NAMES = (
     "functions",
@@ -42,8 +44,9 @@ EVIDENCE_NAMES = (
     *TOPICS,
     ARGUMENTS,
     *PROFILE_TOPICS,
+    REHEARSAL,
 )
-"""Every kind of evidence that `require` may name: of the two files, of the running service, and of profiles."""
+"""Every kind of evidence that `require` may name: of the two files, of the running service, of profiles, and of a rehearsal."""
 
 REQUIRED_BY_DEFAULT = ("functions", "build")
 

@@ -128,6 +128,7 @@ class _PolicyFile(_Table):
     contract: _Contract = _Contract()
     live: _Live = _Live()
     sidecar: dict[str, Any] = {}  # read by gate.sidecar.config.model, which knows its keys
+    rehearsal: dict[str, Any] = {}  # read by gate.rehearsal.plan.reading
     profile: _Profile = _Profile()
     data: _Data = _Data()
     docs_url: _DocsUrl = ""

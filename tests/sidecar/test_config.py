@@ -10,8 +10,8 @@ import pytest
 from msgspec.structs import replace
 
 from gate.policy.errors import PolicyError
+from gate.policy.units import parse_seconds, parse_size
 from gate.sidecar.config.model import ServiceConfig, load_sidecar
-from gate.sidecar.config.units import parse_seconds, parse_size
 from gate.sidecar.verdicts.judge import Unanswerable
 from gate.sidecar.verdicts.judge import _old as named
 from gate.sidecar.web.guard import _is_local

@@ -6,6 +6,8 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from gate.report.links import rule_page
+from gate.report.pages.rehearsal import STYLE as REHEARSAL_STYLE
+from gate.report.pages.rehearsal import rehearsal_page
 from gate.report.pages.strip import STYLE as STRIP_STYLE
 from gate.report.pages.strip import figure
 from gate.report.pages.style import STYLE
@@ -66,7 +68,7 @@ def render(report: Report) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         '<meta name="referrer" content="no-referrer">',
         f"<title>hotgate: {_text(title)}</title>",
-        f"<style>{STYLE}{STRIP_STYLE if _strip_of(report) else ''}</style>",
+        f"<style>{STYLE}{STRIP_STYLE if _strip_of(report) else ''}{REHEARSAL_STYLE if report.rehearsal else ''}</style>",
         "</head>",
         "<body>",
         "<header>",
@@ -90,6 +92,7 @@ def render(report: Report) -> str:
         *_folded("Fixed since the baseline", _list([gone(item) for item in parts.fixed]), len(parts.fixed)),
         *_live(report),
         *_profile(report),
+        *(_section("Rehearsal", rehearsal_page(report.rehearsal)) if report.rehearsal is not None else ()),
         *_drift(report),
         *_evidence(report),
         "</main>",

@@ -22,6 +22,7 @@ from gate.report.text.parts import (
     way,
 )
 from gate.report.text.profiles import function_rows, profile_lines
+from gate.report.text.rehearsal import drill_row, rehearsal_lines, strip, update_row
 from gate.report.text.summary import (
     build_lines,
     data_lines,
@@ -74,6 +75,7 @@ def render(report: Report) -> str:
     lines += _folded("Fixed since the baseline", fixed, len(parts.fixed))
     lines += _live(report)
     lines += _profile(report)
+    lines += _rehearsal(report)
     lines += _drift(report)
     lines += _folded("Evidence", [f"- {_safe(e.name)}: {e.status} {_safe(e.reason)}".rstrip() for e in report.evidence])
     lines += ["", f"Mode {report.mode}, exit code {report.exit_code}, hotgate {_safe(report.tool.version)}."]
@@ -106,6 +108,24 @@ def _profile(report: Report) -> list[str]:
         lines += ["", "| | function | base | new | growth |", "|---|---|---|---|---|"]
         rows = function_rows(report.profile.comparison)
         lines += [f"| {row[0]} | {_code(row[1])} | {row[2]} | {row[3]} | {row[4]} |" for row in rows]
+    return lines
+
+
+def _rehearsal(report: Report) -> list[str]:
+    section = report.rehearsal
+    if section is None:
+        return []
+    lines = ["", "### Rehearsal", "", *(f"- {_safe(line)}" for line in rehearsal_lines(section))]
+    lines += [
+        "",
+        "| update | outcome | take-over | longest pause | requests | losses | |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for update in section.updates[:SHOWN]:
+        lines.append(f"| {' | '.join(_safe(cell) for cell in update_row(update))} | {_code(strip(update.timeline))} |")
+    if section.drills:
+        lines += ["", "| drill | outcome | |", "|---|---|---|"]
+        lines += [f"| {' | '.join(_safe(cell) for cell in drill_row(drill))} |" for drill in section.drills[:SHOWN]]
     return lines
 
 

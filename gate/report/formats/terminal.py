@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from gate.report.terminal import drift, live, profiles
+from gate.report.terminal import drift, live, profiles, rehearsal
 from gate.report.terminal.console import DEFAULT_WIDTH, RULE_STYLES, heading_line, make_console, text_of
 from gate.report.text.clean import clean
 from gate.report.text.parts import (
@@ -73,6 +73,7 @@ def render(report: Report, *, width: int = DEFAULT_WIDTH, color: bool = False) -
             )
     live.show(console, report)
     profiles.show(console, report)
+    rehearsal.show(console, report)
     drift.show(console, report)
     _footer(console, report, parts)
     return text_of(console)

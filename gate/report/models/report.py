@@ -12,6 +12,7 @@ from msgspec import field
 from gate.report.models.base import Section, Shape
 from gate.report.models.data import DataSection  # noqa: TC001 - msgspec reads the annotations
 from gate.report.models.profiles import ProfileSection  # noqa: TC001 - msgspec reads the annotations
+from gate.report.models.rehearsal import RehearsalSection  # noqa: TC001 - msgspec reads the annotations
 
 SCHEMA_VERSION = "1"
 
@@ -283,7 +284,7 @@ class WayBackSection(Shape, frozen=True):
 
 
 class Report(Shape, frozen=True, kw_only=True):
-    """One judgement, of two binaries, of a running service, of profiles, or of several of these. `created_at` is UTC; `exit_code` is the one that stands for the verdict; times in milliseconds.
+    """One judgement, of two binaries, of a running service, of profiles, of a rehearsal, or of several of these. `created_at` is UTC; `exit_code` is the one that stands for the verdict; times in milliseconds.
 
     `mode_by`: what says so, in words. `way_back` is there where both ways were judged; where the policy says so, the verdict is the worse of both. `notices` are for the policy's author: suppressions that expired or that cover nothing.
     """
@@ -304,6 +305,7 @@ class Report(Shape, frozen=True, kw_only=True):
     drift: Annotated[DriftSection | None, Section] = None
     live: Annotated[LiveSection | None, Section] = None
     profile: Annotated[ProfileSection | None, Section] = None
+    rehearsal: Annotated[RehearsalSection | None, Section] = None
     notices: list[str]
     timings_ms: dict[str, float]
     baseline: Annotated[BaselineItem | None, Section] = None

@@ -12,6 +12,7 @@ from gate.report.models.reproducible import settled
 from gate.report.sections.data import data_section
 from gate.report.sections.live import live_section
 from gate.report.sections.profiles import profile_section
+from gate.report.sections.rehearsal import rehearsal_section
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from gate.engine.baseline import Baseline, Known
     from gate.engine.judgement import Judgement
     from gate.evidence.profiles import ProfileEvidence
+    from gate.evidence.rehearsal import RehearsalFacts
     from gate.evidence.types import TypeEvidence
     from gate.model import Finding
     from gate.policy.model import Policy
@@ -43,6 +45,7 @@ def build_report(  # noqa: PLR0913 - keywords, one a fact
     live: LiveFacts | None = None,
     profile: ProfileEvidence | None = None,
     back: Judgement | None = None,
+    rehearsal: RehearsalFacts | None = None,
 ) -> model.Report:
     """The report on one comparison, on a running service, or on both; `types` as the rules had them; `back`: that on NEW → OLD; `timings_ms`: the phases and their milliseconds."""
     verdict = judgement.verdict
@@ -67,6 +70,7 @@ def build_report(  # noqa: PLR0913 - keywords, one a fact
         drift=None if drift is None else _drift(drift, types, policy),
         live=None if live is None else live_section(live),
         profile=None if profile is None else profile_section(profile),
+        rehearsal=None if rehearsal is None else rehearsal_section(rehearsal),
         notices=list(judgement.notices),
         timings_ms=dict(timings_ms),
         baseline=None if judgement.baseline is None else _baseline(judgement.baseline, judgement.fixed),

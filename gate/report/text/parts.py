@@ -48,6 +48,7 @@ GAPS = {
     "addresses": "pass a profile of OLD, as Go wrote it",
     "growth": "pass a directory of five or more goroutine or heap profiles",
     "comparison": "compare two directories of windows with `hotgate profile diff`",
+    "rehearsal": "run `hotgate rehearse OLD NEW --audit` with these two files, and check with the same store",
 }
 """What to do about evidence that is missing."""
 

@@ -33,6 +33,7 @@ from probes.host import TargetFacts
 
 if TYPE_CHECKING:
     from gate.evidence.profiles import ProfileEvidence
+    from gate.evidence.rehearsal import PastRehearsal, RehearsalFacts
     from gate.evidence.way_back import WayBackFacts
     from probes.commandline.facts import ArgumentFacts
     from probes.elf.image import Image
@@ -291,6 +292,7 @@ class Case(Struct, frozen=True):
     system_calls: SystemCallDrift | None = None
     profile: ProfileEvidence | None = None
     way_back: WayBackFacts | None = None
+    rehearsal: RehearsalFacts | PastRehearsal | None = None
 
     def drift(self) -> Drift:
         """What differs, the build part computed from both sides."""
@@ -333,4 +335,8 @@ class Case(Struct, frozen=True):
             found = found.with_profile(self.profile.values())
         if self.way_back is not None:
             found = found.with_value((type(self.way_back), "way back"), self.way_back)
+        if self.rehearsal is not None:
+            from gate.evidence.rehearsal import rehearsal_values
+
+            found = found.with_rehearsal(rehearsal_values(self.rehearsal))
         return found if self.types is None else found.with_value((TypeEvidence, "types"), self.types)

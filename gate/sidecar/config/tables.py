@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt
 from pydantic_core import PydanticCustomError
 
 from gate.policy.errors import PolicyError
-from gate.sidecar.config.units import parse_seconds, parse_size
+from gate.policy.units import parse_seconds, parse_size
 from probes.errors import ProbeError
 from probes.live.client import base_url
 

@@ -1,5 +1,6 @@
 // A service that renews itself by tableflip: SIGHUP starts the program at its path as a child, which gets the listener.
 //
+// -drain drains as none is lost: answers that end their connection, then a second without the listener, then Shutdown.
 // -extra opens a listener that tableflip does not know of, -lock keeps a file locked, as a database in a file does.
 package main
 
@@ -11,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -20,6 +22,7 @@ import (
 func main() {
 	listen := flag.String("listen", "127.0.0.1:0", "address")
 	extra := flag.String("extra", "", "address that tableflip does not know of")
+	gently := flag.Bool("drain", false, "drain without a loss")
 	lock := flag.String("lock", "", "file that is kept locked")
 	flag.Parse()
 
@@ -39,7 +42,11 @@ func main() {
 	}
 	listener, err := upgrader.Listen("tcp", *listen)
 	check(err)
+	var closing atomic.Bool
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if closing.Load() {
+			w.Header().Set("Connection", "close")
+		}
 		fmt.Fprintln(w, os.Getpid())
 	})}
 	go server.Serve(listener)
@@ -57,6 +64,12 @@ func main() {
 	<-upgrader.Exit()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
+	if *gently {
+		closing.Store(true)
+		listener.Close()
+		time.Sleep(time.Second)
+		defer time.Sleep(300 * time.Millisecond)
+	}
 	server.Shutdown(ctx)
 }
 

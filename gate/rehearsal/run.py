@@ -1,0 +1,201 @@
+"""A rehearsal as the command asks for it: both files are copied, the stage is set up, and at the end nothing is left."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import convert, json
+from msgspec.structs import replace
+
+from gate.evidence.rehearsal import RehearsalFacts
+from gate.rehearsal.load.requests import read_requests
+from gate.rehearsal.order import Order
+from gate.rehearsal.problem import CannotRehearse
+from gate.rehearsal.stage.folder import keep, make_folder, remove
+from gate.rehearsal.stage.isolation import adopt_orphans, best_level, in_bubblewrap, interpreter
+from gate.rehearsal.stage.processes import descendants, end_all
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gate.rehearsal.plan.model import Plan
+    from gate.rehearsal.stage.isolation import Level
+    from probes.go.facts import BinaryFacts
+
+Isolate = Literal["auto", "require", "no"]
+
+GRACE = 30.0
+"""Seconds in which the keeper ends everything."""
+USUAL = {
+    "github.com/cloudflare/tableflip": ("SIGHUP", "SIGUSR2"),
+    "github.com/facebookgo/grace": ("SIGUSR2", "SIGHUP"),
+    "github.com/fvbock/endless": ("SIGHUP", "SIGUSR2"),
+    "github.com/jpillora/overseer": ("SIGUSR2", "SIGHUP"),
+    "github.com/rcrowley/goagain": ("SIGUSR2", "SIGHUP"),
+}
+"""Restart library -> the signals that services with it use, by its documentation."""
+DEFAULT_TRIGGERS = ("SIGUSR2", "SIGHUP", "SIGUSR1")
+
+
+class Bug(Exception):
+    """The process that performs failed by a fault of ours."""
+
+
+def rehearse(  # noqa: PLR0913 - keywords, one a fact
+    plan: Plan,
+    old: BinaryFacts,
+    new: BinaryFacts,
+    *,
+    library: str = "",
+    show_values: bool = True,
+    isolate: Isolate = "auto",
+    keep_folder: bool = False,
+    budget: float = 0.0,
+    say: Callable[[str], None] = lambda _: None,
+    kept: Callable[[str], None] = lambda _: None,
+) -> RehearsalFacts:
+    """Perform the update of `old` to `new`, really, and return what was found.
+
+    Args:
+        plan: what is done; `gate.rehearsal.plan.model.Plan()` does what can be done without one.
+        old: the image that is updated.
+        new: the image that it is updated to.
+        library: the module path of the restart library that OLD calls; "" for none.
+        show_values: what answers and state hold may be in the report.
+        isolate: `require` refuses without namespaces, `no` does without.
+        keep_folder: leave the folder for a look; `kept` is told its path.
+        budget: seconds that all of it may take; 0 for no limit.
+        say: told what is being done.
+        kept: told where the folder is that was left.
+
+    Raises:
+        CannotRehearse: the plan, the machine or OLD itself does not allow it.
+        PolicyError: a file of requests cannot be read.
+    """
+    level, why = _level(isolate)
+    if not plan.command and level == "none":
+        raise CannotRehearse(
+            "without a plan, OLD is started with its own defaults, which takes a network namespace of its own"
+            + (f", and there is none ({why})" if why else ""),
+            hint="`hotgate rehearse init OLD` writes a plan",
+        )
+    order = Order(
+        plan=plan,
+        requests=read_requests(plan.load.requests),
+        name=Path(old.path).name,
+        arch=old.arch,
+        build_ids={name: facts.gnu_build_id or facts.go_build_id or "" for name, facts in (("old", old), ("new", new))},
+        triggers=USUAL.get(library, DEFAULT_TRIGGERS),
+        level=level,
+        library=library,
+        budget=budget,
+        python=str(Path(__file__).parents[2]),
+        show_values=show_values,
+    )
+    adopt_orphans()
+    before = set(descendants(os.getpid()))
+    try:
+        folder, lock = make_folder()
+    except OSError as exc:
+        raise CannotRehearse(f"cannot make a folder for the rehearsal ({exc.strerror})") from exc
+    try:
+        _copy(folder, plan, old, new)
+        facts = _converse(folder, order, keep_folder=keep_folder, say=say)
+    finally:
+        _end_orphans(before)
+        if keep_folder:
+            with contextlib.suppress(OSError):
+                keep(folder)
+            kept(str(folder))
+        else:
+            remove(folder)
+        os.close(lock)
+    notes = facts.notes if level == "full" or isolate == "no" else (*facts.notes, f"isolation: {why}")
+    return replace(facts, notes=notes)
+
+
+def _level(isolate: Isolate) -> tuple[Level, str]:
+    if isolate == "no":
+        return "none", ""
+    level, why = best_level()
+    if isolate == "require" and level == "none":
+        raise CannotRehearse(
+            f"this kernel or container allows no namespaces ({why})",
+            hint="--isolate=auto does with loopback and free ports",
+        )
+    return level, why
+
+
+def _copy(folder: Path, plan: Plan, old: BinaryFacts, new: BinaryFacts) -> None:
+    """Both images, and the files of the plan, into the folder.
+
+    Raises:
+        CannotRehearse: there is no room for them, or one has changed since it was read.
+    """
+    try:
+        for name, facts in (("old", old), ("new", new)):
+            shutil.copyfile(facts.path, folder / "images" / name)
+        for name, path in plan.files.items():
+            place = folder / "files" / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, place)
+        shutil.copytree(folder / "files", folder / "work", dirs_exist_ok=True)
+    except OSError as exc:
+        raise CannotRehearse(
+            f"cannot copy what is rehearsed ({exc.strerror}): {exc.filename2 or exc.filename}"
+        ) from exc
+
+
+def _converse(folder: Path, order: Order, *, keep_folder: bool, say: Callable[[str], None]) -> RehearsalFacts:
+    """Start the keeper, listen to it, and see to its end whatever happens here."""
+    command = [
+        *interpreter(),
+        "-m",
+        "gate.rehearsal.keeper",
+        str(folder),
+        order.level,
+        "keep" if keep_folder else "remove",
+    ]
+    if order.level == "bubblewrap":
+        command = in_bubblewrap(command)
+    environment = {**os.environ, "PYTHONPATH": order.python}
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)  # noqa: S603 - our own
+    if process.stdin is None or process.stdout is None:
+        raise AssertionError
+    try:
+        process.stdin.write(json.encode(order) + b"\n")
+        process.stdin.flush()
+        for line in process.stdout:
+            event: dict[str, Any] = json.decode(line)
+            if event["event"] == "stage":
+                say(event["what"])
+            elif event["event"] == "problem":
+                raise CannotRehearse(event["what"], hint=event["hint"])
+            elif event["event"] == "bug":
+                if os.environ.get("HOTGATE_DEBUG") == "1":
+                    sys.stderr.write(event["trace"])
+                raise Bug(event["what"])
+            elif event["event"] == "facts":
+                return convert(event["facts"], RehearsalFacts, strict=False)
+        raise CannotRehearse("the rehearsal was ended from outside", hint="nothing of it is left")
+    finally:
+        with contextlib.suppress(OSError):
+            process.stdin.close()  # its sign to end
+        try:
+            process.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+
+
+def _end_orphans(before: set[int]) -> None:
+    """End what the keeper left, should it have been killed: its processes are then ours. Those of `before` are others'."""
+    if not end_all(os.getpid(), without=before):
+        raise CannotRehearse(f"{len(descendants(os.getpid(), before))} processes cannot be ended")

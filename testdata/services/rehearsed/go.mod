@@ -1,0 +1,3 @@
+module example.com/rehearsed
+
+go 1.21
