@@ -9,13 +9,14 @@ GO_STAMP := $(VENV)/.go-ready
 export PATH := $(abspath $(VENV)/bin):$(PATH)
 
 .PHONY: help setup demo test test-all goprobe overhead groundtruth matrix bench fuzz lint docs wheels oldest mutants release proto stats stats-live public sarif clean hazards \
-	soak crash screenshot damages wild releases growth
+	soak crash screenshot damages wild releases growth rehearsals
 
 help:
 	@echo "make demo         build two releases of a service, check both: one passes, one is blocked"
 	@echo "make test         run the tests; make test-all: those that take minutes, too"
 	@echo "make goprobe      vet and test the Go module, with and without cgo, newest and oldest Go"
 	@echo "make overhead     what the probe costs the service that embeds it"
+	@echo "make rehearsals   rehearse services of restart libraries, right ones, and twenty that are wrong in one thing"
 	@echo "make crash        kill hotgate in mid-append 300 times on SQLite and PostgreSQL, and look what is left"
 	@echo "make soak         poll 2,000 simulated services for ten minutes, and measure"
 	@echo "make screenshot   pictures of the sidecar's page beside real services, for docs/"
@@ -104,6 +105,9 @@ soak: setup
 
 screenshot: setup
 	@$(PY) -m scripts.pages.sidecar_page
+
+rehearsals: setup
+	@$(PY) -m scripts.truth.rehearsals
 
 crash: setup
 	@$(PY) -m scripts.truth.crash

@@ -11,6 +11,14 @@ options=(--format github --output "json=$reports/hotgate.json" --output "sarif=$
 [[ -z ${GITHUB_STEP_SUMMARY:-} ]] || options+=(--output "markdown=$reports/summary.md")
 code=0
 hotgate check --hook "${options[@]}" -- "${INPUT_OLD:-}" "${INPUT_NEW:-}" || code=$?
+if [[ $code == 0 && ${INPUT_REHEARSE:-} == true ]]; then
+	rm -f -- "$reports/rehearsal.json" "$reports/rehearsal.md"
+	options=(--format github --output "json=$reports/rehearsal.json" --max-time 10m)
+	[[ -z ${INPUT_POLICY:-} ]] || options+=(--policy "$INPUT_POLICY")
+	[[ -z ${GITHUB_STEP_SUMMARY:-} ]] || options+=(--output "markdown=$reports/rehearsal.md")
+	hotgate rehearse run "${options[@]}" -- "${INPUT_OLD:-}" "${INPUT_NEW:-}" || code=$?
+	[[ ! -s $reports/rehearsal.md || -z ${GITHUB_STEP_SUMMARY:-} ]] || cat "$reports/rehearsal.md" >>"$GITHUB_STEP_SUMMARY"
+fi
 case $code in
 0) verdict=pass ;;
 10) verdict=block ;;

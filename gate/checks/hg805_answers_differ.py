@@ -31,7 +31,7 @@ class AnswersDiffer(Check):
         for each in rehearsal.answers:
             yield self.finding(
                 each.path,
-                f"{each.path} answers otherwise at {each.where}: {' '.join(each.diff[:4])}",
+                f"{each.path} answers otherwise at {each.where}: {' '.join(each.diff[:4])}.",
                 evidence={"where": each.where, "diff": list(each.diff)},
                 key=each.where,
             )

@@ -38,7 +38,7 @@ class StateDiffers(Check):
         for each in rehearsal.state:
             yield self.finding(
                 each.subject,
-                f"{each.subject} differs after the update from {_WAYS[each.way]}: {' '.join(each.diff[:4])}",
+                f"{each.subject} differs after the update from {_WAYS[each.way]}: {' '.join(each.diff[:4])}.",
                 evidence={"way": each.way, "diff": list(each.diff)},
                 key=each.way,
             )

@@ -17,6 +17,7 @@ from gate.cli._shared.policy import policy_options, resolve_policy, values_optio
 from gate.cli._shared.progress import Progress
 from gate.exits import EXIT_CODES
 from gate.model import Mode
+from gate.policy.model import REHEARSAL
 from gate.report import formats
 
 if TYPE_CHECKING:
@@ -132,6 +133,11 @@ def command(  # noqa: PLR0913 - keywords, one a fact
         from probes.host import load_target
 
         host = load_target(target)
+    rehearsed = None
+    if REHEARSAL in chosen.require:
+        from gate.cli._shared.rehearsed import past_rehearsals
+
+        rehearsed = past_rehearsals(chosen, store)
     from gate.runs.comparison import check
 
     heated = None
@@ -155,6 +161,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
             argv=words,
             profile=heated,
             loader=loader,
+            rehearsed=rehearsed,
             stage=progress.stage,
             alone=True,
         )

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gate.cli import Failure
-from gate.cli._shared.audit import audit_options, keep_verdict, open_audit
+from gate.cli._shared.audit import audit_options, keep_verdict, open_audit, store_option
 from gate.cli._shared.output import (
+    Output,
     import_renderers,
     parse_outputs,
+    print_text,
     refuse_overwriting,
     write_report,
+    write_whole,
 )
 from gate.cli._shared.policy import policy_options, resolve_policy, values_option
 from gate.cli._shared.progress import Progress
@@ -142,6 +145,73 @@ def run(  # noqa: PLR0913 - keywords, one a fact
     keep_verdict(log, "rehearse", report, chosen, subject=f"{old} → {new}", inputs={"policy": chosen.source or None})
     write_report(report, outputs)
     return 0 if exit_zero else report.exit_code
+
+
+@command.command("list")
+@click.option(
+    "-n", "--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="How many, newest first."
+)
+@click.option("--format", "format_name", type=click.Choice(("terminal", "json")), default="terminal", show_default=True)
+@store_option
+@click.option("--policy", metavar="FILE", envvar="HOTGATE_POLICY", help="Policy file (default: hotgate.toml).")
+def list_(*, limit: int, format_name: str, store: str | None, policy: str | None) -> None:
+    """The newest rehearsals in the store: number, time, verdict, both digests and what was rehearsed."""
+    from datetime import UTC, datetime
+
+    from gate.store import rehearsals
+    from gate.store.database import Database
+
+    chosen = resolve_policy(policy, None, None, ())
+    with Database.open(store or chosen.store) as database, database.read() as connection:
+        found = rehearsals.newest(connection, limit)
+    if format_name == "json":
+        import json
+
+        shapes = [
+            {
+                "seq": each.seq,
+                "at_ms": each.at_ms,
+                "verdict": each.verdict,
+                "old": each.old,
+                "new": each.new,
+                "subject": each.subject,
+            }
+            for each in found
+        ]
+        print_text(json.dumps(shapes, indent=2) + "\n")
+        return
+    from gate.report.text.clean import clean
+
+    for each in found:
+        at = f"{datetime.fromtimestamp(each.at_ms / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        print_text(
+            f"{each.seq:>6}  {at}  {each.verdict:<12}  {each.old[:12]} → {each.new[:12]}  {clean(each.subject)}\n"
+        )
+
+
+@command.command("init")
+@click.argument("binary", type=click.Path())
+@click.option(
+    "--pid", type=click.IntRange(1), help="A process that runs it: its command line and listeners go into the plan."
+)
+@click.option("-o", "--output", metavar="FILE", default="-", help="Where to (default: stdout).")
+def init(*, binary: str, pid: int | None, output: str) -> None:
+    """Write a plan for the Go program BINARY, with comments, as TOML to be read and put right by hand."""
+    refuse_overwriting([Output("plan", output)], {"the binary": binary})
+    from gate.engine.binaries import load_binary
+    from gate.rehearsal.plan.proposal import propose
+    from gate.rehearsal.plan.seen import read_process
+    from gate.rehearsal.problem import CannotRehearse
+
+    try:
+        seen = None if pid is None else read_process(pid)
+    except CannotRehearse as exc:
+        raise Failure(str(exc), hint=exc.hint) from exc
+    text = propose(load_binary(binary, examine=False), seen)
+    if output == "-":
+        print_text(text)
+    else:
+        write_whole(output, text)
 
 
 def _budget(text: str | None) -> float:

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from gate.evidence.rehearsal import RehearsalFacts
 from gate.rehearsal.load.requests import read_requests
 from gate.rehearsal.order import Order
+from gate.rehearsal.plan.usual import DEFAULT_TRIGGERS, USUAL
 from gate.rehearsal.problem import CannotRehearse
 from gate.rehearsal.stage.folder import keep, make_folder, remove
 from gate.rehearsal.stage.isolation import adopt_orphans, best_level, in_bubblewrap, interpreter
@@ -32,15 +33,6 @@ Isolate = Literal["auto", "require", "no"]
 
 GRACE = 30.0
 """Seconds in which the keeper ends everything."""
-USUAL = {
-    "github.com/cloudflare/tableflip": ("SIGHUP", "SIGUSR2"),
-    "github.com/facebookgo/grace": ("SIGUSR2", "SIGHUP"),
-    "github.com/fvbock/endless": ("SIGHUP", "SIGUSR2"),
-    "github.com/jpillora/overseer": ("SIGUSR2", "SIGHUP"),
-    "github.com/rcrowley/goagain": ("SIGUSR2", "SIGHUP"),
-}
-"""Restart library -> the signals that services with it use, by its documentation."""
-DEFAULT_TRIGGERS = ("SIGUSR2", "SIGHUP", "SIGUSR1")
 
 
 class Bug(Exception):

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from gate.engine.baseline import Baseline
     from gate.evidence.model import Bundle
     from gate.evidence.profiles import ProfileEvidence
+    from gate.evidence.rehearsal import PastRehearsal
     from gate.policy.model import Policy
     from gate.report.models.report import Report
     from probes.go.facts import BinaryFacts
@@ -54,6 +55,7 @@ def check(  # noqa: PLR0913 - keywords, one a fact
     argv: tuple[str, ...] = (),
     profile: ProfileSource | None = None,
     loader: str | None = None,
+    rehearsed: Callable[[str, str], PastRehearsal] | None = None,
     stage: Callable[[str], None] = lambda _: None,
     alone: bool = False,
 ) -> Report:
@@ -70,6 +72,7 @@ def check(  # noqa: PLR0913 - keywords, one a fact
         argv: the command line that OLD runs with, where it is given; else that of the service, or the policy's.
         profile: taken while OLD ran.
         loader: the path of the program that is to load NEW, a plugin.
+        rehearsed: given the SHA-256 of both files, says what the store has of their last rehearsal.
         stage: called with what is done from then on, for a person who waits.
         alone: the process does nothing else, so that copies of it may do a part of the work.
 
@@ -124,6 +127,7 @@ def check(  # noqa: PLR0913 - keywords, one a fact
     profiles = _profiles(profile, service, policy, (old, new))
     bundle = bundle.with_profile(profiles.values()) if profiles is not None else bundle
     bundle = _with_arguments(bundle, (old, new), _command_line(argv, service, policy), policy)
+    bundle = _with_rehearsal(bundle, rehearsed, old, new)
     stage("judging")
     judgement = run_rules(bundle, policy, today=now.date(), baseline=baseline)
     types = bundle.get((TypeEvidence, "types"))
@@ -201,6 +205,16 @@ def _command_line(argv: tuple[str, ...], service: LiveFacts | None, policy: Poli
     from gate.policy.command_line import split_argv
 
     return split_argv(policy.live.argv), "the policy's live.argv"
+
+
+def _with_rehearsal(
+    bundle: Bundle, rehearsed: Callable[[str, str], PastRehearsal] | None, old: BinaryFacts, new: BinaryFacts
+) -> Bundle:
+    if rehearsed is None:
+        return bundle
+    from gate.evidence.rehearsal import rehearsal_values
+
+    return bundle.with_rehearsal(rehearsal_values(rehearsed(old.sha256, new.sha256)))
 
 
 def _import_the_rest() -> None:

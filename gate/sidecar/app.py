@@ -15,10 +15,12 @@ from gate.sidecar.metrics import Metrics
 from gate.sidecar.polling.recorder import Recorder
 from gate.sidecar.polling.scheduler import Polling
 from gate.sidecar.state.board import Board
+from gate.sidecar.state.rehearsed import image_names, last_rehearsal
 from gate.sidecar.state.resume import remembered
 from gate.sidecar.systemd import Notifier
 from gate.sidecar.verdicts.judge import Judge
 from gate.sidecar.watching import Watching
+from gate.store.errors import StoreError
 
 if TYPE_CHECKING:
     import socket
@@ -177,6 +179,10 @@ class Sidecar:
         entry.standing = report
         entry.standing_at = time.time()
         entry.standing_until = entry.standing_at + STANDS * self.config.verdict_interval
+        try:
+            entry.rehearsed = await asyncio.to_thread(last_rehearsal, self.database, image_names(report))
+        except StoreError as exc:
+            LOG.warning("the last rehearsal of %s cannot be looked up: %s", config.name, exc)
 
     def _for_ever(self, work: Coroutine[Any, Any, None], stop: asyncio.Event) -> asyncio.Task[None]:
         """A task without which there is nothing to run for: when it fails, the sidecar ends, and says so."""

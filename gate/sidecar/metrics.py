@@ -74,8 +74,15 @@ def _services(entries: list[tuple[str, Entry]]) -> Iterator[Metric]:
     verdict = GaugeMetricFamily(
         "hotgate_service_verdict", "1 for the standing verdict: could it be updated now?", labels=("service", "verdict")
     )
+    rehearsed = GaugeMetricFamily(
+        "hotgate_service_rehearsed_seconds",
+        "When the image that runs was last rehearsed, since 1970",
+        labels=("service", "verdict"),
+    )
     for name, entry in entries:
         key = (name,)
+        if entry.rehearsed is not None:
+            rehearsed.add_metric((name, entry.rehearsed.verdict), entry.rehearsed.at_ms / 1000)
         up.add_metric(key, entry.last is not None and not entry.failures)
         stale.add_metric(key, entry.is_stale(now))
         good = entry.good
@@ -95,7 +102,20 @@ def _services(entries: list[tuple[str, Entry]]) -> Iterator[Metric]:
         if entry.standing is not None:
             for each in EXIT_CODES:
                 verdict.add_metric((name, each), entry.standing_verdict(now) == each)
-    yield from (up, stale, health, coverage, continuity, generation, goroutines, in_flight, connections, kept, verdict)
+    yield from (
+        up,
+        stale,
+        health,
+        coverage,
+        continuity,
+        generation,
+        goroutines,
+        in_flight,
+        connections,
+        kept,
+        verdict,
+        rehearsed,
+    )
 
 
 def _late(late: Lateness) -> Metric:

@@ -18,6 +18,7 @@ FAMILIES = {
     "5": "The running service",
     "6": "The heartbeat",
     "7": "Profiles",
+    "8": "The rehearsal",
 }
 """What the first digit of a rule's id stands for."""
 

@@ -241,3 +241,40 @@ def test_the_pre_commit_hook(job: Path, tmp_path: Path, old: str, new: str, code
     assert (done.returncode == 0) == (code == 0), done.stdout + done.stderr
     if code:
         assert f"exit code: {code}" in done.stdout, done.stdout
+
+
+def test_the_rehearsal_jobs_call_the_command_as_it_is(job: Path) -> None:
+    """A plan that is refused ends every one of them with 2, and what it says is the command's own line."""
+    (job / "hotgate.toml").write_text("[rehearsal]\nupdats = 3\n", "utf-8")
+    scripts = [
+        "\n".join(yaml.safe_load((REPO / "ci" / "gitlab.yml").read_text("utf-8"))["hotgate-rehearsal"]["script"])
+    ]
+    scripts += re.findall(r"sh '''([^']*)'''", (REPO / "ci" / "Jenkinsfile.rehearsal").read_text("utf-8"))
+    assert len(scripts) == 2
+    for script in scripts:
+        more = {"OLD_BINARY": "build/running", "NEW_BINARY": "build/new"}
+        done = subprocess.run(
+            ["bash", "-eo", "pipefail", "-c", script],
+            cwd=job,
+            env=environment(job, **more),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert "hotgate.toml:2: unknown key rehearsal.updats" in done.stderr
+    more = {
+        "INPUT_OLD": "build/running",
+        "INPUT_NEW": "build/new",
+        "INPUT_REHEARSE": "true",
+        "INPUT_REPORTS": str(job / "reports"),
+    }
+    done = subprocess.run(
+        ["bash", REPO / "ci" / "github.sh"],
+        cwd=job,
+        env=environment(job, **more),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, "unknown key rehearsal.updats" in done.stderr) == (2, True), done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,13 @@ from gate.policy.model import Policy
 from gate.sidecar.app import STANDS, Sidecar
 from gate.sidecar.config.model import ServiceConfig, load_sidecar
 from gate.sidecar.state.board import Entry
+from gate.sidecar.state.rehearsed import image_names, last_rehearsal
+from gate.sidecar.web.api import service_shape
 from gate.sidecar.web.page import _row
 from gate.store.database import Database
+from gate.store.entry import Entry as StoreEntry
 from gate.store.polled import Sample
+from gate.store.verdicts import keep
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -135,3 +140,29 @@ def test_a_verdict_on_a_service_that_is_not_seen_says_so() -> None:
     assert entry.standing_verdict(NOW + 1) == "pass"
     assert entry.standing_verdict(NOW + 31) == "inconclusive"
     assert _row("orders", entry, NOW + 31)["doubt"] == "seen last 31 s ago"
+
+
+def test_the_last_rehearsal_of_the_running_image_is_shown_with_its_age(tmp_path: Path) -> None:
+    body = {
+        "kind": "rehearse", "subject": "a → b", "verdict": "pass", "exit_code": 0, "report_sha256": "",
+        "inputs": {"old": {"sha256": "a" * 64, "build_id": "old/id"}, "new": {"sha256": "b" * 64, "build_id": "new/id"}},
+    }  # fmt: skip
+    image = {"sha256": "", "gnu_build_id": "", "go_build_id": "new/id"}
+    report = SimpleNamespace(verdict="pass", live=SimpleNamespace(topics=[SimpleNamespace(topic="image", facts=image)]))
+
+    async def story(sidecar: Sidecar, entry: Entry, judge: Judge) -> None:
+        keep(sidecar.database, StoreEntry("rehearse", "a → b", "pass", 0, json.dumps(body), "{}"))
+        await seen(sidecar, entry, "a")
+        judge.looks[0].set_result(report)
+        for _ in range(1000):
+            if entry.rehearsed is not None:
+                break
+            await asyncio.sleep(0.01)
+        assert entry.rehearsed is not None
+        shape = service_shape("orders", entry, NOW)
+        assert (shape["rehearsed"], shape["rehearsed_at"] is not None) == ("pass", True)
+        assert b'hotgate_service_rehearsed_seconds{service="orders",verdict="pass"}' in sidecar.metrics.text()
+        image["go_build_id"] = "another/id"
+        assert last_rehearsal(sidecar.database, image_names(report)) is None
+
+    run(tmp_path, story)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gate.report.models.report import Report
     from gate.sidecar.config.model import ServiceConfig
     from gate.store.polled import Sample
+    from gate.store.rehearsals import Rehearsed
 
 STRIP = 60
 """Polls that a continuity strip shows."""
@@ -43,6 +44,8 @@ class Entry:
     """When it is too old to be shown as a verdict."""
     looked_at: float = -math.inf
     """When the last look was begun, whatever became of it; seconds of the monotonic clock."""
+    rehearsed: Rehearsed | None = None
+    """The last rehearsal of the image that runs, as of the last look."""
     images: Images = field(default_factory=Images)
     """Which images were seen, perhaps by the sidecar before this one."""
 

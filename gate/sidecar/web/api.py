@@ -170,6 +170,8 @@ def service_shape(name: str, entry: Entry, now: float) -> dict[str, Any]:
         "connections_kept": None if good is None else good.connections_kept,
         "standing_verdict": entry.standing_verdict(now),
         "standing_at": _iso(entry.standing_at) if entry.standing is not None else None,
+        "rehearsed": None if entry.rehearsed is None else entry.rehearsed.verdict,
+        "rehearsed_at": None if entry.rehearsed is None else _iso(entry.rehearsed.at_ms / 1000),
     }
 
 

@@ -45,6 +45,8 @@ SCHEMAS: dict[str, Any] = {
         connections_kept=_MAYBE_INT,
         standing_verdict={"type": ["string", "null"], "enum": ["pass", "block", "inconclusive", None]},
         standing_at=_MAYBE_TEXT,
+        rehearsed={"type": ["string", "null"], "enum": ["pass", "block", "inconclusive", None]},
+        rehearsed_at=_MAYBE_TEXT,
     ),
     "Verdict": _object(
         schema_version=_TEXT,

@@ -174,6 +174,7 @@ def _detail(entry: Entry) -> dict[str, Any]:
     report = entry.standing
     parts = [] if entry.good is None else shapes.health_parts(entry.good.health_parts)
     return {
+        "rehearsed": entry.rehearsed,
         "report": None if report is None else to_dict(report),
         "standing_at": entry.standing_at,
         "parts_rows": parts,
