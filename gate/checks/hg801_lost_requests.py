@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable, Iterator
 
+from msgspec.structs import replace
+
 from gate.evidence.rehearsal import Loss, Rehearsal
 from gate.inflection import count
 from gate.model import Finding, Json, Severity
 from gate.rules.base import Check, Explanation, Samples
 from gate.rules.samples.rehearsals import DRILLS, LOAD, LOST, rehearsed, update
 
+MOST_UNSENT = 0.2
+"""Requests that were not sent, for each that was, above which nothing is said of what an update does not lose."""
 _WORDS = {
     "refused": "refused",
     "reset": "closed before the answer",
@@ -36,12 +40,12 @@ class LostRequests(Check):
     samples = Samples(
         fires=(
             lambda: rehearsed(updates=(update(1, lost=LOST), update(2))),
+            lambda: rehearsed(load=None),
+            lambda: rehearsed(load=replace(LOAD, unsent=4000)),
             lambda: rehearsed(updates=(update(1, lost=(Loss("cut", "long", 50, "closed by the service"),)),)),
-            lambda: rehearsed(drills=(DRILLS[0].__class__("busy", "held", "", 4.0, LOST),)),
-            lambda: rehearsed(load=LOAD.__class__(200, 4000, 0, 0.0, 1.0, 600, LOST, 0, 0)),
-            lambda: rehearsed(
-                load=LOAD.__class__(0, 0, 0, 0.0, 0.0, 0, (), 0, 0, "k6: exited with 99", external_failed=True)
-            ),
+            lambda: rehearsed(drills=(replace(DRILLS[0], lost=LOST),)),
+            lambda: rehearsed(load=replace(LOAD, control_lost=LOST)),
+            lambda: rehearsed(load=replace(LOAD, external="k6, which exited with 99", external_failed=True)),
         ),
         quiet=(rehearsed,),
     )
@@ -49,6 +53,20 @@ class LostRequests(Check):
     def run(self, rehearsal: Rehearsal) -> Iterator[Finding]:
         """One finding on requests, and one on long-lived connections."""
         load = rehearsal.load
+        if load is None or not (load.sent or load.kept or load.external):
+            yield self.unverified(
+                "requests",
+                "Nothing was asked of the service while its image changed: what an update loses is not known.",
+                remedy="Name requests of the service in rehearsal.load, long-lived connections, or a command that asks for something.",
+            )
+            return
+        if load.unsent > load.sent * MOST_UNSENT:
+            yield self.unverified(
+                "requests",
+                f"{load.unsent:,} requests could not be sent in time, and {load.sent:,} were: this machine is too slow for the plan's rate.",
+                remedy="Lower rehearsal.load.rate, or rehearse on a machine that has less to do.",
+                evidence={"unsent": load.unsent, "sent": load.sent},
+            )
         if load is not None and load.external_failed:
             yield self.finding(
                 "load", f"The load of the plan's own command failed while the image changed: {load.external}."

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +16,7 @@ import pytest
 
 from gate.rehearsal.stage import folder as folders
 from gate.rehearsal.stage.images import Images, tiny_program
-from gate.rehearsal.stage.isolation import best_level
+from gate.rehearsal.stage.isolation import best_level, bubblewrap_works
 from gate.rehearsal.stage.processes import descendants, image_of
 from scripts.programs.gobuild import host_arch
 from tests.rehearsal.conftest import environment, plan
@@ -89,18 +91,91 @@ def test_folders_that_nobody_holds_are_swept_and_others_are_not(
     os.close(lock)
 
 
-def test_require_refuses_where_there_are_no_namespaces(program: Build, tmp_path: Path) -> None:
-    code = (
-        "import gate.rehearsal.run as run; run.best_level = lambda: ('none', 'Operation not permitted'); "
-        "from gate.cli import main; main()"
+NO_MORE = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"'
+"""In a user namespace of its own: from here on the kernel makes none, as in a container that allows none."""
+
+
+def rehearsed(
+    tmp_path: Path, program: Path, *options: str, before: tuple[str, ...] = (), **env: str
+) -> subprocess.CompletedProcess[str]:
+    command = [
+        *before,
+        sys.executable,
+        "-m",
+        "gate",
+        "rehearse",
+        str(program),
+        str(program),
+        "--format",
+        "json",
+        *options,
+    ]
+    return subprocess.run(
+        command, cwd=tmp_path, env=environment(tmp_path) | env, capture_output=True, text=True, timeout=500, check=False
     )
-    plan(tmp_path)
+
+
+@pytest.mark.skipif(
+    shutil.which("unshare") is None or best_level()[0] == "none", reason="takes namespaces to forbid them"
+)
+def test_where_the_kernel_allows_no_namespaces_it_does_without_or_refuses(program: Build, tmp_path: Path) -> None:
+    plan(tmp_path, updates=1)
+    before = ("unshare", "--user", "--map-root-user", "sh", "-c", NO_MORE, "sh")
+    done = rehearsed(tmp_path, program("good"), "--isolate=require", before=before)
+    assert (done.returncode, "allows no namespaces" in done.stderr) == (2, True), done.stderr
+    done = rehearsed(tmp_path, program("good"), before=before)
+    assert done.returncode == 0, done.stderr
+    section = json.loads(done.stdout)["rehearsal"]
+    assert section["isolation"].startswith("no namespaces")
+    assert any(note.startswith("isolation: ") for note in section["notes"])
+    (tmp_path / "hotgate.toml").unlink()
+    done = rehearsed(tmp_path, program("good"), before=before)
+    assert (done.returncode, "without a plan" in done.stderr) == (2, True), done.stderr
+
+
+@pytest.mark.skipif(not bubblewrap_works(), reason="bubblewrap is not installed, or may not make namespaces")
+def test_bubblewrap_makes_them_where_the_own_calls_may_not(program: Build, tmp_path: Path) -> None:
+    plan(tmp_path, updates=1)
+    code = "import gate.rehearsal.run as run; run.best_level = lambda: ('bubblewrap', 'x'); from gate.cli import main; main()"
+    command = [sys.executable, "-c", code, "rehearse", program("good"), program("good"), "--format", "json"]
     done = subprocess.run(
-        [sys.executable, "-c", code, "rehearse", program("good"), program("good"), "--isolate=require"],
-        cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, timeout=PATIENCE, check=False,
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert "allows no namespaces" in done.stderr
+        command, cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, timeout=500, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["rehearsal"]["isolation"].endswith("by bubblewrap")
+
+
+@pytest.mark.skipif(best_level()[0] != "full" or shutil.which("mount") is None, reason="takes a mount namespace")
+@pytest.mark.parametrize("size", ["4m", "26m"])
+def test_a_full_disk_is_said_in_one_line_and_nothing_is_left(program: Build, tmp_path: Path, size: str) -> None:
+    plan(tmp_path)
+    (tmp_path / "full").mkdir()
+    script = f'mount -t tmpfs -o size={size} none {tmp_path}/full && "$@"; code=$?; ls {tmp_path}/full; exit $code'
+    before = ("unshare", "--user", "--mount", "--map-root-user", "sh", "-c", script, "sh")
+    done = rehearsed(tmp_path, program("good"), before=before, TMPDIR=str(tmp_path / "full"))
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert "No space left on device" in done.stderr
+    assert len(done.stderr.strip().splitlines()) <= 2
+
+
+def test_a_plan_s_own_load_counts_by_its_exit_code(program: Build, tmp_path: Path) -> None:
+    text = (
+        plan(tmp_path)
+        .read_text("utf-8")
+        .replace("rate = 60", 'command = ["sh", "-c", "echo 12 requests, 3 failed; exit 9"]')
+    )
+    (tmp_path / "hotgate.toml").write_text(text, "utf-8")
+    done = rehearsed(tmp_path, program("good"))
+    report = json.loads(done.stdout)
+    assert (done.returncode, [each["rule"] for each in report["findings"]]) == (10, ["HG801"])
+    assert "sh, which exited with 9: 12 requests, 3 failed" in report["findings"][0]["message"]
+
+
+def test_a_service_beyond_its_limits_ends_the_rehearsal(program: Build, tmp_path: Path) -> None:
+    with plan(tmp_path).open("a", encoding="utf-8") as file:
+        file.write('[rehearsal.limits]\nmemory = "1MB"\n')
+    done = rehearsed(tmp_path, program("good"))
+    assert (done.returncode, "rehearsal.limits.memory is 1 MB" in done.stderr) == (2, True), done.stderr
 
 
 @pytest.mark.parametrize("isolate", ["auto", "no"])
