@@ -200,10 +200,14 @@ class Program:
                 }
         return found
 
-    def _listed(self, address: int) -> bool:
-        """Whether a table of symbols or relocations is at `address`: what it names is not taken by that."""
+    @cached_property
+    def tables(self) -> list[tuple[int, int]]:
+        """Where tables of symbols and relocations are: what they name is not used by that."""
         sections = self.image.elf.sections
-        return any(each.kind in _TABLES and each.addr <= address < each.addr + each.size for each in sections)
+        return [(each.addr, each.addr + each.size) for each in sections if each.kind in _TABLES and each.addr]
+
+    def _listed(self, address: int) -> bool:
+        return any(start <= address < end for start, end in self.tables)
 
     def named(self, prefixes: tuple[str, ...]) -> set[int]:
         """Entries of the functions whose names begin with one of `prefixes`."""

@@ -63,8 +63,6 @@ def _in_data(types: Types, row: int, offset: int) -> bool:
     fields = types.fields(row)
     strings = [each.offset for each in fields if each.type == "string"]
     size = int(types.table.size[row])
-    low = min((span.start for span in image.spans), default=0)
-    high = max((span.end for span in image.spans), default=0)
     for span in image.spans:
         if span.executable:
             continue
@@ -72,13 +70,17 @@ def _in_data(types: Types, row: int, offset: int) -> bool:
         first = -span.start % 8
         at = first + 8 * np.flatnonzero(data[first + offset :: 8] == 1)
         at = at[at + size <= data.size]
+        for low, high in program.tables:  # pairs of an address and a size, as strings are
+            at = at[(at + span.start < low) | (at + span.start >= high)]
         for place in strings:
             if not at.size:
                 break
             pointer, length = _words(data, at + place), _words(data, at + place + 8)
             empty = (pointer == 0) & (length == 0)
-            sound = (pointer >= low) & (pointer < high) & (length > 0) & (length < 1 << 20)
-            at = at[empty | sound]
+            sound = np.zeros(at.shape, dtype=np.bool_)
+            for low, high in program.constant:
+                sound |= (pointer >= low) & (pointer + length <= high)
+            at = at[empty | (sound & (pointer > 0) & (length > 0) & (length < 1 << 20))]
         named = strings[:1]
         if at.size and named and bool((_words(data, at + named[0]) != 0).any()):
             return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 
 from msgspec import Struct
@@ -9,6 +10,8 @@ from msgspec import Struct
 from probes.code.tracing import Tracing
 from probes.code.values import Call, Sym, Trace, Value
 
+_COPIES = re.compile(r"\.func\d|\.\(\*FlagSet\)\.Add(?:FlagSet|GoFlagSet|GoFlag)\b")
+"""Closures that are given each flag of a set, and functions of pflag that add those of another set."""
 MAX_ROUNDS = 8
 """Functions in a row that pass a name on."""
 MAX_FUNCTIONS = 4096
@@ -74,7 +77,7 @@ class Search:
                     self.unresolved.append("more functions define flags than are looked into")
                     return
                 trace = self.tracing.of(row)
-                if not trace.complete and not self._own(self.program.package(row)):
+                if not trace.complete:
                     self._miss(row)
                 for at, call in trace.calls.items():
                     sink = sinks.get(call.target)
@@ -99,6 +102,9 @@ class Search:
             self.unresolved.append(said)
 
     def _miss(self, row: int) -> None:
+        """A name in `row` is not known. Some functions of a library copy flags from one set to another, and define none."""
+        if self._own(self.program.package(row)) and _COPIES.search(self.program.name(row)):
+            return
         said = f"a name that {self.program.name(row)} computes"
         if said not in self.unresolved:
             self.unresolved.append(said)
@@ -115,13 +121,12 @@ class Search:
         if texts[0] is not None:
             names = tuple(text for text in texts if text)
             self.found.append(Defined(names, takes, row, receiver))
-            if None in texts and not self._own(self.program.package(row)):
+            if None in texts:
                 self._miss(row)
             return None
         places = [_passed(pair) for pair in pairs]
         if places[0] is None:
-            if not self._own(self.program.package(row)):
-                self._miss(row)
+            self._miss(row)
             return None
         kept = tuple(Name(place) for place in places if place is not None)
         own_value = Name(value.key) if isinstance(value, Sym) and value.kind == "param" else None

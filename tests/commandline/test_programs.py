@@ -12,7 +12,7 @@ from gate.engine.binaries import load_binary
 from probes.commandline.comparison import compare, read_definitions
 from probes.errors import ProbeError
 from scripts.programs import flag_programs
-from scripts.programs.gobuild import BuildFailed, host_arch
+from scripts.programs.gobuild import BuildFailed, GoBuild, host_arch
 from scripts.programs.toolchains import goroot
 from tests.commandline.cases import CHANGES, Change
 from tests.conftest import missing
@@ -120,6 +120,24 @@ def test_every_flag_is_found_in_every_release(library: str, version: str, arch: 
     assert short <= set(found.short)
     assert set(found.long) - long <= {"help", "h", "version", "v", "no-descriptions"}
     assert (found.gaps, found.lenient) == ((), ())
+
+
+@pytest.mark.parametrize("library", [pytest.param(each, marks=pytest.mark.long) for each in ALL])
+def test_what_an_unoptimised_build_hides_is_a_gap(go_toolchain: Path, library: str) -> None:
+    """Without optimisation values go through memory in other ways: fewer flags may be found, and then it is said."""
+    made = GoBuild(
+        goroot=go_toolchain,
+        source=flag_programs.PROGRAMS / library,
+        flags=("-trimpath", "-gcflags=all=-N -l"),
+        env={"GOMODCACHE": str(flag_programs.MODULES)},
+    )
+    out = flag_programs.CACHE / "flags" / made.key()[:16] / library
+    if not out.is_file():
+        flag_programs.fetch(library, go_toolchain)
+        made.run(out)
+    (found,) = read_definitions(load_binary(str(out), examine=False))
+    long, short = ALL[library]
+    assert found.gaps or (long <= set(found.long) and short <= set(found.short))
 
 
 def test_a_program_that_reads_no_flags_has_none(binary) -> None:

@@ -56,7 +56,9 @@ class RoomFacts(Struct, frozen=True):
 
     def summary(self) -> str:
         """What it comes to, in words."""
-        own = f"the image has {self.image // MIB:,} MiB" if self.image is not None else "the image's memory is unknown"
+        own = (
+            f"the image has {self.image / MIB:,.1f} MiB" if self.image is not None else "the image's memory is unknown"
+        )
         parts = [f"{own} and {count(self.threads, 'thread')}"]
         parts.append("no memory limit" if self.memory is None else f"{self.memory.left // MIB:,} MiB left")
         if self.tasks is not None:
