@@ -36,7 +36,7 @@ help:
 	@echo "make stats        what the comparison of profiles can be trusted with; make stats-live: with real programs"
 	@echo "make hazards      what exec takes away, measured: the SIGPROF death, 100 updates under load, 10,000 connections"
 	@echo "make bench        time and memory on large binaries, next to other tools"
-	@echo "make growth       time and memory over programs of 6 to 200 MB, and over ever more changes"
+	@echo "make growth       time and memory over programs of 6 to 230 MB, and over ever more changes"
 	@echo "make fuzz         feed damaged binaries"
 	@echo "make proto        generate probes/profile/pprof/profile_pb2.py again"
 	@echo "make clean        remove what was set up and built, downloads included"

@@ -1,6 +1,6 @@
 """Does a comparison take time and memory in proportion to the programs and to what changed in them?
 
-Builds one program at six sizes, from some 5 to 200 MB, and a second version of each in which every tenth package was
+Builds one program at six sizes, from some 6 to 230 MB, and a second version of each in which every tenth package was
 edited, so that two functions in a hundred changed and nothing stayed where it was; and one size with ever more edits. The
 packages are the same at all sizes, so that each is compiled once. Reports CPU time of all processes, for wall time depends
 on what else the machine does, and the peak of the largest process; fails when either grows faster than the programs.
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PROGRAMS = CACHE / "growth"
 SIZES = (40, 110, 280, 560, 1120, 2240)
-"""Packages of the program; the last one has some 200 MB."""
+"""Packages of the program; the last one has some 230 MB."""
 EDITED = (1, 8, 28, 70, 140, 280)
 """Packages that are edited in the program of `FIXED` packages."""
 FIXED = 280
