@@ -22,7 +22,7 @@ def with_mode(policy: Policy, entries: Sequence[str], whose: str) -> Policy:
         entries: the entries of restart libraries that the program calls, of `probes.go.restarts.entries_called`.
         whose: the program, in words: `OLD`.
     """
-    if policy.mode_by:
+    if policy.mode_by or policy.mode is not Mode.EXEC:
         return policy
     if not entries:
         return replace(policy, mode=Mode.EXEC, mode_by=f"the default: {whose} calls no restart library")
