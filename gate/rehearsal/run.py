@@ -19,7 +19,7 @@ from gate.rehearsal.order import Order
 from gate.rehearsal.plan.usual import DEFAULT_TRIGGERS, USUAL
 from gate.rehearsal.problem import CannotRehearse
 from gate.rehearsal.stage.folder import keep, make_folder, remove
-from gate.rehearsal.stage.isolation import adopt_orphans, best_level, in_bubblewrap, interpreter
+from gate.rehearsal.stage.isolation import WORDS, adopt_orphans, in_bubblewrap, interpreter
 from gate.rehearsal.stage.processes import descendants, end_all
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 Isolate = Literal["auto", "require", "no"]
 
+TRYING = 60.0
+"""Seconds in which it is known what the kernel allows."""
 GRACE = 30.0
 """Seconds in which the keeper ends everything."""
 
@@ -110,6 +112,19 @@ def rehearse(  # noqa: PLR0913 - keywords, one a fact
         os.close(lock)
     notes = facts.notes if level == "full" or isolate == "no" else (*facts.notes, f"isolation: {why}")
     return replace(facts, notes=notes)
+
+
+def best_level() -> tuple[Level, str]:
+    """What the kernel allows, and why it is not all; found out in a process that has one thread, as unshare(2) wants it."""
+    command = [*interpreter(), "-m", "gate.rehearsal.stage.isolation"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=TRYING, check=True)  # noqa: S603 - our own
+    except (OSError, subprocess.SubprocessError) as exc:
+        return "none", f"it could not be tried: {exc}"
+    said, _, reason = done.stdout.partition("\n")
+    level: Level = next((each for each in WORDS if each == said), "none")
+    return level, reason.strip()
 
 
 def _level(isolate: Isolate) -> tuple[Level, str]:

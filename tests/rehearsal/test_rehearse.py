@@ -64,8 +64,26 @@ def test_a_state_that_is_read_otherwise(program: Build, rehearse: Rehearse, tmp_
     code, report, _ = rehearse(program("good"), program("state"))
     assert (code, rules(report)) == (10, {"HG806"}), report["findings"]
     assert report["findings"][0]["evidence"]["diff"] == ["-5000", "+50"]
+
+
+@pytest.mark.long
+def test_values_of_state_are_not_shown_where_the_policy_says_so(
+    program: Build, rehearse: Rehearse, tmp_path: Path
+) -> None:
+    plan(tmp_path, updates=1, more='[rehearsal.state]\nread = "/state"\nignore = ["$.at"]')
     code, report, _ = rehearse(program("good"), program("state"), "--no-values")
-    assert "5000" not in str(report)
+    assert (code, rules(report)) == (10, {"HG806"})
+    assert "5000" not in str(report["findings"])
+
+
+def test_long_connections_that_are_cut_are_told_apart(program: Build, rehearse: Rehearse, tmp_path: Path) -> None:
+    path = plan(tmp_path, updates=1)
+    kept = 'keep = 3\nkeep_as = "events"\nkeep_at = "/events"\nrate = 60'
+    path.write_text(path.read_text("utf-8").replace("rate = 60", kept), "utf-8")
+    code, report, _ = rehearse(program("good"), program("good"))
+    assert (code, [(each["rule"], each["subject"]) for each in report["findings"]]) == (10, [("HG801", "connections")])
+    assert report["findings"][0]["evidence"]["lost"] == 3
+    assert report["rehearsal"]["load"]["messages"] > 10
 
 
 @pytest.mark.parametrize(
@@ -88,6 +106,7 @@ def test_what_cannot_be_performed_is_said_in_one_line(  # noqa: PLR0913, PLR0917
     assert len(said.strip().splitlines()) <= 2
 
 
+@pytest.mark.long
 def test_without_a_plan_it_says_what_it_did_not_try(program: Build, rehearse: Rehearse) -> None:
     code, report, _ = rehearse(program("good"), program("good"), "--updates", "1", "--max-time", "1s")
     assert code == 0, report

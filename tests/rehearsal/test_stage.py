@@ -133,6 +133,7 @@ def test_where_the_kernel_allows_no_namespaces_it_does_without_or_refuses(progra
     assert (done.returncode, "without a plan" in done.stderr) == (2, True), done.stderr
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not bubblewrap_works(), reason="bubblewrap is not installed, or may not make namespaces")
 def test_bubblewrap_makes_them_where_the_own_calls_may_not(program: Build, tmp_path: Path) -> None:
     plan(tmp_path, updates=1)

@@ -159,3 +159,14 @@ def in_bubblewrap(command: list[str]) -> list[str]:
 def interpreter() -> list[str]:
     """This Python, without the working directory and the user's packages in its path."""
     return [sys.executable, "-P"]
+
+
+def main() -> int:
+    """Say what `best_level` finds, as two lines."""
+    level, reason = best_level()
+    sys.stdout.write(f"{level}\n{reason}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -94,6 +94,14 @@ func routes(current state) http.Handler {
 		w.Header().Set("Content-Type", "application/json")
 		json.NewEncoder(w).Encode(map[string]any{"cents": current.Cents, "at": time.Now().UnixNano()})
 	})
+	mux.HandleFunc("/events", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		for number := 0; !closing.Load() && r.Context().Err() == nil; number++ {
+			fmt.Fprintf(w, "id: %d\ndata: x\n\n", number)
+			w.(http.Flusher).Flush()
+			time.Sleep(100 * time.Millisecond)
+		}
+	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, 1<<20))
 		answer(w)
