@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from gate.evidence.types import TypeEvidence, type_evidence
-from probes.code.facts import RegisteredState  # noqa: TC001 - msgspec reads the annotation
+from probes.code.facts import REGISTER, RegisteredState
 from probes.errors import MalformedTable
 
 if TYPE_CHECKING:
@@ -44,9 +44,8 @@ def way_back(old: BinaryFacts, new: BinaryFacts, contract: Contract) -> WayBackF
         if old.types is None or new.types is None or old.arch != new.arch:
             raise MalformedTable("the contract's types cannot be compared")
         types = type_evidence(layout_drift(new.types.read(), old.types.read()), contract)
-    from probes.code.states import registered
+    if not any(side.functions is None or REGISTER.encode() in side.functions.name_bytes for side in (old, new)):
+        return None if types is None else WayBackFacts(types, (), ())
+    from probes.code.states import registered  # only where there is goprobe
 
-    states = [registered(side) for side in (old, new)]
-    if types is None and states == [(), ()]:
-        return None
-    return WayBackFacts(types, *states)
+    return WayBackFacts(types, *(registered(side) for side in (old, new)))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+REGISTER = "goprobe.(*Probe).RegisterState"
+"""The end of the name of the method with which a program declares the state that it hands over."""
+
 
 class RegisteredState(Struct, frozen=True):
     """One state: its name, the version with which it is written, and the versions that the program can read.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from probes.code.facts import RegisteredState
+from probes.code.facts import REGISTER, RegisteredState
 from probes.code.program import NoCode, Program
 from probes.code.tracing import Tracing
 from probes.code.types import Types
@@ -12,7 +12,6 @@ from probes.code.values import Call, Value
 from probes.errors import MalformedTable
 from probes.go.facts import BinaryFacts
 
-REGISTER = "goprobe.(*Probe).RegisterState"
 CODEC = "goprobe.Codec"
 _OURS = "goprobe.ValueCodec["
 _MIGRATE = ").Migrate"
