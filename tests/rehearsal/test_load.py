@@ -248,3 +248,27 @@ def test_pauses_and_strips() -> None:
     assert longest_pause(records, 0.0, 4.0) == pytest.approx(3.8)
     assert strip(records, 0.0, 0.5, 3) == ((2, 0), (0, 0), (1, 1))
     assert losses(records, {"2 0": "why"})[0].example == "why"
+
+
+def closing_after(number: int) -> Callable:
+    """Ends each connection in the middle of a request, after `number` good answers."""
+
+    async def act(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(number):
+            head = await reader.readuntil(b"\r\n\r\n")
+            if b"Content-Length: 5" in head:
+                await reader.readexactly(5)
+            writer.write(GOOD)
+        await reader.readuntil(b"\r\n\r\n")
+
+    return act
+
+
+def test_what_clients_send_again_by_themselves_is_no_loss(tmp_path: Path) -> None:
+    with serving(closing_after(1)) as server:
+        records, examples = loaded(tmp_path, 1.0, port=server.port, requests=(Request("GET", "/"),), new=0, slow=0)
+        assert losses(records, examples) == ()
+        (tmp_path / "post").mkdir()
+        post = (Request("POST", "/", (), b"hello"),)
+        records, examples = loaded(tmp_path / "post", 1.0, port=server.port, requests=post, new=0, slow=0)
+    assert {(each.kind, each.on) for each in losses(records, examples)} == {("reset", "kept")}

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 BEHIND = 1.0
 """Seconds after which a request that was not sent is not sent at all."""
 MOST_OPEN = 10_000
+IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
+"""Methods of requests that clients send once more when a connection that was used before is closed before an answer (RFC 9110, 9.2.2)."""
 HALVES = 0.3
 """Seconds between the two halves of a slow request."""
 
@@ -111,14 +113,24 @@ class Generator:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         wire, connecting, outcome, example = self._pooled() if kind == KEPT else None, False, 0, ""
+        again = wire is not None and request.method in IDEMPOTENT
         slowly = slowly or (HALVES if kind == SLOW else 0.0)
+        host = f"{self.order.host}:{self.order.port}"
         try:
             async with asyncio.timeout(self.order.timeout + slowly):
+                if wire is not None:
+                    try:
+                        await wire.exchange(request, host, slowly, sent)
+                    except OSError:
+                        wire.close()
+                        if not again or wire.begun:
+                            raise
+                        wire = None
                 if wire is None:
                     connecting = True
                     _, wire = await loop.create_connection(Wire, self.order.host, self.order.port)
                     connecting = False
-                await wire.exchange(request, f"{self.order.host}:{self.order.port}", slowly, sent)
+                    await wire.exchange(request, host, slowly, sent)
             outcome = judged(wire, self._expect)
             example = f"HTTP {wire.status}" if outcome else ""
         except (OSError, h11.ProtocolError) as exc:
