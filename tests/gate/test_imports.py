@@ -125,7 +125,7 @@ def test_a_plain_check_reads_no_flags_and_no_system_calls(binary):
         f"done = CliRunner().invoke(cli, ['check', {str(old)!r}, {str(new)!r}, '--format', 'json'])\n"
         "assert done.exit_code in (0, 10, 11), done.output\n"
         "import sys\n"
-        "late = ('probes.code', 'probes.commandline.comparison', 'probes.kernel.system_calls', 'probes.live.proc')\n"
+        "late = ('probes.code.program', 'probes.code.states', 'probes.commandline.comparison', 'probes.kernel.system_calls', 'probes.live.proc')\n"
         "assert not [name for name in sys.modules if name.startswith(late)]"
     )
     imported_by(code)
