@@ -22,6 +22,7 @@ from gate.engine.binaries import (
 from gate.engine.judge import run_rules
 from gate.engine.mode import with_mode
 from gate.model import Mode
+from gate.runs.arguments import with_arguments
 from probes.go.restarts import entries_called
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def check(  # noqa: PLR0913 - keywords, one a fact
     *,
     target: Callable[[], TargetFacts] | None = None,
     baseline: Baseline | None = None,
-    meanwhile: Callable[[], object] | None = None,
+    meanwhile: Callable[[], object] = lambda: None,
     live: Callable[[BinaryFacts], LiveFacts] | None = None,
     argv: tuple[str, ...] = (),
     profile: ProfileSource | None = None,
@@ -88,8 +89,7 @@ def check(  # noqa: PLR0913 - keywords, one a fact
     # Reading is numpy and file I/O, which release the lock: two threads read two files in the time of one.
     reading = [Task(partial(load_binary, path, examine=False, foreign=plugin)) for path in (old_path, new_path)]
     _import_the_rest()
-    if meanwhile is not None:
-        meanwhile()
+    meanwhile()
     old, new = (task.result() for task in reading)
     policy = with_mode(policy, _entries(old), "OLD")
     read = time.perf_counter()
@@ -126,7 +126,8 @@ def check(  # noqa: PLR0913 - keywords, one a fact
         bundle = _with_system_calls(bundle.with_live(live_values(service)), old, new, service)
     profiles = _profiles(profile, service, policy, (old, new))
     bundle = bundle.with_profile(profiles.values()) if profiles is not None else bundle
-    bundle = _with_arguments(bundle, (old, new), _command_line(argv, service, policy), policy)
+    line = _command_line(argv, service, policy)
+    bundle = with_arguments(bundle, (old, new), line, policy)
     bundle = _with_rehearsal(bundle, rehearsed, old, new)
     stage("judging")
     judgement = run_rules(bundle, policy, today=now.date(), baseline=baseline)
@@ -136,7 +137,7 @@ def check(  # noqa: PLR0913 - keywords, one a fact
         stage("judging the way back")
         from gate.runs.way_back import judge_way_back
 
-        back = judge_way_back(old, new, policy, host, today=now.date(), forks=forks)
+        back = judge_way_back(old, new, policy, host, line=line, today=now.date(), forks=forks)
     judged = time.perf_counter()
     marks = {"read": read - started, "compare": compared - read}
     marks |= {} if service is None else {"live": asked - compared}
@@ -181,19 +182,6 @@ def _with_system_calls(bundle: Bundle, old: BinaryFacts, new: BinaryFacts, servi
     from probes.kernel.system_calls import compare_system_calls  # only with a filter
 
     return bundle.with_value(SYSTEM_CALLS, compare_system_calls(old, new))
-
-
-def _with_arguments(
-    bundle: Bundle, sides: tuple[BinaryFacts, BinaryFacts], line: tuple[tuple[str, ...], str], policy: Policy
-) -> Bundle:
-    """The evidence, with what becomes of the flags of a command line where there is one."""
-    words, source = line
-    if not words or policy.mode is Mode.PLUGIN:
-        return bundle
-    from gate.evidence.live import ARGUMENTS
-    from probes.commandline.comparison import compare  # only with a command line
-
-    return bundle.with_live({ARGUMENTS: partial(compare, *sides, words, source)})
 
 
 def _command_line(argv: tuple[str, ...], service: LiveFacts | None, policy: Policy) -> tuple[tuple[str, ...], str]:

@@ -163,3 +163,34 @@ def test_states_that_only_new_can_write(new, message, go_toolchain, tmp_path):
     assert not message or found[0].startswith(message)
     blocked, _ = run(tmp_path, '[severity]\nHG515 = "block"\n', *built)
     assert blocked == (10 if message else 0)
+
+
+FLAGS = """package main
+
+import ("flag"; "fmt")
+
+func main() {
+	address := flag.String("%s", "", "")
+	flag.Parse()
+	fmt.Println(*address)
+}
+"""
+
+
+def test_flags_the_other_way(go_toolchain, tmp_path):
+    """The command line that NEW will run with, and that OLD would have to take again."""
+    built = []
+    for name in ("listen", "address"):
+        source = tmp_path / f"{name}.src"
+        source.mkdir()
+        (source / "go.mod").write_text("module example.com/shop\n\ngo 1.21\n")
+        (source / "main.go").write_text(FLAGS % name)
+        GoBuild(goroot=go_toolchain, source=source, goarch=host_arch(), flags=("-trimpath", "-buildvcs=false")).run(
+            tmp_path / name
+        )
+        built.append(str(tmp_path / name))
+    _, report = run(tmp_path, "", *built, "--both-ways", "--argv", "shop -address :80")
+    assert "HG415" not in {each["rule"] for each in report["findings"] if each["severity"] != "info"}
+    (found,) = [each for each in report["way_back"]["findings"] if each["rule"] == "HG415"]
+    assert (found["severity"], report["way_back"]["verdict"]) == ("block", "block")
+    assert "-address" in found["message"]
