@@ -5,17 +5,14 @@ from __future__ import annotations
 import re
 import signal
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
 from gate.policy.errors import PolicyError, nearest
-from gate.policy.units import parse_seconds, parse_size
+from gate.policy.units import parse_size
+from gate.policy.validators import checked, seconds_between
 from gate.rehearsal.plan.addresses import WRITTEN, elsewhere, unknown_placeholder
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 MOST_UPDATES = 10_000
 MOST_RATE = 20_000
@@ -24,28 +21,6 @@ VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 REQUEST = re.compile(r"[A-Z]{1,20} /[!-~]{0,4000}")
 IGNORED = re.compile(r"\$[!-~ ]{0,500}|header:[A-Za-z0-9-]{1,100}|line:.{1,500}")
 SIGNALS = tuple(sorted(each.name for each in signal.Signals if each not in (signal.SIGKILL, signal.SIGSTOP)))
-
-
-def checked(parse: Callable[[Any], Any]) -> AfterValidator:
-    """A validator whose PolicyError becomes the message, with its hint."""
-
-    def check(value: Any) -> Any:
-        try:
-            return parse(value)
-        except PolicyError as exc:
-            raise PydanticCustomError("hotgate", "{said}", {"said": str(exc), "hint": exc.hint}) from exc
-
-    return AfterValidator(check)
-
-
-def _seconds(low: float, high: float) -> AfterValidator:
-    def check(text: str) -> float:
-        seconds = parse_seconds(text)
-        if not low <= seconds <= high:
-            raise PolicyError(f"{text} is not between {low:g} s and {high:g} s")
-        return seconds
-
-    return checked(check)
 
 
 def _plain(text: str) -> str:
@@ -133,7 +108,7 @@ class Load(_Table):
     rate: StrictInt = Field(default=100, ge=1, le=MOST_RATE)
     new: StrictInt = Field(default=30, ge=0, le=100)
     slow: StrictInt = Field(default=10, ge=0, le=100)
-    timeout: Annotated[StrictStr, _seconds(0.05, 600)] = "5s"
+    timeout: Annotated[StrictStr, seconds_between(0.05, 600)] = "5s"
     expect: list[Annotated[StrictInt, Field(ge=100, le=599)]] = Field(default=[], max_length=100)
     keep: StrictInt = Field(default=0, ge=0, le=MOST_KEPT)
     keep_as: Literal["lines", "websocket", "events"] = "lines"
@@ -183,11 +158,11 @@ class Rehearsal(_Table):
     files: dict[Inside, StrictStr] = {}
     ready: Annotated[StrictStr, checked(_ready)] = "tcp"
     trigger: Annotated[StrictStr, checked(_signal)] | Command | Literal[""] = ""
-    within: Annotated[StrictStr, _seconds(0.1, 3600)] = "30s"
+    within: Annotated[StrictStr, seconds_between(0.1, 3600)] = "30s"
     updates: StrictInt = Field(default=10, ge=1, le=MOST_UPDATES)
-    pause: Annotated[StrictStr, _seconds(0, 3600)] = "5s"
+    pause: Annotated[StrictStr, seconds_between(0, 3600)] = "5s"
     pprof: Path | Literal[""] = ""
-    max_age: Annotated[StrictStr, _seconds(60, 86400 * 3660)] = "31d"
+    max_age: Annotated[StrictStr, seconds_between(60, 86400 * 3660)] = "31d"
     load: Load = Field(default_factory=Load)
     compare: Compare = Field(default_factory=Compare)
     state: State = Field(default_factory=State)

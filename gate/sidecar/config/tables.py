@@ -3,42 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from gate.policy.errors import PolicyError
-from gate.policy.units import parse_seconds, parse_size
-from probes.errors import ProbeError
+from gate.policy.units import parse_size
+from gate.policy.validators import checked, seconds_between
 from probes.live.client import base_url
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 MAX_SERVICES = 5000
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.:/-]{0,127}")
-
-
-def _checked(parse: Callable[[str], Any]) -> AfterValidator:
-    def check(text: str) -> Any:
-        try:
-            return parse(text)
-        except (PolicyError, ProbeError) as exc:
-            raise PydanticCustomError("hotgate", "{said}", {"said": str(exc)}) from exc
-
-    return AfterValidator(check)
-
-
-def _seconds(low: float, high: float) -> AfterValidator:
-    def check(text: str) -> float:
-        seconds = parse_seconds(text)
-        if not low <= seconds <= high:
-            raise PolicyError(f"{text} is not between {low:g} s and {high:g} s")
-        return seconds
-
-    return _checked(check)
 
 
 def _name(text: str) -> str:
@@ -65,11 +41,11 @@ def _folder(text: str) -> str:
     return _path(text)
 
 
-Seconds = Annotated[str, _seconds(0.1, 86400 * 366)]
-Name = Annotated[str, _checked(_name)]
-Variable = Annotated[str, _checked(_variable)]
-FilePath = Annotated[str, _checked(_path)]
-Folder = Annotated[str, _checked(_folder)]
+Seconds = Annotated[str, seconds_between(0.1, 86400 * 366)]
+Name = Annotated[str, checked(_name)]
+Variable = Annotated[str, checked(_variable)]
+FilePath = Annotated[str, checked(_path)]
+Folder = Annotated[str, checked(_folder)]
 
 
 class _Table(BaseModel):
@@ -93,8 +69,8 @@ class Watch(_Table):
     """`[sidecar.service.watch]`."""
 
     join: Literal["any", "all"] = "any"
-    within: Annotated[str, _seconds(5, 86400)] = "5m"
-    baseline: Annotated[str, _seconds(5, 86400 * 7)] = "30m"
+    within: Annotated[str, seconds_between(5, 86400)] = "5m"
+    baseline: Annotated[str, seconds_between(5, 86400 * 7)] = "30m"
     prometheus: str = ""
     rule: list[Rule] = Field(min_length=1, max_length=20)
 
@@ -103,9 +79,9 @@ class Service(_Table):
     """One `[[sidecar.service]]`."""
 
     name: Name
-    url: Annotated[str, _checked(base_url)]
+    url: Annotated[str, checked(base_url)]
     token_file: FilePath = ""
-    interval: Annotated[str, _seconds(0.5, 3600)] | None = None
+    interval: Annotated[str, seconds_between(0.5, 3600)] | None = None
     pid_file: FilePath = ""
     old: FilePath = ""
     profile: bool = False
@@ -117,7 +93,7 @@ class Limits(_Table):
     """`[sidecar.retention]`."""
 
     keep: Seconds = "30d"
-    size: Annotated[str, _checked(parse_size)] = "1GB"
+    size: Annotated[str, checked(parse_size)] = "1GB"
 
 
 class Sidecar(_Table):
@@ -125,9 +101,9 @@ class Sidecar(_Table):
 
     listen: str = "127.0.0.1:9847"
     token_file: FilePath = ""
-    interval: Annotated[str, _seconds(0.5, 3600)] = "10s"
-    timeout: Annotated[str, _seconds(0.1, 60)] = "5s"
-    verdict_interval: Annotated[str, _seconds(5, 86400)] = "60s"
+    interval: Annotated[str, seconds_between(0.5, 3600)] = "10s"
+    timeout: Annotated[str, seconds_between(0.1, 60)] = "5s"
+    verdict_interval: Annotated[str, seconds_between(5, 86400)] = "60s"
     concurrency: StrictInt = Field(default=64, ge=1, le=1024)
     releases: list[Folder] = []
     retention: Limits = Field(default_factory=Limits)
