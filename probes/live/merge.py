@@ -82,10 +82,19 @@ def _descriptors(said: DescriptorFacts | None, seen: DescriptorFacts | None) -> 
 
 
 def _connections(said: ConnectionFacts | None, seen: ConnectionFacts | None) -> ConnectionFacts | None:
-    """Seen by number, and as many of them handed over as the service says."""
+    """Seen by number, and as many of them handed over as the service says, listener by listener.
+
+    The two looks are of two moments: what the service counted and has gone since, such as the connection that asked it, must
+    not stand for one that nobody hands over.
+    """
     if said is None or seen is None:
         return seen or said
-    return replace(seen, source=_both(said.source, seen.source), kept=said.kept, drained=said.drained)
+    counted = {each.listener: each.count for each in said.accepted}
+    unknown = sum(max(each.count - counted.get(each.listener, 0), 0) for each in seen.accepted)
+    lost = max(said.total - said.kept - said.drained, 0)
+    kept = min(said.kept, seen.total)
+    drained = min(max(seen.total - kept - unknown - lost, 0), said.drained)
+    return replace(seen, source=_both(said.source, seen.source), kept=kept, drained=drained)
 
 
 def _signals(said: SignalFacts | None, seen: SignalFacts | None) -> SignalFacts | None:

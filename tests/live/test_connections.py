@@ -15,7 +15,9 @@ import pytest
 
 from gate.policy.model import LivePolicy, Policy
 from gate.runs.service import probe
+from probes.live.facts import LiveFacts
 from probes.live.gathering import Asked, gather
+from probes.live.merge import merge
 from probes.live.proc import sock_diag, sockets, topics
 from probes.live.proc.facts import OUTGOING
 from probes.live.proc.reading import read_process
@@ -304,3 +306,18 @@ def test_what_goprobe_hands_over_is_not_cut():
     assert facts.summary() == (
         "10 established, 10 by tcp 127.0.0.1:80 (4 idle for a minute); 6 kept, 2 drained by goprobe"
     )
+
+
+def test_a_connection_that_goprobe_counted_and_that_has_gone_stands_for_no_other():
+    http, chat, other = "tcp 127.0.0.1:80", "tcp 127.0.0.1:90", "tcp 127.0.0.1:99"
+    said = ConnectionFacts("goprobe", (Accepted(http, 3), Accepted(chat, 5)), kept=5, drained=3, complete=False)
+
+    def both(*seen: Accepted) -> ConnectionFacts:
+        found = merge(LiveFacts(connections=said), LiveFacts(connections=ConnectionFacts("/proc", seen))).connections
+        assert found is not None
+        return found
+
+    # The one that asked goprobe has gone by the time that /proc is looked at.
+    assert both(Accepted(http, 2), Accepted(chat, 5)).cut == 0
+    assert both(Accepted(http, 2), Accepted(chat, 5)).summary().endswith("5 kept, 2 drained by goprobe")
+    assert both(Accepted(http, 2), Accepted(chat, 5), Accepted(other, 1)).cut == 1
