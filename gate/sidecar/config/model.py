@@ -20,7 +20,7 @@ from gate.policy.lines import place, written
 from gate.policy.token_file import read_token
 from gate.sidecar.config import tables
 from gate.store.retention import Retention
-from gate.watch.config import WatchConfig, WatchRule
+from gate.watch.config import CanaryLimits, WatchConfig, WatchRule
 from probes.errors import ProbeError
 from probes.live.client import base_url
 
@@ -39,6 +39,7 @@ class ServiceConfig(Struct, frozen=True):
     profile: bool = False
     counters: tuple[str, ...] = ()
     watch: WatchConfig | None = None
+    canary: CanaryLimits = CanaryLimits()
 
 
 class SidecarConfig(Struct, frozen=True):
@@ -114,6 +115,7 @@ def _service(path: str, own: tables.Service, interval: float, timeout: float) ->
         profile=own.profile,
         counters=tuple(own.counters),
         watch=None if own.watch is None else _watch(path, own.name, own.watch),
+        canary=CanaryLimits(own.canary.times, own.canary.min_count, own.canary.min_requests),
     )
 
 

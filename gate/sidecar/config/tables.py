@@ -75,6 +75,14 @@ class Watch(_Table):
     rule: list[Rule] = Field(min_length=1, max_length=20)
 
 
+class Canary(_Table):
+    """`[sidecar.service.canary]`."""
+
+    times: float = Field(default=3, gt=1, le=1000, allow_inf_nan=False)
+    min_count: StrictInt = Field(default=10, ge=1)
+    min_requests: StrictInt = Field(default=100, ge=1)
+
+
 class Service(_Table):
     """One `[[sidecar.service]]`."""
 
@@ -87,6 +95,7 @@ class Service(_Table):
     profile: bool = False
     counters: list[Variable] = Field(default=[], max_length=50)
     watch: Watch | None = None
+    canary: Canary = Field(default_factory=Canary)
 
 
 class Limits(_Table):
@@ -117,4 +126,10 @@ class File(BaseModel):
     sidecar: Sidecar = Field(default_factory=Sidecar)
 
 
-SHAPES: dict[str, type[BaseModel]] = {"service": Service, "retention": Limits, "watch": Watch, "rule": Rule}
+SHAPES: dict[str, type[BaseModel]] = {
+    "service": Service,
+    "retention": Limits,
+    "watch": Watch,
+    "rule": Rule,
+    "canary": Canary,
+}
