@@ -17,7 +17,7 @@ import (
 // them, in the same time; a judge compares. Then the child drains and ends, and either the update goes on, or nothing has
 // happened.
 //
-//   - The share is of new connections, on every listener of the probe but those of ServeEndpoints and of Conns.Serve. It is
+//   - The share is of new connections, on every listener of the probe but that of ServeEndpoints. It is
 //     off by at most 20 connections at any time: 0.2 % of 10,000. Connections that were open before stay where they are.
 //   - A client's address stays on its side (of IPv6, the network of 64 bits). Which side is drawn by a random key, anew
 //     for each canary. Where few addresses bring most of the connections, such as those of a proxy, exact and sticky exclude each
@@ -28,8 +28,10 @@ import (
 //     child crashes, hangs or ends. What the child has accepted is lost with it, if it crashes or hangs.
 //   - The child's memory is bounded by MemoryLimit, and the kernel takes it first when memory is short.
 //   - The probe's endpoints are answered by the old image, whichever process a request comes to.
-//   - A service that keeps connections by Keep on a listener that is shared loses those of the child when it ends; they
-//     are counted in CanaryPassing.Cut.
+//   - Kept connections go back to the old image when the child ends, with their sessions, and with it over the update; those of TLS
+//     are closed with close_notify then, as at every update. Sessions that the old image could not read, because their kind,
+//     version or codec is another, keep the listeners of Conns.Serve from being shared. Where connections are given to Keep by a handler of
+//     another server, such as WebSockets, they are closed in that case, and counted in CanaryPassing.Cut.
 type CanaryOptions struct {
 	// Share is the part of the new connections that the new image gets: 0 for no canary, else from 0.001 to 0.5.
 	Share float64

@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -324,6 +325,163 @@ func TestAJudgeByHTTP(t *testing.T) {
 				t.Errorf("said %q", said)
 			}
 		})
+	}
+}
+
+// Kept connections of a canary come back with their sessions, half of a line included, and are kept over the update.
+func TestKeptConnectionsComeBackFromACanary(t *testing.T) {
+	for _, c := range []struct {
+		name, judge string
+		promoted    bool
+	}{{"promoted", `{"decision": "promote"}`, true}, {"ended", `{"decision": "end"}`, false}} {
+		c := c
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var decided atomic.Bool
+			judge := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				if decided.Load() {
+					_, _ = io.WriteString(w, c.judge)
+				} else {
+					_, _ = io.WriteString(w, `{"decision": "wait"}`)
+				}
+			}))
+			defer judge.Close()
+			text := strings.Replace(seconds(60), `{`, `{"URL": "`+judge.URL+`", `, 1)
+			s := startConns(t, 0, strings.Replace(text, "0.25", "0.5", 1))
+			before := newPeer(s.dial("tcp", s.tcp))
+			s.upgrade()
+			s.line("canary")
+			eventually(t, "the canary", func() bool { return s.status().Canary.State == "running" })
+			peers, framed := []*peer{before}, []net.Conn{}
+			for i := 0; i < 40; i++ {
+				dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 3, byte(i+1))}}
+				network, address := "tcp", s.tcp
+				if i%4 == 1 {
+					network, address, dialer = "unix", s.unix, &net.Dialer{}
+				}
+				conn, err := dialer.Dial(network, address)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer conn.Close()
+				peers = append(peers, newPeer(conn))
+				framed = append(framed, s.dial("tcp", s.frames))
+			}
+			atNew := 0
+			for _, p := range peers {
+				p.beside = true
+				for n := 0; n < 3; n++ {
+					if err := p.ask(); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if p.generation == 2 {
+					atNew++
+				}
+				if _, err := io.WriteString(p.conn, "line-"); err != nil { // half of the next
+					t.Fatal(err)
+				}
+			}
+			if atNew < 5 || atNew == len(peers) {
+				t.Fatalf("%d of %d connections are at NEW", atNew, len(peers))
+			}
+			for _, conn := range framed {
+				if _, err := conn.Write([]byte{0, 0, 0, 3, 'a'}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			decided.Store(true)
+			generation := 1
+			if c.promoted {
+				s.up(2)
+				generation = 2
+			} else {
+				s.line("upgrade:")
+			}
+			for i, p := range peers {
+				p.sent++
+				_, err := fmt.Fprintf(p.conn, "%d\n", p.sent)
+				_ = p.conn.SetReadDeadline(time.Now().Add(time.Minute))
+				for answer := false; err == nil && !answer; {
+					answer, err = p.receive()
+				}
+				if err == nil {
+					err = p.ask()
+				}
+				if err != nil || p.generation != generation {
+					t.Fatalf("connection %d is answered by generation %d: %v", i, p.generation, err)
+				}
+			}
+			for _, conn := range framed {
+				if _, err := conn.Write([]byte("bc")); err != nil {
+					t.Fatal(err)
+				}
+				answer := make([]byte, 7)
+				_ = conn.SetReadDeadline(time.Now().Add(time.Minute))
+				if _, err := io.ReadFull(conn, answer); err != nil || string(answer[4:]) != "abc" {
+					t.Fatalf("%q, %v", answer, err)
+				}
+			}
+			status := s.status()
+			if status.Canary.Passing.Cut != 0 || status.Connections.Kept != len(peers)+len(framed) {
+				t.Errorf("%+v, %d are kept", status.Canary.Passing, status.Connections.Kept)
+			}
+		})
+	}
+}
+
+// What the old image could not read again is not shared at all.
+func TestSessionsThatCannotComeBackAreNotShared(t *testing.T) {
+	s := startConns(t, 0, "GOPROBE_TEST_NEXT=conns migrate", seconds(60))
+	s.upgrade()
+	s.line("canary")
+	eventually(t, "the canary", func() bool { return s.status().Canary.State == "running" })
+	for i := 0; i < 40; i++ {
+		dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 3, byte(i+1))}}
+		conn, err := dialer.Dial("tcp", s.tcp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := newPeer(conn)
+		if err := p.ask(); err != nil || p.generation != 1 {
+			t.Fatalf("generation %d, %v", p.generation, err)
+		}
+		_ = conn.Close()
+	}
+}
+
+func TestDamagedReturnsAreRefused(t *testing.T) {
+	file := func() *os.File {
+		f, err := os.CreateTemp(t.TempDir(), "f")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	p := start(t, quiet)
+	g := givenBack{}
+	for _, m := range []*canary.Message{
+		{Kind: canary.KindKept, Number: 2}, {Kind: canary.KindKeptConn, Number: 1, File: file()},
+	} {
+		if g.take(m) == nil {
+			t.Errorf("%+v was taken", m)
+		}
+	}
+	if err := g.take(&canary.Message{Kind: canary.KindKept, Number: 2, File: file()}); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range []*canary.Message{
+		{Kind: canary.KindKept, Number: 2, File: file()}, {Kind: canary.KindKeptConn, Number: 2, File: file()},
+	} {
+		if g.take(m) == nil {
+			t.Errorf("%+v was taken", m)
+		}
+	}
+	if err := g.take(&canary.Message{Kind: canary.KindKeptConn, Number: 1, File: file()}); err != nil {
+		t.Fatal(err)
+	}
+	if lost, err := g.adopt(p); lost != 2 || err == nil { // the file is not sealed
+		t.Errorf("%d lost, %v", lost, err)
 	}
 }
 

@@ -95,7 +95,7 @@ func (b *beside) ready(err error) {
 	own := b.p.image
 	hello := canary.Hello{
 		Protocol: canary.Protocol, Digest: handover.DigestOf(&b.p.from.Manifest), Epoch: own.Epoch,
-		GoBuildID: own.GoBuildID, GNUBuildID: own.GNUBuildID, Listeners: []string{},
+		GoBuildID: own.GoBuildID, GNUBuildID: own.GNUBuildID, Listeners: []string{}, Kinds: b.p.conns.kindsOf(),
 	}
 	b.mu.Lock()
 	for name := range b.listener {
@@ -182,11 +182,13 @@ func (b *beside) end(o DrainOptions) {
 	if err := b.p.drain(context.Background(), o); err != nil {
 		b.p.options.Logger.Warn("the canary could not drain", "error", err)
 	}
+	closed := b.giveKept()
 	b.mu.Lock()
 	b.ending = true
 	b.mu.Unlock()
 	last := b.report()
-	last.Cut = last.Open
+	last.Open = b.p.connections().Drained
+	last.Cut = last.Open + closed
 	_ = b.link.Say(canary.KindDrained, last)
 	os.Exit(0)
 }

@@ -40,22 +40,26 @@ type canaryRun struct {
 	killing sync.Mutex
 	reaped  bool // its process has been waited for, and its number may be another's
 
-	mu       sync.Mutex
-	status   CanaryStatus
-	hello    canary.Hello
-	wrong    string                 // what was wrong with what NEW said
-	shared   map[*Listener]bool     // that NEW listens on, too
-	lent     map[uint64]*lent       // that NEW's service has not accepted
-	number   uint64                 // of the last connection that was passed
-	taken    int64                  // that NEW's service accepted
-	report   canary.Report          // the last
-	reported time.Time              // when it came
-	stopping bool                   // no connection is passed any more
-	exit     string                 // how the process ended
-	base     map[bool]canary.Counts // when NEW was ready, by whether it is NEW's
-	warm     map[bool]canary.Counts // after the warm-up
-	judging  bool
-	verdict  verdict
+	mu     sync.Mutex
+	status CanaryStatus
+	hello  canary.Hello
+	wrong  string // what was wrong with what NEW said
+	// unreadable are kept connections that NEW could not give back; the listeners that they come from are not shared.
+	unreadable string
+	shared     map[*Listener]bool     // that NEW listens on, too
+	lent       map[uint64]*lent       // that NEW's service has not accepted
+	back       givenBack              // kept connections that NEW gives back
+	number     uint64                 // of the last connection that was passed
+	taken      int64                  // that NEW's service accepted
+	report     canary.Report          // the last
+	reported   time.Time              // when it came
+	stopping   bool                   // no connection is passed any more
+	exit       string                 // how the process ended
+	lost       int                    // kept connections that were given back and could not be served
+	base       map[bool]canary.Counts // when NEW was ready, by whether it is NEW's
+	warm       map[bool]canary.Counts // after the warm-up
+	judging    bool
+	verdict    verdict
 }
 
 // lent is a connection that NEW was given and has not accepted.
@@ -231,7 +235,7 @@ func (p *Probe) startCanary(program *program, o UpgradeOptions, options CanaryOp
 func (p *Probe) shareable() ([]*Listener, []handover.Listener) {
 	list, rows := []*Listener{}, []handover.Listener{}
 	for _, l := range p.listeners.all() {
-		if l.endpoints || l.isClosed() || p.conns.acceptsFrom(l) {
+		if l.endpoints || l.isClosed() {
 			continue
 		}
 		list = append(list, l)
@@ -301,11 +305,17 @@ func (r *canaryRun) take(m *canary.Message) (problem string) {
 		r.guests.add(m.File)
 		return ""
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if m.Kind == canary.KindKept || m.Kind == canary.KindKeptConn {
+		if err := r.back.take(m); err != nil {
+			return err.Error()
+		}
+		return ""
+	}
 	if m.File != nil {
 		_ = m.File.Close()
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	switch m.Kind {
 	case canary.KindReady:
 		var hello canary.Hello
@@ -322,8 +332,9 @@ func (r *canaryRun) take(m *canary.Message) (problem string) {
 		for _, name := range hello.Listeners {
 			names[name] = true
 		}
+		r.unreadable = r.p.conns.unreadable(hello.Kinds)
 		for l := range r.shared {
-			r.shared[l] = names[l.name]
+			r.shared[l] = names[l.name] && (r.unreadable == "" || !r.p.conns.acceptsFrom(l))
 		}
 		r.reported = time.Now()
 		close(r.said)
@@ -440,7 +451,8 @@ func (r *canaryRun) waitReady(ctx context.Context, patience time.Duration) verdi
 	case r.hello.Digest != r.digest:
 		return verdict{CanaryEnd, CanaryNotReady, "it read another state than was handed over"}
 	case listens == 0:
-		return verdict{CanaryEnd, CanaryNotReady, "it listens on none of the listeners that are shared"}
+		return verdict{CanaryEnd, CanaryNotReady, "it listens on none of the listeners that are shared" +
+			orEmpty(": it could not give back ", r.unreadable)}
 	}
 	r.base[false], r.base[true] = r.p.meter.Read(), r.report.Counts
 	r.status.State, r.status.ReadyMonotonicNS = "running", clock.Monotonic()
@@ -587,6 +599,10 @@ func (r *canaryRun) end(found verdict) verdict {
 		delete(r.lent, number)
 		r.giveBack(one)
 	}
+	lost, err := r.back.adopt(r.p)
+	if r.lost = lost; err != nil {
+		r.p.options.Logger.Error("kept connections of the canary are lost", "number", lost, "error", err)
+	}
 	r.status.Code, r.status.Reason, r.status.Decision = found.code, found.reason, string(found.decision)
 	r.status.EndedMonotonicNS = clock.Monotonic()
 	if found.decision != CanaryPromote {
@@ -650,7 +666,7 @@ func (r *canaryRun) wire() CanaryStatus {
 		s.Passing.Open = 0
 		select {
 		case <-r.drained:
-			s.Passing.Cut = int64(r.report.Cut)
+			s.Passing.Cut = int64(r.report.Cut + r.lost)
 		default:
 			s.Passing.Cut = r.openAtMost()
 		}

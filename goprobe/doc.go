@@ -134,8 +134,8 @@
 //   - A new image that is bad hurts at most its share, and for no longer than the judge takes: answers with status 500 until
 //     there are 10 of them, connections of a crash at once, those of a process that hangs after 3 s, and then until
 //     the child has drained, which takes the times of [DrainOptions].
-//   - The service's servers have to be the probe's (Serve, ServeTLS, ServeGraceful), or else the child cuts what they serve
-//     when it ends.
+//   - The service's servers have to be the probe's (Serve, ServeTLS, ServeGraceful, [Conns.Serve]), or else the child cuts what
+//     they serve when it ends. Kept connections go back to the old image then.
 //   - The child writes to the same standard output and error. It takes no heartbeat, gets no datagrams, no reload signal,
 //     and no update of its own. When the old image ends, it serves what it has to the end, and ends.
 //

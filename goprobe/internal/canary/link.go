@@ -27,6 +27,8 @@ const (
 	KindReport    = 19 // the text is a Report
 	KindEndpoints = 20 // a connection on which NEW asks the old image's endpoints
 	KindDrained   = 21 // the text is the last Report
+	KindKept      = 22 // a sealed memory file with the kept connections that are given back
+	KindKeptConn  = 23 // one of them, in the file's order; the number counts them from 1
 )
 
 // Hello is what NEW says when it is ready.
@@ -37,7 +39,15 @@ type Hello struct {
 	GoBuildID  string   `json:"go_build_id"`
 	GNUBuildID string   `json:"gnu_build_id"`
 	Listeners  []string `json:"listeners"` // by the old image's names
+	Kinds      []Kind   `json:"kinds"`     // of connections that it keeps
 	Error      string   `json:"error"`     // why it cannot serve
+}
+
+// Kind is a kind of kept connections, as NEW would give their sessions back.
+type Kind struct {
+	Name    string `json:"name"`
+	Version int    `json:"version"`
+	Codec   string `json:"codec"`
 }
 
 // Report is what NEW says several times a second.
