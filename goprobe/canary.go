@@ -59,7 +59,9 @@ type CanaryDecision string
 const (
 	CanaryWait    CanaryDecision = "wait"
 	CanaryPromote CanaryDecision = "promote" // the update goes on
-	CanaryEnd     CanaryDecision = "end"     // the old image serves on
+	CanaryEnd     CanaryDecision = "end"     // the old image serves on: NEW is not good enough
+	// CanaryUndecided ends it, too, and says nothing against NEW.
+	CanaryUndecided CanaryDecision = "undecided"
 )
 
 // CanaryJudge decides what becomes of a canary.
@@ -159,7 +161,7 @@ func (o CanaryOptions) filled(memory int64) (CanaryOptions, error) {
 // CountsJudge compares the counts of the two sides as the rollback watch of hotgate compares after with before: the exact
 // test of two Poisson counts. It ends the canary as soon as NEW has at least MinCount failures, or slow requests, whose
 // share is above Times that of the old image, and that chance would bring about less than once in 10,000. It promotes at the
-// end of CanaryOptions.For if both sides have answered MinRequests, and ends the canary otherwise. The zero value works.
+// end of CanaryOptions.For if both sides have answered MinRequests, and is undecided otherwise. The zero value works.
 //
 // A request is slow when it takes twice as long as the 99th percentile of the old image, and at least 2 ms.
 type CountsJudge struct {
@@ -205,7 +207,7 @@ func (j CountsJudge) decide(now CanaryStatus) (decision CanaryDecision, code, re
 	case !now.Over:
 		return CanaryWait, "", ""
 	case now.New.Requests < j.MinRequests || now.Old.Requests < j.MinRequests:
-		return CanaryEnd, CanaryTooFew, fmt.Sprintf(
+		return CanaryUndecided, CanaryTooFew, fmt.Sprintf(
 			"too few requests to judge by: %d, and %d beside it, of %d; wrap the handler with Measure, or give it longer or more",
 			now.New.Requests, now.Old.Requests, j.MinRequests)
 	}

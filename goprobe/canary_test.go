@@ -295,7 +295,7 @@ func TestTheOldImageAnswersForBoth(t *testing.T) {
 
 // A URL decides, and sees what it decides on.
 func TestAJudgeByHTTP(t *testing.T) {
-	for _, c := range []struct{ decision, says string }{{"promote", ""}, {"end", "nobody likes it"}} {
+	for _, c := range []struct{ decision, says string }{{"promote", ""}, {"end", "nobody likes it"}, {"undecided", "nobody likes it"}} {
 		c := c
 		t.Run(c.decision, func(t *testing.T) {
 			t.Parallel()
@@ -323,6 +323,8 @@ func TestAJudgeByHTTP(t *testing.T) {
 				s.ready(2)
 			} else if said := s.line("upgrade:"); !strings.Contains(said, c.says) {
 				t.Errorf("said %q", said)
+			} else if found := s.status().Canary; found.Decision != c.decision || (found.Code == CanaryNoDecision) != (c.decision == "undecided") {
+				t.Errorf("%+v", found)
 			}
 		})
 	}
@@ -575,9 +577,9 @@ func TestTheOwnJudge(t *testing.T) {
 		{side(1000, 0, 0), side(50, 9, 0), false, CanaryWait, ""},
 		{side(1000, 0, 5), side(50, 0, 20), false, CanaryEnd, CanaryLatency},
 		{side(1000, 200, 0), side(50, 12, 0), false, CanaryWait, ""},
-		{side(1000, 0, 0), side(99, 0, 0), true, CanaryEnd, CanaryTooFew},
-		{side(99, 0, 0), side(1000, 0, 0), true, CanaryEnd, CanaryTooFew},
-		{side(0, 0, 0), side(0, 0, 0), true, CanaryEnd, CanaryTooFew},
+		{side(1000, 0, 0), side(99, 0, 0), true, CanaryUndecided, CanaryTooFew},
+		{side(99, 0, 0), side(1000, 0, 0), true, CanaryUndecided, CanaryTooFew},
+		{side(0, 0, 0), side(0, 0, 0), true, CanaryUndecided, CanaryTooFew},
 		{side(1000, 3, 9), side(100, 1, 2), true, CanaryPromote, CanaryByJudge},
 	} {
 		decision, code, _ := CountsJudge{}.decide(CanaryStatus{Old: c.old, New: c.new, Over: c.over})

@@ -123,7 +123,7 @@ func (p *Probe) canaryFailed(err error) {
 	run.mu.Lock()
 	defer run.mu.Unlock()
 	if run.status.State == "promoting" {
-		run.status.State, run.status.Decision, run.status.Code = "ended", string(CanaryEnd), CanaryNotUpdated
+		run.status.State, run.status.Decision, run.status.Code = "ended", string(CanaryUndecided), CanaryNotUpdated
 		run.status.Reason = "it was good, and the update failed after it: " + bounds.Cut(err.Error())
 	}
 }
@@ -433,9 +433,9 @@ func (r *canaryRun) waitReady(ctx context.Context, patience time.Duration) verdi
 	case <-timer.C:
 		return verdict{CanaryEnd, CanaryNotReady, fmt.Sprintf("it did not get ready within %v", patience)}
 	case <-ctx.Done():
-		return verdict{CanaryEnd, CanaryCalledOff, "it was called off: " + ctx.Err().Error()}
+		return verdict{CanaryUndecided, CanaryCalledOff, "it was called off: " + ctx.Err().Error()}
 	case <-r.p.done:
-		return verdict{CanaryEnd, CanaryCalledOff, "it was called off: the probe was stopped"}
+		return verdict{CanaryUndecided, CanaryCalledOff, "it was called off: the probe was stopped"}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -484,11 +484,11 @@ func (r *canaryRun) watch(ctx context.Context) verdict {
 		case <-tick.C:
 		case <-r.events:
 		case <-ctx.Done():
-			return verdict{CanaryEnd, CanaryCalledOff, "it was called off: " + ctx.Err().Error()}
+			return verdict{CanaryUndecided, CanaryCalledOff, "it was called off: " + ctx.Err().Error()}
 		case <-r.p.done:
-			return verdict{CanaryEnd, CanaryCalledOff, "it was called off: the probe was stopped"}
+			return verdict{CanaryUndecided, CanaryCalledOff, "it was called off: the probe was stopped"}
 		}
-		if found := r.lifeSigns(); found.decision == CanaryEnd {
+		if found := r.lifeSigns(); found.decision != CanaryWait {
 			return found
 		}
 		elapsed := time.Since(begun)
@@ -504,10 +504,10 @@ func (r *canaryRun) watch(ctx context.Context) verdict {
 		r.judging = judging || ask
 		r.mu.Unlock()
 		switch {
-		case decided.decision == CanaryPromote || decided.decision == CanaryEnd:
+		case decided.decision == CanaryPromote, decided.decision == CanaryEnd, decided.decision == CanaryUndecided:
 			return decided
 		case elapsed >= r.o.For+judgePatience:
-			return verdict{CanaryEnd, CanaryNoDecision, fmt.Sprintf("its judge did not decide within %v after %v%s",
+			return verdict{CanaryUndecided, CanaryNoDecision, fmt.Sprintf("its judge did not decide within %v after %v%s",
 				judgePatience, r.o.For, orEmpty(": ", decided.reason))}
 		}
 		if ask {
@@ -531,6 +531,9 @@ func (r *canaryRun) ask(ctx context.Context) {
 			return err
 		})
 		found.code, found.reason = CanaryByJudge, bounds.Cut(found.reason)
+		if found.decision == CanaryUndecided {
+			found.code = CanaryNoDecision
+		}
 		if found.reason == "" {
 			found.reason = "its judge says " + string(found.decision)
 		}
@@ -635,7 +638,7 @@ func (r *canaryRun) waitDrained(found *verdict) {
 		}
 	}
 	if found.decision == CanaryPromote {
-		*found = verdict{CanaryEnd, CanaryNotDrained, "it was good, and did not drain in time; what it served then was cut"}
+		*found = verdict{CanaryUndecided, CanaryNotDrained, "it was good, and did not drain in time; what it served then was cut"}
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 // URLJudge asks a server by HTTP, such as hotgate's sidecar at /v1/services/NAME/canary: POST with the CanaryStatus as JSON,
-// answered by {"decision": "wait", "reason": "…"} with "wait", "promote" or "end". Anything else is an error, and the
+// answered by {"decision": "wait", "reason": "…"} with "wait", "promote", "end" or "undecided". Anything else is an error, and the
 // canary waits; nothing is promoted unless the server says so.
 type URLJudge struct {
 	URL   string
@@ -71,7 +71,7 @@ func (j URLJudge) Judge(ctx context.Context, now CanaryStatus) (CanaryDecision, 
 		return CanaryWait, "", errors.New("the judge's answer is not JSON as it has to be")
 	}
 	switch answer.Decision {
-	case CanaryWait, CanaryPromote, CanaryEnd:
+	case CanaryWait, CanaryPromote, CanaryEnd, CanaryUndecided:
 		return answer.Decision, bounds.Cut(answer.Reason), nil
 	}
 	return CanaryWait, "", fmt.Errorf("the judge's decision is %q", bounds.Cut(string(answer.Decision)))

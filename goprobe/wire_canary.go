@@ -5,7 +5,7 @@ type CanaryStatus struct {
 	// State is "starting", "running", "ending" (NEW drains, and the old image serves on), "promoting" (NEW drains, to be
 	// executed in place), "ended" or "promoted" (NEW was executed in place: this image is it).
 	State string `json:"state"`
-	// Decision is "wait", "promote" or "end".
+	// Decision is "wait", "promote", "end" or "undecided", which ends it and says nothing against NEW.
 	Decision string `json:"decision"`
 	// Code tells what decided: one of the Canary constants, "" while nothing has.
 	Code   string `json:"code"`

@@ -24,12 +24,11 @@ SCHEMA_VERSION = "1"
 KIND: Kind = "canary"
 REMEMBERED = 16
 OVER = ("ended", "promoted")
-DOUBTFUL = ("too_few", "no_decision", "called_off", "not_drained", "not_updated")
-"""Codes of ends that say nothing against NEW."""
 MAX_SAID = 300
 MAX_RULES = 16
 
-Decision = Literal["wait", "promote", "end"]
+Decision = Literal["wait", "promote", "end", "undecided"]
+"""`undecided` ends it as `end` does, and says nothing against NEW."""
 
 
 def decide(now: wire.CanaryStatus, limits: CanaryLimits) -> tuple[Decision, str, list[Ruling]]:
@@ -46,7 +45,7 @@ def decide(now: wire.CanaryStatus, limits: CanaryLimits) -> tuple[Decision, str,
         return "wait", "", rulings
     if min(old.requests, new.requests) < limits.min_requests:
         said = f"too few requests to judge by: {new.requests}, and {old.requests} beside it, of {limits.min_requests}"
-        return "end", said, rulings
+        return "undecided", said, rulings
     return "promote", f"{new.requests:,} requests, {new.failed:,} failed", rulings
 
 
@@ -71,7 +70,7 @@ def exit_code(now: wire.CanaryStatus) -> int:
     """What a canary comes to."""
     if now.state == "promoted":
         return EXIT_CODES["pass"]
-    bad = now.state == "ended" and now.code not in DOUBTFUL
+    bad = now.state == "ended" and now.decision != "undecided"
     return EXIT_CODES["block"] if bad else EXIT_CODES["inconclusive"]
 
 

@@ -97,8 +97,12 @@ class Service:
             "failures: 10 of 50 (20.000%), beside it 2 of 9,480 (0.021%)",
         ),
         ({"new__slow": 60}, "end", "latency: 60 of 490"),
-        ({"over": True, "new__requests": 99}, "end", "too few requests to judge by: 99, and 9480 beside it, of 100"),
-        ({"over": True, "old__requests": 99}, "end", "too few requests to judge by: 498, and 99 beside it"),
+        (
+            {"over": True, "new__requests": 99},
+            "undecided",
+            "too few requests to judge by: 99, and 9480 beside it, of 100",
+        ),
+        ({"over": True, "old__requests": 99}, "undecided", "too few requests to judge by: 498, and 99 beside it"),
         ({"over": True}, "promote", "498 requests, 0 failed"),
         ({"new__requests": 0, "new__timed": 0, "old__requests": 0, "old__timed": 0}, "wait", ""),
     ],
@@ -115,8 +119,7 @@ def test_the_decision_is_that_of_goprobes_own_judge(changes: dict[str, Any], dec
         ({"state": "promoted", "code": "judge"}, 0),
         ({"state": "ended", "code": "crashed"}, 10),
         ({"state": "ended", "code": "judge"}, 10),
-        ({"state": "ended", "code": "too_few"}, 11),
-        ({"state": "ended", "code": "called_off"}, 11),
+        ({"state": "ended", "decision": "undecided", "code": "too_few"}, 11),
         ({"state": "running", "code": ""}, 11),
     ],
 )
@@ -228,7 +231,8 @@ def watched(folder: Path, url: str, *arguments: str) -> subprocess.Popen[str]:
 
 @pytest.mark.patient
 @pytest.mark.parametrize(
-    ("end", "code"), [({}, 10), ({"state": "promoted", "code": "judge"}, 0), ({"code": "too_few"}, 11)]
+    ("end", "code"),
+    [({}, 10), ({"state": "promoted", "code": "judge"}, 0), ({"decision": "undecided", "code": "too_few"}, 11)],
 )
 def test_watch_follows_a_canary(tmp_path: Path, end: dict[str, Any], code: int) -> None:
     service = Service(None)

@@ -81,7 +81,7 @@ SCHEMAS: dict[str, Any] = {
     "CanaryDecision": _object(
         schema_version=_TEXT,
         service=_TEXT,
-        decision={"type": "string", "enum": ["wait", "promote", "end"]},
+        decision={"type": "string", "enum": ["wait", "promote", "end", "undecided"]},
         reason=_TEXT,
         rules={
             "type": "array",
