@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"net"
 	"time"
 
 	"hotgate/goprobe/internal/canary"
@@ -27,7 +28,8 @@ import (
 //   - A connection that the new image's service has not accepted is still the old image's, which takes it back whenever the
 //     child crashes, hangs or ends. What the child has accepted is lost with it, if it crashes or hangs.
 //   - The child's memory is bounded by MemoryLimit, and the kernel takes it first when memory is short.
-//   - The probe's endpoints are answered by the old image, whichever process a request comes to.
+//   - The probe's endpoints are answered by the old image, whichever process a request comes to. What else the service
+//     answers of itself, such as expvar, is of either process: see Stays.
 //   - Kept connections go back to the old image when the child ends, with their sessions, and with it over the update; those of TLS
 //     are closed with close_notify then, as at every update. Sessions that the old image could not read, because their kind,
 //     version or codec is another, keep the listeners of Conns.Serve from being shared. Where connections are given to Keep by a handler of
@@ -43,6 +45,9 @@ type CanaryOptions struct {
 	// SharesState declares that both images may serve at once: what a request changes is not kept in the memory of this
 	// process, or is brought to both, and no image holds what only one can, such as a lock. Required.
 	SharesState bool
+	// Stays tells of a connection that it always stays with the old image, such as one of what polls the service's own counters;
+	// nil of none. It does not count for the share. The function does not read from the connection.
+	Stays func(net.Conn) bool
 	// MemoryLimit is how many bytes of memory the child may have resident; twice what this process has, and 64 MiB, unless set.
 	MemoryLimit int64
 	// Warmup is for how long times are not compared at first; 1 s unless set. Failures always are.

@@ -381,7 +381,7 @@ func (r *canaryRun) giveBack(one *lent) {
 // pass gives a connection that a listener accepted to NEW, or tells that it stays here.
 func (r *canaryRun) pass(l *Listener, conn net.Conn) bool {
 	raw, ok := conn.(syscall.Conn)
-	if !ok {
+	if !ok || (r.o.Stays != nil && r.o.Stays(conn)) {
 		return false
 	}
 	r.mu.Lock()

@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"strings"
+
+	"hotgate/goprobe/internal/canary"
 )
 
 // Measure counts the requests of a handler: how many there are, how many of them fail, by a status from 500 on or a panic,
@@ -24,9 +26,9 @@ func (p *Probe) Measure(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		m := &measured{ResponseWriter: w, end: p.meter.Begin()}
+		m := &measured{ResponseWriter: w, request: p.meter.Begin()}
 		whole := false
-		defer func() { m.end(!whole || m.status >= http.StatusInternalServerError) }() // a panic goes on
+		defer func() { m.request.End(!whole || m.status >= http.StatusInternalServerError) }() // a panic goes on
 		next.ServeHTTP(m.shaped(), r)
 		whole = true
 	})
@@ -34,13 +36,14 @@ func (p *Probe) Measure(next http.Handler) http.Handler {
 
 // Request counts a request that is not net/http's, such as a call or a job, from now until done is called, once, with
 // whether it failed. A canary is judged by these counts.
-func (p *Probe) Request() (done func(failed bool)) { return p.meter.Begin() }
+func (p *Probe) Request() (done func(failed bool)) { return p.meter.Begin().End }
 
 // measured is an answer whose status is noted.
 type measured struct {
 	http.ResponseWriter
 	status int
-	end    func(failed bool)
+
+	request *canary.Request
 }
 
 func (m *measured) WriteHeader(status int) {
@@ -97,7 +100,7 @@ type hijacking struct {
 func (h *hijacking) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, buffered, err := h.Hijacker.Hijack()
 	if err == nil {
-		h.m.end(false)
+		h.m.request.End(false)
 	}
 	return conn, buffered, err
 }

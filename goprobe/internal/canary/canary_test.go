@@ -196,15 +196,15 @@ func TestBucketsAreInOrderAndNarrow(t *testing.T) {
 
 func TestAMeterCounts(t *testing.T) {
 	var m Meter
-	ends := []func(bool){}
+	all := []*Request{}
 	for i := 0; i < 10; i++ {
-		ends = append(ends, m.Begin())
+		all = append(all, m.Begin())
 	}
 	before := m.Read()
 	time.Sleep(20 * time.Millisecond)
-	for i, end := range ends[:6] {
-		end(i == 0)
-		end(true) // counts no more
+	for i, n := range []int{3, 0, 9, 5, 4, 1} { // in the middle, and at both ends
+		all[n].End(i == 0)
+		all[n].End(true) // counts no more
 	}
 	counts := m.Read()
 	if counts.Requests != 6 || counts.Failed != 1 || counts.UnderWay != 4 || !counts.Valid() {

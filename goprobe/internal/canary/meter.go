@@ -1,7 +1,6 @@
 package canary
 
 import (
-	"container/list"
 	"math/bits"
 	"sync"
 	"time"
@@ -111,28 +110,61 @@ type Meter struct {
 	requests uint64
 	failed   uint64
 	took     [Buckets]uint64
-	underWay list.List // of time.Time, the oldest first
+
+	// Requests under way, in a list with the oldest first.
+	oldest, newest *Request
+	underWay       uint64
 }
 
-// Begin counts a request that begins. What it gives is called once, when the request ends.
-func (m *Meter) Begin() (end func(failed bool)) {
+// Request is one that is under way, until it ends.
+type Request struct {
+	meter         *Meter
+	begun         time.Time
+	before, after *Request
+	over          bool
+}
+
+// Begin counts a request that begins.
+func (m *Meter) Begin() *Request {
+	r := &Request{meter: m, begun: time.Now()}
 	m.mu.Lock()
-	begun := time.Now()
-	element := m.underWay.PushBack(begun)
-	m.mu.Unlock()
-	once := sync.Once{}
-	return func(failed bool) {
-		once.Do(func() {
-			m.mu.Lock()
-			defer m.mu.Unlock()
-			m.underWay.Remove(element)
-			m.requests++
-			if failed {
-				m.failed++
-			}
-			m.took[BucketOf(time.Since(begun))]++
-		})
+	defer m.mu.Unlock()
+	if r.before = m.newest; r.before != nil {
+		r.before.after = r
+	} else {
+		m.oldest = r
 	}
+	m.newest = r
+	m.underWay++
+	return r
+}
+
+// End counts its end; calls after the first do nothing.
+func (r *Request) End(failed bool) {
+	m, bucket := r.meter, BucketOf(time.Since(r.begun))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if r.over {
+		return
+	}
+	r.over = true
+	if r.before != nil {
+		r.before.after = r.after
+	} else {
+		m.oldest = r.after
+	}
+	if r.after != nil {
+		r.after.before = r.before
+	} else {
+		m.newest = r.before
+	}
+	r.before, r.after = nil, nil
+	m.underWay--
+	m.requests++
+	if failed {
+		m.failed++
+	}
+	m.took[bucket]++
 }
 
 // Read gives the counts as they are now.
@@ -140,7 +172,7 @@ func (m *Meter) Read() Counts {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	counts := Counts{
-		Requests: m.requests, Failed: m.failed, Took: map[int]uint64{}, UnderWay: uint64(m.underWay.Len()), Waiting: map[int]uint64{},
+		Requests: m.requests, Failed: m.failed, Took: map[int]uint64{}, UnderWay: m.underWay, Waiting: map[int]uint64{},
 	}
 	for bucket, count := range m.took {
 		if count > 0 {
@@ -148,8 +180,8 @@ func (m *Meter) Read() Counts {
 		}
 	}
 	left := maxUnderWay
-	for element := m.underWay.Front(); element != nil && left > 0; element = element.Next() {
-		counts.Waiting[BucketOf(time.Since(element.Value.(time.Time)))]++
+	for r := m.oldest; r != nil && left > 0; r = r.after {
+		counts.Waiting[BucketOf(time.Since(r.begun))]++
 		left--
 	}
 	return counts
