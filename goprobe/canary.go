@@ -10,43 +10,44 @@ import (
 	"hotgate/goprobe/internal/canary"
 )
 
-// CanaryOptions let the new image serve a share of the connections for a while, beside the old one, before it takes its place;
-// the zero value lets it not.
+// CanaryOptions let the new image serve a share of the connections for a while, beside the old one, before it takes its
+// place; the zero value lets it not.
 //
-// The new image runs in a child process. It gets the states as they were when it was started, and of each accepted connection the
-// descriptor, so that clients and what is before them notice nothing. Both images count what Measure and Request tell
-// them, in the same time; a judge compares. Then the child drains and ends, and either the update goes on, or nothing has
-// happened.
+// The new image runs in a child process. It gets the states as they were when it was started, and of each accepted
+// connection that is its own the descriptor, so that clients and what is before them notice nothing. Both images count what
+// Measure and Request tell them, in the same time; a judge compares. Then the child drains and ends, and either the update
+// goes on, or nothing has happened.
 //
-//   - The share is of new connections, on every listener of the probe but that of ServeEndpoints. It is
-//     off by at most 20 connections at any time: 0.2 % of 10,000. Connections that were open before stay where they are.
-//   - A client's address stays on its side (of IPv6, the network of 64 bits). Which side is drawn by a random key, anew
-//     for each canary. Where few addresses bring most of the connections, such as those of a proxy, exact and sticky exclude each
-//     other, and exact wins: an address changes its side when the share would be off by more than 20 connections. Of 10,000
-//     connections from one address, at a share of 5 %, some 24 are on another side than the one before; of those from
-//     thousands of addresses none. Clients at unix sockets have no address, and each connection is drawn for itself.
+//   - The share is of new connections, on every listener of the probe but that of ServeEndpoints. It is off by at most 20
+//     connections at any time: 0.2 % of 10,000. Connections that were open before stay where they are.
+//   - A client's address stays on its side (of IPv6, the network of 64 bits). Which side is drawn by a random key, anew for
+//     each canary. Where few addresses bring most of the connections, such as those of a proxy, exact and sticky exclude
+//     each other, and exact wins: an address changes its side when the share would be off by more than 20 connections. Of
+//     10,000 connections from one address, at a share of 5 %, some 24 are on another side than the one before; of those
+//     from thousands of addresses none. Clients at unix sockets have no address, and each connection is drawn for itself.
 //   - A connection that the new image's service has not accepted is still the old image's, which takes it back whenever the
 //     child crashes, hangs or ends. What the child has accepted is lost with it, if it crashes or hangs.
 //   - The child's memory is bounded by MemoryLimit, and the kernel takes it first when memory is short.
 //   - The probe's endpoints are answered by the old image, whichever process a request comes to. What else the service
 //     answers of itself, such as expvar, is of either process: see Stays.
-//   - Kept connections go back to the old image when the child ends, with their sessions, and with it over the update; those of TLS
-//     are closed with close_notify then, as at every update. Sessions that the old image could not read, because their kind,
-//     version or codec is another, keep the listeners of Conns.Serve from being shared. Where connections are given to Keep by a handler of
-//     another server, such as WebSockets, they are closed in that case, and counted in CanaryPassing.Cut.
+//   - Kept connections go back to the old image when the child ends, with their sessions, and with it over the update;
+//     those of TLS are closed with close_notify then, as at every update. Sessions that the old image could not read,
+//     because their kind, version or codec is another, keep the listeners of Conns.Serve from being shared. Where a handler
+//     of another server gives connections to Keep, such as WebSockets, they are closed in that case, and counted in
+//     CanaryPassing.Cut.
 type CanaryOptions struct {
 	// Share is the part of the new connections that the new image gets: 0 for no canary, else from 0.001 to 0.5.
 	Share float64
 	// For is how long; 1 min unless set, at least 1 s.
 	For time.Duration
-	// Judge decides; CountsJudge unless set. A child that crashes, hangs, does not get ready, or takes too much memory ends the canary
-	// without asking.
+	// Judge decides; CountsJudge unless set. A child that crashes, hangs, does not get ready, or takes too much memory ends
+	// the canary without asking.
 	Judge CanaryJudge
 	// SharesState declares that both images may serve at once: what a request changes is not kept in the memory of this
 	// process, or is brought to both, and no image holds what only one can, such as a lock. Required.
 	SharesState bool
-	// Stays tells of a connection that it always stays with the old image, such as one of what polls the service's own counters;
-	// nil of none. It does not count for the share. The function does not read from the connection.
+	// Stays tells of a connection that it always stays with the old image, such as one of what polls the service's own
+	// counters; nil of none. It does not count for the share. The function does not read from the connection.
 	Stays func(net.Conn) bool
 	// MemoryLimit is how many bytes of memory the child may have resident; twice what this process has, and 64 MiB, unless set.
 	MemoryLimit int64
@@ -110,8 +111,9 @@ func (e *CanaryError) Error() string {
 	return fmt.Sprintf("goprobe: canary of %s: %s; the old image serves on", e.Path, e.Status.Reason)
 }
 
-// Canary tells whether this process serves beside the old image, as its child, until it is judged. Trial is false then: a service whose
-// options declare SharesState asks Canary before it does what only one process may do, such as jobs at fixed times.
+// Canary tells whether this process serves beside the old image, as its child, until it is judged. Trial is false then: a
+// service whose options declare SharesState asks Canary before it does what only one process may do, such as jobs at fixed
+// times.
 func (p *Probe) Canary() bool { return p.from.IsCanary() }
 
 const (

@@ -15,10 +15,10 @@ import (
 	"hotgate/goprobe/internal/handover"
 )
 
-// Kept connections that a canary has go back to the old image when it ends, with their sessions, in the way in which exec hands them
-// over; only that each descriptor is passed as a message, and not inherited.
+// Kept connections that a canary has go back to the old image when it ends, with their sessions, in the way in which exec
+// hands them over; only that each descriptor is passed as a message, and not inherited.
 
-// kinds lists the kinds of connections that this image keeps.
+// kindsOf lists the kinds of connections that this image keeps.
 func (s *connSet) kindsOf() []canary.Kind {
 	s.mu.Lock()
 	defer s.mu.Unlock()

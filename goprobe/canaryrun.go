@@ -52,7 +52,7 @@ type canaryRun struct {
 	number     uint64                 // of the last connection that was passed
 	taken      int64                  // that NEW's service accepted
 	report     canary.Report          // the last
-	reported   time.Time              // when it came
+	silent     time.Duration          // since it came
 	stopping   bool                   // no connection is passed any more
 	exit       string                 // how the process ended
 	lost       int                    // kept connections that were given back and could not be served
@@ -66,7 +66,7 @@ type canaryRun struct {
 type lent struct {
 	conn     net.Conn
 	listener *Listener
-	at       time.Time
+	waited   time.Duration
 }
 
 type verdict struct {
@@ -90,7 +90,8 @@ func (p *Probe) runCanary(ctx context.Context, program *program, o UpgradeOption
 	if errors.As(err, &state) {
 		return err
 	} else if err != nil {
-		status := CanaryStatus{State: "ended", Decision: string(CanaryEnd), Code: CanaryNotReady, Reason: "it could not be started: " + err.Error()}
+		reason := "it could not be started: " + err.Error()
+		status := CanaryStatus{State: "ended", Decision: string(CanaryEnd), Code: CanaryNotReady, Reason: reason}
 		return &CanaryError{Path: program.path, Status: status}
 	}
 	patience := o.TrialTimeout
@@ -336,7 +337,6 @@ func (r *canaryRun) take(m *canary.Message) (problem string) {
 		for l := range r.shared {
 			r.shared[l] = names[l.name] && (r.unreadable == "" || !r.p.conns.acceptsFrom(l))
 		}
-		r.reported = time.Now()
 		close(r.said)
 	case canary.KindTaken, canary.KindRefused:
 		one, ok := r.lent[m.Number]
@@ -356,7 +356,7 @@ func (r *canaryRun) take(m *canary.Message) (problem string) {
 			report.Counts.Failed < r.report.Counts.Failed || report.Open < 0 || report.Cut < 0 || report.Taken < 0 {
 			return "its report has counts that cannot be"
 		}
-		r.report, r.reported = report, time.Now()
+		r.report, r.silent = report, 0
 		if m.Kind == canary.KindDrained {
 			select {
 			case <-r.drained:
@@ -395,7 +395,7 @@ func (r *canaryRun) pass(l *Listener, conn net.Conn) bool {
 	}
 	r.number++
 	number := r.number
-	r.lent[number] = &lent{conn, l, time.Now()}
+	r.lent[number] = &lent{conn: conn, listener: l}
 	err := descriptor.On(raw, func(fd uintptr) error {
 		return r.link.Send(canary.KindConn, number, []byte(l.name), int(fd))
 	})
@@ -477,7 +477,7 @@ func (r *canaryRun) watch(ctx context.Context) verdict {
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	asked := time.Time{}
+	asked, looked := time.Time{}, begun
 	warm := false
 	for {
 		select {
@@ -488,7 +488,10 @@ func (r *canaryRun) watch(ctx context.Context) verdict {
 		case <-r.p.done:
 			return verdict{CanaryUndecided, CanaryCalledOff, "it was called off: the probe was stopped"}
 		}
-		if found := r.lifeSigns(); found.decision != CanaryWait {
+		now := time.Now()
+		step := min(now.Sub(looked), mostStep)
+		looked = now
+		if found := r.lifeSigns(step); found.decision != CanaryWait {
 			return found
 		}
 		elapsed := time.Since(begun)
@@ -548,8 +551,9 @@ func (r *canaryRun) ask(ctx context.Context) {
 	r.signal()
 }
 
-// lifeSigns tells whether NEW has crashed, hangs, or takes too much memory.
-func (r *canaryRun) lifeSigns() verdict {
+// lifeSigns tells whether NEW has crashed, hangs, or takes too much memory. The step is for how long this image has been
+// looking since the last time: a time for which it did not run itself says nothing of NEW.
+func (r *canaryRun) lifeSigns(step time.Duration) verdict {
 	select {
 	case <-r.gone:
 		r.mu.Lock()
@@ -559,12 +563,15 @@ func (r *canaryRun) lifeSigns() verdict {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if since := time.Since(r.reported); since > r.o.HangTimeout {
-		return verdict{CanaryEnd, CanaryHung, fmt.Sprintf("it hangs: it has said nothing for %v", since.Round(time.Millisecond))}
+	hung := func(what string, since time.Duration) verdict {
+		return verdict{CanaryEnd, CanaryHung, fmt.Sprintf("it hangs: %s for %v", what, since.Round(time.Millisecond))}
+	}
+	if r.silent += step; r.silent > r.o.HangTimeout {
+		return hung("it has said nothing", r.silent)
 	}
 	for _, one := range r.lent {
-		if since := time.Since(one.at); since > r.o.HangTimeout {
-			return verdict{CanaryEnd, CanaryHung, fmt.Sprintf("it hangs: it has not accepted a connection for %v", since.Round(time.Millisecond))}
+		if one.waited += step; one.waited > r.o.HangTimeout {
+			return hung("it has not accepted a connection", one.waited)
 		}
 	}
 	if memory, known := proc.Memory(r.command.Process.Pid); known && r.o.MemoryLimit > 0 && memory > r.o.MemoryLimit {
@@ -716,6 +723,8 @@ const (
 	slowQuantile = 0.99
 	slowFloor    = 2 * time.Millisecond
 	slowRequests = 100 // that tell what is slow
+
+	mostStep = 200 * time.Millisecond // between two looks, that count for a hang
 )
 
 // slowFrom is the bucket from which on a request counts as slow, by all that the old image has counted so far; 0 while that is

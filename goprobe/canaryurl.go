@@ -13,9 +13,9 @@ import (
 	"hotgate/goprobe/internal/bounds"
 )
 
-// URLJudge asks a server by HTTP, such as hotgate's sidecar at /v1/services/NAME/canary: POST with the CanaryStatus as JSON,
-// answered by {"decision": "wait", "reason": "…"} with "wait", "promote", "end" or "undecided". Anything else is an error, and the
-// canary waits; nothing is promoted unless the server says so.
+// URLJudge asks a server by HTTP once a second, such as hotgate's sidecar at /v1/services/NAME/canary: POST with the
+// CanaryStatus as JSON, answered by {"decision": "wait", "reason": "…"} with "wait", "promote", "end" or "undecided". Anything
+// else is an error, and the canary waits; nothing is promoted unless the server says so.
 type URLJudge struct {
 	URL   string
 	Token string // is sent as a bearer token, unless empty

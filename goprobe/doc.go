@@ -127,8 +127,8 @@
 //
 // The new image runs the same main in a child process, where [Probe.Canary] is true: Listen gives listeners that accept what
 // the old image passes, Ready returns, and Serve serves. A connection is passed by its descriptor, right after it was
-// accepted and before anything of it was read. [Probe.Measure] and [Probe.Request] count on both sides, and
-// [CountsJudge] compares them as the rollback watch of hotgate does; [JudgeFunc] and [URLJudge] decide otherwise. A new image that was
+// accepted and before anything of it was read. [Probe.Measure] and [Probe.Request] count on both sides, and [CountsJudge]
+// compares them as the rollback watch of hotgate does; [JudgeFunc] and [URLJudge] decide otherwise. A new image that was
 // good drains, its process ends, and the update goes on in place; else it ends, and Upgrade returns a [CanaryError].
 //
 //   - A new image that is bad hurts at most its share, and for no longer than the judge takes: answers with status 500 until

@@ -58,7 +58,8 @@ var silentLog = log.New(io.Discard, "", 0)
 // serve answers the questions that a canary passes on. They were let in by its guard, and are looked at by ours again.
 func (g *guests) serve(p *Probe) {
 	server := &http.Server{
-		Handler: p.Handler(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 8 << 10, ErrorLog: silentLog,
+		Handler: p.Handler(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 8 << 10,
+		ErrorLog: silentLog,
 	}
 	_ = server.Serve(guard.Limited(g))
 	_ = server.Close()

@@ -136,7 +136,7 @@ func runService(fault string) error {
 			Env:    append(os.Environ(), serviceVariable+"="+or(os.Getenv("GOPROBE_TEST_NEXT"), "none")),
 			Canary: canaryOptions(), NoTrial: os.Getenv("GOPROBE_TEST_NOTRIAL") != "",
 		}
-		if o.Canary.Share > 0 {
+		if o.Canary.Share > 0 && os.Getenv("GOPROBE_TEST_WRAP") == "" && os.Getenv("GOPROBE_TEST_PATIENT") == "" {
 			o.Drain = DrainOptions{Announce: 200 * time.Millisecond, Linger: 50 * time.Millisecond}
 			if patience, err := time.ParseDuration(os.Getenv("GOPROBE_TEST_TIMEOUT")); err == nil {
 				o.Drain.Timeout = patience
