@@ -106,6 +106,19 @@ def test_what_cannot_be_performed_is_said_in_one_line(  # noqa: PLR0913, PLR0917
     assert len(said.strip().splitlines()) <= 2
 
 
+def test_what_the_service_answers_is_said_when_that_is_not_what_the_plan_waits_for(
+    program: Build, rehearse: Rehearse, tmp_path: Path
+) -> None:
+    path = plan(tmp_path)
+    text = path.read_text("utf-8").replace('within = "20s"', 'within = "3s"')
+    path.write_text(text.replace("{port}/", "{port}/debug/pprof/none"), "utf-8")
+    code, _, said = rehearse(program("good"), program("good"))
+    assert (code, "was not ready within 3 s; GET /debug/pprof/none is answered with 404" in said) == (2, True), said
+    path.write_text(text.replace('ready = "http://', 'ready = "log:http://'), "utf-8")
+    code, _, said = rehearse(program("good"), program("good"))
+    assert (code, "was not ready within 3 s" in said) == (2, True), said
+
+
 @pytest.mark.long
 def test_without_a_plan_it_says_what_it_did_not_try(program: Build, rehearse: Rehearse) -> None:
     code, report, _ = rehearse(program("good"), program("good"), "--updates", "1", "--max-time", "1s")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from gate.rehearsal.stage.service import Target
+    from gate.rehearsal.stage.target import Target
 
 MAX_BODY = 8 << 20
 
