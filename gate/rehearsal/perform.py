@@ -17,6 +17,7 @@ from gate.rehearsal.problem import CannotRehearse
 from gate.rehearsal.rounds.answers import shown
 from gate.rehearsal.rounds.drills import perform_drill
 from gate.rehearsal.rounds.growth import LEAST_UPDATES, growth
+from gate.rehearsal.rounds.inherited import Fresh
 from gate.rehearsal.rounds.scene import Scene
 from gate.rehearsal.rounds.state import quiet_round, unchanged
 from gate.rehearsal.rounds.update import perform_update, watch
@@ -83,10 +84,12 @@ def _perform(folder: Path, order: Order, emit: Emit) -> RehearsalFacts:
         scene.trigger = _find_trigger(scene)
     scene.start_load()
     control = _control(scene, CONTROL if order.plan.updates else ALONE)
+    fresh = Fresh(scene)  # after the load: by then it has set up what it sets up
     quiet = _quiet(scene)
     works = not quiet.updates or quiet.updates[-1].outcome == "taken-over"
     external = scene.start_external() if works else None
     updates = _updates(scene) if works else list(quiet.updates[-1:])
+    inherited = fresh.compare() if works and order.plan.updates else ()
     said, failed = external.end(service.ended) if external is not None else ("", False)
     if not order.plan.updates:
         scene.not_tried.append("any update, and drills: this was a control run")
@@ -122,6 +125,7 @@ def _perform(folder: Path, order: Order, emit: Emit) -> RehearsalFacts:
         notes=tuple(scene.notes),
         seconds=round(time.monotonic() - begun, 1),
         pause_limit=order.plan.pause * 1000,
+        inherited=inherited,
     )
 
 

@@ -15,9 +15,22 @@ FINDS = {
     "abrupt": "HG801", "closes": "HG801", "errors": "HG801", "state": "HG806", "migrates": "HG804",
     "answer": "HG805", "header": "HG805", "status": "HG805", "slow": "HG808", "descriptors": "HG807",
     "goroutines": "HG807", "processes": "HG807", "files": "HG807", "once": "HG803", "leaks": "HG803",
+    "deafens": "HG807",
 }  # fmt: skip
 """Fault of `testdata/services/rehearsed` -> the rule that finds it."""
-BOTH_SIDES = {"lock", "both", "abrupt", "closes", "descriptors", "goroutines", "processes", "files", "once", "leaks"}
+BOTH_SIDES = {
+    "lock",
+    "both",
+    "abrupt",
+    "closes",
+    "descriptors",
+    "goroutines",
+    "processes",
+    "files",
+    "once",
+    "leaks",
+    "deafens",
+}
 """Faults that OLD has as well: they are not NEW's."""
 USUAL_ROUNDS = 10
 
