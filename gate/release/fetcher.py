@@ -13,7 +13,6 @@ import stat
 import tempfile
 import time
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO, TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
@@ -26,6 +25,7 @@ from probes.live.trust import trusted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 PIECE = 256 << 10
 GRACE_SECONDS = 20.0

@@ -21,9 +21,8 @@ from gate.release.errors import ReleaseError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gate.release.repository.roles import Role
-
     from gate.release.repository.keys import KeyRing
+    from gate.release.repository.roles import Role
     from gate.release.repository.store import Repository
 
     Judge = Callable[[Path, Path, Description], CheckVerdict]

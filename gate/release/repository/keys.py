@@ -117,15 +117,20 @@ class KeyRing:
         data = files.read_bounded(path, MAX_KEY)
         if stat.S_IMODE(os.stat(path).st_mode) & 0o077:  # noqa: PTH116 - a path that is no more than that
             raise ReleaseError("keys", "others can read this key", subject=str(path), hint=f"chmod 600 {path}")
+        tried = 0
         for passphrase in self._passphrases.known():
+            tried += 1
             signer = _opened(data, passphrase, path)
             if signer is not None:
                 return signer
         while (said := self._passphrases.ask(path.name)) is not None:
+            tried += 1
             signer = _opened(data, said, path)
             if signer is not None:
                 return signer
-        raise ReleaseError("keys", "the passphrase is not this key's", subject=str(path))
+        what = "no passphrase given opens this key" if tried else "a passphrase is needed for this key"
+        hint = "pass --passphrase-file FILE or --passphrase-env NAME, or run it in a terminal to be asked"
+        raise ReleaseError("keys", what, subject=str(path), hint=hint)
 
 
 def _opened(data: bytes, passphrase: bytes, path: Path) -> CryptoSigner | None:

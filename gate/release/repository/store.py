@@ -157,6 +157,7 @@ class Repository:
         targets: bool,
         snapshot: bool = True,
         root: Metadata[Root] | None = None,
+        root_last: bool = False,
     ) -> None:
         """Sign what changed and write it, the timestamp last.
 
@@ -165,6 +166,7 @@ class Repository:
             targets: whether the targets changed; the snapshot then does, too.
             snapshot: whether the snapshot is renewed anyway.
             root: a new root, which is signed already, and written before the timestamp.
+            root_last: write it after the timestamp, which the keys of the root before have signed as well.
 
         Raises:
             OSError: the disk refuses; the repository is the one before.
@@ -174,9 +176,8 @@ class Repository:
             set_expiry(self.targets, "targets")
             data = _signed(self.targets, signers["targets"])
             files.write(self.metadata / f"{self.targets.signed.version}.targets.json", data)
-            self.snapshot.signed.meta["targets.json"] = MetaFile.from_data(
-                self.targets.signed.version, data, ["sha256"]
-            )
+            meta = MetaFile.from_data(self.targets.signed.version, data, ["sha256"])
+            self.snapshot.signed.meta["targets.json"] = meta
         if targets or snapshot:
             self.snapshot.signed.version += 1
             set_expiry(self.snapshot, "snapshot")
@@ -185,10 +186,11 @@ class Repository:
             self.timestamp.signed.snapshot_meta = MetaFile.from_data(self.snapshot.signed.version, data, ["sha256"])
         self.timestamp.signed.version += 1
         set_expiry(self.timestamp, "timestamp")
-        data = _signed(self.timestamp, signers["timestamp"])
+        last = [(self.metadata / "timestamp.json", _signed(self.timestamp, signers["timestamp"]))]
         if root is not None:
-            files.write(self.metadata / f"{root.signed.version}.root.json", root.to_bytes())
-        files.write(self.metadata / "timestamp.json", data)
+            last.insert(int(root_last), (self.metadata / f"{root.signed.version}.root.json", root.to_bytes()))
+        for path, data in last:
+            files.write(path, data)
         self._prune()
 
     def _prune(self) -> None:
