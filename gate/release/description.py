@@ -27,7 +27,7 @@ Word = Annotated[str, Meta(max_length=200)]
 Time = Annotated[str, Meta(pattern=r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\Z")]
 Audited = Annotated[str, Meta(pattern=r"\A[0-9]{1,18}:[0-9a-f]{64}\Z")]
 
-Method = Literal["bsdiff", "zstd"]
+Method = Literal["go", "bsdiff", "zstd"]
 
 
 class CheckVerdict(Struct, frozen=True, forbid_unknown_fields=True):

@@ -66,6 +66,10 @@ def _applied(method: Method, old: bytes, reader: Reader, size: int) -> bytes:
             from gate.release.delta import bsdiff
 
             return bsdiff.apply(old, reader, size)
+        case "go":
+            from gate.release.delta.golang import decode
+
+            return decode.apply(old, reader, size)
     assert_never(method)
 
 

@@ -28,7 +28,7 @@ class Limits(Struct, frozen=True):
 
     seconds: float = 120.0
     memory: int = 4 << 30
-    methods: tuple[Method, ...] = ("bsdiff", "zstd")
+    methods: tuple[Method, ...] = ("go", "bsdiff", "zstd")
 
 
 ORDINARY = Limits()
@@ -53,6 +53,8 @@ def make_delta(old: bytes, new: bytes, limits: Limits = ORDINARY) -> Made | None
         (place / "old").write_bytes(old)
         (place / "new").write_bytes(new)
         for method in limits.methods:
+            if best is not None and best[0] == "go":
+                break  # it is the smallest wherever it can be made, and bsdiff takes a minute
             payload = _payload(place, method, limits)
             delta = wrap(method, old, new, payload) if payload is not None else None
             if delta is not None and not _applies(old, new, delta):
@@ -89,6 +91,10 @@ def _applies(old: bytes, new: bytes, delta: bytes) -> bool:
 
 def maker(method: Method) -> Callable[[bytes, bytes], bytes]:
     """The function that makes the payload of a method."""
+    if method == "go":
+        from gate.release.delta.golang import encode
+
+        return encode.make
     if method == "bsdiff":
         from gate.release.delta import bsdiff
 
