@@ -10,7 +10,7 @@ import ipaddress
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from pydantic import ValidationError
@@ -20,9 +20,10 @@ from gate.policy.lines import place, written
 from gate.policy.token_file import read_token
 from gate.sidecar.config import tables
 from gate.store.retention import Retention
-from gate.watch.config import WatchConfig, WatchRule
-from probes.errors import ProbeError
-from probes.live.client import base_url
+from gate.watch.reading import watch_config
+
+if TYPE_CHECKING:
+    from gate.watch.config import WatchConfig
 
 
 class ServiceConfig(Struct, frozen=True):
@@ -113,29 +114,8 @@ def _service(path: str, own: tables.Service, interval: float, timeout: float) ->
         old=own.old,
         profile=own.profile,
         counters=tuple(own.counters),
-        watch=None if own.watch is None else _watch(path, own.name, own.watch),
+        watch=None if own.watch is None else watch_config(path, own.name, own.watch),
     )
-
-
-def _watch(path: str, service: str, own: tables.Watch) -> WatchConfig:
-    within: Any = own.within
-    baseline: Any = own.baseline
-    for rule in own.rule:
-        needed = {"ratio": ("bad", "total"), "level": ("value",)}[rule.kind]
-        for key in ("bad", "total", "value"):
-            if bool(getattr(rule, key)) != (key in needed):
-                said = f"needs {key}" if key in needed else f"has no use for {key}"
-                raise PolicyError(f"{path}: rule {rule.name} of {service}: a {rule.kind} {said}")
-        if rule.source == "prometheus" and not own.prometheus:
-            raise PolicyError(f"{path}: rule {rule.name} of {service}: watch.prometheus is missing")
-    server = ""
-    if own.prometheus:
-        try:
-            server = base_url(own.prometheus)
-        except ProbeError as exc:
-            raise PolicyError(f"{path}: watch.prometheus of {service}: {exc}", hint=exc.hint) from exc
-    rules = tuple(WatchRule(r.name, r.kind, r.source, r.bad, r.total, r.value, r.times, r.min_count) for r in own.rule)
-    return WatchConfig(own.join, within, baseline, server, rules)
 
 
 def _address(path: str, text: str, listen: str) -> tuple[str, int]:
