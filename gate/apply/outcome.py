@@ -67,7 +67,7 @@ class Outcome(Struct, frozen=True):
         return {"schema_version": "1", **found, "exit_code": self.exit_code}
 
 
-def why_taken_back(version: str, found: TakeOver, within: float) -> tuple[str, str, str]:
+def why_taken_back(version: str, found: TakeOver) -> tuple[str, str, str]:
     """(a word for programs, what happened, what to do) of a release that did not take over."""
     match found.end:
         case "crashed":
@@ -79,7 +79,7 @@ def why_taken_back(version: str, found: TakeOver, within: float) -> tuple[str, s
         case "hangs":
             return (
                 "hangs",
-                f"{version} did not get ready within {within:g} s ({found.detail})",
+                f"{version} did not get ready ({found.detail})",
                 "look what it waits for at its start, or raise `within` if it needs longer",
             )
         case "refused":

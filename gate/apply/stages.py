@@ -14,6 +14,7 @@ from gate.apply.service import rules
 from gate.apply.service.process import find
 from gate.apply.update import Move
 from gate.policy.token_file import read_token
+from probes.errors import ProbeError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -135,7 +136,14 @@ def gate(update: Update, policy: Policy, kept: Kept, start: Start, store: str, *
     if start.running is None:
         raise AssertionError
     update.recorder.begin("gate", version=kept.version, against=start.current)
-    report = gating.judge(update.host, update.token, policy, start.running, kept.file, store, back=back)
+    try:
+        report = gating.judge(update.host, update.token, policy, start.running, kept.file, store, back=back)
+    except ProbeError:
+        what = _changed(update, kept, start)
+        if not what:
+            raise
+        update.recorder.end("gate", verdict="inconclusive", said=what)
+        return Judged("inconclusive", what, "")
     head = update.recorder.keep_check(gating.entry_of(report, policy, update.host.name))
     said = gating.reasons(report)
     found = Judged(report.verdict, said, "" if head is None else str(head))

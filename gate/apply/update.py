@@ -119,7 +119,7 @@ class Update:
         found = takeover.wait(self.host, self.token, wanted, before, said, seconds=seconds)
         if found.end != "taken-over":
             self.recorder.end("take-over", end=found.end, detail=found.detail)
-            return self.back(move, *why_taken_back(move.version, found, self.host.within))
+            return self.back(move, *why_taken_back(move.version, found))
         return self._taken_over(move, found)
 
     def _tell(self, running: Running | None) -> None:
