@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -183,15 +184,41 @@ def catch_up(name: str, journal: Journal, database: Database) -> int:
     return len(missing)
 
 
+def end_in_store(journal: Journal, database: Database) -> None:
+    """Give the journal's last operation the end that the store has of it, which a full disk kept the journal from.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    lines = journal.lines()
+    own = [line for line in lines if line.operation == lines[-1].operation]
+    if not own or any((line.stage, line.event) == (OPERATION, "end") for line in own):
+        return
+    last = own[-1]
+    with database.read() as connection:
+        bodies = [_body(record, last.operation) for record in audit.newest(connection, LOOKED_THROUGH)]
+    ending = next((body for body in bodies if body is not None and "exit_code" in body), None)
+    if ending is not None:
+        facts = {"ending": str(ending.get("verdict")), "said": "as the store has it", "exit_code": ending["exit_code"]}
+        with suppress(OSError):
+            journal.append(Line(last.operation, last.number + 1, _now(), last.kind, OPERATION, "end", facts))
+
+
 def _event(record: Record, operation: str) -> int | None:
+    body = _body(record, operation)
+    number = None if body is None else body.get("number")
+    return number if isinstance(number, int) else None
+
+
+def _body(record: Record, operation: str) -> dict[str, Any] | None:
+    """The body of a record of that operation; None for others."""
     if operation not in record.body:
         return None
     try:
-        body = json.loads(record.body)
-        number = body["number"] if body["operation"] == operation else None
-    except (ValueError, KeyError, TypeError, RecursionError):
+        body: Any = json.loads(record.body)
+    except (ValueError, RecursionError):
         return None
-    return number if isinstance(number, int) else None
+    return body if isinstance(body, dict) and body.get("operation") == operation else None
 
 
 def _clean(value: Any) -> Any:

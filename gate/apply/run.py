@@ -12,7 +12,7 @@ from gate.apply.errors import ApplyError
 from gate.apply.host.journal import Journal
 from gate.apply.host.lock import locked
 from gate.apply.host.releases import Releases, digest_of
-from gate.apply.record import OPERATION, Recorder, catch_up
+from gate.apply.record import OPERATION, Recorder, catch_up, end_in_store
 from gate.apply.update import Move, Update
 from gate.policy.errors import PolicyError
 from gate.policy.origin import without_password
@@ -140,6 +140,7 @@ def _alone(ground: Ground, what: str) -> Iterator[Pending | None]:
     with locked(host.state / LOCK, f"hotgate {what} {host.name}"):
         journal = ground.journal()
         journal.shorten()
+        end_in_store(journal, ground.database)
         catch_up(host.name, journal, ground.database)
         yield resume.pending(journal)
 
