@@ -100,10 +100,10 @@ def rollback(ground: Ground, force: str = "") -> Outcome:
         return _rollback(ground, force)
 
 
-def go_on(ground: Ground, *, only_switched: bool = False) -> Outcome | None:
+def go_on(ground: Ground) -> Outcome | None:
     """End an operation that was killed: from the switch on it goes on or goes back; before, it is begun anew.
 
-    `only_switched`: one that had not begun to switch is abandoned instead. None where none is unfinished.
+    None where none is unfinished.
 
     Raises:
         ApplyError, ProbeError, PolicyError, StoreError: it could not be done.
@@ -112,7 +112,7 @@ def go_on(ground: Ground, *, only_switched: bool = False) -> Outcome | None:
         if left is None:
             return None
         ended = _end(ground, left)
-        if left.switched or only_switched:
+        if left.switched:
             return ended
         if left.kind == "rollback":
             return _rollback(ground, left.force)

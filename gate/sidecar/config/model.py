@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 from pydantic import ValidationError
 
+from gate.apply.host.config import Host, load_hosts
 from gate.policy.errors import PolicyError, nearest
 from gate.policy.lines import place, written
 from gate.policy.token_file import read_token
@@ -42,8 +43,19 @@ class ServiceConfig(Struct, frozen=True):
     watch: WatchConfig | None = None
 
 
+class ActionsConfig(Struct, frozen=True):
+    """What the sidecar may do: run `hotgate rollback` for who has `token`, and `hotgate apply --resume` at its start."""
+
+    token: str
+    rollback: bool
+    resume: bool
+
+
 class SidecarConfig(Struct, frozen=True):
-    """All of it. Times in seconds; `releases` are the folders that NEW may be in; `sha256` is the file's when it was read."""
+    """All of it. Times in seconds; `releases` are the folders that NEW may be in; `sha256` is the file's when it was read.
+
+    `hosts`: the services of this host that releases are brought to, by name; `actions` is None where the sidecar only looks on.
+    """
 
     source: str
     host: str
@@ -55,6 +67,8 @@ class SidecarConfig(Struct, frozen=True):
     retention: Retention
     services: tuple[ServiceConfig, ...]
     sha256: str
+    hosts: dict[str, Host] = {}
+    actions: ActionsConfig | None = None
 
 
 def load_sidecar(path: str) -> SidecarConfig:
@@ -98,7 +112,17 @@ def load_sidecar(path: str) -> SidecarConfig:
         retention=Retention(kept.keep, kept.size),
         services=tuple(_service(path, each, interval, timeout) for each in own.service),
         sha256=hashlib.sha256(raw).hexdigest(),
+        hosts=load_hosts(path) if "host" in table else {},
+        actions=None if own.actions is None else _actions(path, own.actions, token),
     )
+
+
+def _actions(path: str, own: tables.Actions, token: str) -> ActionsConfig:
+    found = read_token(own.token_file, wait=False)
+    if found == token:
+        hint = "who may read what the sidecar shows may not roll back for that alone"
+        raise PolicyError(f"{path}: sidecar.actions.token_file holds the token of sidecar.token_file", hint=hint)
+    return ActionsConfig(found, own.rollback, own.resume)
 
 
 def _service(path: str, own: tables.Service, interval: float, timeout: float) -> ServiceConfig:

@@ -74,6 +74,14 @@ class Limits(_Table):
     size: Annotated[str, checked(parse_size)] = "1GB"
 
 
+class Actions(_Table):
+    """`[sidecar.actions]`: what the sidecar does beside looking on. Without the table, nothing."""
+
+    token_file: Annotated[str, Field(min_length=1), checked(_path)]
+    rollback: bool = True
+    resume: bool = False
+
+
 class Sidecar(_Table):
     """`[sidecar]`."""
 
@@ -85,6 +93,7 @@ class Sidecar(_Table):
     concurrency: StrictInt = Field(default=64, ge=1, le=1024)
     releases: list[Folder] = []
     retention: Limits = Field(default_factory=Limits)
+    actions: Actions | None = None
     service: list[Service] = Field(default=[], max_length=MAX_SERVICES)
 
 
@@ -95,4 +104,10 @@ class File(BaseModel):
     sidecar: Sidecar = Field(default_factory=Sidecar)
 
 
-SHAPES: dict[str, type[BaseModel]] = {"service": Service, "retention": Limits, "watch": Watch, "rule": Rule}
+SHAPES: dict[str, type[BaseModel]] = {
+    "service": Service,
+    "retention": Limits,
+    "actions": Actions,
+    "watch": Watch,
+    "rule": Rule,
+}

@@ -162,19 +162,19 @@ class Site:
             process.wait()
         self._processes.clear()
 
-    def command(self, *words: str) -> list[str]:
+    def command(self, *words: str, config: str = "--config") -> list[str]:
         """`hotgate WORDS…` with this host's table; `words` begin with the command."""
-        return [sys.executable, "-m", "gate", *words, "--config", str(self.config)]
+        return [sys.executable, "-m", "gate", *words, config, str(self.config)]
 
     def environment(self) -> dict[str, str]:
         """Of a command on this host."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("HOTGATE_")}
         return {**inherited, "PYTHONPATH": str(ROOT), "HOME": str(self.folder)}
 
-    def run(self, *words: str, **options: Any) -> tuple[int, str, str]:
+    def run(self, *words: str, config: str = "--config", **options: Any) -> tuple[int, str, str]:
         """Exit code, stdout and stderr of a command."""
         done = subprocess.run(
-            self.command(*words),
+            self.command(*words, config=config),
             cwd=self.folder,
             env=self.environment(),
             capture_output=True,
