@@ -78,7 +78,7 @@ def test_a_required_rehearsal_is_of_this_very_pair_and_fresh(
     assert check(old, new)["verdict"] == "pass"  # not required, not asked
     (tmp_path / "hotgate.toml").write_text('[rehearsal]\nmax_age = "1m"\n', "utf-8")
     now = time.time()
-    monkeypatch.setattr("gate.cli._shared.rehearsed.time.time", lambda: now + 120)
+    monkeypatch.setattr("gate.store.requirement.time.time", lambda: now + 120)
     late = check(old, new, *needs)
     assert (late["verdict"], "days old" in str(late["findings"])) == ("inconclusive", True)
 
