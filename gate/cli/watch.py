@@ -13,6 +13,7 @@ from gate.cli import Failure
 from gate.cli._shared.audit import audit_options
 from gate.cli._shared.live import say
 from gate.cli._shared.output import print_text
+from gate.exits import EXIT_CODES
 from gate.policy.environment import apply_environment
 from gate.policy.model import Policy, find_policy_file
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from gate.store.database import Database
 
 EVERY = 5.0
+
+
+class _Unknown(Failure):
+    exit_code = EXIT_CODES["inconclusive"]
 
 
 @click.command(
@@ -38,31 +43,36 @@ EVERY = 5.0
     "ago than the watch takes; else now).",
 )
 @click.option("--once", is_flag=True, help="Look once instead of waiting for the end.")
+@click.option("--canary", is_flag=True, help="Follow the canary that the service runs, instead of the rules.")
 @audit_options
 def command(  # noqa: PLR0913 - keywords, one a fact
-    service: str, *, path: str | None, since: float | None, once: bool, audit: bool | None, store: str | None
+    service: str,
+    *,
+    path: str | None,
+    since: float | None,
+    once: bool,
+    canary: bool,
+    audit: bool | None,
+    store: str | None,
 ) -> int:
     """Hold the rules of SERVICE's [sidecar.service.watch] against what is measured, until one fires or the time is up.
 
-    With rules on expvar counters, a sidecar has to poll the service into the same store meanwhile.
+    With rules on expvar counters, a sidecar has to poll the service into the same store meanwhile. With --canary, wait for the
+    end of the canary that goprobe runs in the service, and show both sides: 0 it was promoted, 10 it was bad.
     """
     import asyncio
 
-    from gate.policy.file import load_policy
-    from gate.sidecar.config.model import load_sidecar
     from gate.store.database import Database
     from gate.watch.judge import State, joined
     from gate.watch.looking import look
     from gate.watch.measure import Span
     from gate.watch.outcome import AHEAD, keep, shape
 
-    path = path or find_policy_file()
-    if path is None:
-        raise Failure("no configuration", hint="pass --config FILE")
-    policy: Policy = apply_environment(load_policy(path), os.environ)
-    found = next((each for each in load_sidecar(path).services if each.name == service), None)
-    if found is None:
-        raise Failure(f"no such service: {service}", hint=f"services are the [[sidecar.service]] of {path}")
+    policy, found = _configured(path, service)
+    if canary:
+        if since is not None:
+            raise Failure("--since says nothing of a canary", hint="leave it out: the canary that runs is followed")
+        return _canary(found, policy, once=once, audit=audit, store=store)
     config = found.watch
     if config is None:
         raise Failure(f"no rules for {service}", hint="write them as [[sidecar.service.watch.rule]]")
@@ -87,6 +97,42 @@ def command(  # noqa: PLR0913 - keywords, one a fact
         shown = shape(service, state, rulings, since=begun, join=config.join, said=said)
         if state != "watching" and (policy.audit if audit is None else audit):
             keep(database, service, shown)
+    print_text(json.dumps(shown, indent=2) + "\n")
+    return int(shown["exit_code"])
+
+
+def _configured(path: str | None, service: str) -> tuple[Policy, ServiceConfig]:
+    """The policy, and the service of that name."""
+    from gate.policy.file import load_policy
+    from gate.sidecar.config.model import load_sidecar
+
+    path = path or find_policy_file()
+    if path is None:
+        raise Failure("no configuration", hint="pass --config FILE")
+    policy: Policy = apply_environment(load_policy(path), os.environ)
+    found = next((each for each in load_sidecar(path).services if each.name == service), None)
+    if found is None:
+        raise Failure(f"no such service: {service}", hint=f"services are the [[sidecar.service]] of {path}")
+    return policy, found
+
+
+def _canary(service: ServiceConfig, policy: Policy, *, once: bool, audit: bool | None, store: str | None) -> int:
+    """Follow the canary of a service; the exit code."""
+    import asyncio
+
+    from gate.store.database import Database
+    from gate.watch.canary import OVER, keep, shape
+    from gate.watch.following import follow
+    from probes.errors import ProbeError
+
+    try:
+        now = asyncio.run(follow(service.url, service.token, service.timeout, say, once=once))
+    except ProbeError as exc:
+        raise _Unknown(f"nothing is known of a canary of {service.name}: {exc.what}", hint=exc.hint) from exc
+    if now.state in OVER and (policy.audit if audit is None else audit):
+        with Database.open(store or policy.store) as database:
+            keep(database, service.name, now)
+    shown = shape(service.name, now)
     print_text(json.dumps(shown, indent=2) + "\n")
     return int(shown["exit_code"])
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from gate.inflection import count
 from gate.policy.errors import PolicyError
 from gate.sidecar.actions import Actions
+from gate.sidecar.canaries import Canaries
 from gate.sidecar.config.model import is_loopback
 from gate.sidecar.metrics import Metrics
 from gate.sidecar.polling.recorder import Recorder
@@ -67,6 +68,7 @@ class Sidecar:
         self.metrics = Metrics(self.board, self.recorder, self.releases, self.actions)
         self.judge = Judge(database, lambda: self.config, lambda: self.policy)
         self.watching = Watching(self.board, database)
+        self._canaries = Canaries(database)
         self._polling = Polling(self.board, self.recorder, config.concurrency, self._after)
         self._notifier = Notifier()
         self._side: set[asyncio.Task[None]] = set()
@@ -162,6 +164,8 @@ class Sidecar:
         if replaced:
             entry.standing = None  # of another image
             self._replaced.update({entry.config.name} & self._judging)
+        if entry.canary is not None and not entry.failures:
+            self._spawn(self._canaries.note(entry))
         due = replaced or time.monotonic() - entry.looked_at >= self.config.verdict_interval
         if due and not entry.failures and entry.config.name not in self._judging:
             self._look(entry)

@@ -45,6 +45,7 @@ class Metrics(Collector):
         """Every metric."""
         entries = list(self._board.entries.items())
         yield from _services(entries)
+        yield from _canaries(entries)
         polls = CounterMetricFamily("hotgate_polls", "Polls by what became of them", labels=("service", "state"))
         for name, entry in entries:
             for state in STATES:
@@ -144,6 +145,40 @@ def _services(entries: list[tuple[str, Entry]]) -> Iterator[Metric]:
         verdict,
         rehearsed,
     )
+
+
+CANARY_COUNTS = {
+    "connections": "Connections that the side got",
+    "requests": "Requests that the side has answered",
+    "failed": "Requests that failed",
+    "slow": "Requests that were slow",
+}
+"""Attributes of a side of a canary, and what they count."""
+
+
+def _canaries(entries: list[tuple[str, Entry]]) -> Iterator[Metric]:
+    share = GaugeMetricFamily(
+        "hotgate_service_canary",
+        "The share of the connections that a canary gets, 0 when none runs",
+        labels=("service",),
+    )
+    counts = {
+        column: GaugeMetricFamily(
+            f"hotgate_service_canary_{column}", f"{said}, while a canary runs", labels=("service", "side")
+        )
+        for column, said in CANARY_COUNTS.items()
+    }
+    for name, entry in entries:
+        canary = entry.running_canary
+        if entry.good is not None and entry.good.source == "goprobe":
+            share.add_metric((name,), canary.share if canary is not None else 0)
+        if canary is None:
+            continue
+        for side, found in (("old", canary.old), ("new", canary.new)):
+            for column, family in counts.items():
+                family.add_metric((name, side), getattr(found, column))
+    yield share
+    yield from counts.values()
 
 
 def _late(late: Lateness) -> Metric:

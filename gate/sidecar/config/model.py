@@ -21,6 +21,7 @@ from gate.policy.lines import place, written
 from gate.policy.token_file import read_token
 from gate.sidecar.config import tables
 from gate.store.retention import Retention
+from gate.watch.config import CanaryLimits
 from gate.watch.reading import watch_config
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class ServiceConfig(Struct, frozen=True):
     profile: bool = False
     counters: tuple[str, ...] = ()
     watch: WatchConfig | None = None
+    canary: CanaryLimits = CanaryLimits()
 
 
 class ActionsConfig(Struct, frozen=True):
@@ -139,6 +141,7 @@ def _service(path: str, own: tables.Service, interval: float, timeout: float) ->
         profile=own.profile,
         counters=tuple(own.counters),
         watch=None if own.watch is None else watch_config(path, own.name, own.watch),
+        canary=CanaryLimits(own.canary.times, own.canary.min_count, own.canary.min_requests),
     )
 
 

@@ -53,6 +53,14 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
+class Canary(_Table):
+    """`[sidecar.service.canary]`."""
+
+    times: float = Field(default=3, gt=1, le=1000, allow_inf_nan=False)
+    min_count: StrictInt = Field(default=10, ge=1)
+    min_requests: StrictInt = Field(default=100, ge=1)
+
+
 class Service(_Table):
     """One `[[sidecar.service]]`."""
 
@@ -65,6 +73,7 @@ class Service(_Table):
     profile: bool = False
     counters: list[Variable] = Field(default=[], max_length=50)
     watch: Watch | None = None
+    canary: Canary = Field(default_factory=Canary)
 
 
 class Limits(_Table):
@@ -110,4 +119,5 @@ SHAPES: dict[str, type[BaseModel]] = {
     "actions": Actions,
     "watch": Watch,
     "rule": Rule,
+    "canary": Canary,
 }

@@ -18,7 +18,10 @@ from gate.sidecar.metrics import CONTENT_TYPE
 from gate.sidecar.verdicts.judge import Unanswerable, reasons
 from gate.sidecar.web import openapi
 from gate.store.errors import StoreError
+from gate.watch.canary import decide
+from gate.watch.canary import shape as canary_shape
 from gate.watch.outcome import AHEAD
+from probes.live.goprobe import wire
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -54,6 +57,7 @@ def routes(sidecar: Sidecar) -> list[Route]:
         Route("/v1/services/{name}/watch", _safely(own.watch), methods=["GET"]),
         Route("/v1/services/{name}/releases", _safely(own.releases), methods=["GET"]),
         Route("/v1/services/{name}/rollback", _safely(own.roll_back), methods=["POST"]),
+        Route("/v1/services/{name}/canary", _safely(own.canary), methods=["POST"]),
         Route("/v1/verdict", _safely(own.metric), methods=["GET"]),
         Route("/v1/verdict", _safely(own.hook), methods=["POST"]),
         Route("/v1/rollback", _safely(own.rollback), methods=["POST"]),
@@ -136,6 +140,18 @@ class _Api:
         since = _since(request.query_params.get("since"))
         return JSONResponse(to_dict(await self._sidecar.watching.state(entry, since)))
 
+    async def canary(self, request: Request) -> Response:
+        """For goprobe's URLJudge: it sends how its canary stands, and obeys the decision. Nothing is kept of it but its end."""
+        entry = self._entry(request.path_params["name"])
+        try:
+            now = wire.read(await _raw(request), wire.CanaryStatus)
+        except wire.NotThat as exc:
+            raise Unanswerable(400, "bad_request", f"not the status of a canary: {exc}") from exc
+        decision, reason, rulings = decide(now, entry.config.canary)
+        rules = [{"name": r.rule, "fires": r.fires, "said": r.said, "chance": r.chance} for r in rulings]
+        shape = {"schema_version": SCHEMA_VERSION, "service": entry.config.name}
+        return JSONResponse(to_dict({**shape, "decision": decision, "reason": reason, "rules": rules}))
+
     async def rollback(self, request: Request) -> Response:
         """For Flagger's rollback hook, which rolls back on 2xx."""
         body = await _body(request)
@@ -195,6 +211,7 @@ def service_shape(name: str, entry: Entry, now: float) -> dict[str, Any]:
         "standing_at": _iso(entry.standing_at) if entry.standing is not None else None,
         "rehearsed": None if entry.rehearsed is None else entry.rehearsed.verdict,
         "rehearsed_at": None if entry.rehearsed is None else _iso(entry.rehearsed.at_ms / 1000),
+        "canary": None if entry.canary is None else canary_shape(name, entry.canary),
     }
 
 
@@ -219,8 +236,8 @@ def _iso(moment: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
 
 
-async def _body(request: Request) -> dict[str, Any]:
-    """The JSON object in the body.
+async def _raw(request: Request) -> bytes:
+    """The body.
 
     Raises:
         Unanswerable: there is none, or not in time. Only JSON is taken: a page of another site cannot send that unasked.
@@ -236,6 +253,16 @@ async def _body(request: Request) -> dict[str, Any]:
                     raise Unanswerable(413, "too_large", "the body is larger than 64 KiB")
     except TimeoutError as exc:
         raise Unanswerable(408, "too_slow", f"the body took longer than {BODY_SECONDS:.0f} s") from exc
+    return bytes(raw)
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    """The JSON object in the body.
+
+    Raises:
+        Unanswerable: as for `_raw`, or it is none.
+    """
+    raw = await _raw(request)
     try:
         body = json.loads(raw)
     except (ValueError, RecursionError) as exc:

@@ -21,6 +21,11 @@ def _object(**properties: Any) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
+_CANARY_SIDE = {
+    name: {"type": "integer", "minimum": 0}
+    for name in ("connections", "requests", "failed", "under_way", "timed", "slow", "p50_ns", "p99_ns")
+}
+
 SCHEMAS: dict[str, Any] = {
     "Error": _object(schema_version=_TEXT, error=_object(code=_TEXT, message=_TEXT, hint=_TEXT)),
     "Health": _object(schema_version=_TEXT, status={"type": "string", "enum": ["ok", "store"]}),
@@ -47,6 +52,7 @@ SCHEMAS: dict[str, Any] = {
         standing_at=_MAYBE_TEXT,
         rehearsed={"type": ["string", "null"], "enum": ["pass", "block", "inconclusive", None]},
         rehearsed_at=_MAYBE_TEXT,
+        canary={"type": ["object", "null"], "description": "How a canary stands, or how the last one ended"},
     ),
     "Verdict": _object(
         schema_version=_TEXT,
@@ -126,6 +132,26 @@ SCHEMAS: dict[str, Any] = {
     "Rollback": {
         "type": "object",
         "properties": {"reason": {"type": "string", "maxLength": 500}, "force": _FLAG},
+    },
+    "CanaryDecision": _object(
+        schema_version=_TEXT,
+        service=_TEXT,
+        decision={"type": "string", "enum": ["wait", "promote", "end"]},
+        reason=_TEXT,
+        rules={
+            "type": "array",
+            "items": _object(name=_TEXT, fires={"type": ["boolean", "null"]}, said=_TEXT, chance=_MAYBE_NUMBER),
+        },
+    ),
+    "CanaryStatus": {
+        "type": "object",
+        "description": "How a canary stands: `canary` of goprobe's status (WIRE.md).",
+        "properties": {
+            "over": _FLAG,
+            "share": {"type": "number", "minimum": 0, "maximum": 1},
+            "old": _object(**_CANARY_SIDE),
+            "new": _object(**_CANARY_SIDE),
+        },
     },
     "Hook": {
         "type": "object",
@@ -253,6 +279,17 @@ def document() -> dict[str, Any]:
                     _504=_json("it has not come to its end yet, and goes on", _ref("Error")),
                     **_BODY,
                 ),
+            },
+        },
+        "/v1/services/{name}/canary": {
+            "post": {
+                "summary": "For goprobe's URLJudge: what becomes of a canary that stands like this",
+                "parameters": [_NAME],
+                "requestBody": {
+                    "required": True,
+                    "content": {"application/json": {"schema": _ref("CanaryStatus")}},
+                },
+                "responses": _answers(_json("the decision", _ref("CanaryDecision")), **_BODY),
             },
         },
         "/v1/verdict": {

@@ -22,6 +22,7 @@ from gate.sidecar.web import charts as shapes
 from gate.sidecar.web.api import service_shape
 from gate.sidecar.web.flames import Flames
 from gate.store import samples, verdicts
+from gate.watch.canary import ends
 from probes.profile.heartbeat.continuity import continuity
 from probes.profile.heartbeat.window import HeartbeatWindow
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 HISTORY_MS = 3_600_000
 SHORTEST_MS = 600_000
 WINDOWS = 200
+CANARIES = 5
 REFRESH = 15
 _WINDOW = ("seq", "epoch", "generation", "start_ns", "end_ns", "rate_hz", "samples", "cpu_seconds", "state", "reason")
 ORDER = {"block": 0, "inconclusive": 1, None: 2, "pass": 3}
@@ -135,6 +137,7 @@ class _Pages:
             rows = [] if key is None else samples.samples_since(connection, key, int(start), 7200)
             windows = [] if key is None else samples.newest_windows(connection, key, WINDOWS)
             kept = None if key is None else verdicts.latest(connection, key)
+            canaries = [] if key is None else ends(connection, key, CANARIES)
         if rows:
             start = max(start, min(rows[0].due_ms, end - SHORTEST_MS))
         changed = shapes.updates(rows)
@@ -164,6 +167,7 @@ class _Pages:
             "updates": [(at / 1000, generation) for at, generation in reversed(changed)],
             "charts": [each for each in charts if each[1] is not None],
             "kept": kept,
+            "canaries": canaries,
         }
 
 
@@ -200,6 +204,7 @@ def _detail(entry: Entry) -> dict[str, Any]:
         "standing_at": entry.standing_at,
         "parts_rows": parts,
         "good": entry.good,
+        "canary": entry.running_canary,
     }
 
 
