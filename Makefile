@@ -9,14 +9,15 @@ GO_STAMP := $(VENV)/.go-ready
 export PATH := $(abspath $(VENV)/bin):$(PATH)
 
 .PHONY: help setup demo test test-all goprobe overhead groundtruth matrix bench fuzz lint docs wheels oldest mutants release proto stats stats-live public sarif clean hazards \
-	soak crash screenshot damages wild releases growth rehearsals
+	soak crash screenshot damages wild releases growth rehearse-proof rehearse-libraries
 
 help:
 	@echo "make demo         build two releases of a service, check both: one passes, one is blocked"
 	@echo "make test         run the tests; make test-all: those that take minutes, too"
 	@echo "make goprobe      vet and test the Go module, with and without cgo, newest and oldest Go"
 	@echo "make overhead     what the probe costs the service that embeds it"
-	@echo "make rehearsals   rehearse services of restart libraries, right ones, and twenty that are wrong in one thing"
+	@echo "make rehearse-libraries  rehearse a service of each restart library: the table in docs/measured.md"
+	@echo "make rehearse-proof      rehearse wrong services 10 times, right ones 50 times, kill 300 rehearsals: takes hours"
 	@echo "make crash        kill hotgate in mid-append 300 times on SQLite and PostgreSQL, and look what is left"
 	@echo "make soak         poll 2,000 simulated services for ten minutes, and measure"
 	@echo "make screenshot   pictures of the sidecar's page beside real services, for docs/"
@@ -106,8 +107,14 @@ soak: setup
 screenshot: setup
 	@$(PY) -m scripts.pages.sidecar_page
 
-rehearsals: setup
-	@$(PY) -m scripts.truth.rehearsals
+rehearse-libraries: setup
+	@$(PY) -m scripts.truth.rehearsals libraries
+
+# BESIDE rehearsals at once: most of their time they wait.
+BESIDE ?= 4
+rehearse-proof: setup
+	@$(PY) -m scripts.truth.rehearsals generator
+	@$(PY) -m scripts.truth.rehearsals faults control right killed --beside $(BESIDE)
 
 crash: setup
 	@$(PY) -m scripts.truth.crash

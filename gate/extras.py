@@ -9,6 +9,11 @@ EXTRAS = {
     "prometheus_client": "sidecar",
     "starlette": "sidecar",
     "uvicorn": "sidecar",
+    "bsdiff4": "release",
+    "cryptography": "release",
+    "securesystemslib": "release",
+    "tuf": "release",
+    "zstandard": "release",
 }
 """Top-level module -> extra, as `pyproject.toml` has them."""
 

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from gate.inflection import count
 from gate.policy.errors import PolicyError
+from gate.sidecar.actions import Actions
 from gate.sidecar.canaries import Canaries
 from gate.sidecar.config.model import is_loopback
 from gate.sidecar.metrics import Metrics
 from gate.sidecar.polling.recorder import Recorder
 from gate.sidecar.polling.scheduler import Polling
+from gate.sidecar.releases import HostReleases
 from gate.sidecar.state.board import Board
 from gate.sidecar.state.rehearsed import image_names, last_rehearsal
 from gate.sidecar.state.resume import remembered
@@ -44,7 +46,7 @@ STANDS = 3.0
 
 
 class Sidecar:
-    """All parts. `load` reads the configuration again; what it raises leaves everything as it is."""
+    """All parts. `load` reads the configuration again; what it raises leaves everything as it is. `store`: the place, unless the policy names it."""
 
     def __init__(
         self,
@@ -52,6 +54,7 @@ class Sidecar:
         policy: Policy,
         database: Database,
         load: Callable[[], tuple[SidecarConfig, Policy]],
+        store: str = "",
     ) -> None:
         self.config = config
         self.policy = policy
@@ -60,7 +63,9 @@ class Sidecar:
         self._listening = (config.host, config.port, config.concurrency)
         self.board = Board()
         self.recorder = Recorder(database, lambda: self.config.retention)
-        self.metrics = Metrics(self.board, self.recorder)
+        self.releases = HostReleases(lambda: self.config)
+        self.actions = Actions(database, lambda: self.config, store)
+        self.metrics = Metrics(self.board, self.recorder, self.releases, self.actions)
         self.judge = Judge(database, lambda: self.config, lambda: self.policy)
         self.watching = Watching(self.board, database)
         self._canaries = Canaries(database)
@@ -89,6 +94,8 @@ class Sidecar:
         loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self.reload()))
         recording = self._for_ever(self.recorder.run(), stop)
         watching = self._for_ever(self.watching.run(), stop)
+        looking = self._for_ever(self.releases.run(), stop)
+        self._spawn(self.actions.resume())
         known = await asyncio.to_thread(remembered, self.database, self.config.services, time.time())
         self._polling.remember(known)
         await self._polling.change(self.config.services)
@@ -104,7 +111,7 @@ class Sidecar:
                 self._notifier.stopping()
                 LOG.info("stopping: polls under way are finished, %d wait for the store", self.recorder.waiting)
                 await self._polling.stop()
-                await _end(showing, watching, *self._side)
+                await _end(showing, watching, looking, *self._side)
         finally:  # whatever has failed, what was polled is kept
             await self._polling.stop()
             await _end(recording)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from gate.policy.errors import PolicyError
 from gate.policy.units import parse_size
 from gate.policy.validators import checked, seconds_between
+from gate.watch.tables import Rule, Watch
 from probes.live.client import base_url
 
 MAX_SERVICES = 5000
@@ -52,29 +53,6 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
-class Rule(_Table):
-    """One `[[sidecar.service.watch.rule]]`."""
-
-    name: str = Field(min_length=1, max_length=100)
-    kind: Literal["ratio", "level"]
-    source: Literal["prometheus", "expvar"] = "prometheus"
-    bad: str = Field(default="", max_length=2000)
-    total: str = Field(default="", max_length=2000)
-    value: str = Field(default="", max_length=2000)
-    times: float = Field(gt=1, le=1000, allow_inf_nan=False)
-    min_count: StrictInt = Field(default=10, ge=1)
-
-
-class Watch(_Table):
-    """`[sidecar.service.watch]`."""
-
-    join: Literal["any", "all"] = "any"
-    within: Annotated[str, seconds_between(5, 86400)] = "5m"
-    baseline: Annotated[str, seconds_between(5, 86400 * 7)] = "30m"
-    prometheus: str = ""
-    rule: list[Rule] = Field(min_length=1, max_length=20)
-
-
 class Canary(_Table):
     """`[sidecar.service.canary]`."""
 
@@ -105,6 +83,14 @@ class Limits(_Table):
     size: Annotated[str, checked(parse_size)] = "1GB"
 
 
+class Actions(_Table):
+    """`[sidecar.actions]`: what the sidecar does beside looking on. Without the table, nothing."""
+
+    token_file: Annotated[str, Field(min_length=1), checked(_path)]
+    rollback: bool = True
+    resume: bool = False
+
+
 class Sidecar(_Table):
     """`[sidecar]`."""
 
@@ -116,6 +102,7 @@ class Sidecar(_Table):
     concurrency: StrictInt = Field(default=64, ge=1, le=1024)
     releases: list[Folder] = []
     retention: Limits = Field(default_factory=Limits)
+    actions: Actions | None = None
     service: list[Service] = Field(default=[], max_length=MAX_SERVICES)
 
 
@@ -129,6 +116,7 @@ class File(BaseModel):
 SHAPES: dict[str, type[BaseModel]] = {
     "service": Service,
     "retention": Limits,
+    "actions": Actions,
     "watch": Watch,
     "rule": Rule,
     "canary": Canary,

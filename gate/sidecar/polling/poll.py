@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from gate.sidecar.pid_file import read_pid
 from gate.store.polled import Polled, Sample, State, parts_json, short
 from gate.watch.canary import OVER
 from probes.errors import ProbeError
@@ -20,6 +19,7 @@ from probes.live.goprobe import wire as w
 from probes.live.pprof import endpoints
 from probes.live.pprof.endpoints import read_profile
 from probes.live.proc.descriptors import established
+from probes.live.proc.pid_file import read_pid
 from probes.live.transport import KEPT_SECONDS
 from probes.profile.heartbeat.continuity import continuity
 from probes.profile.heartbeat.window import HeartbeatWindow

@@ -9,6 +9,7 @@ import time
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
+from msgspec import to_builtins
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -39,6 +40,8 @@ BODY_SECONDS = 10.0
 
 # Flagger and other webhooks go by the status: everything but 2xx stops them, and what stopped them can be told apart.
 STATUS = {"pass": 200, "block": 409, "inconclusive": 424}
+ENDED = {0: 200, 10: 409, 11: 424, 12: 409}
+"""Exit code of `hotgate rollback` -> status. Blocked and taken back are told apart by `ending`: neither release was left half-way."""
 
 
 def routes(sidecar: Sidecar) -> list[Route]:
@@ -52,6 +55,8 @@ def routes(sidecar: Sidecar) -> list[Route]:
         Route("/v1/services/{name}", _safely(own.service), methods=["GET"]),
         Route("/v1/services/{name}/verdict", _safely(own.report), methods=["GET"]),
         Route("/v1/services/{name}/watch", _safely(own.watch), methods=["GET"]),
+        Route("/v1/services/{name}/releases", _safely(own.releases), methods=["GET"]),
+        Route("/v1/services/{name}/rollback", _safely(own.roll_back), methods=["POST"]),
         Route("/v1/services/{name}/canary", _safely(own.canary), methods=["POST"]),
         Route("/v1/verdict", _safely(own.metric), methods=["GET"]),
         Route("/v1/verdict", _safely(own.hook), methods=["POST"]),
@@ -152,6 +157,24 @@ class _Api:
         body = await _body(request)
         shape = await self._sidecar.watching.state(self._entry(_wanted(body)[0]), _since(_one(body, "since")))
         return JSONResponse(to_dict(shape), 200 if shape["state"] == "rollback" else 409)
+
+    async def releases(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        self._entry(name)
+        found = await self._sidecar.releases.look(name)
+        return JSONResponse(to_dict({"schema_version": SCHEMA_VERSION, "releases": to_builtins(found)}))
+
+    async def roll_back(self, request: Request) -> Response:
+        """Run `hotgate rollback`; the status is what it ended in."""
+        name = request.path_params["name"]
+        self._entry(name)
+        body = await _body(request)
+        force, reason = body.get("force", False), body.get("reason", "")
+        if not isinstance(force, bool) or not isinstance(reason, str):
+            raise Unanswerable(400, "bad_request", "reason has to be a text, and force true or false")
+        client = "" if request.client is None else request.client.host
+        found = await self._sidecar.actions.rollback(name, f"API, {client}", reason, force=force)
+        return JSONResponse(to_dict(found), ENDED.get(found["exit_code"], 422))
 
     def _entry(self, name: str) -> Entry:
         if not name:

@@ -78,6 +78,61 @@ SCHEMAS: dict[str, Any] = {
             "items": _object(name=_TEXT, fires={"type": ["boolean", "null"]}, said=_TEXT, chance=_MAYBE_NUMBER),
         },
     ),
+    "Releases": _object(
+        name=_TEXT,
+        folder=_TEXT,
+        current=_TEXT,
+        previous=_TEXT,
+        runs=_TEXT,
+        pid=_MAYBE_INT,
+        releases={
+            "type": "array",
+            "items": _object(
+                version=_TEXT,
+                current=_FLAG,
+                previous=_FLAG,
+                running=_FLAG,
+                sha256=_TEXT,
+                build_id=_TEXT,
+                size={"type": "integer"},
+                installed_at=_TEXT,
+                verdict=_TEXT,
+                against=_TEXT,
+                judged_at=_TEXT,
+                audit=_TEXT,
+            ),
+        },
+        operations={
+            "type": "array",
+            "items": _object(
+                operation=_TEXT,
+                kind={"type": "string", "enum": ["apply", "rollback"]},
+                version=_TEXT,
+                before=_TEXT,
+                at=_TEXT,
+                ending=_TEXT,
+                said=_TEXT,
+                hint=_TEXT,
+                stages={
+                    "type": "array",
+                    "items": _object(stage=_TEXT, at=_TEXT, seconds=_MAYBE_NUMBER, said=_TEXT),
+                },
+            ),
+        },
+        problems={"type": "array", "items": _TEXT},
+        busy=_TEXT,
+        unfinished=_TEXT,
+    ),
+    "RolledBack": {
+        **_object(
+            schema_version=_TEXT, name=_TEXT, ending=_TEXT, said=_TEXT, hint=_TEXT, exit_code={"type": "integer"}
+        ),
+        "description": "What `hotgate rollback` ended in, as its last line of JSON has it.",
+    },
+    "Rollback": {
+        "type": "object",
+        "properties": {"reason": {"type": "string", "maxLength": 500}, "force": _FLAG},
+    },
     "CanaryDecision": _object(
         schema_version=_TEXT,
         service=_TEXT,
@@ -202,6 +257,30 @@ def document() -> dict[str, Any]:
             _NAME,
             _SINCE,
         ),
+        "/v1/services/{name}/releases": _get(
+            "The releases on this host, and what became of the last operations",
+            _answers(
+                _json("what is there", _object(schema_version=_TEXT, releases=_ref("Releases"))),
+                _422=_json("it cannot be read", _ref("Error")),
+            ),
+            _NAME,
+        ),
+        "/v1/services/{name}/rollback": {
+            "post": {
+                "summary": "Runs `hotgate rollback`: 200 is done, 409 blocked or taken back, 424 inconclusive. With the token of sidecar.actions",
+                "parameters": [_NAME],
+                "requestBody": {"required": True, "content": {"application/json": {"schema": _ref("Rollback")}}},
+                "responses": _answers(
+                    _json("the release before runs", _ref("RolledBack")),
+                    _409=_json("blocked, and nothing has changed; or taken back", _ref("RolledBack")),
+                    _422=_json("it could not be begun", _ref("Error")),
+                    _424=_json("inconclusive", _ref("RolledBack")),
+                    _503=_json("it could not be put into the audit log, so it is not done", _ref("Error")),
+                    _504=_json("it has not come to its end yet, and goes on", _ref("Error")),
+                    **_BODY,
+                ),
+            },
+        },
         "/v1/services/{name}/canary": {
             "post": {
                 "summary": "For goprobe's URLJudge: what becomes of a canary that stands like this",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
@@ -16,7 +17,7 @@ from gate.inflection import count
 from gate.report.formats.json import to_dict
 from gate.report.text.clean import clean
 from gate.sidecar.state.board import STRIP
-from gate.sidecar.verdicts.judge import decisive
+from gate.sidecar.verdicts.judge import Unanswerable, decisive
 from gate.sidecar.web import charts as shapes
 from gate.sidecar.web.api import service_shape
 from gate.sidecar.web.flames import Flames
@@ -51,22 +52,39 @@ def routes(sidecar: Sidecar) -> list[Route]:
     ]
 
 
+class Render(Protocol):
+    """Fills in a template."""
+
+    def __call__(self, template: str, status: int = 200, **values: Any) -> Response:
+        """The answer, with that status."""
+
+
+def renderer() -> Render:
+    """What fills in the templates of all pages."""
+    # `finalize` cleans every text that a template shows: names come from services, and escaping alone leaves them
+    # bidirectional overrides and the like.
+    templates = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=lambda value: clean(value) if type(value) is str else value,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters |= {"ago": _ago, "clock": _clock, "figure": _figure}
+    templates.globals |= {"version": __version__, "refresh": REFRESH, "count": count}
+
+    def render(template: str, status: int = 200, **values: Any) -> Response:
+        return HTMLResponse(templates.get_template(template).render(**values), status)
+
+    return render
+
+
 class _Pages:
     def __init__(self, sidecar: Sidecar) -> None:
         self._sidecar = sidecar
         self._flames = Flames()
-        # `finalize` cleans every text that a template shows: names come from services, and escaping alone leaves them
-        # bidirectional overrides and the like.
-        self._templates = Environment(
-            loader=FileSystemLoader(Path(__file__).parent / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            finalize=lambda value: clean(value) if type(value) is str else value,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.filters |= {"ago": _ago, "clock": _clock, "figure": _figure}
-        self._templates.globals |= {"version": __version__, "refresh": REFRESH, "count": count}
+        self._answer = renderer()
 
     async def overview(self, request: Request) -> Response:
         del request
@@ -92,10 +110,16 @@ class _Pages:
         windows = history.pop("windows")
         seen = await self._flames.of(entry.config, windows) if windows and entry.last and not entry.failures else None
         watch = await self._sidecar.watching.latest(entry)
+        host = None
+        if name in self._sidecar.config.hosts:
+            with suppress(Unanswerable):  # the metrics and the log say it
+                host = await self._sidecar.releases.look(name)
         now = time.time()
         return self._answer(
             "service.html",
             now=now,
+            host=host,
+            may_act=bool(self._sidecar.actions.token()),
             watch=watch,
             seen=seen,
             heights=shapes.WINDOW_HEIGHTS,
@@ -145,9 +169,6 @@ class _Pages:
             "kept": kept,
             "canaries": canaries,
         }
-
-    def _answer(self, template: str, status: int = 200, **values: Any) -> Response:
-        return HTMLResponse(self._templates.get_template(template).render(**values), status)
 
 
 def _row(name: str, entry: Entry, now: float) -> dict[str, Any]:

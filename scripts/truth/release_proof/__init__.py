@@ -1,1 +1,1 @@
-"""Proofs of what brings a release onto a host: measured on real processes, in tables."""
+"""What releases and their way to a host can be trusted with: `make release-proof`, or `python -m scripts.truth.release_proof PART…`."""

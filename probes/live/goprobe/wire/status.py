@@ -243,6 +243,8 @@ class Update(Wire, frozen=True):
     state: str
     refused: list[Refusal]
     left_out: Count
+    at: str = ""
+    """When the state was entered, RFC 3339; "" when never."""
 
 
 class Status(Answer, frozen=True):
