@@ -168,7 +168,8 @@ func (o CanaryOptions) filled(memory int64) (CanaryOptions, error) {
 // CountsJudge compares the counts of the two sides as the rollback watch of hotgate compares after with before: the exact
 // test of two Poisson counts. It ends the canary as soon as NEW has at least MinCount failures, or slow requests, whose
 // share is above Times that of the old image, and that chance would bring about less than once in 10,000. It promotes at the
-// end of CanaryOptions.For if both sides have answered MinRequests, and is undecided otherwise. The zero value works.
+// end of CanaryOptions.For if both sides have answered MinRequests, also of those whose times count, and is undecided
+// otherwise. A good NEW that gets worse while it drains is not promoted either. The zero value works.
 //
 // A request is slow when it takes twice as long as the 99th percentile of the old image, and at least 2 ms.
 type CountsJudge struct {
@@ -213,10 +214,10 @@ func (j CountsJudge) decide(now CanaryStatus) (decision CanaryDecision, code, re
 	switch {
 	case !now.Over:
 		return CanaryWait, "", ""
-	case now.New.Requests < j.MinRequests || now.Old.Requests < j.MinRequests:
-		return CanaryUndecided, CanaryTooFew, fmt.Sprintf(
-			"too few requests to judge by: %d, and %d beside it, of %d; wrap the handler with Measure, or give it longer or more",
-			now.New.Requests, now.Old.Requests, j.MinRequests)
+	case min(now.New.Requests, now.New.Timed, now.Old.Requests, now.Old.Timed) < j.MinRequests:
+		return CanaryUndecided, CanaryTooFew, fmt.Sprintf("too few requests to judge by: %d (%d since the warm-up), and %d (%d) "+
+			"beside it, of %d; wrap the handler with Measure, or give it longer or more",
+			now.New.Requests, now.New.Timed, now.Old.Requests, now.Old.Timed, j.MinRequests)
 	}
 	return CanaryPromote, CanaryByJudge, fmt.Sprintf("%d requests, %d failed, beside it %d, %d failed",
 		now.New.Requests, now.New.Failed, now.Old.Requests, now.Old.Failed)

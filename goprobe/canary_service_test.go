@@ -51,6 +51,17 @@ func misbehave(fault string, mux *http.ServeMux) error {
 		},
 	}[name]
 	switch {
+	case strings.HasSuffix(name, "at drain"):
+		first := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if w.Header().Get("Connection") != "close" { // it does not drain yet
+				return
+			}
+			if name == "crash at drain" {
+				os.Exit(5)
+			}
+			http.Error(w, "no", http.StatusInternalServerError)
+		})
+		mux.Handle("/work", first)
 	case answer != nil:
 		mux.HandleFunc("/work", answer)
 	default:

@@ -74,8 +74,9 @@ func (s *service) crowd(clients int) *crowd {
 					c.asked.Add(1)
 					text, err := askWork(one, s.url("/work"))
 					if err != nil {
-						c.failed.Add(1)
-						s.t.Logf("lost: %v", err)
+						if c.failed.Add(1) < 10 {
+							s.t.Logf("lost: %v", err)
+						}
 						c.firstBad.CompareAndSwap(0, time.Now().UnixNano())
 						c.lastBad.Store(time.Now().UnixNano())
 					} else if text == "canary" {
@@ -249,6 +250,63 @@ func TestABadCanaryEnds(t *testing.T) {
 			}
 			if len(status.Descriptors.Inheritable) != len(before.Descriptors.Inheritable) {
 				t.Errorf("descriptors leak: %+v", status.Descriptors.Inheritable)
+			}
+		})
+	}
+}
+
+// A good canary has still to drain.
+func TestACanaryThatFailsWhileItDrainsIsNotPromoted(t *testing.T) {
+	for _, c := range []struct{ next, judge, code, says string }{
+		{"crash at drain", "promote", CanaryCrashed, "it was good, and ended with exit status 5 while it drained"},
+		{"500 at drain", "", CanaryFailures, "while it drained: "},
+	} {
+		c := c
+		t.Run(c.next, func(t *testing.T) {
+			t.Parallel()
+			settings := seconds(3)
+			if c.judge != "" {
+				judge := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					var now CanaryStatus
+					decision := "wait"
+					if json.NewDecoder(r.Body).Decode(&now) == nil && now.Passing.Open >= 3 { // that ask again
+						decision = c.judge
+					}
+					fmt.Fprintf(w, `{"decision": %q}`, decision)
+				}))
+				defer judge.Close()
+				settings = judgedBy(judge.URL, 0.25)
+			}
+			settings = strings.Replace(settings, `"MinRequests": 20`, `"MinRequests": 1, "MinCount": 3`, 1)
+			s := canaryService(t, c.next, settings, "GOPROBE_TEST_PATIENT=1")
+			quit, all := make(chan struct{}), sync.WaitGroup{}
+			for i := 0; i < 120; i++ { // clients that stay connected
+				one := s.client(fmt.Sprintf("127.0.6.%d", i+1), true)
+				all.Add(1)
+				go func() {
+					defer all.Done()
+					defer one.CloseIdleConnections()
+					for again := 0; ; again++ {
+						select {
+						case <-quit:
+							return
+						case <-time.After(60 * time.Millisecond):
+						}
+						if _, err := askWork(one, s.url("/work")); err != nil || again%10 == 9 {
+							one.CloseIdleConnections()
+						}
+					}
+				}()
+			}
+			s.upgrade()
+			s.line("canary")
+			if said := s.line("upgrade:"); !strings.Contains(said, c.says) {
+				t.Errorf("said %q", said)
+			}
+			close(quit)
+			all.Wait()
+			if found := s.status().Canary; found.Code != c.code || found.State != "ended" || found.Decision != string(CanaryEnd) {
+				t.Errorf("%+v", found)
 			}
 		})
 	}
@@ -656,6 +714,8 @@ func TestTheOwnJudge(t *testing.T) {
 		{side(1000, 0, 0), side(99, 0, 0), true, CanaryUndecided, CanaryTooFew},
 		{side(99, 0, 0), side(1000, 0, 0), true, CanaryUndecided, CanaryTooFew},
 		{side(0, 0, 0), side(0, 0, 0), true, CanaryUndecided, CanaryTooFew},
+		{CanarySide{Requests: 1000}, side(1000, 0, 0), true, CanaryUndecided, CanaryTooFew}, // it is not known what is slow
+		{side(1000, 0, 0), CanarySide{Requests: 1000, Timed: 99}, true, CanaryUndecided, CanaryTooFew},
 		{side(1000, 3, 9), side(100, 1, 2), true, CanaryPromote, CanaryByJudge},
 	} {
 		decision, code, _ := CountsJudge{}.decide(CanaryStatus{Old: c.old, New: c.new, Over: c.over})

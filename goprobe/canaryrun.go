@@ -30,7 +30,6 @@ type canaryRun struct {
 	chooser *canary.Chooser
 	link    *canary.Link
 	command *exec.Cmd
-	readyBy time.Duration
 	events  chan struct{} // something may have changed
 	gone    chan struct{} // closed when all that NEW said was read, and its process has ended
 	said    chan struct{} // closed when NEW said how its start went
@@ -601,6 +600,9 @@ func (r *canaryRun) end(found verdict) verdict {
 	if ready {
 		r.waitDrained(&found)
 	}
+	if own, ok := r.o.Judge.(CountsJudge); ok && found.decision == CanaryPromote {
+		found = r.judgeAgain(own, found)
+	}
 	r.kill()
 	<-r.gone
 	r.mu.Lock()
@@ -624,6 +626,21 @@ func (r *canaryRun) end(found verdict) verdict {
 	return found
 }
 
+// judgeAgain holds what NEW did while it drained against it.
+func (r *canaryRun) judgeAgain(judge CountsJudge, found verdict) verdict {
+	own := r.p.meter.Read()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.status
+	r.measure(&now, own)
+	now.Over = false // whether there were enough was judged already
+	if decision, code, reason := judge.decide(now); decision == CanaryEnd {
+		r.status.Old, r.status.New, r.status.Rules = now.Old, now.New, judge.Rules(now)
+		return verdict{decision, code, "while it drained: " + reason}
+	}
+	return found
+}
+
 // waitDrained lets NEW drain, for as long as it may take.
 func (r *canaryRun) waitDrained(found *verdict) {
 	o := r.drain
@@ -640,6 +657,12 @@ func (r *canaryRun) waitDrained(found *verdict) {
 				return
 			default:
 			}
+			if found.decision == CanaryPromote {
+				r.mu.Lock()
+				*found = verdict{CanaryEnd, CanaryCrashed, "it was good, and ended " + r.exit + " while it drained" + orEmpty(": ", r.wrong)}
+				r.mu.Unlock()
+			}
+			return
 		case <-patience.C:
 		case <-r.p.done:
 		}
@@ -685,10 +708,7 @@ func (r *canaryRun) wire() CanaryStatus {
 	if s.ReadyMonotonicNS == 0 || s.DecidedMonotonicNS != 0 {
 		return s
 	}
-	limit := slowFrom(own)
-	s.SlowNS = int64(canary.BucketStart(limit))
-	s.Old, s.New = r.side(own, false, limit), r.side(r.report.Counts, true, limit)
-	s.Old.Connections, s.New.Connections = accepted-passed, passed
+	r.measure(&s, own)
 	j, ok := r.o.Judge.(CountsJudge)
 	if !ok {
 		j = CountsJudge{}
@@ -696,6 +716,15 @@ func (r *canaryRun) wire() CanaryStatus {
 	s.Rules = j.Rules(s)
 	s.Decision, s.Reason = string(CanaryWait), r.verdict.reason
 	return s
+}
+
+// measure puts the counts of both sides into a status.
+func (r *canaryRun) measure(s *CanaryStatus, own canary.Counts) {
+	limit := slowFrom(own)
+	s.SlowNS = int64(canary.BucketStart(limit))
+	s.Old, s.New = r.side(own, false, limit), r.side(r.report.Counts, true, limit)
+	accepted, passed, _ := r.chooser.Counts()
+	s.Old.Connections, s.New.Connections = accepted-passed, passed
 }
 
 // openAtMost bounds the connections that ended with NEW's process: those that were open by its last report, and those

@@ -43,8 +43,9 @@ def decide(now: wire.CanaryStatus, limits: CanaryLimits) -> tuple[Decision, str,
             return "end", f"{each.rule}: {each.said}", rulings
     if not now.over:
         return "wait", "", rulings
-    if min(old.requests, new.requests) < limits.min_requests:
-        said = f"too few requests to judge by: {new.requests}, and {old.requests} beside it, of {limits.min_requests}"
+    if min(old.requests, old.timed, new.requests, new.timed) < limits.min_requests:
+        said = f"too few requests to judge by: {new.requests} ({new.timed} since the warm-up), and {old.requests} ({old.timed}) beside it"
+        said += f", of {limits.min_requests}"
         return "undecided", said, rulings
     return "promote", f"{new.requests:,} requests, {new.failed:,} failed", rulings
 

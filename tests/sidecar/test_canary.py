@@ -100,9 +100,15 @@ class Service:
         (
             {"over": True, "new__requests": 99},
             "undecided",
-            "too few requests to judge by: 99, and 9480 beside it, of 100",
+            "too few requests to judge by: 99 (490 since the warm-up), and 9480 (9310) beside it",
         ),
-        ({"over": True, "old__requests": 99}, "undecided", "too few requests to judge by: 498, and 99 beside it"),
+        ({"over": True, "old__requests": 99}, "undecided", "too few requests to judge by: 498 (490 since"),
+        ({"over": True, "new__timed": 99}, "undecided", "too few requests to judge by: 498 (99 since the warm-up)"),
+        (
+            {"over": True, "old__timed": 0, "old__slow": 0},
+            "undecided",
+            "too few requests",
+        ),  # it is not known what is slow
         ({"over": True}, "promote", "498 requests, 0 failed"),
         ({"new__requests": 0, "new__timed": 0, "old__requests": 0, "old__timed": 0}, "wait", ""),
     ],
@@ -194,7 +200,7 @@ def test_the_sidecar_shows_both_sides_and_judges(tmp_path: Path) -> None:
         assert "498" in page
         for sent, decision in (
             (running(), "wait"),
-            (running(over=True, new__requests=60), "promote"),  # the configuration asks for 50
+            (running(over=True, new__requests=60, new__timed=55), "promote"),  # the configuration asks for 50
             (running(new__failed=30), "end"),
         ):
             code, _, body = sidecar.ask("/v1/services/orders/canary", to_builtins(sent))

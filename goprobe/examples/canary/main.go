@@ -18,9 +18,12 @@ func main() {
 	address := flag.String("listen", "127.0.0.1:7000", "address to listen on")
 	share := flag.Float64("share", 0.05, "share of the connections that the next image gets at first; 0 for none")
 	length := flag.Duration("for", time.Minute, "for how long")
+	requests := flag.Uint64("requests", 100, "how many each side has to answer, or else nothing is decided")
 	url := flag.String("judge", "", "who decides, such as http://127.0.0.1:9847/v1/services/NAME/canary; goprobe if empty")
 	flag.Parse()
-	canary := goprobe.CanaryOptions{Share: *share, For: *length, SharesState: true}
+	canary := goprobe.CanaryOptions{
+		Share: *share, For: *length, SharesState: true, Judge: goprobe.CountsJudge{MinRequests: *requests},
+	}
 	if *url != "" {
 		canary.Judge = goprobe.URLJudge{URL: *url}
 	}
