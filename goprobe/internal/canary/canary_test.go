@@ -51,6 +51,24 @@ func TestTheShareIsExact(t *testing.T) {
 	}
 }
 
+// A bad NEW gets no more than its share of clients that come once, however few there are.
+func TestNewAddressesNeverBringMoreThanTheShare(t *testing.T) {
+	for _, name := range []string{"each its own", "without an own"} {
+		for _, share := range []float64{0.001, 0.05, 0.5} {
+			c, next := NewChooser(share), crowds[name](nil)
+			passed := 0
+			for i := 1; i <= 2000; i++ {
+				if c.Next(next(i)) {
+					passed++
+				}
+				if float64(passed) > share*float64(i)+1 {
+					t.Fatalf("%s, share %v: %d of %d", name, share, passed, i)
+				}
+			}
+		}
+	}
+}
+
 // Addresses stay on their side; where few bring most of the connections they change it as seldom as the share allows.
 func TestAddressesAreSticky(t *testing.T) {
 	// The key is another one each time: the bounds are several times what was seen. Without memory it would be thousands.

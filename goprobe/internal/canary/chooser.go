@@ -21,7 +21,8 @@ const (
 )
 
 // Chooser decides which connections NEW gets. An address that was seen stays on its side; a new one is put on NEW's side by
-// a hash under a random key, with a chance that makes up for what the share is off. Where few addresses bring most
+// a hash under a random key, with a chance that makes up for what the share is off, and only while NEW has fewer than its
+// share. Where few addresses bring most
 // connections, that alone cannot hold the share: an address changes its side when the share would be off by more than
 // Drift connections, and then stays there until it would be again.
 type Chooser struct {
@@ -60,9 +61,9 @@ func (c *Chooser) side(client netip.Addr, missing float64) bool {
 	switch {
 	case known:
 	case !client.IsValid():
-		side = c.draw(key) < c.share+missing/spread
+		side = missing > 0 && c.draw(key) < c.share+missing/spread
 	case len(c.sides) < MaxAddresses:
-		side = c.draw(key) < c.share+missing/spread
+		side = missing > 0 && c.draw(key) < c.share+missing/spread
 		c.sides[key] = side
 	default:
 		side = c.draw(key) < c.share
