@@ -19,7 +19,8 @@ import (
 // goes on, or nothing has happened.
 //
 //   - The share is of new connections, on every listener of the probe but that of ServeEndpoints. It is off by at most 20
-//     connections at any time: 0.2 % of 10,000. Connections that were open before stay where they are.
+//     connections at any time: 0.2 % of 10,000; addresses that come for the first time bring it above by one at most.
+//     Connections that were open before stay where they are.
 //   - A client's address stays on its side (of IPv6, the network of 64 bits). Which side is drawn by a random key, anew for
 //     each canary. Where few addresses bring most of the connections, such as those of a proxy, exact and sticky exclude
 //     each other, and exact wins: an address changes its side when the share would be off by more than 20 connections. Of
