@@ -133,7 +133,10 @@ class Update:
         self.recorder.end(
             "take-over", end=found.end, pid=pid, generation=found.generation, took=round(found.seconds, 3)
         )
-        if self.host.watch is None or self.recorder.kind == "rollback" or found.running is None:
+        watched = self.host.watch is not None and self.recorder.kind == "apply"
+        if (
+            not watched or not move.before or found.running is None
+        ):  # of a first release there is nothing to compare with
             return self._done(move, found, "")
         return self._watch(move, found, found.running)
 
