@@ -153,7 +153,7 @@ def test_a_host_without_a_network(short: Path, images: Path) -> None:
     walk.run(1)
     walk.run(2)
     *_, first = walk.run(3)
-    assert "orders has its first release, 1.0.0" in first
+    assert "`current` names 1.0.0, and no process of orders runs" in first
     program = walk.root / "srv/orders/current/orders"
     with (walk.root / "log").open("wb") as log:
         command = [program, "-listen", f"127.0.0.1:{walk.port}", "-next", program]
