@@ -18,7 +18,7 @@ help:
 	@echo "make overhead     what the probe costs the service that embeds it"
 	@echo "make rehearse-libraries  rehearse a service of each restart library: the table in docs/measured.md"
 	@echo "make rehearse-proof      rehearse wrong services 10 times, right ones 50 times, kill 300 rehearsals: takes hours"
-	@echo "make release-proof  what releases and their way to a host can be trusted with: 300 kills, 100 updates under load, the four ends"
+	@echo "make release-proof  what releases and their way to a host can be trusted with: 300 kills, 100 updates under load, the four ends, attacks, another TUF client"
 	@echo "make crash        kill hotgate in mid-append 300 times on SQLite and PostgreSQL, and look what is left"
 	@echo "make soak         poll 2,000 simulated services for ten minutes, and measure"
 	@echo "make screenshot   pictures of the sidecar's page beside real services, for docs/"
@@ -39,7 +39,6 @@ help:
 	@echo "make hazards      what exec takes away, measured: the SIGPROF death, 100 updates under load, 10,000 connections"
 	@echo "make bench        time and memory on large binaries, next to other tools"
 	@echo "make bench-delta  deltas of ten public pairs: bytes beside zstd and bsdiff, time to make and to apply"
-	@echo "make release-proof attacks on a repository and on deltas, kills, another TUF client"
 	@echo "make growth       time and memory over programs of 6 to 230 MB, and over ever more changes"
 	@echo "make fuzz         feed damaged binaries"
 	@echo "make proto        generate probes/profile/pprof/profile_pb2.py again"
@@ -118,9 +117,6 @@ BESIDE ?= 4
 rehearse-proof: setup
 	@$(PY) -m scripts.truth.rehearsals generator
 	@$(PY) -m scripts.truth.rehearsals faults control right killed --beside $(BESIDE)
-
-release-proof: setup
-	@$(PY) -m scripts.truth.release_proof
 
 crash: setup
 	@$(PY) -m scripts.truth.crash

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts.truth.release_proof.site import BLOCKED, CRASHES, FAILS, HANGS, Site, orders
+from scripts.truth.release_proof._site import BLOCKED, CRASHES, FAILS, HANGS, Site, orders
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts.truth.release_proof.site import Site, killed_at
+from scripts.truth.release_proof._site import Site, killed_at
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,7 @@ import pytest
 
 from gate.release.repository.making import make_repository
 from scripts.programs.gobuild import ROOT, GoBuild, host_arch
-from scripts.truth.release_proof.site import NAME, Site, add
+from scripts.truth.release_proof._site import NAME, Site, add
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scripts.truth.hazards import free_port, image
-from scripts.truth.release_proof.site import orders
+from scripts.truth.release_proof._site import orders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
