@@ -162,8 +162,9 @@ def _words(error: ErrorDetails) -> str:
     given = error["input"]
     if given is None:
         return f"{message}, and nothing is here"
-    kind = {list: "a list", dict: "a mapping"}.get(type(given))
-    return f"{message}, not {kind or repr(given)[:80]}"
+    if isinstance(given, list | dict):
+        return f"{message}, not {'a list' if isinstance(given, list) else 'a mapping'}"
+    return f"{message}, not {given!r}"[:400]
 
 
 def _in_tree(tree: Node, loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
