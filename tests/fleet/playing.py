@@ -33,7 +33,9 @@ class Played:
         program.chmod(0o755)
         self.down: set[str] = set()
         for name in self.names:
-            self.set(name, {"components": {each: {"current": "v1", "previous": "v0"} for each in self.components}, "bad": {}})
+            self.set(
+                name, {"components": {each: {"current": "v1", "previous": "v0"} for each in self.components}, "bad": {}}
+            )
 
     def set(self, name: str, state: dict[str, Any]) -> None:
         (self.folder / f"{name}.json").write_text(json.dumps(state), "utf-8")
@@ -51,7 +53,9 @@ class Played:
 
     def versions(self) -> dict[str, str]:
         """What runs: of each host the components' versions, in the plan's order, such as `v2 v2 v1 v1`."""
-        return {name: " ".join(each["current"] for each in self.state(name)["components"].values()) for name in self.names}
+        return {
+            name: " ".join(each["current"] for each in self.state(name)["components"].values()) for name in self.names
+        }
 
     def calls(self, *commands: str) -> list[tuple[str, str, str]]:
         """(host, command, component) of the calls that change something, or of `commands`, in order of time."""
@@ -69,9 +73,17 @@ class Played:
         """What plays it, and the environment."""
         lines = ["[shop]"]
         for name in self.names:
-            how = "ansible_host=127.0.0.1 ansible_port=1 ansible_ssh_common_args='-o ConnectTimeout=2'" if name in self.down else "ansible_connection=local"
+            how = (
+                "ansible_host=127.0.0.1 ansible_port=1 ansible_ssh_common_args='-o ConnectTimeout=2'"
+                if name in self.down
+                else "ansible_connection=local"
+            )
             lines.append(f"{name} hotgate_config={self.folder}/{name}.json {how}")
-        lines += ["[shop:vars]", f"hotgate_program={self.folder}/hotgate", f"ansible_python_interpreter={sys.executable}"]
+        lines += [
+            "[shop:vars]",
+            f"hotgate_program={self.folder}/hotgate",
+            f"ansible_python_interpreter={sys.executable}",
+        ]
         (self.folder / "hosts.ini").write_text("\n".join(lines) + "\n", "utf-8")
         argv = [str(VENV / "ansible-playbook"), "-i", str(self.folder / "hosts.ini"), playbook, *more]
         env = environment(self.folder, ANSIBLE_NOCOLOR="1", ANSIBLE_HOME=str(self.folder / "ansible"), LC_ALL="C.UTF-8")
@@ -80,5 +92,7 @@ class Played:
     def play(self, playbook: str = "site.yml", *more: str) -> tuple[int, str]:
         """Exit code and output."""
         argv, env = self.command(playbook, *more)
-        done = subprocess.run(argv, env=env, cwd=self.folder / "deploy", capture_output=True, text=True, check=False, timeout=600)
+        done = subprocess.run(
+            argv, env=env, cwd=self.folder / "deploy", capture_output=True, text=True, check=False, timeout=600
+        )
         return done.returncode, done.stdout + done.stderr

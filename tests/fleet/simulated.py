@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """A simulation of `hotgate` on a host, so that what playbooks do with its answers is tried in seconds.
 
 The file of --config has the host's state. `bad` maps a component to what its new version does: `crash` (apply takes it back), `block`,
@@ -11,6 +10,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 
 def main() -> int:
@@ -21,7 +21,7 @@ def main() -> int:
     at = 1
     while at < len(words):
         if words[at].startswith("--"):
-            takes = words[at] not in ("--dry-run",)
+            takes = words[at] != "--dry-run"
             options[words[at]] = words[at + 1] if takes else ""
             at += 2 if takes else 1
         else:
@@ -35,11 +35,12 @@ def main() -> int:
         state, names, options
     )
     path.write_text(json.dumps(state), "utf-8")
-    print(json.dumps(answer))
+    sys.stdout.write(json.dumps(answer) + "\n")
     return code
 
 
-def releases(state: dict, names: list[str], options: dict) -> tuple[int, dict]:
+def releases(state: dict[str, Any], names: list[str], options: dict[str, str]) -> tuple[int, dict[str, Any]]:
+    del options
     own = state["components"][names[0]]
     operations = [{"ending": "done", "version": own["current"], "at": own["at"]}] if own.get("at") else []
     return 0, {
@@ -52,7 +53,7 @@ def releases(state: dict, names: list[str], options: dict) -> tuple[int, dict]:
     }
 
 
-def apply(state: dict, names: list[str], options: dict) -> tuple[int, dict]:
+def apply(state: dict[str, Any], names: list[str], options: dict[str, str]) -> tuple[int, dict[str, Any]]:
     own, wanted, bad = state["components"][names[0]], options["--version"], state["bad"].get(names[0], "")
     if own["current"] == wanted:
         return 0, {"event": "outcome", "ending": "as-it-was", "said": "is there"}
@@ -72,13 +73,15 @@ def apply(state: dict, names: list[str], options: dict) -> tuple[int, dict]:
     return 0, {"event": "outcome", "ending": "done", "said": f"{names[0]} runs {wanted}"}
 
 
-def rollback(state: dict, names: list[str], options: dict) -> tuple[int, dict]:
+def rollback(state: dict[str, Any], names: list[str], options: dict[str, str]) -> tuple[int, dict[str, Any]]:
+    del options
     own = state["components"][names[0]]
     own.update(previous=own["current"], current=own["previous"], at="")
     return 0, {"event": "outcome", "ending": "done", "said": f"{names[0]} runs {own['current']}"}
 
 
-def watch(state: dict, names: list[str], options: dict) -> tuple[int, dict]:
+def watch(state: dict[str, Any], names: list[str], options: dict[str, str]) -> tuple[int, dict[str, Any]]:
+    del options
     services = []
     for name in names:
         found = {"worse": "rollback", "unknown": "inconclusive"}.get(state["bad"].get(name, ""), "clear")

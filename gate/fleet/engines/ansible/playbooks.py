@@ -29,7 +29,9 @@ def render(plan: Plan, mark: str) -> dict[str, str]:
     bodies |= {stage_file(plan, each): _stage(plan, each) for each in plan.stages}
     files = {place: f"# {mark} {text}" for place, text in bodies.items()}
     for role in ROLES:
-        files[f"roles/{role}/meta/main.yml"] = f"# {mark}; the same for every plan.\n---\ndependencies:\n  - role: hotgate\n"
+        files[f"roles/{role}/meta/main.yml"] = (
+            f"# {mark}; the same for every plan.\n---\ndependencies:\n  - role: hotgate\n"
+        )
     folder = resources.files("gate.fleet.engines.ansible.files")
     for file in sorted(folder.iterdir(), key=lambda each: each.name):
         if file.name.endswith(".yml"):
@@ -84,6 +86,7 @@ def _preflight(plan: Plan) -> str:
             f"  hosts: {_quoted(group)}",
             "  gather_facts: false",
             "  max_fail_percentage: 0",
+            "  any_errors_fatal: true # a host that cannot be reached, too",
             "  tags: [preflight]",
             "  tasks:",
             "    - name: Fetch them",
@@ -200,7 +203,7 @@ def _back(plan: Plan, own: StagePlan, tag: str) -> list[str]:
     lines += [
         "    - name: End the release here",
         "      ansible.builtin.fail:",
-        '        msg: "{{ hotgate_why }}"',
+        '        msg: "{{ hotgate_why }}{{ hotgate_ending }}"',
         f"      tags: [{tag}]",
         "      run_once: true # noqa: run-once[task]",
         "      when: hotgate_why | length > 0",
@@ -301,9 +304,14 @@ def _variables(plan: Plan) -> str:
         "      + hotgate_hosts | selectattr('observe_down', 'defined') | selectattr('observe_down') | list)",
         "     | map(attribute='inventory_hostname') | unique | list }}",
         "hotgate_why: >-",
-        f"  {{{{ ('failed: ' + hotgate_bad | join(', ') + '; {ending}') if hotgate_bad",
+        "  {{ ('failed: ' + hotgate_bad | join(', ')) if hotgate_bad",
         "     else ('held back by the gate: ' + hotgate_held | join(', ') + '; nothing was taken back, start again when it passes') if hotgate_held",
         "     else ('not reached: ' + hotgate_down | join(', ') + '; nothing was taken back, start again when they are up') if hotgate_down",
         "     else '' }}",
+        "hotgate_left: >-",
+        "  {{ hotgate_hosts | selectattr('rollback_failed', 'defined') | selectattr('rollback_failed')",
+        "     | map(attribute='inventory_hostname') | list }}",
+        "hotgate_ending: >-",
+        f"  {{{{ '' if not hotgate_bad else ('; not taken back on ' + hotgate_left | join(', ')) if hotgate_left else '; {ending}' }}}}",
     ]
     return "\n".join(lines) + "\n"
