@@ -114,7 +114,7 @@ def test_several_are_merged_to_one_verdict(tmp_path: Path) -> None:
         ({"migrations": ["none.sql"]}, "no such file"),
         ({"migrations": ["bad.sql"]}, "cannot read"),
         ({"openapi": {"old": "bad.sql", "new": "bad.sql"}}, "oasdiff ended with"),
-        ({"protobuf": {"old": "broken", "new": "broken"}}, "cannot read x.proto:1: syntax error"),
+        ({"protobuf": {"old": "broken", "new": "broken"}}, "x.proto:1: "),
     ],
 )
 def test_what_a_tool_cannot_read_is_inconclusive(interfaces: dict[str, Any], said: str, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import click
 from gate.cli._fleet._options import load, plan_options
 from gate.cli._shared.output import print_text
 
-ENGINES = ("ansible",)
+ENGINES = ("ansible", "argo-workflows")
 
 
 @click.command(
@@ -17,7 +17,7 @@ ENGINES = ("ansible",)
 @click.option("--engine", type=click.Choice(ENGINES), required=True, help="For which one.")
 @click.option("-o", "--output", metavar="DIR", required=True, help="The folder, made if it is missing.")
 def command(release: str, *, inventory: str | None, engine: str, output: str) -> None:
-    """Write RELEASE as files for people to read and keep: playbooks and roles, and a runbook.
+    """Write RELEASE as files for people to read and keep: playbooks and roles, or a Workflow and the steps of Rollouts; and a runbook.
 
     The files depend on the plan alone; with --inventory it is checked that every group has hosts. Files that were rendered before are
     replaced, all others are left alone.

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, assert_never
 
 from gate.fleet.engines import runbook
 from gate.fleet.engines.ansible import playbooks
+from gate.fleet.engines.argo import names, rollouts, workflow
 from gate.fleet.plan import svg
 
 if TYPE_CHECKING:
     from gate.fleet.plan.model import Plan
 
-Engine = Literal["ansible"]
-ENGINES: tuple[Engine, ...] = ("ansible",)
+Engine = Literal["ansible", "argo-workflows"]
 MARK = "Rendered by hotgate fleet render"
 """In the first lines of every file; only files that have it are replaced."""
 
@@ -23,8 +23,23 @@ def render(plan: Plan, engine: Engine) -> dict[str, str]:
     Raises:
         FleetError: the engine cannot carry the plan out.
     """
-    files = playbooks.render(plan, MARK)
+    if engine == "ansible":
+        files = playbooks.render(plan, MARK)
+    elif engine == "argo-workflows":
+        files = _argo(plan)
+    else:
+        assert_never(engine)
     first, _, rest = svg.render(plan).partition("\n")
     files["plan.svg"] = f"{first}\n<!-- {MARK} -->\n{rest}"
     files["runbook.md"] = runbook.render(plan, runbook.commands(engine), MARK)
     return files
+
+
+def _argo(plan: Plan) -> dict[str, str]:
+    release = plan.release
+    names.check(release)
+    bodies = {"workflow.yaml": workflow.render(plan)}
+    bodies |= {f"rollouts/{each.name}.yaml": rollouts.steps(release, each) for each in release.components}
+    for namespace in sorted({each.kubernetes.namespace for each in release.components}):
+        bodies[f"analysis/{namespace}.yaml"] = rollouts.analysis(release, namespace)
+    return {place: f"# {MARK} {body}" for place, body in bodies.items()}

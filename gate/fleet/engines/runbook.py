@@ -139,4 +139,11 @@ _WORDS: Mapping[str, Words] = {
         back="ansible-playbook -i hosts.ini rollback.yml        # past the gate: -e hotgate_force='why'",
         dry="ansible-playbook -i hosts.ini site.yml --check",
     ),
+    "argo-workflows": Words(
+        begin="kubectl apply -f analysis/ && kubectl create -f workflow.yaml     # once before: the patches of rollouts/",
+        resume="create it again. What is there already changes nothing.",
+        look="`argo get @latest`, and `kubectl argo rollouts get rollout COMPONENT --watch`.",
+        back="kubectl argo rollouts undo COMPONENT        # in the order of the table below; the exit handler does it by itself",
+        dry="kubectl create --dry-run=server -f workflow.yaml",
+    ),
 }
