@@ -86,7 +86,13 @@ class Played:
         ]
         (self.folder / "hosts.ini").write_text("\n".join(lines) + "\n", "utf-8")
         argv = [str(VENV / "ansible-playbook"), "-i", str(self.folder / "hosts.ini"), playbook, *more]
-        env = environment(self.folder, ANSIBLE_NOCOLOR="1", ANSIBLE_HOME=str(self.folder / "ansible"), LC_ALL="C.UTF-8")
+        env = environment(
+            self.folder,
+            ANSIBLE_NOCOLOR="1",
+            ANSIBLE_HOME=str(self.folder / "ansible"),
+            LC_ALL="C.UTF-8",
+            ANSIBLE_ASYNC_DIR=str(self.folder / "async"),
+        )
         return argv, env
 
     def play(self, playbook: str = "site.yml", *more: str) -> tuple[int, str]:
