@@ -9,7 +9,7 @@ GO_STAMP := $(VENV)/.go-ready
 export PATH := $(abspath $(VENV)/bin):$(PATH)
 
 .PHONY: help setup demo test test-all goprobe overhead groundtruth matrix bench fuzz lint docs wheels oldest mutants release proto stats stats-live public sarif clean hazards \
-	soak crash screenshot damages wild releases growth rehearse-proof rehearse-libraries bench-delta release-proof
+	soak crash screenshot damages wild releases growth rehearse-proof rehearse-libraries bench-delta release-proof fleet-proof
 
 help:
 	@echo "make demo         build two releases of a service, check both: one passes, one is blocked"
@@ -19,6 +19,7 @@ help:
 	@echo "make rehearse-libraries  rehearse a service of each restart library: the table in docs/measured.md"
 	@echo "make rehearse-proof      rehearse wrong services 10 times, right ones 50 times, kill 300 rehearsals: takes hours"
 	@echo "make release-proof  what releases and their way to a host can be trusted with: 300 kills, 100 updates under load, the four ends, attacks, another TUF client"
+	@echo "make fleet-proof  Ansible against a fleet of 24 hosts on this machine: good, bad, down, killed: takes half an hour and more"
 	@echo "make crash        kill hotgate in mid-append 300 times on SQLite and PostgreSQL, and look what is left"
 	@echo "make soak         poll 2,000 simulated services for ten minutes, and measure"
 	@echo "make screenshot   pictures of the sidecar's page beside real services, for docs/"
@@ -117,6 +118,11 @@ BESIDE ?= 4
 rehearse-proof: setup
 	@$(PY) -m scripts.truth.rehearsals generator
 	@$(PY) -m scripts.truth.rehearsals faults control right killed --beside $(BESIDE)
+
+# Hosts that are addresses of this machine; each takes a minute of a core for a whole release.
+FLEET ?= 24
+fleet-proof: setup
+	@$(PY) -m scripts.truth.fleet --hosts $(FLEET)
 
 crash: setup
 	@$(PY) -m scripts.truth.crash

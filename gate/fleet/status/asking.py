@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from msgspec import Struct
 
@@ -27,6 +27,9 @@ PORT = 9847
 AT_ONCE = 64
 SECONDS = 10.0
 MAX_ANSWER = 4 << 20
+MAX_VECTOR = 64 << 20
+PLAIN = {"Accept-Encoding": "identity"}
+"""Bodies are bounded as they come, so none is to be decompressed."""
 QUERY = 'hotgate_release{role="runs"}'
 
 
@@ -65,7 +68,7 @@ async def ask_sidecars(plan: Plan, inventory: Inventory, token: str) -> tuple[Se
     wanted = [(name, host) for name, hosts in _where(plan).items() for host in hosts]
     urls = addresses(inventory, tuple(dict.fromkeys(host for _, host in wanted)))
     limit = asyncio.Semaphore(AT_ONCE)
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    headers = PLAIN | ({"Authorization": f"Bearer {token}"} if token else {})
     async with httpx.AsyncClient(headers=headers, timeout=SECONDS, trust_env=False, follow_redirects=False) as client:
 
         async def one(name: str, host: str) -> Seen:
@@ -92,8 +95,8 @@ async def ask_prometheus(plan: Plan, inventory: Inventory, server: str) -> tuple
     by_place = {urlsplit(url).netloc: host for host, url in addresses(inventory, hosts).items()}
     found: dict[tuple[str, str], str] = {}
     try:
-        async with httpx.AsyncClient(timeout=SECONDS, trust_env=False, follow_redirects=False) as client:
-            answer = await _get(client, f"{base_url(server)}/api/v1/query?query={QUERY}")
+        async with httpx.AsyncClient(headers=PLAIN, timeout=SECONDS, trust_env=False, follow_redirects=False) as client:
+            answer = await _get(client, f"{base_url(server)}/api/v1/query?{urlencode({'query': QUERY})}", MAX_VECTOR)
         for row in json.loads(answer)["data"]["result"]:
             labels = row["metric"]
             host = by_place.get(str(labels.get("instance", "")))
@@ -114,7 +117,7 @@ def _where(plan: Plan) -> Mapping[str, tuple[str, ...]]:
     return {name: plan.hosts[plan.components[name].hosts] for name in plan.order.names}
 
 
-async def _get(client: httpx.AsyncClient, url: str) -> bytes:
+async def _get(client: httpx.AsyncClient, url: str, most: int = MAX_ANSWER) -> bytes:
     """The body of a 200.
 
     Raises:
@@ -124,7 +127,7 @@ async def _get(client: httpx.AsyncClient, url: str) -> bytes:
     async with client.stream("GET", url) as answer:
         async for piece in answer.aiter_raw():
             body += piece
-            if len(body) > MAX_ANSWER:
+            if len(body) > most:
                 raise ValueError("its answer is too large")
         if answer.status_code != 200:
             raise ValueError(_refusal(answer.status_code, bytes(body)))
