@@ -71,21 +71,18 @@ def command(  # noqa: PLR0913 - keywords, one a fact
             raise Failure("--since says nothing of a canary", hint="leave it out: the canary that runs is followed")
         if len(found) > 1:
             raise Failure("--canary follows one service", hint="start a watch of each")
-        return _canary(found[0], policy, once=once, audit=audit, store=store)
-    for each in found:
-        if each.watch is None:
-            raise Failure(f"no rules for {each.name}", hint="write them as [[sidecar.service.watch.rule]]")
+        from gate.cli._shared.canary import follow_canary
+
+        return follow_canary(found[0], policy, once=once, audit=audit, store=store)
+    without = [each.name for each in found if each.watch is None]
+    if without:
+        raise Failure(f"no rules for {without[0]}", hint="write them as [[sidecar.service.watch.rule]]")
     if since is not None and not 0 <= since <= time.time() + AHEAD:
         hint = "seconds since 1970, such as $(date +%s) from before the update"
         raise Failure(f"--since is no time of an update: {since:g}", hint=hint)
     with Database.open(store or policy.store) as database:
         watched = [_Watched(database, each, since) for each in found]
-        while True:
-            waits = [each.look() for each in watched if each.state == "watching"]
-            if once or all(each.state != "watching" for each in watched) or any(e.state == "rollback" for e in watched):
-                break
-            say("; ".join(each.says() for each in watched if each.state == "watching"))
-            time.sleep(min(waits))
+        _wait(watched, once=once)
         for each in watched:
             each.end()
             if each.state != "watching" and (policy.audit if audit is None else audit):
@@ -93,6 +90,16 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     shapes = [each.shape for each in watched]
     print_text(json.dumps(shapes[0] if len(shapes) == 1 else _joined(shapes), indent=2) + "\n")
     return max((int(shape["exit_code"]) for shape in shapes), key=_WORST.index)
+
+
+def _wait(watched: list[_Watched], *, once: bool) -> None:
+    """Look until all are decided or one is to be rolled back."""
+    while True:
+        waits = [each.look() for each in watched if each.state == "watching"]
+        if once or all(each.state != "watching" for each in watched) or any(e.state == "rollback" for e in watched):
+            return
+        say("; ".join(each.says() for each in watched if each.state == "watching"))
+        time.sleep(min(waits))
 
 
 _WORST = (0, 11, 10)
@@ -159,27 +166,6 @@ class _Watched:
         self.shape = shape(
             self.service.name, self.state, self._rulings, since=self._begun, join=self._config.join, said=said
         )
-
-
-def _canary(service: ServiceConfig, policy: Policy, *, once: bool, audit: bool | None, store: str | None) -> int:
-    """Follow the canary of a service; the exit code."""
-    import asyncio
-
-    from gate.store.database import Database
-    from gate.watch.canary import OVER, keep, shape
-    from gate.watch.following import follow
-    from probes.errors import ProbeError
-
-    try:
-        now = asyncio.run(follow(service.url, service.token, service.timeout, say, once=once))
-    except ProbeError as exc:
-        raise _Unknown(f"nothing is known of a canary of {service.name}: {exc.what}", hint=exc.hint) from exc
-    if now.state in OVER and (policy.audit if audit is None else audit):
-        with Database.open(store or policy.store) as database:
-            keep(database, service.name, now)
-    shown = shape(service.name, now)
-    print_text(json.dumps(shown, indent=2) + "\n")
-    return int(shown["exit_code"])
 
 
 def _last(database: Database, service: ServiceConfig, within: float) -> float:
