@@ -9,7 +9,7 @@ GO_STAMP := $(VENV)/.go-ready
 export PATH := $(abspath $(VENV)/bin):$(PATH)
 
 .PHONY: help setup demo test test-all goprobe overhead groundtruth matrix bench fuzz lint docs wheels oldest mutants release proto stats stats-live public sarif clean hazards \
-	soak crash screenshot damages wild releases growth rehearse-proof rehearse-libraries
+	soak crash screenshot damages wild releases growth rehearse-proof rehearse-libraries bench-delta release-proof fleet-proof
 
 help:
 	@echo "make demo         build two releases of a service, check both: one passes, one is blocked"
@@ -18,6 +18,8 @@ help:
 	@echo "make overhead     what the probe costs the service that embeds it"
 	@echo "make rehearse-libraries  rehearse a service of each restart library: the table in docs/measured.md"
 	@echo "make rehearse-proof      rehearse wrong services 10 times, right ones 50 times, kill 300 rehearsals: takes hours"
+	@echo "make release-proof  what releases and their way to a host can be trusted with: 300 kills, 100 updates under load, the four ends, attacks, another TUF client"
+	@echo "make fleet-proof  Ansible against a fleet of 24 hosts on this machine: good, bad, down, killed: takes half an hour and more"
 	@echo "make crash        kill hotgate in mid-append 300 times on SQLite and PostgreSQL, and look what is left"
 	@echo "make soak         poll 2,000 simulated services for ten minutes, and measure"
 	@echo "make screenshot   pictures of the sidecar's page beside real services, for docs/"
@@ -37,6 +39,7 @@ help:
 	@echo "make stats        what the comparison of profiles can be trusted with; make stats-live: with real programs"
 	@echo "make hazards      what exec takes away, measured: the SIGPROF death, 100 updates under load, 10,000 connections"
 	@echo "make bench        time and memory on large binaries, next to other tools"
+	@echo "make bench-delta  deltas of ten public pairs: bytes beside zstd and bsdiff, time to make and to apply"
 	@echo "make growth       time and memory over programs of 6 to 230 MB, and over ever more changes"
 	@echo "make fuzz         feed damaged binaries"
 	@echo "make proto        generate probes/profile/pprof/profile_pb2.py again"
@@ -116,12 +119,23 @@ rehearse-proof: setup
 	@$(PY) -m scripts.truth.rehearsals generator
 	@$(PY) -m scripts.truth.rehearsals faults control right killed --beside $(BESIDE)
 
+# Hosts that are addresses of this machine; each takes a minute of a core for a whole release.
+FLEET ?= 24
+fleet-proof: setup
+	@$(PY) -m scripts.truth.fleet --hosts $(FLEET)
+
 crash: setup
 	@$(PY) -m scripts.truth.crash
 	@$(PY) -m scripts.truth.crash --postgresql
 
 bench: setup
 	@$(PY) -m scripts.measure.bench
+
+bench-delta: setup
+	@$(PY) -m scripts.measure.deltas
+
+release-proof: setup
+	@$(PY) -m scripts.truth.release_proof
 
 growth: setup
 	@$(PY) -m scripts.measure.growth

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct, to_builtins
 
-from gate.exits import EXIT_CODES, EXIT_TAKEN_BACK, EXIT_USAGE
+from gate.exits import EXIT_CODES, EXIT_TAKEN_BACK
 
 if TYPE_CHECKING:
     from gate.apply.service.takeover import TakeOver
@@ -41,7 +41,10 @@ _CODES: dict[Ending, int] = {
 
 
 class Outcome(Struct, frozen=True):
-    """The end of an operation on the service `name`. `runs`: the release that `current` names; `seconds`: of each stage."""
+    """The end of an operation on the service `name`. `runs`: the release that `current` names; `seconds`: of each stage.
+
+    `unrecorded`: why something of it could not be written down; "" where all of it was.
+    """
 
     name: str
     ending: Ending
@@ -53,17 +56,16 @@ class Outcome(Struct, frozen=True):
     seconds: dict[str, float] = {}
     operation: str = ""
     audit: str = ""
-    usage: bool = False
+    unrecorded: str = ""
 
     @property
     def exit_code(self) -> int:
         """The command's."""
-        return EXIT_USAGE if self.usage else _CODES[self.ending]
+        return _CODES[self.ending]
 
     def shape(self) -> dict[str, Any]:
         """As JSON has it."""
         found: dict[str, Any] = to_builtins(self)
-        found.pop("usage")
         return {"schema_version": "1", **found, "exit_code": self.exit_code}
 
 

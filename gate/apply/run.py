@@ -254,9 +254,6 @@ def _switched(ground: Ground, update: Update, kept: Kept, start: Start, wanted: 
     if disturbed is not None:
         return disturbed
     update.switch(move)
-    if start.running is None and not update.host.start:
-        said = f"{update.host.name} has its first release, {kept.version}; nothing runs yet"
-        return update.conclude("done", move, said, "start the service: it has to execute FOLDER/current/FILE")
     return update.follow(move)
 
 

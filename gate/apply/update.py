@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gate.apply.errors import ApplyError
 from gate.apply.host.releases import CURRENT, PREVIOUS, identity_of
@@ -15,7 +16,8 @@ from gate.apply.record import OPERATION
 from gate.apply.service import rules, takeover
 from gate.apply.service.probe import ask
 from gate.apply.service.process import find, others_with
-from gate.apply.service.trigger import TriggerFailed, run, trigger
+from gate.apply.service.takeover import TakeOver
+from gate.apply.service.trigger import TriggerFailed, restart, run, trigger
 from gate.inflection import count
 
 if TYPE_CHECKING:
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from gate.apply.outcome import Ending
     from gate.apply.record import Recorder
     from gate.apply.service.process import Running
-    from gate.apply.service.takeover import TakeOver
     from gate.store.database import Database
 
 MOST_SAMPLES = 200
@@ -99,6 +100,13 @@ class Update:
             if self.host.url and running is not None and running.image != wanted
             else None
         )
+        if running is None and move.image is None and not self.host.start:
+            said_now = f"`current` names {move.version}, and no process of {self.host.name} runs"
+            return self.conclude("done", move, said_now, "start the service: it has to execute FOLDER/current/FILE")
+        if running is not None and running.image not in (wanted, move.image):
+            # Nobody but the service is told anything: a PID file may name anybody by now.
+            found = TakeOver("another", f"PID {running.pid} runs {running.path}", 0.0)
+            return self.back(move, *why_taken_back(move.version, found))
         seconds = self.host.within
         if told and running is not None and running.image != wanted:
             found = takeover.wait(self.host, self.token, wanted, running.image, said, seconds=AGAIN)
@@ -133,7 +141,10 @@ class Update:
         self.recorder.end(
             "take-over", end=found.end, pid=pid, generation=found.generation, took=round(found.seconds, 3)
         )
-        if self.host.watch is None or self.recorder.kind == "rollback" or found.running is None:
+        watched = self.host.watch is not None and self.recorder.kind == "apply"
+        if (
+            not watched or not move.before or found.running is None
+        ):  # of a first release there is nothing to compare with
             return self._done(move, found, "")
         return self._watch(move, found, found.running)
 
@@ -256,26 +267,40 @@ class Update:
         problem = ""
         for _ in range(ROUNDS):
             running = find(self.host)
+            if running is not None and running.image in (wanted, move.image):
+                if new is None or self._alone(running, new):
+                    return ""
+                continue
+            if running is not None and running.image != new:
+                return f"PID {running.pid} runs {running.path}"
             try:
-                if running is None:
-                    if self.host.start:
-                        run(self.host.start, self.host.within)
-                    seconds = self.host.within if self.host.start else takeover.GONE
-                    problem = _problem(takeover.wait(self.host, self.token, wanted, None, None, seconds=seconds))
-                    if find(self.host) is None:
-                        return problem
-                    continue
-                if running.image in (wanted, move.image):
-                    if new is None or self._alone(running, new):
-                        return ""
-                    continue
-                said = ask(self.host.url, self.token) if self.host.url else None
-                trigger(self.host, running.pid)
+                problem = self._tell_back(running, wanted, again=bool(problem))
             except TriggerFailed as exc:
-                return str(exc)
-            seconds = self.host.within
-            problem = _problem(takeover.wait(self.host, self.token, wanted, running.image, said, seconds=seconds))
+                problem = str(exc)
+                if not self.host.start:
+                    return problem
+            if running is None and find(self.host) is None:
+                return problem
         return problem
+
+    def _tell_back(self, running: Running | None, wanted: Identity, *, again: bool) -> str:
+        """Tell the service to run the release before, and wait for it; the problem. `again`: it was told, and did not go.
+
+        Raises:
+            TriggerFailed: it could not be told.
+        """
+        said = None
+        if running is None:
+            if self.host.start:
+                run(self.host.start, self.host.within)
+        elif again and self.host.start:  # one that hangs hears nothing
+            restart(self.host, running)
+        else:
+            said = ask(self.host.url, self.token) if self.host.url else None
+            trigger(self.host, running.pid)
+        seconds = self.host.within if running is not None or self.host.start else takeover.GONE
+        before = None if running is None else running.image
+        return _problem(takeover.wait(self.host, self.token, wanted, before, said, seconds=seconds))
 
     def _alone(self, running: Running, new: Identity) -> bool:
         """Whether the old image stays: what was started of the new one has ended, or does nothing for as long as it may take."""
@@ -320,12 +345,8 @@ class Update:
         )
         record = self.recorder.keep(ending, outcome.exit_code, outcome.shape() | {"before": move.before})
         self.recorder.end(OPERATION, ending=ending, said=said, hint=hint, runs=runs, exit_code=outcome.exit_code)
-        if record is None:
-            return outcome
-        return Outcome(
-            **{name: getattr(outcome, name) for name in Outcome.__struct_fields__ if name != "audit"},
-            audit=f"{record.seq}:{record.hash}",
-        )
+        head = "" if record is None else f"{record.seq}:{record.hash}"
+        return replace(outcome, audit=head, unrecorded=self.recorder.problem)
 
 
 def _problem(found: TakeOver) -> str:

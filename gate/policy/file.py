@@ -37,8 +37,8 @@ _SECTIONS = ("thresholds", "contract", "live", "profile", "data")
 class PolicyFile(Struct, frozen=True, forbid_unknown_fields=True):
     """The table of a policy file.
 
-    `sidecar`, `rehearsal` and `host` are read by `gate.sidecar.config.model`, `gate.rehearsal.plan.reading` and
-    `gate.apply.host.config`, which know their keys.
+    `sidecar`, `rehearsal`, `host` and `fleet` are read by `gate.sidecar.config.model`, `gate.rehearsal.plan.reading`,
+    `gate.apply.host.config` and `gate.fleet.status.config`, which know their keys.
     """
 
     mode: Mode | None = None
@@ -56,6 +56,7 @@ class PolicyFile(Struct, frozen=True, forbid_unknown_fields=True):
     sidecar: dict[str, Any] = {}
     rehearsal: dict[str, Any] = {}
     host: dict[str, Any] = {}
+    fleet: dict[str, Any] = {}
     profile: ProfilePolicy = _DEFAULT.profile
     data: DataPolicy = _DEFAULT.data
     docs_url: str = ""
@@ -84,7 +85,7 @@ def key_places(path: str) -> dict[str, str]:
     text = _read(path)
     shape, table = _parse(path, text)
     keys: list[Key] = [
-        (name,) for name in table.keys() - {"severity", "suppress", "sidecar", "rehearsal", "host", *_SECTIONS}
+        (name,) for name in table.keys() - {"severity", "suppress", "sidecar", "rehearsal", "host", "fleet", *_SECTIONS}
     ]
     keys += [(section, name) for section in _SECTIONS for name in table.get(section, {}) if name != "state"]
     keys += [("contract", "state", name) for name in shape.contract.state]

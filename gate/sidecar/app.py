@@ -13,6 +13,7 @@ from gate.policy.errors import PolicyError
 from gate.sidecar.actions import Actions
 from gate.sidecar.canaries import Canaries
 from gate.sidecar.config.model import is_loopback
+from gate.sidecar.fleet import FleetWatch
 from gate.sidecar.metrics import Metrics
 from gate.sidecar.polling.recorder import Recorder
 from gate.sidecar.polling.scheduler import Polling
@@ -64,6 +65,7 @@ class Sidecar:
         self.board = Board()
         self.recorder = Recorder(database, lambda: self.config.retention)
         self.releases = HostReleases(lambda: self.config)
+        self.fleet = FleetWatch(lambda: self.config)
         self.actions = Actions(database, lambda: self.config, store)
         self.metrics = Metrics(self.board, self.recorder, self.releases, self.actions)
         self.judge = Judge(database, lambda: self.config, lambda: self.policy)
@@ -95,6 +97,7 @@ class Sidecar:
         recording = self._for_ever(self.recorder.run(), stop)
         watching = self._for_ever(self.watching.run(), stop)
         looking = self._for_ever(self.releases.run(), stop)
+        asking = self._for_ever(self.fleet.run(), stop)
         self._spawn(self.actions.resume())
         known = await asyncio.to_thread(remembered, self.database, self.config.services, time.time())
         self._polling.remember(known)
@@ -111,7 +114,7 @@ class Sidecar:
                 self._notifier.stopping()
                 LOG.info("stopping: polls under way are finished, %d wait for the store", self.recorder.waiting)
                 await self._polling.stop()
-                await _end(showing, watching, looking, *self._side)
+                await _end(showing, watching, looking, asking, *self._side)
         finally:  # whatever has failed, what was polled is kept
             await self._polling.stop()
             await _end(recording)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from scripts.truth.release_proof.site import Site
+    from scripts.truth.release_proof._site import Site
 
 __all__ = ["host", "images", "repository"]  # fixtures
 
@@ -140,7 +140,7 @@ def test_without_its_table_it_only_looks_on(host: Site) -> None:
 
 
 def test_it_ends_what_was_killed_before_it_started(host: Site, images: Path) -> None:
-    from scripts.truth.release_proof.site import killed_at  # noqa: PLC0415
+    from scripts.truth.release_proof._site import killed_at  # noqa: PLC0415
 
     assert killed_at(host, "take-over", "begin", "apply", "orders", "--version", "1.1.0")
     with beside(host, actions=True) as sidecar:

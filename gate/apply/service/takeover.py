@@ -87,7 +87,8 @@ class _Waiting:
     def _look(self, running: Running | None, now: float) -> TakeOver | None:
         if running is None:
             self._gone = self._gone or now
-            if self._seen or now - self._gone > GONE:
+            patience = self._host.within if self._host.unit else GONE  # systemd may take a while to start it again
+            if self._seen or now - self._gone > patience:
                 # One that was there and is gone has crashed; a supervisor that starts it again starts what crashes.
                 return None if now - self._gone < min(GONE, 1.0) else self._end("crashed", self._words_of_crash(), now)
             return None

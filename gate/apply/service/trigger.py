@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
+import time
 from typing import TYPE_CHECKING
 
+from gate.apply.service.process import look
 from gate.report.text.clean import clean
 
 if TYPE_CHECKING:
     from gate.apply.host.config import Host
+    from gate.apply.service.process import Running
 
 MAX_SAID = 2000
+END_SECONDS = 5.0
+"""That a process has to end by itself before it is killed."""
 
 
 class TriggerFailed(Exception):
@@ -32,6 +38,29 @@ def trigger(host: Host, pid: int) -> None:
             raise TriggerFailed(f"{host.trigger} cannot be sent to PID {pid} ({exc.strerror})") from exc
         return
     run([word.replace("{pid}", str(pid)) for word in host.trigger], host.within)
+
+
+def restart(host: Host, running: Running) -> None:
+    """End the service's process, which does not hear what it is told, and have it started again from `current`.
+
+    Raises:
+        TriggerFailed: it cannot be ended, or not started.
+    """
+    if host.unit:
+        run(("systemctl", "restart", host.unit), host.within)
+        return
+    for sent in (signal.SIGTERM, signal.SIGKILL):
+        deadline = time.monotonic() + END_SECONDS
+        while (now := look(running.pid)) is not None and now.same == running.same:
+            if time.monotonic() > deadline:
+                break
+            try:
+                os.kill(running.pid, sent)
+            except OSError as exc:
+                if exc.errno != errno.ESRCH:
+                    raise TriggerFailed(f"PID {running.pid} cannot be ended ({exc.strerror})") from exc
+            time.sleep(0.2)
+    run(host.start, host.within)
 
 
 def run(words: list[str] | tuple[str, ...], seconds: float) -> None:

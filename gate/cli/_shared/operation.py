@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import click
@@ -104,6 +104,8 @@ def end(outcome: Outcome, log: str) -> int:
     print_text(f"{clean(outcome.said)}\n")
     if outcome.hint:
         click.echo(f"hint: {clean(outcome.hint)}", err=True)
+    if outcome.unrecorded:
+        click.echo(f"warning: not all of it could be written down: {clean(outcome.unrecorded)}", err=True)
     if outcome.audit:
         click.echo(f"audit: {outcome.audit}", err=True)
     return outcome.exit_code
@@ -131,10 +133,11 @@ class Stages:
 
     def event(self, event: dict[str, Any]) -> None:
         """A stage begins or ends."""
-        if self._json:
-            print_text(json.dumps(event) + "\n")
-        elif self._console is not None and event["stage"] != OPERATION:
-            self._show(event)
+        with suppress(Failure, OSError):  # who looks on may go away; what is under way does not end for that
+            if self._json:
+                print_text(json.dumps(event) + "\n")
+            elif self._console is not None and event["stage"] != OPERATION:
+                self._show(event)
 
     def progress(self, what: str, done: int, whole: int) -> None:
         """Bytes of a release that is fetched or assembled."""

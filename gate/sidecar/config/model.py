@@ -16,6 +16,7 @@ from msgspec import Struct
 from pydantic import ValidationError
 
 from gate.apply.host.config import Host, load_hosts
+from gate.fleet.status.config import FleetConfig, load_fleet
 from gate.policy.errors import PolicyError, nearest
 from gate.policy.lines import place, written
 from gate.policy.token_file import read_token
@@ -56,7 +57,8 @@ class ActionsConfig(Struct, frozen=True):
 class SidecarConfig(Struct, frozen=True):
     """All of it. Times in seconds; `releases` are the folders that NEW may be in; `sha256` is the file's when it was read.
 
-    `hosts`: the services of this host that releases are brought to, by name; `actions` is None where the sidecar only looks on.
+    `hosts`: the services of this host that releases are brought to, by name; `actions` is None where the sidecar only looks on;
+    `fleet` is None but on a control host.
     """
 
     source: str
@@ -71,6 +73,7 @@ class SidecarConfig(Struct, frozen=True):
     sha256: str
     hosts: dict[str, Host] = {}
     actions: ActionsConfig | None = None
+    fleet: FleetConfig | None = None
 
 
 def load_sidecar(path: str) -> SidecarConfig:
@@ -116,6 +119,7 @@ def load_sidecar(path: str) -> SidecarConfig:
         sha256=hashlib.sha256(raw).hexdigest(),
         hosts=load_hosts(path) if "host" in table else {},
         actions=None if own.actions is None else _actions(path, own.actions, token),
+        fleet=load_fleet(path) if "fleet" in table else None,
     )
 
 

@@ -51,6 +51,7 @@ def routes(sidecar: Sidecar) -> list[Route]:
         Route("/healthz", _safely(own.health), methods=["GET"]),
         Route("/metrics", _safely(own.metrics), methods=["GET"]),
         Route("/openapi.json", _safely(own.openapi), methods=["GET"]),
+        Route("/v1/fleet", _safely(own.fleet), methods=["GET"]),
         Route("/v1/services", _safely(own.services), methods=["GET"]),
         Route("/v1/services/{name}", _safely(own.service), methods=["GET"]),
         Route("/v1/services/{name}/verdict", _safely(own.report), methods=["GET"]),
@@ -102,6 +103,15 @@ class _Api:
     async def openapi(self, request: Request) -> Response:
         del request
         return JSONResponse(openapi.document())
+
+    async def fleet(self, request: Request) -> Response:
+        del request
+        looked = self._sidecar.fleet.latest()
+        from gate.fleet.status.drift import shape
+
+        seen_at = _iso(looked.at)
+        found = await asyncio.to_thread(shape, looked.plan, looked.status)
+        return JSONResponse(to_dict(found | {"seen_at": seen_at, "problem": self._sidecar.fleet.problem}))
 
     async def services(self, request: Request) -> Response:
         del request

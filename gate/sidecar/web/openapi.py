@@ -153,6 +153,34 @@ SCHEMAS: dict[str, Any] = {
             "new": _object(**_CANARY_SIDE),
         },
     },
+    "Fleet": _object(
+        schema_version=_TEXT,
+        release=_TEXT,
+        state={"type": "string", "enum": ["as planned", "drift", "not known"]},
+        exit_code={"type": "integer", "enum": [0, 10, 11]},
+        seen_at=_TEXT,
+        problem=_TEXT,
+        components={
+            "type": "array",
+            "items": _object(
+                name=_TEXT,
+                planned=_TEXT,
+                hosts={"type": "integer"},
+                versions={"type": "object", "additionalProperties": {"type": "integer"}},
+                differ={"type": "array", "items": _object(host=_TEXT, version=_MAYBE_TEXT, problem=_MAYBE_TEXT)},
+                unknown={"type": "array", "items": _object(host=_TEXT, version=_MAYBE_TEXT, problem=_MAYBE_TEXT)},
+            ),
+        },
+        batches={
+            "type": "array",
+            "items": _object(
+                stage={"type": "integer"},
+                number={"type": "integer"},
+                count={"type": "integer"},
+                done={"type": "integer"},
+            ),
+        },
+    ),
     "Hook": {
         "type": "object",
         "description": "Flagger's webhook payload, or {service, new}.",
@@ -246,6 +274,12 @@ def document() -> dict[str, Any]:
         "/healthz": _get("Whether the sidecar works; needs no token", health, security=[{}]),
         "/metrics": _get("Metrics for Prometheus", _answers(metrics)),
         "/openapi.json": _get("This document", _answers(_json("OpenAPI", {"type": "object"}))),
+        "/v1/fleet": _get(
+            "Versions by component and host, drift from the plan, and how far the batches are; where there is a table [fleet]",
+            _answers(
+                _json("as it was seen last", _ref("Fleet")), _503=_json("it has not been seen yet", _ref("Error"))
+            ),
+        ),
         "/v1/services": _get("All services", _answers(_json("by name", services))),
         "/v1/services/{name}": _get("One service", _answers(_json("the service", one)), _NAME),
         "/v1/services/{name}/verdict": _get(

@@ -42,12 +42,17 @@ REFRESH = 15
 _WINDOW = ("seq", "epoch", "generation", "start_ns", "end_ns", "rate_hz", "samples", "cpu_seconds", "state", "reason")
 ORDER = {"block": 0, "inconclusive": 1, None: 2, "pass": 3}
 
+FLEET_BADGES = {"as planned": "pass", "drift": "block", "not known": "inconclusive"}
+MOST_HOSTS = 20
+"""Of a component, that are named."""
+
 
 def routes(sidecar: Sidecar) -> list[Route]:
     """The overview, and a page for each service."""
     pages = _Pages(sidecar)
     return [
         Route("/", pages.overview, methods=["GET"]),
+        Route("/fleet", pages.fleet, methods=["GET"]),
         Route("/services/{name}", pages.service, methods=["GET"]),
     ]
 
@@ -99,7 +104,17 @@ class _Pages:
             said=said,
             heights=shapes.HEIGHTS,
             problem=self._sidecar.recorder.problem,
+            fleet=self._sidecar.fleet.configured,
         )
+
+    async def fleet(self, request: Request) -> Response:
+        del request
+        own = self._sidecar.fleet
+        now = time.time()
+        if not own.configured:
+            return self._answer("missing.html", 404, wanted="fleet", now=now)
+        badge = "" if own.looked is None else FLEET_BADGES[own.looked.status.state]
+        return self._answer("fleet.html", looked=own.looked, problem=own.problem, badge=badge, most=MOST_HOSTS, now=now)
 
     async def service(self, request: Request) -> Response:
         name = request.path_params["name"]

@@ -7,6 +7,7 @@ or made read-only in some of the rounds; without, files are kept small (RLIMIT_F
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import resource
@@ -25,14 +26,26 @@ from typing import TYPE_CHECKING
 from gate.apply.host.journal import Journal
 from gate.apply.record import OPERATION
 from scripts.programs.gobuild import require_go
-from scripts.truth.release_proof.site import CRASHES, FAILS, NAME, WATCH, Site, build, orders, site
+from scripts.truth.release_proof._site import CRASHES, FAILS, NAME, WATCH, Site, build, orders, site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 GOOD = ("1.0.0", "1.1.0")
 DISK = "200m"
-LONGEST = 600.0
+STAGES = {
+    "fetch": 0.3,
+    "assemble": 0.4,
+    "prewarm": 0.1,
+    "gate": 2.0,
+    "switch": 0.02,
+    "trigger": 0.05,
+    "take-over": 1.5,
+    "watch": 4.0,
+    "back": 1.5,
+}
+"""Stage -> seconds after its beginning within which it is killed there. Half of the kills are at any moment instead."""
+OUTSIDE = "before or after"
 FAULTS = ("plain", "plain", "plain", "plain", "plain", "plain", "full", "read-only", "small files")
 
 
@@ -71,30 +84,45 @@ class Bench:
             resource.setrlimit, resource.RLIMIT_FSIZE, (self.chance.randrange(1, 1 << 22), resource.RLIM_INFINITY)
         )
         process = subprocess.Popen(
-            self.host.command(*words),
+            [*self.host.command(*words), "--log", "json"],
             cwd=self.host.folder,
             env=self.host.environment(),
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             preexec_fn=limit if small else None,  # noqa: PLW1509 - one call
         )
         begun = time.monotonic()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(self.chance.uniform(0.3, self.longest))
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-            self.kills[what] += 1
-            self.stages[self._stage()] += 1
-        else:
+        with process:
+            if self.chance.random() < 0.5:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(self.chance.uniform(0.3, self.longest))
+            else:
+                self._wait_for_stage(process)
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+                stage = self._stage()
+                self.stages[stage] += 1
+                self.kills[what] += stage != OUTSIDE
+                return
+        if process.returncode == 0:
             self.longest = 0.7 * self.longest + 0.3 * 1.1 * (time.monotonic() - begun)
+
+    def _wait_for_stage(self, process: subprocess.Popen[bytes]) -> None:
+        """Until a stage has begun, and a moment longer; or until the command ends without it."""
+        stage = self.chance.choice([*STAGES, "switch", "trigger", "back"])
+        for line in process.stdout or ():
+            said = json.loads(line)
+            if (said.get("stage"), said.get("event")) == (stage, "begin"):
+                time.sleep(self.chance.uniform(0, STAGES[stage]))
+                return
 
     def _stage(self) -> str:
         """In which stage it was killed, as the journal tells."""
         lines = Journal(self.host.srv / ".hotgate" / "journal.jsonl").lines()
         own = [line for line in lines if line.operation == lines[-1].operation]
         if not own or (own[-1].stage, own[-1].event) == (OPERATION, "end"):
-            return "before or after"
+            return OUTSIDE
         return next((line.stage for line in reversed(own) if line.event == "begin"), own[-1].stage)
 
     def _end(self) -> None:
@@ -181,30 +209,38 @@ def one(number: int, rounds: int, folder: Path, repository: Path, seed: int) -> 
     return bench
 
 
+def prove(*, quick: bool = False, rounds: int = 300, beside: int = 2, seed: int = 0) -> bool:
+    """Kill, look, and print what was seen; whether nothing was wrong."""
+    rounds = min(rounds, 10) if quick else rounds
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="hotgate-kills-") as name:
+        folder = Path(name)
+        repository = build(folder / "releases", require_go(), (*GOOD, CRASHES, FAILS))
+        share = -(-rounds // beside)
+        with ThreadPoolExecutor(beside) as pool:
+            work = partial(one, rounds=share, folder=folder, repository=repository, seed=seed)
+            benches = list(pool.map(work, range(beside)))
+    kills: Counter[str] = sum((each.kills for each in benches), Counter())
+    stages: Counter[str] = sum((each.stages for each in benches), Counter())
+    ends: Counter[str] = sum((each.ends for each in benches), Counter())
+    problems = [each for bench in benches for each in bench.problems]
+    print(
+        f"{sum(kills.values())} kills in the middle of an operation in {time.monotonic() - begun:.0f} s: {_listed(kills)}"
+    )
+    print(f"killed in: {_listed(stages)}")
+    print(f"what resuming came to: {_listed(ends)}")
+    print(f"{len(problems)} problems", *problems, sep="\n")
+    return not problems
+
+
 def main() -> int:
-    """Kill, look, and say what was seen."""
+    """Kill as often as is asked for."""
     parser = argparse.ArgumentParser(description="kill operations at any moment and look what is left")
     parser.add_argument("--rounds", type=int, default=300, metavar="N", help="kills in all")
     parser.add_argument("--beside", type=int, default=2, metavar="N", help="hosts at a time")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    begun = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="hotgate-kills-") as name:
-        folder = Path(name)
-        repository = build(folder / "releases", require_go(), (*GOOD, CRASHES, FAILS))
-        share = -(-arguments.rounds // arguments.beside)
-        with ThreadPoolExecutor(arguments.beside) as pool:
-            work = partial(one, rounds=share, folder=folder, repository=repository, seed=arguments.seed)
-            benches = list(pool.map(work, range(arguments.beside)))
-    kills: Counter[str] = sum((each.kills for each in benches), Counter())
-    stages: Counter[str] = sum((each.stages for each in benches), Counter())
-    ends: Counter[str] = sum((each.ends for each in benches), Counter())
-    problems = [each for bench in benches for each in bench.problems]
-    print(f"{sum(kills.values())} kills in {time.monotonic() - begun:.0f} s: {_listed(kills)}")
-    print(f"killed in: {_listed(stages)}")
-    print(f"what resuming came to: {_listed(ends)}")
-    print(f"{len(problems)} problems", *problems, sep="\n")
-    return 1 if problems else 0
+    return 0 if prove(rounds=arguments.rounds, beside=arguments.beside, seed=arguments.seed) else 1
 
 
 def _listed(counted: Counter[str]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scripts.programs.gobuild import BuildFailed, can_build_cgo, host_arch
-from scripts.truth.release_proof.site import WATCH, Site, build, site
+from scripts.truth.release_proof._site import WATCH, Site, build, site
 from tests.conftest import missing
 
 if TYPE_CHECKING:

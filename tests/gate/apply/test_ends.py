@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import stat
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts.truth.release_proof.site import BLOCKED, CRASHES, FAILS, HANGS, Site, orders
+from scripts.truth.release_proof._site import BLOCKED, CRASHES, FAILS, HANGS, Site, orders
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,7 +19,21 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.patient
 
 
+LABEL = b"system_u:object_r:bin_t:s0"
+
+
 def test_a_good_release_takes_over_and_is_rolled_back(host: Site, images: Path) -> None:
+    text = host.config.read_text("utf-8")
+    own = f'mode = "0750"\nowner = "{os.getuid()}:{os.getgid()}"\n'
+    host.config.write_text(text.replace("keep = 3\n", f"keep = 3\n{own}"), "utf-8")
+    labelled = False
+    with suppress(OSError):  # not every file system, and no user but root
+        (host.srv / "releases/1.0.0/orders").rename(host.folder / "image")
+        shutil.copy2(host.folder / "image", host.srv / "releases/1.0.0/orders")  # a file of its own
+        os.setxattr(host.srv / "releases/1.0.0/orders", "security.selinux", LABEL)
+        labelled = True
+    host.stop()
+    host.start()
     code, out, err = host.run("apply", "orders", "--version", "1.1.0", "--log", "json")
     assert code == 0, err
     *events, outcome = [json.loads(each) for each in out.splitlines()]
@@ -25,6 +42,10 @@ def test_a_good_release_takes_over_and_is_rolled_back(host: Site, images: Path) 
     assert outcome["said"].startswith("orders runs 1.1.0 (PID ")
     assert host.links() == ("1.1.0", "1.0.0")
     assert host.generation() == 2
+    image = host.srv / "releases/1.1.0/orders"
+    assert stat.S_IMODE(image.stat().st_mode) == 0o750
+    if labelled:
+        assert os.getxattr(image, "security.selinux") == LABEL
 
     again = host.outcome("apply", "orders", "--version", "1.1.0")
     assert (again["exit_code"], again["ending"]) == (0, "as-it-was")

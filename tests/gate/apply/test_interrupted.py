@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import re
 import resource
 import shutil
 import signal
+import subprocess
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts.truth.release_proof.site import Site, killed_at
+from scripts.truth.release_proof._site import Site, killed_at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -119,7 +124,27 @@ def test_a_disk_without_room_leaves_nothing_half(host: Site, images: Path) -> No
     assert "File too large" in err
     assert err.count("\n") <= 2
     assert host.wrong(images) == []
-    assert host.outcome("apply", "orders", "--version", "1.1.0")["exit_code"] == 0
+
+    ours, theirs = pty.openpty()  # on a terminal the stages pass by
+    with subprocess.Popen(
+        host.command("apply", "orders", "--version", "1.1.0", "--dry-run"),
+        cwd=host.folder,
+        env={**host.environment(), "TERM": "xterm"},
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        with suppress(OSError):  # EIO at its end
+            while piece := os.read(ours, 65536):
+                shown += piece
+        os.close(ours)
+        said = process.communicate()[0].decode()
+    assert process.returncode == 0
+    assert said.startswith("1.1.0 may replace 1.0.0")
+    for stage in ("fetch", "assemble", "prewarm", "gate"):
+        assert re.search(rf"{stage} +\d+\.\d\d s".encode(), shown), shown
+    assert host.links() == ("1.0.0", "")
 
 
 def test_a_service_that_does_not_run_is_said(host: Site) -> None:

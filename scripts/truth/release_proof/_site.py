@@ -87,17 +87,22 @@ def build(folder: Path, goroot: Path, versions: tuple[str, ...] = tuple(RELEASES
     images, repository, keys = folder / "images", folder / "repository", folder / "keys"
     images.mkdir(parents=True, exist_ok=True)
     make_repository(repository, keys, PASSPHRASE, {}, {})
+    for version in versions:
+        out = images / version
+        if not out.exists():
+            live_service.build(out, goroot, RELEASES[version])
+        add(repository, keys, out, version)
+    return repository
+
+
+def add(repository: Path, keys: Path, program: Path, version: str) -> None:
+    """Add a release to a repository whose keys have our passphrase."""
     level, image.LEVEL = image.LEVEL, 1  # how small it is is not what is tried here
     try:
-        for version in versions:
-            out = images / version
-            if not out.exists():
-                live_service.build(out, goroot, RELEASES[version])
-            with Repository.changing(repository) as found:
-                add_release(found, KeyRing([keys], _Known()), out, name=NAME, version=version, judge=_judge, deltas=0)
+        with Repository.changing(repository) as found:
+            add_release(found, KeyRing([keys], _Known()), program, name=NAME, version=version, judge=_judge, deltas=0)
     finally:
         image.LEVEL = level
-    return repository
 
 
 def _judge(old: Path, new: Path, before: Description) -> CheckVerdict:
