@@ -57,14 +57,9 @@ def beside(found: Site, *, actions: bool) -> Running:
 @pytest.fixture
 def updated(repository: Path, tmp_path: Path) -> Iterator[tuple[Site, Running]]:
     """A host that has gone over to 1.1.0, and a sidecar that may act."""
-    with site(tmp_path / "host", repository, "1.1.0") as found:
-        (found.srv / "current").rename(found.folder / "link")
-        found.install("1.0.0", repository.parent / "images")
-        (found.srv / "current").rename(found.srv / "previous")
-        (found.folder / "link").rename(found.srv / "current")
-        with beside(found, actions=True) as sidecar:
-            sidecar.url()
-            yield found, sidecar
+    with site(tmp_path / "host", repository, "1.1.0", before="1.0.0") as found, beside(found, actions=True) as sidecar:
+        sidecar.url()
+        yield found, sidecar
 
 
 def test_it_shows_what_is_there_and_rolls_back_for_who_has_the_token(updated: tuple[Site, Running]) -> None:
