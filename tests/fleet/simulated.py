@@ -42,7 +42,7 @@ def main() -> int:
 def releases(state: dict[str, Any], names: list[str], options: dict[str, str]) -> tuple[int, dict[str, Any]]:
     del options
     own = state["components"][names[0]]
-    operations = [{"ending": "done", "version": own["current"], "at": own["at"]}] if own.get("at") else []
+    operations = [{"ending": "done", "version": own["current"], "at": own["at"], "stages": []}] if own.get("at") else []
     return 0, {
         "current": own["current"],
         "previous": own["previous"],

@@ -205,18 +205,13 @@ class Fleet:
         *,
         components: tuple[str, ...] = COMPONENTS,
         batches: str = "[2, 10%, 100%]",
-        observe: str = "10s",
-        interval: str = "1s",
+        observe: str = "",
         forks: int = 8,
     ) -> None:
         self.folder, self.repository, self.images = folder, repository, repository.parent / "images"
-        self.components, self.batches, self.observe, self.interval, self.forks = (
-            components,
-            batches,
-            observe,
-            interval,
-            forks,
-        )
+        self.components, self.batches, self.forks = components, batches, forks
+        # Sidecars of many hosts would have no time for anything else on one machine.
+        self.observe, self.interval = observe or ("10s" if hosts <= 8 else "20s"), "1s" if hosts <= 8 else "4s"
         self.base = _free_base(hosts)
         self.hosts = [Host(self, number) for number in range(1, hosts + 1)]
         self.deploy = folder / "deploy"
