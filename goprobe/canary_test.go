@@ -67,7 +67,7 @@ func (s *service) crowd(clients int) *crowd {
 				select {
 				case <-c.quit:
 					return
-				case <-time.After(time.Millisecond):
+				case <-time.After(5 * time.Millisecond):
 				}
 				one := s.client(fmt.Sprintf("127.%d.%d.%d", i+1, random.Intn(250), 1+random.Intn(250)), n%2 == 0)
 				for request := 0; request <= n%2; request++ {
