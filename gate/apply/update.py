@@ -343,6 +343,7 @@ class Update:
             reason=reason,
             seconds=dict(self.recorder.seconds),
             operation=self.recorder.operation,
+            warnings=tuple(self.recorder.warnings),
         )
         record = self.recorder.keep(ending, outcome.exit_code, outcome.shape() | {"before": move.before})
         self.recorder.end(OPERATION, ending=ending, said=said, hint=hint, runs=runs, exit_code=outcome.exit_code)
