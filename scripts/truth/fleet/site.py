@@ -38,14 +38,10 @@ PATIENCE = 120.0
 
 PLAN = """name: shop
 hosts: shop
-components:
-  - {{name: database, version: {database}}}
-  - {{name: cache, version: {cache}, depends_on: [database]}}
-  - {{name: api, version: {api}, depends_on: [cache]}}
-  - {{name: gateway, version: {gateway}, depends_on: [api]}}
 batches: {batches}
 observe: {observe}
 forks: {forks}
+components:
 """
 TABLE = """
 [host.{name}]
@@ -249,14 +245,11 @@ class Fleet:
 
     def plan(self, **versions: str) -> Path:
         """Write the plan; components that are not named go to NEW. The inventory is written with it."""
-        given = dict.fromkeys(COMPONENTS, NEW) | versions
-        text = PLAN.format(**given, batches=self.batches, observe=self.observe, forks=self.forks)
-        kept = [
-            line
-            for line in text.splitlines()
-            if "{name: " not in line or any(f"{{name: {n}," in line for n in self.components)
-        ]
-        (self.folder / "release.yaml").write_text("\n".join(kept) + "\n", "utf-8")
+        text = PLAN.format(batches=self.batches, observe=self.observe, forks=self.forks)
+        for index, name in enumerate(self.components):
+            after = f", depends_on: [{self.components[index - 1]}]" if index else ""
+            text += f"  - {{name: {name}, version: {versions.get(name, NEW)}{after}}}\n"
+        (self.folder / "release.yaml").write_text(text, "utf-8")
         lines = ["[shop]"]
         for host in self.hosts:
             if host.name in self.left_out:
