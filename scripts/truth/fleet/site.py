@@ -126,7 +126,7 @@ class Host:
         given = {"folder": self.folder, "address": self.address, "repository": self.fleet.repository}
         text = SIDECAR.format(**given, port=self.port("sidecar"), interval=self.fleet.interval)
         for name in self.fleet.components:
-            text += TABLE.format(**given, name=name, port=self.port(name), within=self.fleet.observe)
+            text += TABLE.format(**given, name=name, port=self.port(name), within=self.fleet.within)
             where = self.folder / name / "releases" / OLD
             where.mkdir(parents=True)
             os.link(self.fleet.images / f"{name}-{OLD}", where / name)
@@ -202,12 +202,14 @@ class Fleet:
         components: tuple[str, ...] = COMPONENTS,
         batches: str = "[2, 10%, 100%]",
         observe: str = "",
+        within: str = "",
         forks: int = 8,
     ) -> None:
         self.folder, self.repository, self.images = folder, repository, repository.parent / "images"
         self.components, self.batches, self.forks = components, batches, forks
         # Sidecars of many hosts would have no time for anything else on one machine.
         self.observe, self.interval = observe or ("10s" if hosts <= 8 else "20s"), "1s" if hosts <= 8 else "4s"
+        self.within = within or self.observe  # of the watch's rules
         self.base = _free_base(hosts)
         self.hosts = [Host(self, number) for number in range(1, hosts + 1)]
         self.deploy = folder / "deploy"
