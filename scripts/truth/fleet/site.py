@@ -24,7 +24,7 @@ from gate.release.repository.keys import KeyRing
 from gate.release.repository.making import make_repository
 from gate.release.repository.store import Repository
 from scripts.programs.gobuild import ROOT, GoBuild, host_arch
-from scripts.truth.release_proof.site import PASSPHRASE, _judge, _Known
+from scripts.truth.release_proof._site import PASSPHRASE, _judge, _Known
 
 if TYPE_CHECKING:
     from types import TracebackType
