@@ -43,7 +43,7 @@ _CODES: dict[Ending, int] = {
 class Outcome(Struct, frozen=True):
     """The end of an operation on the service `name`. `runs`: the release that `current` names; `seconds`: of each stage.
 
-    `unrecorded`: why something of it could not be written down; "" where all of it was.
+    `warnings`: what a person should look after. `unrecorded`: why something of it could not be written down; "" where all of it was.
     """
 
     name: str
@@ -57,6 +57,7 @@ class Outcome(Struct, frozen=True):
     operation: str = ""
     audit: str = ""
     unrecorded: str = ""
+    warnings: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:

@@ -56,6 +56,8 @@ class Recorder:
         self.essential = True
         self.problem = ""
         """Why something could not be written down; "" for nothing."""
+        self.warnings: list[str] = []
+        """What a person should look after, though nothing failed."""
         self.seconds: dict[str, float] = {}
         """How long each stage that has ended took."""
         self._journal, self._database, self._listener = journal, database, listener
@@ -77,6 +79,11 @@ class Recorder:
     def note(self, stage: str, said: str) -> None:
         """Something that a person should know."""
         self._write(stage, "note", {"said": said})
+
+    def warn(self, stage: str, said: str) -> None:
+        """Something that a person should look after."""
+        self.warnings.append(said)
+        self.note(stage, said)
 
     def _write(self, stage: str, event: str, facts: dict[str, Any]) -> None:
         self._number += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from gate.apply.resume import Pending
     from gate.apply.stages import Start
     from gate.policy.model import Policy
+    from gate.release.client import Releases as Repository
     from gate.release.description import Description
     from gate.store.database import Database
 
@@ -192,10 +193,17 @@ def _apply(ground: Ground, wanted: Wanted) -> Outcome:
 
 def _bring(ground: Ground, update: Update, wanted: Wanted, start: Start) -> Kept:
     """The release on this host: fetched unless it is there."""
-    host, releases, recorder = ground.host, update.releases, update.recorder
+    host, recorder = ground.host, update.recorder
     recorder.begin("fetch", repository=without_password(wanted.repository or host.repository))
-    source = fetching.repository(host, wanted.repository)
-    description = source.find(host.name, wanted.version or None)
+    with closing(fetching.repository(host, wanted.repository)) as source:
+        for ending in source.ending():
+            recorder.warn("fetch", ending)
+        return _from(ground, update, source, source.find(host.name, wanted.version or None), start)
+
+
+def _from(ground: Ground, update: Update, source: Repository, description: Description, start: Start) -> Kept:
+    """The release of a repository on this host."""
+    host, releases, recorder = ground.host, update.releases, update.recorder
     recorder.end("fetch", version=description.version, sha256=description.sha256, size=description.size)
     recorder.begin("assemble", version=description.version)
     kept = next((each for each in releases.all() if each.version == description.version), None)
@@ -210,6 +218,8 @@ def _bring(ground: Ground, update: Update, wanted: Wanted, start: Start) -> Kept
         like = None
         releases.remove(description.version)  # what is left of a folder that somebody deleted in part
     kept, how = fetching.install(host, releases, source, description, like, ground.progress)
+    for each in how["notes"]:
+        recorder.warn("assemble", each)
     recorder.end("assemble", **how)
     return kept
 

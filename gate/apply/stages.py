@@ -36,11 +36,12 @@ class Start(Struct, frozen=True):
 
 
 class Judged(Struct, frozen=True):
-    """What the gate said; `said` is what decided it."""
+    """What the gate said; `said` is what decided it, `hint` where the whole report is."""
 
     verdict: str
     said: str
     audit: str
+    hint: str = ""
 
 
 def token_of(host: Host) -> str:
@@ -146,7 +147,9 @@ def gate(update: Update, policy: Policy, kept: Kept, start: Start, store: str, *
         return Judged("inconclusive", what, "")
     head = update.recorder.keep_check(gating.entry_of(report, policy, update.host.name))
     said = gating.reasons(report)
-    found = Judged(report.verdict, said, "" if head is None else str(head))
+    found = Judged(
+        report.verdict, said, "" if head is None else str(head), "" if head is None else _whole(head.seq, policy)
+    )
     update.releases.note_verdict(
         kept.version,
         {
@@ -164,19 +167,19 @@ def gate(update: Update, policy: Policy, kept: Kept, start: Start, store: str, *
 
 def held_back(update: Update, move: Move, found: Judged) -> Outcome | None:
     """The end of an operation that the gate does not let on; None where it does."""
-    seq = found.audit.partition(":")[0]
-    hint = (
-        f"`hotgate audit show {seq} --report > report.json; hotgate render report.json` has the whole report"
-        if seq
-        else ""
-    )
     if found.verdict == "block":
         said = f"{move.version} is blocked, and nothing has changed: {found.said}"
-        return update.conclude("blocked", move, said, hint, reason="gate")
+        return update.conclude("blocked", move, said, found.hint, reason="gate")
     if found.verdict == "inconclusive":
         said = f"{move.version} could not be judged, and nothing has changed: {found.said}"
-        return update.conclude("inconclusive", move, said, hint, reason="gate")
+        return update.conclude("inconclusive", move, said, found.hint, reason="gate")
     return None
+
+
+def _whole(seq: int, policy: Policy) -> str:
+    """What shows the report beside a record."""
+    file = f" --policy {policy.source}" if policy.source != "hotgate.toml" else ""
+    return f"`hotgate audit show {seq} --report{file} > report.json; hotgate render report.json` has the whole report"
 
 
 def prepare(update: Update, kept: Kept, start: Start) -> tuple[Move, Outcome | None]:

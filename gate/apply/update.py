@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MOST_SAMPLES = 200
 """Samples from before the update that the journal keeps, for a watch that has to be begun anew."""
 AGAIN = 2.0
-"""Seconds for which a take-over that may be under way is waited for, before the service is told once more."""
+"""Seconds for which a take-over that may be under way is waited for, before the service is told once more, or after it could not be told."""
 ROUNDS = 3
 """Times that the service is told to go back, for an image that takes over while it is being taken back."""
 
@@ -107,7 +107,7 @@ class Update:
             # Nobody but the service is told anything: a PID file may name anybody by now.
             found = TakeOver("another", f"PID {running.pid} runs {running.path}", 0.0)
             return self.back(move, *why_taken_back(move.version, found))
-        seconds = self.host.within
+        seconds, problem = self.host.within, ""
         if told and running is not None and running.image != wanted:
             found = takeover.wait(self.host, self.token, wanted, running.image, said, seconds=AGAIN)
             if found.end == "taken-over":
@@ -118,15 +118,17 @@ class Update:
             try:
                 self._tell(running)
             except TriggerFailed as exc:
-                self.recorder.end("trigger", problem=str(exc))
-                hint = "put `trigger` of the host's table right; the release was never started by it"
-                return self.back(move, "not-told", f"the service could not be told: {exc}", hint)
-            self.recorder.end("trigger")
+                # A command that waits for the end of an update fails with it, too: what became of the service says which it was.
+                seconds, problem = min(seconds, AGAIN), str(exc)
+            self.recorder.end("trigger", **({"problem": problem} if problem else {}))
         self.recorder.begin("take-over", version=move.version)
         before = move.image if running is None else running.image
         found = takeover.wait(self.host, self.token, wanted, before, said, seconds=seconds)
         if found.end != "taken-over":
             self.recorder.end("take-over", end=found.end, detail=found.detail)
+            if problem and found.end == "not-started":
+                hint = "put `trigger` of the host's table right; the release was never started by it"
+                return self.back(move, "not-told", f"the service could not be told: {problem}", hint)
             return self.back(move, *why_taken_back(move.version, found))
         return self._taken_over(move, found)
 
@@ -141,10 +143,9 @@ class Update:
         self.recorder.end(
             "take-over", end=found.end, pid=pid, generation=found.generation, took=round(found.seconds, 3)
         )
-        watched = self.host.watch is not None and self.recorder.kind == "apply"
-        if (
-            not watched or not move.before or found.running is None
-        ):  # of a first release there is nothing to compare with
+        # Of a first release there is nothing to compare with, and a rollback is not watched.
+        watched = self.host.watch is not None and self.recorder.kind == "apply" and bool(move.before)
+        if not watched or found.running is None:
             return self._done(move, found, "")
         return self._watch(move, found, found.running)
 
@@ -342,6 +343,7 @@ class Update:
             reason=reason,
             seconds=dict(self.recorder.seconds),
             operation=self.recorder.operation,
+            warnings=tuple(self.recorder.warnings),
         )
         record = self.recorder.keep(ending, outcome.exit_code, outcome.shape() | {"before": move.before})
         self.recorder.end(OPERATION, ending=ending, said=said, hint=hint, runs=runs, exit_code=outcome.exit_code)

@@ -33,10 +33,11 @@ EVERY = 5.0
 @click.option("--config", "path", metavar="FILE", envvar="HOTGATE_POLICY", help="The sidecar's configuration.")
 @click.option(
     "--since",
-    type=float,
+    "given",
     metavar="SECONDS",
+    multiple=True,
     help="When the update was begun, in seconds since 1970 (default: the last one that a sidecar saw, if it is no longer "
-    "ago than the watch takes; else now).",
+    "ago than the watch takes; else now). Of one of several services: SERVICE=SECONDS; repeatable.",
 )
 @click.option("--once", is_flag=True, help="Look once instead of waiting for the end.")
 @click.option("--canary", is_flag=True, help="Follow the canary that the service runs, instead of the rules.")
@@ -45,7 +46,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     services: tuple[str, ...],
     *,
     path: str | None,
-    since: float | None,
+    given: tuple[str, ...],
     once: bool,
     canary: bool,
     audit: bool | None,
@@ -59,7 +60,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     """
     from gate.policy.file import load_policy
     from gate.store.database import Database
-    from gate.watch.outcome import AHEAD, keep
+    from gate.watch.outcome import keep
 
     path = path or find_policy_file()
     if path is None:
@@ -67,7 +68,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     policy: Policy = apply_environment(load_policy(path), os.environ)
     found = [_configured(path, name) for name in dict.fromkeys(services)]
     if canary:
-        if since is not None:
+        if given:
             raise Failure("--since says nothing of a canary", hint="leave it out: the canary that runs is followed")
         if len(found) > 1:
             raise Failure("--canary follows one service", hint="start a watch of each")
@@ -77,11 +78,9 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     without = [each.name for each in found if each.watch is None]
     if without:
         raise Failure(f"no rules for {without[0]}", hint="write them as [[sidecar.service.watch.rule]]")
-    if since is not None and not 0 <= since <= time.time() + AHEAD:
-        hint = "seconds since 1970, such as $(date +%s) from before the update"
-        raise Failure(f"--since is no time of an update: {since:g}", hint=hint)
+    since = _moments(given, [each.name for each in found])
     with Database.open(store or policy.store) as database:
-        watched = [_Watched(database, each, since) for each in found]
+        watched = [_Watched(database, each, since.get(each.name)) for each in found]
         _wait(watched, once=once)
         for each in watched:
             each.end()
@@ -100,6 +99,26 @@ def _wait(watched: list[_Watched], *, once: bool) -> None:
             return
         say("; ".join(each.says() for each in watched if each.state == "watching"))
         time.sleep(min(waits))
+
+
+def _moments(given: tuple[str, ...], names: list[str]) -> dict[str, float]:
+    """When the update of each service was begun, as far as it was said."""
+    from gate.watch.outcome import AHEAD
+
+    found: dict[str, float] = {}
+    for text in given:
+        name, equals, number = text.rpartition("=")
+        if equals and name not in names:
+            raise Failure(f"--since of a service that is not watched: {name[:60]}")
+        hint = "seconds since 1970, such as $(date +%s) from before the update"
+        try:
+            moment = float(number)
+        except ValueError as exc:
+            raise Failure(f"--since is no time of an update: {number[:60]}", hint=hint) from exc
+        if not 0 <= moment <= time.time() + AHEAD:
+            raise Failure(f"--since is no time of an update: {number[:60]}", hint=hint)
+        found |= {name: moment} if equals else dict.fromkeys(names, moment)
+    return found
 
 
 _WORST = (0, 11, 10)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SHOWN = ("gate", "probes")
-_ERRORS = {"Failure", "PolicyError", "StoreError"}
+_ERRORS = {"ApplyError", "Failure", "PolicyError", "StoreError"}
 
 
 def found() -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from gate.fleet.release.schema import shipped
 from scripts.docs import commands, messages, rules
 
 ROOT = Path(__file__).parents[2]
@@ -28,8 +29,13 @@ COPIED = {
 
 
 def generated() -> dict[str, str]:
-    """Path in the site -> Markdown, of the pages that are made from the program."""
-    pages = {**rules.pages(), "commands.md": commands.page(), "messages.md": messages.page()}
+    """Path in the site -> text, of the pages and files that are made from the program."""
+    pages = {
+        **rules.pages(),
+        "commands.md": commands.page(),
+        "messages.md": messages.page(),
+        "release.schema.json": shipped(),
+    }
     return {**pages, **{path: (ROOT / source).read_text("utf-8") for path, source in COPIED.items()}}
 
 

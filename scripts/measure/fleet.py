@@ -1,13 +1,16 @@
 """Time and memory of planning and rendering large fleets.
 
 `python -m scripts.measure.fleet` plans and renders 1,000 components on 10,000 hosts in several shapes, each as a process of its own; it fails
-beyond 10 s of processor time or 500 MB.
+beyond 10 s of processor time or 500 MB. `--ansible 20` measures what Ansible takes of the control host: the playbooks over so many hosts with a
+simulated `hotgate`, all of them this machine.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -69,8 +72,42 @@ def measured(folder: Path, *words: str) -> tuple[float, float, int]:
     return time.monotonic() - begun, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
 
 
+PLAYED = """hosts: shop
+components:
+  - {name: database, version: v2}
+  - {name: cache, version: v2, depends_on: [database]}
+  - {name: api, version: v2, depends_on: [cache]}
+  - {name: gateway, version: v2, depends_on: [api]}
+batches: [100%]
+observe: 1s
+forks: 10
+"""
+
+
+def play(hosts: int) -> int:
+    """Print what a task on a host costs."""
+    from tests.fleet.playing import Played  # noqa: PLC0415 - here only
+
+    with tempfile.TemporaryDirectory() as place:
+        played = Played(Path(place), PLAYED, hosts)
+        before = os.times()
+        code, said = played.play()
+        after = os.times()
+        tasks = sum(map(int, re.findall(r"ok=(\d+)", said)))
+        taken = after.children_user + after.children_system - before.children_user - before.children_system
+        print(
+            f"{hosts} hosts, four components: {tasks} tasks, {tasks / hosts:.0f} a host; {taken:.0f} s of a core, {taken / tasks:.2f} s a task"
+        )
+    return code
+
+
 def main() -> int:
     """Print a line for each shape; 1 when one is beyond the limits."""
+    parser = argparse.ArgumentParser(description="time and memory of large fleets")
+    parser.add_argument("--ansible", type=int, metavar="HOSTS", help="what Ansible takes of the control host")
+    hosts = parser.parse_args().ansible
+    if hosts is not None:
+        return play(hosts)
     os.environ["PYTHONPATH"] = str(Path(__file__).parents[2])
     status = 0
     for name, make in SHAPES.items():

@@ -1,7 +1,7 @@
 """A simulation of `hotgate` on a host, so that what playbooks do with its answers is tried in seconds.
 
 The file of --config has the host's state. `bad` maps a component to what its new version does: `crash` (apply takes it back), `block`,
-`inconclusive`, `worse` (the watch says rollback), `unknown` (the watch cannot tell), `unfinished`. Every call is a line of FILE.log.
+`inconclusive`, `refuse` (the running image does not go over), `worse` (the watch says rollback), `unknown` (the watch cannot tell), `unfinished`. Every call is a line of FILE.log.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main() -> int:
 def releases(state: dict[str, Any], names: list[str], options: dict[str, str]) -> tuple[int, dict[str, Any]]:
     del options
     own = state["components"][names[0]]
-    operations = [{"ending": "done", "version": own["current"], "at": own["at"]}] if own.get("at") else []
+    operations = [{"ending": "done", "version": own["current"], "at": own["at"], "stages": []}] if own.get("at") else []
     return 0, {
         "current": own["current"],
         "previous": own["previous"],
@@ -65,6 +65,8 @@ def apply(state: dict[str, Any], names: list[str], options: dict[str, str]) -> t
         }
     if "--dry-run" in options:
         return 0, {"event": "outcome", "ending": "would-pass", "said": "would pass"}
+    if bad == "refuse":
+        return 12, {"event": "outcome", "ending": "taken-back", "reason": "refused", "said": "a request does not end"}
     if bad == "crash":
         return 12, {"event": "outcome", "ending": "taken-back", "said": f"{wanted} crashed at its start"}
     own.update(

@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from gate.policy.errors import PolicyError
 from gate.sidecar.config.model import load_sidecar
 from gate.sidecar.web import openapi
+from scripts.truth.release_proof._site import killed_at, site
 from tests.gate.apply.conftest import host, images, repository
 from tests.sidecar.conftest import Running
 
@@ -54,12 +55,11 @@ def beside(found: Site, *, actions: bool) -> Running:
 
 
 @pytest.fixture
-def updated(host: Site) -> Iterator[tuple[Site, Running]]:
+def updated(repository: Path, tmp_path: Path) -> Iterator[tuple[Site, Running]]:
     """A host that has gone over to 1.1.0, and a sidecar that may act."""
-    assert host.outcome("apply", "orders", "--version", "1.1.0")["exit_code"] == 0
-    with beside(host, actions=True) as sidecar:
+    with site(tmp_path / "host", repository, "1.1.0", before="1.0.0") as found, beside(found, actions=True) as sidecar:
         sidecar.url()
-        yield host, sidecar
+        yield found, sidecar
 
 
 def test_it_shows_what_is_there_and_rolls_back_for_who_has_the_token(updated: tuple[Site, Running]) -> None:
@@ -140,8 +140,6 @@ def test_without_its_table_it_only_looks_on(host: Site) -> None:
 
 
 def test_it_ends_what_was_killed_before_it_started(host: Site, images: Path) -> None:
-    from scripts.truth.release_proof._site import killed_at  # noqa: PLC0415
-
     assert killed_at(host, "take-over", "begin", "apply", "orders", "--version", "1.1.0")
     with beside(host, actions=True) as sidecar:
         sidecar.eventually(lambda: "orders runs 1.1.0" in sidecar.log)

@@ -104,6 +104,8 @@ def end(outcome: Outcome, log: str) -> int:
     print_text(f"{clean(outcome.said)}\n")
     if outcome.hint:
         click.echo(f"hint: {clean(outcome.hint)}", err=True)
+    for each in outcome.warnings:
+        click.echo(f"warning: {clean(each)}", err=True)
     if outcome.unrecorded:
         click.echo(f"warning: not all of it could be written down: {clean(outcome.unrecorded)}", err=True)
     if outcome.audit:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 168, 44
 ACROSS, DOWN = 248, 64
 MARGIN, HEAD = 24, 56
+BELOW = 56
 MOST = 22
 """Letters of a name that fit; the rest is in the title."""
 
@@ -39,7 +40,7 @@ def render(plan: Plan) -> str:
     tallest = max(len(level) for level in order.levels)
     width = 2 * MARGIN + WIDTH + ACROSS * (len(order.levels) - 1)
     width = max(width, 560)
-    height = HEAD + MARGIN + DOWN * tallest
+    height = HEAD + MARGIN + DOWN * tallest + 16
     said = f"{plan.release.name}: {count(len(order.names), 'component')} in {count(len(order.levels), 'level')}"
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img">',
@@ -53,8 +54,10 @@ def render(plan: Plan) -> str:
         (x1, y1), (x2, y2) = places[edge.before], places[edge.after]
         x1, y1, y2 = x1 + WIDTH, y1 + HEIGHT // 2, y2 + HEIGHT // 2
         bend = max((x2 - x1) // 2, 30)
+        # One that passes a level goes below its boxes.
+        dip = BELOW if x2 - x1 > ACROSS else 0
         lines.append(
-            f'<path class="{edge.kind}" marker-end="url(#tip)" d="M{x1} {y1}C{x1 + bend} {y1} {x2 - bend} {y2} {x2} {y2}">'
+            f'<path class="{edge.kind}" marker-end="url(#tip)" d="M{x1} {y1}C{x1 + bend} {y1 + dip} {x2 - bend} {y2 + dip} {x2} {y2}">'
             f"<title>{escape(edge.why)}</title></path>"
         )
     for each in plan.release.components:

@@ -24,7 +24,7 @@ from gate.release.repository.keys import KeyRing
 from gate.release.repository.making import make_repository
 from gate.release.repository.store import Repository
 from scripts.programs.gobuild import ROOT, GoBuild, host_arch
-from scripts.truth.release_proof.site import PASSPHRASE, _judge, _Known
+from scripts.truth.release_proof._site import PASSPHRASE, _judge, _Known
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -38,14 +38,10 @@ PATIENCE = 120.0
 
 PLAN = """name: shop
 hosts: shop
-components:
-  - {{name: database, version: {database}}}
-  - {{name: cache, version: {cache}, depends_on: [database]}}
-  - {{name: api, version: {api}, depends_on: [cache]}}
-  - {{name: gateway, version: {gateway}, depends_on: [api]}}
 batches: {batches}
 observe: {observe}
 forks: {forks}
+components:
 """
 TABLE = """
 [host.{name}]
@@ -130,7 +126,7 @@ class Host:
         given = {"folder": self.folder, "address": self.address, "repository": self.fleet.repository}
         text = SIDECAR.format(**given, port=self.port("sidecar"), interval=self.fleet.interval)
         for name in self.fleet.components:
-            text += TABLE.format(**given, name=name, port=self.port(name), within=self.fleet.observe)
+            text += TABLE.format(**given, name=name, port=self.port(name), within=self.fleet.within)
             where = self.folder / name / "releases" / OLD
             where.mkdir(parents=True)
             os.link(self.fleet.images / f"{name}-{OLD}", where / name)
@@ -205,18 +201,15 @@ class Fleet:
         *,
         components: tuple[str, ...] = COMPONENTS,
         batches: str = "[2, 10%, 100%]",
-        observe: str = "10s",
-        interval: str = "1s",
+        observe: str = "",
+        within: str = "",
         forks: int = 8,
     ) -> None:
         self.folder, self.repository, self.images = folder, repository, repository.parent / "images"
-        self.components, self.batches, self.observe, self.interval, self.forks = (
-            components,
-            batches,
-            observe,
-            interval,
-            forks,
-        )
+        self.components, self.batches, self.forks = components, batches, forks
+        # Sidecars of many hosts would have no time for anything else on one machine.
+        self.observe, self.interval = observe or ("10s" if hosts <= 8 else "20s"), "1s" if hosts <= 8 else "4s"
+        self.within = within or self.observe  # of the watch's rules
         self.base = _free_base(hosts)
         self.hosts = [Host(self, number) for number in range(1, hosts + 1)]
         self.deploy = folder / "deploy"
@@ -254,14 +247,11 @@ class Fleet:
 
     def plan(self, **versions: str) -> Path:
         """Write the plan; components that are not named go to NEW. The inventory is written with it."""
-        given = dict.fromkeys(COMPONENTS, NEW) | versions
-        text = PLAN.format(**given, batches=self.batches, observe=self.observe, forks=self.forks)
-        kept = [
-            line
-            for line in text.splitlines()
-            if "{name: " not in line or any(f"{{name: {n}," in line for n in self.components)
-        ]
-        (self.folder / "release.yaml").write_text("\n".join(kept) + "\n", "utf-8")
+        text = PLAN.format(batches=self.batches, observe=self.observe, forks=self.forks)
+        for index, name in enumerate(self.components):
+            after = f", depends_on: [{self.components[index - 1]}]" if index else ""
+            text += f"  - {{name: {name}, version: {versions.get(name, NEW)}{after}}}\n"
+        (self.folder / "release.yaml").write_text(text, "utf-8")
         lines = ["[shop]"]
         for host in self.hosts:
             if host.name in self.left_out:

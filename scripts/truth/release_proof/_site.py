@@ -275,10 +275,13 @@ class Site:
 
 
 @contextmanager
-def site(folder: Path, repository: Path, version: str = "1.0.0", **table: Any) -> Iterator[Site]:
-    """A host whose service runs `version`; the service is ended when the block ends."""
+def site(folder: Path, repository: Path, version: str = "1.0.0", *, before: str = "", **table: Any) -> Iterator[Site]:
+    """A host whose service runs `version`, and ran `before`; the service is ended when the block ends."""
     folder.mkdir(parents=True, exist_ok=True)
     found = Site(folder, repository, **table)
+    if before:
+        found.install(before, repository.parent / "images")
+        (found.srv / "current").rename(found.srv / "previous")
     found.install(version, repository.parent / "images")
     try:
         found.start()

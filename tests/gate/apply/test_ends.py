@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts.truth.release_proof._site import BLOCKED, CRASHES, FAILS, HANGS, Site, orders
+from gate.store import audit
+from gate.store.database import Database
+from scripts.truth.release_proof._site import BLOCKED, CRASHES, FAILS, HANGS, Site, orders, site
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,3 +126,32 @@ def test_a_trigger_that_is_not_obeyed_and_one_that_fails(host: Site, images: Pat
     assert (found["exit_code"], found["reason"]) == (12, "not-started")
     assert "is `trigger` right" in found["hint"]
     assert host.wrong(images) == []
+
+
+def test_a_rollback_is_judged_and_who_goes_past_that_says_why(repository: Path, tmp_path: Path) -> None:
+    with site(tmp_path / "host", repository, "1.1.0", before="1.0.0") as found:
+        text = found.config.read_text("utf-8")
+        found.config.write_text(f'fail_on = "info"\n{text}', "utf-8")
+        held = found.outcome("rollback", "orders")
+        assert (held["exit_code"], held["ending"]) == (10, "blocked"), held
+        assert found.links() == ("1.1.0", "1.0.0")
+        code, _, err = found.run("rollback", "orders", "--force", " ")
+        assert (code, "--force needs a reason" in err) == (2, True)
+        done = found.outcome("rollback", "orders", "--force", "the prices are wrong")
+        assert (done["exit_code"], done["ending"]) == (0, "done"), done
+        assert found.links() == ("1.0.0", "1.1.0")
+        assert found.runs() == "1.0.0"
+        with Database.open(str(found.folder / "store.db")) as database, database.read() as connection:
+            bodies = [record.body for record in audit.newest(connection, 100)]
+        assert any('"force":"the prices are wrong"' in body for body in bodies)
+        assert any("block, forced: the prices are wrong" in body for body in bodies)
+
+
+@pytest.mark.long
+def test_a_rehearsal_that_the_policy_wants_is_wanted(host: Site) -> None:
+    text = host.config.read_text("utf-8")
+    host.config.write_text(f'require = ["functions", "build", "rehearsal"]\n{text}', "utf-8")
+    found = host.outcome("apply", "orders", "--version", "1.1.0")
+    assert (found["exit_code"], found["ending"]) == (11, "inconclusive")
+    assert "rehears" in found["said"]
+    assert host.links() == ("1.0.0", "")

@@ -7,13 +7,18 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from gate.apply.errors import ApplyError
+from gate.apply.fetching import check_room, warm
+from gate.apply.host.config import load_host
 from gate.apply.host.journal import Journal, Line
 from gate.apply.host.lock import is_held, locked
 from gate.apply.host.releases import Releases, digest_of
+from gate.apply.stages import check_folder
+from gate.release.description import Description
 
 REPO = Path(__file__).parents[3]
 
@@ -143,3 +148,38 @@ def test_the_lock_says_who_holds_it_and_dies_with_its_holder(tmp_path: Path) -> 
     with locked(path, "x"):
         pass
     assert not is_held(path)
+
+
+def test_an_image_that_was_changed_since_is_not_switched_to(tmp_path: Path) -> None:
+    releases = filled(tmp_path, "1")
+    (kept,) = releases.all()
+    warm(kept)
+    kept.file.write_text("2", "ascii")
+    with pytest.raises(ApplyError, match="is not the image that was installed") as refused:
+        warm(kept)
+    assert "apply 1 again" in refused.value.hint
+
+
+def test_room_is_looked_for_before_anything_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    description = Description(
+        "orders", "1", "0" * 64, 30 << 20, 10 << 20, None, None, "linux/amd64", "2026-01-01T00:00:00Z"
+    )
+    check_room(tmp_path, description)
+    found = os.statvfs(tmp_path)
+    small = SimpleNamespace(f_bavail=(70 << 20) // found.f_frsize, f_frsize=found.f_frsize)
+    monkeypatch.setattr(os, "statvfs", lambda _: small)
+    with pytest.raises(ApplyError, match=r"has \d+ MB free, and 1 needs 76 MB"):
+        check_room(tmp_path, description)
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_anything_is_done(tmp_path: Path) -> None:
+    path = tmp_path / "hotgate.toml"
+    text = f'[host.orders]\nfolder = "{tmp_path}/srv"\npid_file = "/p"\ntrigger = "SIGHUP"\n'
+    path.write_text(text, "utf-8")
+    with pytest.raises(ApplyError, match="no such folder"):
+        check_folder(load_host(str(path), "orders"))
+    (tmp_path / "srv").mkdir()
+    check_folder(load_host(str(path), "orders"))
+    path.write_text(text + 'state = "/proc/hotgate"\n', "utf-8")
+    with pytest.raises(ApplyError, match="cannot make the state folder"):
+        check_folder(load_host(str(path), "orders"))
