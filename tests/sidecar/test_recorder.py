@@ -10,8 +10,10 @@ from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import delete, select
 
+from gate.sidecar.actions import Actions
 from gate.sidecar.metrics import Metrics
 from gate.sidecar.polling import recorder
+from gate.sidecar.releases import HostReleases
 from gate.sidecar.state.board import Board
 from gate.store.database import Database
 from gate.store.polled import Polled, Sample
@@ -24,6 +26,8 @@ from tests.store.conftest import new_store, postgresql, store  # noqa: F401 - fi
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from gate.sidecar.config.model import SidecarConfig
 
 
 def sample(due: int, **more: object) -> Polled:
@@ -230,9 +234,13 @@ def test_lateness_is_a_histogram_whose_rates_mean_something(tmp_path: Path) -> N
             each.labels.get("le", each.name.removeprefix("hotgate_poll_late_seconds_")): each.value for each in samples
         }
 
+    def unasked() -> SidecarConfig:
+        raise AssertionError
+
     board = Board()
     with Database.open(str(tmp_path / "a.db")) as database:
-        metrics = Metrics(board, recorder.Recorder(database, Retention))
+        releases, actions = HostReleases(unasked), Actions(database, unasked, "")
+        metrics = Metrics(board, recorder.Recorder(database, Retention), releases, actions)
         for _ in range(3):
             board.late.add(2000)
         first = scraped(metrics)
