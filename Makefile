@@ -9,7 +9,7 @@ GO_STAMP := $(VENV)/.go-ready
 export PATH := $(abspath $(VENV)/bin):$(PATH)
 
 .PHONY: help setup demo test test-all goprobe overhead groundtruth matrix bench fuzz lint docs wheels oldest mutants release proto stats stats-live public sarif clean hazards \
-	soak crash screenshot damages wild releases growth rehearsals
+	soak crash screenshot damages wild releases growth rehearsals bench-delta release-proof
 
 help:
 	@echo "make demo         build two releases of a service, check both: one passes, one is blocked"
@@ -36,6 +36,8 @@ help:
 	@echo "make stats        what the comparison of profiles can be trusted with; make stats-live: with real programs"
 	@echo "make hazards      what exec takes away, measured: the SIGPROF death, 100 updates under load, 10,000 connections"
 	@echo "make bench        time and memory on large binaries, next to other tools"
+	@echo "make bench-delta  deltas of ten public pairs: bytes beside zstd and bsdiff, time to make and to apply"
+	@echo "make release-proof attacks on a repository and on deltas, kills, another TUF client"
 	@echo "make growth       time and memory over programs of 6 to 230 MB, and over ever more changes"
 	@echo "make fuzz         feed damaged binaries"
 	@echo "make proto        generate probes/profile/pprof/profile_pb2.py again"
@@ -115,6 +117,12 @@ crash: setup
 
 bench: setup
 	@$(PY) -m scripts.measure.bench
+
+bench-delta: setup
+	@$(PY) -m scripts.measure.deltas
+
+release-proof: setup
+	@$(PY) -m scripts.truth.release_proof
 
 growth: setup
 	@$(PY) -m scripts.measure.growth
