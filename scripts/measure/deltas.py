@@ -85,9 +85,7 @@ def measure(old: Path, new: Path, way: str) -> Result | None:
     started = time.process_time()
     if apply_delta(before, delta, base=base, sha256=sha256, size=len(after)) != after:
         raise SystemExit(f"error: the {way} delta of {old.name} → {new.name} makes something else")
-    return Result(
-        len(delta), usage.ru_utime + usage.ru_stime, time.process_time() - started, usage.ru_maxrss // 1024
-    )
+    return Result(len(delta), usage.ru_utime + usage.ru_stime, time.process_time() - started, usage.ru_maxrss // 1024)
 
 
 def main() -> int:

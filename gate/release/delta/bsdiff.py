@@ -40,8 +40,10 @@ def apply(old: bytes, reader: Reader, size: int) -> bytes:
     difference = np.frombuffer(reader.part(size), np.uint8)
     extra = reader.part(size)
     reader.end()
-    copies = control.reshape(-1, 3) if control.size % 3 == 0 else control.reshape(0, 3)
-    if control.size % 3 or (copies[:, :2] < 0).any() or difference.size + len(extra) != size:
+    if control.size % 3:
+        raise ReleaseError("malformed", "not a delta: its copies do not make the image")
+    copies = control.reshape(-1, 3)
+    if (copies[:, :2] < 0).any() or difference.size + len(extra) != size:
         raise ReleaseError("malformed", "not a delta: its copies do not make the image")
     if (copies > size + len(old)).any() or tuple(copies[:, :2].sum(axis=0)) != (difference.size, len(extra)):
         raise ReleaseError("malformed", "not a delta: its copies do not make the image")
