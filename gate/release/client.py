@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
+from tuf.api.metadata import Metadata
 from tuf.ngclient.config import UpdaterConfig
 from tuf.ngclient.updater import Updater
 
@@ -30,12 +31,13 @@ from gate.release.description import (
 )
 from gate.release.errors import ReleaseError
 from gate.release.fetcher import GRACE_SECONDS, LEAST_SPEED, Fetcher, base_url
+from gate.release.roles import ROLES, is_ending, left, span
 from gate.release.trust import said_clearly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from tuf.api.metadata import TargetFile
+    from tuf.api.metadata import Root, TargetFile
 
 T = TypeVar("T", Services, Catalog)
 
@@ -127,6 +129,22 @@ class Releases:
                 updater.refresh()
                 files.write(self._state / "clock", f"{int(time.time())}\n".encode(), mode=0o600)
         self._updater = updater
+
+    def ending(self) -> list[str]:
+        """What of the metadata ends soon, a line each: once it has ended, `refresh` refuses.
+
+        Raises:
+            ReleaseError: the repository was not refreshed.
+        """
+        self._now()
+        out = []
+        for role in ROLES:
+            with said_clearly(self.url):
+                metadata: Metadata[Root] = Metadata.from_file(str(self._state / f"{role}.json"))
+            if is_ending(metadata, role):
+                when = span(max(0.0, left(metadata)))
+                out.append(f"the repository's {role} metadata ends in {when}; who keeps it has to renew it")
+        return out
 
     def names(self) -> list[str]:
         """The services of the repository, sorted.

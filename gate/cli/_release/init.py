@@ -13,7 +13,7 @@ from gate.cli._release.shared import KEYS, ROLE_NAMES, Passphrases, key_options,
 from gate.cli._shared.output import print_text
 
 if TYPE_CHECKING:
-    from gate.release.repository.roles import Role
+    from gate.release.roles import Role
 
 MOST_KEYS = 16
 
@@ -49,7 +49,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     connected to anything; only `release key rotate` needs it, and `release renew --role root` once a year.
     """
     from gate.release.repository.making import make_repository
-    from gate.release.repository.roles import Quorum
+    from gate.release.roles import Quorum
 
     if len(keys) > 1:
         raise click.UsageError("one --keys FOLDER for the new keys; move them apart afterwards")
@@ -78,7 +78,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
 
 def _periods(expires: tuple[str, ...]) -> dict[Role, int]:
     from gate.policy.units import parse_seconds
-    from gate.release.repository.roles import LEAST_SECONDS, MOST_SECONDS
+    from gate.release.roles import LEAST_SECONDS, MOST_SECONDS
 
     periods: dict[Role, int] = {}
     for text in expires:

@@ -28,8 +28,8 @@ def command() -> None:
 @repository_argument
 def list_(repo: Path) -> None:
     """The keys of each role, how many of them must sign, and how long what they signed holds."""
-    from gate.release.repository.roles import ROLES
     from gate.release.repository.store import Repository
+    from gate.release.roles import ROLES
 
     repository = Repository(repo)
     for role in ROLES:

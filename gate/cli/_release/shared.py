@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from gate.release.repository.keys import KeyRing
-    from gate.release.repository.roles import Role
     from gate.release.repository.store import Repository
+    from gate.release.roles import Role
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -122,7 +122,7 @@ def key_ring(folders: Sequence[Path], passphrases: Passphrases) -> KeyRing:
 
 def role_of(name: str) -> Role:
     """The role of that name, which click has checked."""
-    from gate.release.repository.roles import ROLES
+    from gate.release.roles import ROLES
 
     return ROLES[ROLE_NAMES.index(name)]
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gate.release.repository.keys import KeyRing
-    from gate.release.repository.roles import Role
     from gate.release.repository.store import Repository
+    from gate.release.roles import Role
 
     Judge = Callable[[Path, Path, Description], CheckVerdict]
 

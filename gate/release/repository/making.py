@@ -11,8 +11,8 @@ from gate.release import files
 from gate.release.description import SERVICES, Services
 from gate.release.errors import ReleaseError
 from gate.release.repository import keys
-from gate.release.repository.roles import ROLES, Quorum, Role, set_expiry
 from gate.release.repository.store import locked
+from gate.release.roles import ROLES, Quorum, Role, set_expiry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,14 +8,14 @@ from tuf.api import exceptions
 from tuf.api.metadata import Metadata
 
 from gate.release.errors import ReleaseError
-from gate.release.repository.roles import DAY, ROLES, is_ending, left, set_expiry
+from gate.release.roles import ROLES, is_ending, left, set_expiry, span
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from gate.release.repository.keys import KeyRing
-    from gate.release.repository.roles import Role
     from gate.release.repository.store import Repository
+    from gate.release.roles import Role
 
 
 def renew(repository: Repository, ring: KeyRing, wanted: Collection[Role] = ()) -> tuple[Role, ...]:
@@ -60,15 +60,6 @@ def warnings(repository: Repository) -> list[str]:
         when = f"ends in {span(seconds)}" if seconds > 0 else f"ended {span(-seconds)} ago: no host takes a release"
         out.append(f"the {role} metadata {when}; {how} signs it anew")
     return out
-
-
-def span(seconds: float) -> str:
-    """A time for people: in days, hours or minutes."""
-    for unit, size in (("day", DAY), ("hour", 3600), ("minute", 60)):
-        number = int(seconds // size)
-        if number >= 1:
-            return f"{number} {unit}{'s' if number > 1 else ''}"
-    return "less than a minute"
 
 
 def _is_due(repository: Repository, role: Role) -> bool:

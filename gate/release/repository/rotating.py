@@ -14,7 +14,7 @@ from gate.policy.errors import nearest
 from gate.release import files
 from gate.release.errors import ReleaseError
 from gate.release.repository import keys
-from gate.release.repository.roles import set_expiry
+from gate.release.roles import set_expiry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from securesystemslib.signer import CryptoSigner
 
     from gate.release.repository.keys import KeyRing
-    from gate.release.repository.roles import Role
     from gate.release.repository.store import Repository
+    from gate.release.roles import Role
 
 SIGNED_ANEW: dict[Role, tuple[Role, ...]] = {
     "root": (),

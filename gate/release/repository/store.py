@@ -21,7 +21,7 @@ from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Tar
 from gate.release import files
 from gate.release.description import MAX_CATALOG, SERVICES, Catalog, Description, Services, catalog_target
 from gate.release.errors import ReleaseError
-from gate.release.repository.roles import Role, set_expiry
+from gate.release.roles import Role, set_expiry
 from gate.release.trust import said_clearly
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gate.release.description import Description
-    from gate.release.repository.roles import Quorum, Role
+    from gate.release.roles import Quorum, Role
 
 PASSPHRASE = b"correct horse"
 SERVICE = "orders"

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 from gate.release.errors import ReleaseError
 from gate.release.repository.renewing import renew
-from gate.release.repository.roles import set_expiry
 from gate.release.repository.store import Repository
+from gate.release.roles import set_expiry
 from scripts.truth.release_proof._scene import SERVICE, Scene, tree
 
 if TYPE_CHECKING:

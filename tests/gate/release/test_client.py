@@ -15,8 +15,11 @@ from gate.release import image
 from gate.release.client import Releases
 from gate.release.errors import ReleaseError
 from gate.release.fetcher import base_url
+from gate.release.repository.adding import SIGNING
+from gate.release.repository.store import Repository
+from gate.release.roles import DAY, set_expiry
 from gate.release.serving import Server
-from scripts.truth.release_proof._scene import SERVICE, tree
+from scripts.truth.release_proof._scene import SERVICE, Scene, tree
 
 
 @pytest.fixture
@@ -82,6 +85,47 @@ def test_a_base_that_is_not_what_it_is_called_costs_the_delta_and_no_more(host, 
     assert got.way == "whole"
     assert "the file is not what its name says" in got.notes[0]
     assert (tmp_path / "orders").read_bytes() == scene.images[1].read_bytes()
+
+
+def test_a_signed_delta_that_is_damaged_costs_its_download_and_no_more(scene, tmp_path):
+    """An owner who signs nonsense: nothing of it gets the image's name, and the whole image comes instead."""
+    with Repository.changing(scene.repo) as repository:
+        newest = repository.releases(SERVICE)[-1]
+        path = newest.delta_target(newest.deltas[0])
+        data = bytearray(repository.read(path, 1 << 30))
+        data[len(data) // 2] ^= 0xFF
+        repository.put(path, bytes(data))
+        signers = {role: repository.signers(role, scene.ring()) for role in SIGNING}
+        repository.publish(signers, targets=True)
+    host = scene.host()
+    host.refresh()
+    into = tmp_path / "orders"
+    got = host.fetch(host.find(SERVICE), into, have={sha256(scene.images[0]): scene.images[0]})
+    assert got.way == "whole"
+    assert got.received == newest.compressed + newest.deltas[0].size
+    assert len(got.notes) == 1
+    assert got.notes[0].startswith("the delta from 1.0 is of no use: ")
+    assert into.read_bytes() == scene.images[1].read_bytes()
+
+
+def test_a_host_is_told_before_the_repository_ends(tmp_path):
+    """Its metadata says that it holds for a week, and was signed to end in an hour."""
+    scene = Scene(tmp_path / "scene", 0)
+    host = scene.host()
+    host.refresh()
+    assert host.ending() == []
+    with Repository.changing(scene.repo) as repository:
+        timestamp = repository.timestamp
+        timestamp.signed.version += 1
+        set_expiry(timestamp, "timestamp", 3600)
+        timestamp.signed.unrecognized_fields["x-hotgate-holds"] = 7 * DAY
+        timestamp.signatures.clear()
+        for signer in repository.signers("timestamp", scene.ring()):
+            timestamp.sign(signer, append=True)
+        timestamp.to_file(str(scene.repo / "metadata" / "timestamp.json"))
+    host = scene.host()
+    host.refresh()
+    assert host.ending() == ["the repository's timestamp metadata ends in 59 minutes; who keeps it has to renew it"]
 
 
 def test_a_host_without_a_refresh_knows_nothing(scene):

@@ -9,14 +9,13 @@ import pytest
 
 from gate.release import files
 from gate.release.errors import ReleaseError
-from gate.release.repository import renewing
 from gate.release.repository.keys import KeyRing
 from gate.release.repository.making import make_repository
 from gate.release.repository.renewing import renew, warnings
-from gate.release.repository.roles import DAY, Quorum
 from gate.release.repository.rotating import rotate
 from gate.release.repository.store import KEPT_VERSIONS, Repository, locked
 from gate.release.repository.verifying import verify
+from gate.release.roles import DAY, Quorum, span
 from scripts.truth.release_proof._scene import PASSPHRASE, SERVICE, Known, Scene, tree
 
 
@@ -258,7 +257,7 @@ def test_its_own_metadata_is_not_trusted_blindly(scene, tmp_path):
 
 
 def test_spans():
-    assert [renewing.span(each) for each in (10, 61, 7300, 2 * DAY)] == [
+    assert [span(each) for each in (10, 61, 7300, 2 * DAY)] == [
         "less than a minute",
         "1 minute",
         "2 hours",

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from gate.release.delta import varint
 from gate.release.delta.golang import copies as finding
 from gate.release.delta.golang import fields, functions, lookup, prediction, references
+from gate.release.delta.golang.layout import MOST_BYTES
 from gate.release.delta.golang.moves import vote
 from gate.release.delta.golang.reading import read_layout
 from gate.release.delta.streams import pack
@@ -32,10 +33,10 @@ def make(old: bytes, new: bytes) -> bytes:
     Raises:
         ReleaseError: one of them is no Go program that can be read, or they are for different processors.
     """
+    if max(len(old), len(new)) > MOST_BYTES:
+        raise ReleaseError("other", f"no delta of Go programs: larger than {MOST_BYTES >> 20} MB")
     try:
         before, after = read_layout(old), read_layout(new)
-    except ReleaseError:
-        raise
     except ProbeError as exc:
         raise ReleaseError("other", f"no delta of Go programs: {exc.what}") from exc
     if before.machine != after.machine:

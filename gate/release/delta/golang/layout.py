@@ -21,6 +21,8 @@ MOST_SPANS = 64
 MOST_COLUMNS = 64
 MOST_WORDS = 64
 ADDRESS_LIMIT = 1 << 48
+MOST_BYTES = 256 << 20
+"""Of an image: to apply a delta takes about twelve times as much memory. Larger ones get a delta of another kind."""
 
 
 class Span(Struct, frozen=True, array_like=True):
@@ -102,7 +104,7 @@ class Layout(Struct, frozen=True, array_like=True):
             *self.words,
             *((span.offset, span.size) for span in self.spans if span.offset >= 0),
         ]
-        good = 0 <= self.machine <= ARM64 and self.size >= 0 and 0 <= self.text_base < ADDRESS_LIMIT
+        good = 0 <= self.machine <= ARM64 and 0 <= self.size <= MOST_BYTES and 0 <= self.text_base < ADDRESS_LIMIT
         good &= len(self.spans) <= MOST_SPANS and len(self.columns) <= MOST_COLUMNS and len(self.words) <= MOST_WORDS
         good &= all(
             span.start >= 0 and 0 <= span.size < ADDRESS_LIMIT and span.start + span.size < ADDRESS_LIMIT

@@ -52,6 +52,15 @@ def left(metadata: AnyMetadata) -> float:
     return (metadata.signed.expires - datetime.now(UTC)).total_seconds()
 
 
+def span(seconds: float) -> str:
+    """A time for people: in days, hours or minutes."""
+    for unit, size in (("day", DAY), ("hour", 3600), ("minute", 60)):
+        number = int(seconds // size)
+        if number >= 1:
+            return f"{number} {unit}{'s' if number > 1 else ''}"
+    return "less than a minute"
+
+
 def is_ending(metadata: AnyMetadata, role: Role) -> bool:
     """Whether less than a quarter of its time is left, 30 days at most."""
     return left(metadata) < min(holds(metadata, role) / 4, 30 * DAY)
