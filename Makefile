@@ -9,14 +9,17 @@ GO_STAMP := $(VENV)/.go-ready
 export PATH := $(abspath $(VENV)/bin):$(PATH)
 
 .PHONY: help setup demo test test-all goprobe overhead groundtruth matrix bench fuzz lint docs wheels oldest mutants release proto stats stats-live public sarif clean hazards \
-	soak crash screenshot damages wild releases growth rehearsals bench-delta release-proof
+	soak crash screenshot damages wild releases growth rehearse-proof rehearse-libraries bench-delta release-proof fleet-proof
 
 help:
 	@echo "make demo         build two releases of a service, check both: one passes, one is blocked"
 	@echo "make test         run the tests; make test-all: those that take minutes, too"
 	@echo "make goprobe      vet and test the Go module, with and without cgo, newest and oldest Go"
 	@echo "make overhead     what the probe costs the service that embeds it"
-	@echo "make rehearsals   rehearse services of restart libraries, right ones, and twenty that are wrong in one thing"
+	@echo "make rehearse-libraries  rehearse a service of each restart library: the table in docs/measured.md"
+	@echo "make rehearse-proof      rehearse wrong services 10 times, right ones 50 times, kill 300 rehearsals: takes hours"
+	@echo "make release-proof  what releases and their way to a host can be trusted with: 300 kills, 100 updates under load, the four ends, attacks, another TUF client"
+	@echo "make fleet-proof  Ansible against a fleet of 24 hosts on this machine: good, bad, down, killed: takes half an hour and more"
 	@echo "make crash        kill hotgate in mid-append 300 times on SQLite and PostgreSQL, and look what is left"
 	@echo "make soak         poll 2,000 simulated services for ten minutes, and measure"
 	@echo "make screenshot   pictures of the sidecar's page beside real services, for docs/"
@@ -37,7 +40,6 @@ help:
 	@echo "make hazards      what exec takes away, measured: the SIGPROF death, 100 updates under load, 10,000 connections"
 	@echo "make bench        time and memory on large binaries, next to other tools"
 	@echo "make bench-delta  deltas of ten public pairs: bytes beside zstd and bsdiff, time to make and to apply"
-	@echo "make release-proof attacks on a repository and on deltas, kills, another TUF client"
 	@echo "make growth       time and memory over programs of 6 to 230 MB, and over ever more changes"
 	@echo "make fuzz         feed damaged binaries"
 	@echo "make proto        generate probes/profile/pprof/profile_pb2.py again"
@@ -108,8 +110,19 @@ soak: setup
 screenshot: setup
 	@$(PY) -m scripts.pages.sidecar_page
 
-rehearsals: setup
-	@$(PY) -m scripts.truth.rehearsals
+rehearse-libraries: setup
+	@$(PY) -m scripts.truth.rehearsals libraries
+
+# BESIDE rehearsals at once: most of their time they wait.
+BESIDE ?= 4
+rehearse-proof: setup
+	@$(PY) -m scripts.truth.rehearsals generator
+	@$(PY) -m scripts.truth.rehearsals faults control right killed --beside $(BESIDE)
+
+# Hosts that are addresses of this machine; each takes a minute of a core for a whole release.
+FLEET ?= 24
+fleet-proof: setup
+	@$(PY) -m scripts.truth.fleet --hosts $(FLEET)
 
 crash: setup
 	@$(PY) -m scripts.truth.crash

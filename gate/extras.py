@@ -14,6 +14,7 @@ EXTRAS = {
     "securesystemslib": "release",
     "tuf": "release",
     "zstandard": "release",
+    "yaml": "fleet",
 }
 """Top-level module -> extra, as `pyproject.toml` has them."""
 

@@ -31,6 +31,7 @@ func (p *Probe) status() Status {
 	answer.Resources = resourceFacts(p.resources.read())
 	answer.State = p.states.wire()
 	answer.Connections = p.connections()
+	answer.Canary = p.canaryStatus()
 	return answer
 }
 

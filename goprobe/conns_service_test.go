@@ -114,6 +114,8 @@ func runConns(p *Probe, fault string) error {
 			Path: os.Getenv("GOPROBE_TEST_PATH"), TrialTimeout: 20 * time.Second, NoTrial: os.Getenv("GOPROBE_TEST_NOTRIAL") != "",
 			Drain: DrainOptions{Announce: 50 * time.Millisecond, Linger: 10 * time.Millisecond},
 			Env:   append(os.Environ(), serviceVariable+"="+or(os.Getenv("GOPROBE_TEST_NEXT"), next)),
+
+			Canary: canaryOptions(),
 		}
 		if os.Getenv("GOPROBE_TEST_EXEC") != "" {
 			fmt.Println("upgrade:", p.Exec("", nil, nil))
@@ -131,7 +133,11 @@ func runConns(p *Probe, fault string) error {
 		go func() { _ = lines.Serve(unix, nil) }()
 	}
 	go func() { _ = frames.Serve(framed, nil) }()
-	fmt.Printf("ready %s %d\n", strings.Join(addresses, ","), p.Image().Generation)
+	word := "ready"
+	if p.Canary() {
+		word = "canary"
+	}
+	fmt.Printf(word+" %s %d\n", strings.Join(addresses, ","), p.Image().Generation)
 	mux := http.NewServeMux()
 	mux.Handle("/debug/", p.Handler())
 	return p.Serve(control, &http.Server{Handler: mux})

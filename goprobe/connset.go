@@ -162,6 +162,20 @@ func (s *connSet) accepts(l *Listener, by int) {
 	}
 }
 
+// acceptsFrom tells whether Serve accepts from a listener.
+func (s *connSet) acceptsFrom(l *Listener) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.accepting[l] > 0
+}
+
+// open is how many connections there are.
+func (s *connSet) open() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.list)
+}
+
 // freeze stops every loop between two messages, and the accept loops, or gives why it could not until the context ends.
 func (s *connSet) freeze(ctx context.Context) []Reason {
 	s.mu.Lock()

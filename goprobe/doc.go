@@ -9,7 +9,8 @@
 //   - It records a window of the CPU profile every minute, the heartbeat, so that there is something to compare an update
 //     with. [Options] has its times, and switches it off.
 //   - It replaces the program in this process by the next one: [Probe.Upgrade] tries the new image, drains the servers,
-//     hands over listeners, states and connections, and calls exec. Whatever fails on the way, the old image serves on.
+//     hands over listeners, states and connections, and calls exec. Whatever fails on the way, the old image serves on. If
+//     [CanaryOptions] say so, the new image first serves a share of the connections beside the old one.
 //
 // # Deployment
 //
@@ -56,8 +57,8 @@
 // Upgrade is all that most services call. One that drains by itself calls [Probe.PrepareExec] and [Probe.Exec], and
 // [Probe.CancelExec] to take the first back; one whose next image is another process has [Drainable] and [Drain].
 //
-// Errors say what refused: [NotReadyError] with its reasons, [TrialError], [StateError], [ExecError], or [ErrBusy] while
-// another update is under way.
+// Errors say what refused: [NotReadyError] with its reasons, [TrialError], [CanaryError], [StateError], [ExecError], or
+// [ErrBusy] while another update is under way.
 //
 // # Connections that survive
 //
@@ -112,6 +113,31 @@
 //     has no room for them, the update is refused.
 //
 // The folder examples has a program for each of these.
+//
+// # A canary before the update
+//
+// A service whose requests change nothing in the memory of its process, or change it for two processes at once, can let the
+// new image serve a share of the connections for a while:
+//
+//	server := &http.Server{Handler: p.Measure(mux)} // counts requests, failures and times
+//	…
+//	err := p.Upgrade(ctx, goprobe.UpgradeOptions{Canary: goprobe.CanaryOptions{
+//		Share: 0.05, For: time.Minute, SharesState: true,
+//	}})
+//
+// The new image runs the same main in a child process, where [Probe.Canary] is true: Listen gives listeners that accept what
+// the old image passes, Ready returns, and Serve serves. A connection is passed by its descriptor, right after it was
+// accepted and before anything of it was read. [Probe.Measure] and [Probe.Request] count on both sides, and [CountsJudge]
+// compares them as the rollback watch of hotgate does; [JudgeFunc] and [URLJudge] decide otherwise. A new image that was
+// good drains, its process ends, and the update goes on in place; else it ends, and Upgrade returns a [CanaryError].
+//
+//   - A new image that is bad hurts at most its share, and for no longer than the judge takes: answers with status 500 until
+//     there are 10 of them, connections of a crash at once, those of a process that hangs after 3 s, and then until
+//     the child has drained, which takes the times of [DrainOptions].
+//   - The service's servers have to be the probe's (Serve, ServeTLS, ServeGraceful, [Conns.Serve]), or else the child cuts what
+//     they serve when it ends. Kept connections go back to the old image then.
+//   - The child writes to the same standard output and error. It takes no heartbeat, gets no datagrams, no reload signal,
+//     and no update of its own. When the old image ends, it serves what it has to the end, and ends.
 //
 // # Limits
 //

@@ -25,6 +25,7 @@ const (
 	ReasonTrial          = "trial"           // the new image did not come up in its trial
 	ReasonExec           = "exec"            // the system refused to execute it
 	ReasonDrain          = "drain"           // connections or work did not end in time
+	ReasonCanary         = "canary"          // the new image was not good enough beside the old one
 )
 
 // Reason is one reason why an exec would lose something.
@@ -119,6 +120,9 @@ func (e *BindError) Error() string {
 type OptionError struct{ Option, Problem string }
 
 func (e *OptionError) Error() string {
+	if strings.Contains(e.Option, ".") { // of other options than Options
+		return fmt.Sprintf("goprobe: %s: %s", e.Option, e.Problem)
+	}
 	return fmt.Sprintf("goprobe: Options.%s: %s", e.Option, e.Problem)
 }
 
@@ -128,6 +132,8 @@ func reasonsOf(err error) []Reason {
 	var state *StateError
 	var trial *TrialError
 	var exec *ExecError
+	var canary *CanaryError
+	var option *OptionError
 	switch {
 	case errors.As(err, &refused):
 		return refused.Reasons
@@ -137,6 +143,10 @@ func reasonsOf(err error) []Reason {
 		return []Reason{{ReasonTrial, trial.Path, trial.Problem}}
 	case errors.As(err, &exec):
 		return []Reason{{ReasonExec, exec.Path, exec.Error()}}
+	case errors.As(err, &option):
+		return []Reason{{ReasonCanary, option.Option, option.Error()}}
+	case errors.As(err, &canary):
+		return []Reason{{ReasonCanary, canary.Path, canary.Status.Reason}}
 	case err != nil:
 		return []Reason{{ReasonDrain, "", err.Error()}}
 	}

@@ -65,7 +65,7 @@ func newCollector(p *Probe, enabled bool) *collector {
 	if p.from != nil && p.from.Manifest.NextSeq > 0 {
 		c.next = p.from.Manifest.NextSeq
 	}
-	if p.options.HeartbeatDir != "" && !p.Trial() {
+	if p.options.HeartbeatDir != "" && !p.Trial() && !p.Canary() {
 		c.dir = &windowDir{path: p.options.HeartbeatDir, keep: p.options.HeartbeatRing, logger: p.options.Logger, write: writeWhole}
 		c.ring = c.dir.load()
 	}

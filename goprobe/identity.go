@@ -34,7 +34,7 @@ func newImage(from *handover.Received) (Image, error) {
 	if from != nil {
 		own.Generation = from.Manifest.Generation + 1
 		own.PreviousEpoch = from.Manifest.Epoch
-		own.Planned = !from.Trial
+		own.Planned = !from.Trial && !from.IsCanary()
 		own.HandoverMonotonicNS = from.At
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {

@@ -24,7 +24,7 @@ func (o *offeredListener) close() { _ = o.socket.Close() }
 // offer takes the listening sockets that this image inherited: those that the image before handed over, or those of
 // socket activation.
 func (s *listenerSet) offer(from *handover.Received) {
-	if from.IsTrial() {
+	if from.IsTrial() || from.IsCanary() {
 		return
 	}
 	taken := map[int]bool{}

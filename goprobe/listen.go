@@ -24,6 +24,7 @@ type Listener struct {
 
 	mu      sync.Mutex
 	resume  chan struct{} // closed while it accepts
+	back    []net.Conn    // that a canary was given and did not accept
 	waiting atomic.Int32  // calls of Accept that wait for the end of a pause
 	closed  chan struct{}
 	once    sync.Once
@@ -43,6 +44,9 @@ func newListener(name string, inner innerListener, owner *listenerSet) *Listener
 // Accept waits for a connection, and while the listener is paused for the end of the pause.
 func (l *Listener) Accept() (net.Conn, error) {
 	for {
+		if conn := l.takeBack(); conn != nil {
+			return conn, nil
+		}
 		l.mu.Lock()
 		resume := l.resume
 		l.mu.Unlock()
@@ -51,6 +55,9 @@ func (l *Listener) Accept() (net.Conn, error) {
 		}
 		conn, err := l.inner.Accept()
 		if err == nil {
+			if run := l.owner.canary.Load(); run != nil && run.pass(l, conn) {
+				continue
+			}
 			return conn, nil
 		}
 		var timeout net.Error
@@ -109,6 +116,38 @@ func (l *Listener) Drop() error {
 	return l.Close()
 }
 
+// giveBack lets Accept give a connection that it had passed to a canary.
+func (l *Listener) giveBack(conn net.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.back = append(l.back, conn)
+	_ = l.inner.SetDeadline(past) // a call that waits looks again
+}
+
+func (l *Listener) takeBack() net.Conn {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.back) == 0 {
+		return nil
+	}
+	conn := l.back[0]
+	l.back = l.back[1:]
+	if len(l.back) == 0 {
+		select {
+		case <-l.resume:
+			_ = l.inner.SetDeadline(time.Time{})
+		default: // it is paused
+		}
+	}
+	return conn
+}
+
+func (l *Listener) hasBack() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.back) > 0
+}
+
 func (l *Listener) pause() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -123,7 +162,9 @@ func (l *Listener) pause() {
 func (l *Listener) unpause() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_ = l.inner.SetDeadline(time.Time{})
+	if len(l.back) == 0 {
+		_ = l.inner.SetDeadline(time.Time{})
+	}
 	select {
 	case <-l.resume:
 	default:
@@ -136,6 +177,7 @@ type listenerSet struct {
 	list    []*Listener
 	offered []*offeredListener
 	paused  bool
+	canary  atomic.Pointer[canaryRun] // that gets a share of the connections
 }
 
 // pause makes new connections wait in the kernel's queues, whatever the service wrapped around its listeners.
@@ -181,7 +223,7 @@ func (s *listenerSet) isPaused() bool {
 
 // Listen gives the listener of that name that was inherited from the image before or from the service manager, or else
 // a new one, and registers it for hand-over. Networks are "tcp", "tcp4", "tcp6" and "unix". In a trial it gives one that
-// never accepts.
+// never accepts, and in a canary one that accepts what the old image passes.
 func (p *Probe) Listen(network, address string) (*Listener, error) {
 	return p.ListenNamed(network+" "+address, network, address)
 }
@@ -208,12 +250,20 @@ func (p *Probe) listen(name, network, address string, endpoints bool) (*Listener
 	if p.Trial() {
 		return newListener(name, newSilentListener(network, address), &p.listeners), nil
 	}
+	if p.beside != nil && endpoints {
+		return newListener(name, newSilentListener(network, address), &p.listeners), nil // the old image answers
+	}
 	p.listeners.mu.Lock()
 	defer p.listeners.mu.Unlock()
 	for _, other := range p.listeners.list {
 		if other.name == name {
 			return nil, fmt.Errorf("goprobe: a listener %q is registered already: choose another name with ListenNamed", name)
 		}
+	}
+	if p.beside != nil {
+		l := newListener(name, p.beside.listen(name, network, address), &p.listeners)
+		p.listeners.list = append(p.listeners.list, l)
+		return l, nil
 	}
 	inner, inherited := p.listeners.claim(name, network, address, p.options.Logger), true
 	if inner == nil {

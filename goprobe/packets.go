@@ -49,7 +49,7 @@ type offeredPackets struct {
 
 // offer takes the datagram sockets that the image before handed over.
 func (s *packetSet) offer(from *handover.Received) {
-	if from == nil || from.Trial {
+	if from == nil || from.Trial || from.IsCanary() {
 		return
 	}
 	for i, l := range from.Manifest.Packets {
@@ -66,8 +66,8 @@ func (s *packetSet) offer(from *handover.Received) {
 }
 
 // ListenPacket gives the datagram socket of that network and address that was inherited from the image before, or else a
-// new one, and registers it for hand-over. Networks are "udp", "udp4", "udp6" and "unixgram". In a trial it gives one
-// that never gets anything.
+// new one, and registers it for hand-over. Networks are "udp", "udp4", "udp6" and "unixgram". In a trial, and in a
+// canary, it gives one that never gets anything.
 func (p *Probe) ListenPacket(network, address string) (*PacketConn, error) {
 	if p.stopped.Load() {
 		return nil, ErrStopped
@@ -82,7 +82,7 @@ func (p *Probe) ListenPacket(network, address string) (*PacketConn, error) {
 		return nil, fmt.Errorf("goprobe: the address has %d bytes: at most %d", len(address), bounds.MaxText)
 	}
 	c := &PacketConn{name: name, fd: -1, probe: p, closed: make(chan struct{})}
-	if p.Trial() {
+	if p.Trial() || p.Canary() {
 		c.PacketConn = silentPackets{newSilentListener("tcp", "")}
 		return c, nil
 	}

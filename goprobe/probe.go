@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"hotgate/goprobe/internal/canary"
 	"hotgate/goprobe/internal/clock"
 	"hotgate/goprobe/internal/guard"
 	"hotgate/goprobe/internal/handover"
@@ -38,6 +39,12 @@ type Probe struct {
 	threads   proc.Threads
 	health    healthMemory
 	markState *image.MarkFlag
+
+	meter   canary.Meter
+	beside  *beside                   // nil unless this is a canary
+	current atomic.Pointer[canaryRun] // the last canary that this image started
+
+	promoted *CanaryStatus // of the canary that led to this image; nil without one
 
 	update updateState
 	guard  *guard.Guard
@@ -75,6 +82,7 @@ func Start(ctx context.Context, options Options) (*Probe, error) {
 		guard: guard.New(options.Token), done: make(chan struct{}),
 	}
 	p.update.enter(stateServing)
+	p.promoted = promotedBy(from)
 	p.conns.init(options.Logger)
 	if err := p.conns.offer(from); err != nil {
 		from.Close()
@@ -89,11 +97,17 @@ func Start(ctx context.Context, options Options) (*Probe, error) {
 		p.beat = newCollector(p, false)
 		return p, nil
 	}
-	if from != nil {
+	if from.IsCanary() {
+		p.update.enter(stateTrial) // it is not replaced
+		if p.beside, err = newBeside(p, from); err != nil {
+			from.Close()
+			return nil, &StateError{Op: "receive", Err: err}
+		}
+	} else if from != nil {
 		p.reload.hold(from.Reload)
 	}
 	p.native = native.Start()
-	p.beat = newCollector(p, !options.NoHeartbeat)
+	p.beat = newCollector(p, !options.NoHeartbeat && !p.Canary())
 	p.beat.start()
 	if ctx.Done() != nil {
 		go func() {
@@ -126,6 +140,9 @@ func (p *Probe) Stop() {
 		p.listeners.release()
 		p.packets.release()
 		p.from.Close()
+		if p.beside != nil {
+			_ = p.beside.link.Close()
+		}
 	})
 }
 

@@ -40,6 +40,9 @@ func (p *Probe) Ready() error {
 	if p.Trial() {
 		p.endTrial(err)
 	}
+	if p.beside != nil {
+		defer p.beside.ready(err)
+	}
 	p.listeners.dropUnclaimed(p.options.Logger)
 	p.packets.dropUnclaimed(p.options.Logger)
 	if err == nil {
@@ -130,15 +133,18 @@ type handed struct {
 }
 
 // writeHandover serialises all registered states and the connections that have stopped into a memory file, and seals it.
-// For a trial while the service goes on, it has the states alone, and says which kinds of connections there are.
-func (p *Probe) writeHandover(stopped bool) (*os.File, *handed, error) {
+// For a trial or a canary while the service goes on, it has the states alone, and says which kinds of connections there are,
+// and which listeners are shared.
+func (p *Probe) writeHandover(stopped bool, shared ...handover.Listener) (*os.File, *handed, error) {
 	h := &handed{manifest: handover.Manifest{
 		Epoch: p.image.Epoch, Generation: p.image.Generation, NextSeq: p.beat.nextSeq(), States: []handover.State{},
 	}}
 	m := &h.manifest
+	m.Listeners = shared
 	if stopped {
 		m.Listeners, m.Packets = p.listeners.handed(), p.packets.handed()
 		m.StoppedAt, m.Closed = p.conns.parting()
+		m.Canary = p.canaryText()
 	}
 	sources := []handover.Source{}
 	for _, s := range p.states.all() {

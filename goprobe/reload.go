@@ -29,7 +29,7 @@ type reloadSignal struct {
 func (p *Probe) OnReload(sig os.Signal, f func()) {
 	r := &p.reload
 	r.stop()
-	if p.Trial() || p.stopped.Load() {
+	if p.Trial() || p.Canary() || p.stopped.Load() {
 		return
 	}
 	r.mu.Lock()

@@ -115,6 +115,9 @@ func runService(fault string) error {
 		book.mu.Unlock()
 		fmt.Fprintf(w, "%d %d\n", n, p.Image().Generation)
 	})
+	if !p.Canary() {
+		mux.HandleFunc("/work", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "image", p.Image().Generation) })
+	}
 	mux.HandleFunc("/slow", func(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(1500 * time.Millisecond)
 		fmt.Fprintf(w, "%d\n", p.Image().Generation)
@@ -130,12 +133,29 @@ func runService(fault string) error {
 	onReload(reload, func() {
 		o := UpgradeOptions{
 			Path: os.Getenv("GOPROBE_TEST_PATH"), TrialTimeout: 5 * time.Second,
-			Env: append(os.Environ(), serviceVariable+"="+or(os.Getenv("GOPROBE_TEST_NEXT"), "none")),
+			Env:    append(os.Environ(), serviceVariable+"="+or(os.Getenv("GOPROBE_TEST_NEXT"), "none")),
+			Canary: canaryOptions(), NoTrial: os.Getenv("GOPROBE_TEST_NOTRIAL") != "",
+		}
+		if o.Canary.Share > 0 && os.Getenv("GOPROBE_TEST_WRAP") == "" && os.Getenv("GOPROBE_TEST_PATIENT") == "" {
+			o.Drain = DrainOptions{Announce: 200 * time.Millisecond, Linger: 50 * time.Millisecond}
+			if patience, err := time.ParseDuration(os.Getenv("GOPROBE_TEST_TIMEOUT")); err == nil {
+				o.Drain.Timeout = patience
+			}
 		}
 		fmt.Println("upgrade:", strings.ReplaceAll(p.Upgrade(context.Background(), o).Error(), "\n", " | "))
 	})
-	fmt.Printf("ready %s %d\n", listener.Addr(), p.Image().Generation)
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	word := "ready"
+	if p.Canary() {
+		word = "canary"
+		if err := misbehave(fault, mux); err != nil {
+			return err
+		}
+	}
+	fmt.Printf("%s %s %d\n", word, listener.Addr(), p.Image().Generation)
+	if p.Canary() && strings.HasPrefix(fault, "deaf") {
+		time.Sleep(time.Hour) // it is ready, and accepts nothing
+	}
+	server := &http.Server{Handler: p.Measure(mux), ReadHeaderTimeout: 5 * time.Second}
 	switch folder := os.Getenv("GOPROBE_TEST_TLS"); os.Getenv("GOPROBE_TEST_WRAP") {
 	case "tls":
 		return p.ServeTLS(listener, server, folder+"/cert.pem", folder+"/key.pem")

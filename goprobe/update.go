@@ -14,6 +14,7 @@ const (
 	statePreparing = "preparing"
 	statePrepared  = "prepared"
 	stateTrial     = "trial"
+	stateCanary    = "canary"
 	stateFailed    = "failed"
 )
 

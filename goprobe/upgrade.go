@@ -19,6 +19,9 @@ type UpgradeOptions struct {
 	// one is gone.
 	NoTrial bool
 
+	// Canary lets the new image serve a share of the connections first, beside the old one.
+	Canary CanaryOptions
+
 	Drain DrainOptions
 	// PrepareTimeout is PrepareExec's deadline; 5 s unless set.
 	PrepareTimeout time.Duration
@@ -32,18 +35,25 @@ type UpgradeOptions struct {
 // Upgrade replaces the running image without losing a request, or leaves it serving:
 //
 //  1. the new image is tried in a child process with the state as it is now;
-//  2. answers announce that their connections end; then new connections wait in the kernel's queue, on every listener of
+//  2. if Canary is set, it serves a share of the connections in a child process, until its judge promotes it;
+//  3. answers announce that their connections end; then new connections wait in the kernel's queue, on every listener of
 //     the probe but that of ServeEndpoints, and the open ones end;
-//  3. PrepareExec, which stops the loops of kept connections between two messages;
-//  4. the new image is tried again with the states and sessions that are handed over, now that nothing changes them any more;
-//  5. Exec.
+//  4. PrepareExec, which stops the loops of kept connections between two messages;
+//  5. the new image is tried again with the states and sessions that are handed over, now that nothing changes them any more;
+//  6. Exec.
 //
 // It returns only if it failed; whatever the step, the old image then serves on.
 func (p *Probe) Upgrade(ctx context.Context, o UpgradeOptions) error {
+	err := p.upgrade(ctx, o)
+	p.canaryFailed(err)
+	return err
+}
+
+func (p *Probe) upgrade(ctx context.Context, o UpgradeOptions) error {
 	if p.stopped.Load() {
 		return ErrStopped
 	}
-	if p.Trial() || !p.update.claim() {
+	if p.Trial() || p.Canary() || !p.update.claim() {
 		return ErrBusy
 	}
 	defer p.update.release()
@@ -60,7 +70,13 @@ func (p *Probe) Upgrade(ctx context.Context, o UpgradeOptions) error {
 		p.failed(err)
 		return err
 	}
-	if !p.update.move(stateDraining, stateServing, stateFailed) {
+	if o.Canary.Share != 0 {
+		if err := p.runCanary(ctx, program, o); err != nil {
+			p.failed(err)
+			return err
+		}
+	}
+	if !p.update.move(stateDraining, stateServing, stateFailed, stateCanary) {
 		return ErrBusy
 	}
 	defer p.undrain()

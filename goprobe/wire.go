@@ -35,8 +35,10 @@ type Status struct {
 	Resources   Resources   `json:"resources"`
 	State       States      `json:"state"`
 	Connections Connections `json:"connections"`
-	Update      Update      `json:"update"`
-	Limits      Limits      `json:"limits"`
+	// Canary is null unless this image started one, or was one that was promoted.
+	Canary *CanaryStatus `json:"canary"`
+	Update Update        `json:"update"`
+	Limits Limits        `json:"limits"`
 }
 
 // Image identifies the program that runs now, apart from those that ran in this process before it.
@@ -209,7 +211,8 @@ type Restored struct {
 
 // Update says where an update in this process stands.
 type Update struct {
-	// State is "serving", "draining", "preparing", "prepared", "trial" or "failed" (the last attempt failed; serving).
+	// State is "serving", "canary" (NEW serves beside it), "draining", "preparing", "prepared", "trial" or "failed" (the last
+	// attempt failed; serving).
 	State   string       `json:"state"`
 	Refused []RefusalRow `json:"refused"` // reasons of the last attempt that was refused
 	LeftOut int          `json:"left_out"`

@@ -36,12 +36,19 @@ class NotTakenOver(Check):
             ),
             lambda: rehearsed(updates=(update(1, outcome="nothing-serves", detail="no process is left"),)),
             lambda: rehearsed(updates=(update(1, outcome="both-serve", detail="both images answer"),)),
+            lambda: rehearsed(planned=0, updates=(), drills=()),
         ),
         quiet=(rehearsed, lambda: rehearsed(updates=(update(1), update(2, outcome="old-serves")))),
     )
 
     def run(self, rehearsal: Rehearsal) -> Iterator[Finding]:
         """One finding at most: the rehearsal ends its updates there."""
+        if not rehearsal.updates:
+            yield self.unverified(
+                "OLD to NEW",
+                "No update was performed: this was a control run, which shows what the plan finds where no image changes.",
+                remedy="Rehearse with updates: without `--updates 0`, and with rehearsal.updates of at least 1.",
+            )
         for each in rehearsal.updates:
             if each.way == "forward" and each.outcome != "taken-over":
                 yield self.finding(

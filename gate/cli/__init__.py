@@ -168,7 +168,7 @@ def _bug(exc: Exception) -> int:
     "hotgate",
     cls=CommandFiles,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 pass, 10 block, 11 inconclusive, 2 usage or unreadable input, 1 a bug in hotgate.",
+    epilog="Exit codes: 0 pass, 10 block, 11 inconclusive, 12 taken back (apply, rollback), 2 usage or unreadable input, 1 a bug in hotgate.",
 )
 @click.version_option(
     __version__,

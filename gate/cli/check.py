@@ -135,7 +135,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
         host = load_target(target)
     rehearsed = None
     if REHEARSAL in chosen.require:
-        from gate.cli._shared.rehearsed import past_rehearsals
+        from gate.store.requirement import past_rehearsals
 
         rehearsed = past_rehearsals(chosen, store)
     from gate.runs.comparison import check

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import signal
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -70,7 +71,18 @@ def command() -> None:
 @click.option(
     "--max-time", metavar="TIME", help="What all of it may take, such as 5m: updates are left out, drills are not."
 )
-@click.option("--updates", type=click.IntRange(1, 10_000), help="How many updates, instead of the plan's.")
+@click.option(
+    "--updates",
+    type=click.IntRange(0, 10_000),
+    help="How many updates, instead of the plan's; 0 is a control run: what the plan finds where no image changes.",
+)
+@click.option(
+    "--token-file",
+    type=click.Path(),
+    metavar="FILE",
+    envvar="HOTGATE_TOKEN_FILE",
+    help="File with the bearer token of the service's probe, where it asks for one.",
+)
 @click.option("--keep", is_flag=True, help="Leave the folder with the service's log and files for a look.")
 @policy_options
 @values_option
@@ -88,6 +100,7 @@ def run(  # noqa: PLR0913 - keywords, one a fact
     isolate: Any,
     max_time: str | None,
     updates: int | None,
+    token_file: str | None,
     keep: bool,
     mode: str | None,
     fail_on: str | None,
@@ -107,6 +120,7 @@ def run(  # noqa: PLR0913 - keywords, one a fact
     and are ended with all that they left. The plan is [rehearsal] in the policy file; without one, OLD is started with its
     own defaults.
     """
+    from gate.policy.token_file import read_token
     from gate.rehearsal.problem import CannotRehearse
 
     outputs = parse_outputs(format_name, output)
@@ -114,10 +128,12 @@ def run(  # noqa: PLR0913 - keywords, one a fact
     refuse_overwriting(outputs, {"OLD": old, "NEW": new, "the policy": chosen.source})
     budget = _budget(max_time)
     plan = _plan(chosen.source, updates)
+    token = read_token(token_file) if token_file else ""
     log = open_audit(chosen, audit, store)
     from gate.runs.rehearsal import perform
 
     where: list[str] = []
+    signal.signal(signal.SIGTERM, _terminated)
     import_renderers(outputs)
     try:
         with Progress(quiet=quiet) as progress:
@@ -128,13 +144,14 @@ def run(  # noqa: PLR0913 - keywords, one a fact
                 plan,
                 isolate=isolate,
                 keep_folder=keep,
+                token=token,
                 budget=budget,
                 stage=progress.stage,
                 kept=where.append,
             )
     except CannotRehearse as exc:
         raise Failure(str(exc), hint=exc.hint) from exc
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         click.echo("interrupted: everything that the rehearsal started has been ended", err=True)
         raise
     finally:
@@ -212,6 +229,11 @@ def init(*, binary: str, pid: int | None, output: str) -> None:
         print_text(text)
     else:
         write_whole(output, text)
+
+
+def _terminated(number: int, _: object) -> NoReturn:
+    """SIGTERM, by which pipelines end a job, ends a rehearsal as ctrl-C does; the exit code is that of a process that it killed."""
+    raise SystemExit(128 + number)
 
 
 def _budget(text: str | None) -> float:

@@ -61,7 +61,7 @@ def command(*, path: str | None, store: str | None) -> int:
         show = configure()
 
         async def run() -> tuple[int, bool]:
-            sidecar = Sidecar(config, policy, database, load)
+            sidecar = Sidecar(config, policy, database, load, store or "")
             return await sidecar.run(sock, show, partial(serve, sidecar)), sidecar.broken
 
         with sock:

@@ -36,6 +36,7 @@ Pprof: TypeAlias = Annotated[t.PprofFacts, Evidence("pprof")]
 Health: TypeAlias = Annotated[t.HealthFacts, Evidence("health")]
 Heartbeat: TypeAlias = Annotated[t.HeartbeatFacts, Evidence("heartbeat")]
 States: TypeAlias = Annotated[t.StateFacts, Evidence("states")]
+CanaryRelease: TypeAlias = Annotated[t.CanaryReleaseFacts, Evidence("canary_release")]
 
 SYSTEM_CALLS: Key = (SystemCallDrift, "system calls")
 ARGUMENTS: Key = (ArgumentFacts, "arguments")

@@ -117,6 +117,13 @@ class Growth(Struct, frozen=True):
     updates: int
 
 
+class Inherited(Struct, frozen=True):
+    """What OLD is after updates and was not when it was started: `subject`, such as SIGHUP, `how`: `is ignored`."""
+
+    subject: str
+    how: str
+
+
 class LoadFigures(Struct, frozen=True):
     """What the generator did. `unsent`: due and not sent in time, which is no loss of the service's.
 
@@ -149,6 +156,7 @@ class RehearsalFacts(Struct, frozen=True):
         not_tried: what was left out, and why.
         notes: what was odd.
         pause_limit: in milliseconds; 0 for none.
+        inherited: what OLD got from the images before it, and was started without.
     """
 
     isolation: str
@@ -167,6 +175,7 @@ class RehearsalFacts(Struct, frozen=True):
     notes: tuple[str, ...]
     seconds: float
     pause_limit: float = 0.0
+    inherited: tuple[Inherited, ...] = ()
 
 
 class PastRehearsal(Struct, frozen=True):

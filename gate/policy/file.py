@@ -37,7 +37,8 @@ _SECTIONS = ("thresholds", "contract", "live", "profile", "data")
 class PolicyFile(Struct, frozen=True, forbid_unknown_fields=True):
     """The table of a policy file.
 
-    `sidecar` and `rehearsal` are read by `gate.sidecar.config.model` and `gate.rehearsal.plan.reading`, which know their keys.
+    `sidecar`, `rehearsal`, `host` and `fleet` are read by `gate.sidecar.config.model`, `gate.rehearsal.plan.reading`,
+    `gate.apply.host.config` and `gate.fleet.status.config`, which know their keys.
     """
 
     mode: Mode | None = None
@@ -54,6 +55,8 @@ class PolicyFile(Struct, frozen=True, forbid_unknown_fields=True):
     live: LivePolicy = _DEFAULT.live
     sidecar: dict[str, Any] = {}
     rehearsal: dict[str, Any] = {}
+    host: dict[str, Any] = {}
+    fleet: dict[str, Any] = {}
     profile: ProfilePolicy = _DEFAULT.profile
     data: DataPolicy = _DEFAULT.data
     docs_url: str = ""
@@ -81,7 +84,9 @@ def key_places(path: str) -> dict[str, str]:
     """Where the file at `path` sets a key: `thresholds.max_changed_functions` -> `hotgate.toml:7`. Errors as above."""
     text = _read(path)
     shape, table = _parse(path, text)
-    keys: list[Key] = [(name,) for name in table.keys() - {"severity", "suppress", "sidecar", "rehearsal", *_SECTIONS}]
+    keys: list[Key] = [
+        (name,) for name in table.keys() - {"severity", "suppress", "sidecar", "rehearsal", "host", "fleet", *_SECTIONS}
+    ]
     keys += [(section, name) for section in _SECTIONS for name in table.get(section, {}) if name != "state"]
     keys += [("contract", "state", name) for name in shape.contract.state]
     keys += [("severity", rule) for rule in shape.severity]

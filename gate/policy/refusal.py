@@ -129,6 +129,8 @@ class _PolicyFile(_Table):
     live: _Live = _Live()
     sidecar: dict[str, Any] = {}  # read by gate.sidecar.config.model, which knows its keys
     rehearsal: dict[str, Any] = {}  # read by gate.rehearsal.plan.reading
+    host: dict[str, Any] = {}  # read by gate.apply.host.config
+    fleet: dict[str, Any] = {}  # read by gate.fleet.status.config
     profile: _Profile = _Profile()
     data: _Data = _Data()
     docs_url: _DocsUrl = ""

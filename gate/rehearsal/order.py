@@ -24,6 +24,7 @@ class Order(Struct, frozen=True):
         budget: seconds that all of it may take; 0 for no limit.
         python: the folder that this package is imported from.
         show_values: what answers hold may be shown.
+        token: the bearer token of the service's probe; "" for none. It goes to this process alone, and into no file.
     """
 
     plan: Plan
@@ -37,3 +38,4 @@ class Order(Struct, frozen=True):
     budget: float
     python: str
     show_values: bool
+    token: str = ""

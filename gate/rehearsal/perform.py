@@ -17,8 +17,9 @@ from gate.rehearsal.problem import CannotRehearse
 from gate.rehearsal.rounds.answers import shown
 from gate.rehearsal.rounds.drills import perform_drill
 from gate.rehearsal.rounds.growth import LEAST_UPDATES, growth
+from gate.rehearsal.rounds.inherited import Fresh
 from gate.rehearsal.rounds.scene import Scene
-from gate.rehearsal.rounds.state import quiet_round
+from gate.rehearsal.rounds.state import quiet_round, unchanged
 from gate.rehearsal.rounds.update import perform_update, watch
 from gate.rehearsal.stage.images import Images
 from gate.rehearsal.stage.isolation import WORDS
@@ -29,11 +30,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gate.evidence.rehearsal import Drill, Update, Way
+    from gate.rehearsal.rounds.state import Quiet
 
     Emit = Callable[[dict[str, Any]], None]
 
 CONTROL = 3.0
 """Seconds of load before the first update."""
+ALONE = 15.0
+"""The same where there is no update at all."""
 TRY_TRIGGER = 10.0
 LATE = 0.010
 FAILED = 3
@@ -76,22 +80,25 @@ def _perform(folder: Path, order: Order, emit: Emit) -> RehearsalFacts:
     scene.say("starting OLD")
     service.start()
     scene.find_pprof()
-    if not scene.trigger:
+    if not scene.trigger and order.plan.updates:
         scene.trigger = _find_trigger(scene)
     scene.start_load()
-    control = _control(scene)
-    scene.say("one update there and back without load")
-    quiet = quiet_round(scene)
+    control = _control(scene, CONTROL if order.plan.updates else ALONE)
+    fresh = Fresh(scene)  # after the load: by then it has set up what it sets up
+    quiet = _quiet(scene)
     works = not quiet.updates or quiet.updates[-1].outcome == "taken-over"
     external = scene.start_external() if works else None
     updates = _updates(scene) if works else list(quiet.updates[-1:])
+    inherited = fresh.compare() if works and order.plan.updates else ()
     said, failed = external.end(service.ended) if external is not None else ("", False)
-    if works:
+    if not order.plan.updates:
+        scene.not_tried.append("any update, and drills: this was a control run")
+    elif works:
         works = bool(updates) and updates[-1].outcome == "taken-over"
     else:
         scene.not_tried.append("updates under load: one without load did not take place")
         scene.start("old")
-    drills = _drills(scene, works=works)
+    drills = _drills(scene, works=works) if order.plan.updates else ()
     load = _figures(scene, control)
     if external is not None:
         load = replace(load or LoadFigures(0, 0, 0, 0.0, 0.0, 0, (), 0, 0), external=said, external_failed=failed)
@@ -118,6 +125,7 @@ def _perform(folder: Path, order: Order, emit: Emit) -> RehearsalFacts:
         notes=tuple(scene.notes),
         seconds=round(time.monotonic() - begun, 1),
         pause_limit=order.plan.pause * 1000,
+        inherited=inherited,
     )
 
 
@@ -126,7 +134,7 @@ def _how(scene: Scene) -> str:
     target = scene.service.target
     sent = scene.trigger if isinstance(scene.trigger, str) else "a command"
     asked = f"{target.host}:{target.port}{target.path}" if target is not None else "nowhere"
-    return f"{sent}, asked at {asked}"
+    return f"{sent or 'never told to update'}, asked at {asked}"
 
 
 def _find_trigger(scene: Scene) -> str:
@@ -151,13 +159,22 @@ def _find_trigger(scene: Scene) -> str:
     )
 
 
-def _control(scene: Scene) -> tuple[float, float]:
+def _quiet(scene: Scene) -> Quiet:
+    """A round without load; in a control run no image changes in it."""
+    if not scene.plan.updates:
+        scene.say("comparing OLD with itself")
+        return unchanged(scene)
+    scene.say("one update there and back without load")
+    return quiet_round(scene)
+
+
+def _control(scene: Scene, seconds: float) -> tuple[float, float]:
     """Load without an update: what is lost then is not lost by one. When it began and ended."""
     begin = time.monotonic()
     if scene.load is not None:
         scene.say("load without an update")
         scene.load.resume()
-        time.sleep(CONTROL)
+        time.sleep(seconds)
         scene.load.pause()
     return begin, time.monotonic()
 
@@ -165,6 +182,9 @@ def _control(scene: Scene) -> tuple[float, float]:
 def _updates(scene: Scene) -> list[Update]:
     """OLD → NEW → OLD → …, as many as the plan and its budget have; ends at the first that does not take place."""
     updates: list[Update] = []
+    if not scene.plan.updates and scene.plan.load.command:
+        scene.say("the plan's own load, without an update")
+        time.sleep(ALONE)
     budget = scene.order.budget
     for number in range(1, scene.plan.updates + 1):
         if budget and number > LEAST and scene.left() < budget * HALF:
@@ -183,7 +203,7 @@ def _updates(scene: Scene) -> list[Update]:
                 )
             scene.start("old")
             break
-    if len(updates) < LEAST_UPDATES and updates[-1].outcome == "taken-over":
+    if updates and len(updates) < LEAST_UPDATES and updates[-1].outcome == "taken-over":
         scene.not_tried.append(f"what updates leave behind: that takes at least {LEAST_UPDATES} of them")
     return updates
 

@@ -51,6 +51,7 @@ def rehearse(  # noqa: PLR0913 - keywords, one a fact
     isolate: Isolate = "auto",
     keep_folder: bool = False,
     budget: float = 0.0,
+    token: str = "",
     say: Callable[[str], None] = lambda _: None,
     kept: Callable[[str], None] = lambda _: None,
 ) -> RehearsalFacts:
@@ -65,6 +66,7 @@ def rehearse(  # noqa: PLR0913 - keywords, one a fact
         isolate: `require` refuses without namespaces, `no` does without.
         keep_folder: leave the folder for a look; `kept` is told its path.
         budget: seconds that all of it may take; 0 for no limit.
+        token: the bearer token of the service's probe; "" for none.
         say: told what is being done.
         kept: told where the folder is that was left.
 
@@ -91,6 +93,7 @@ def rehearse(  # noqa: PLR0913 - keywords, one a fact
         budget=budget,
         python=str(Path(__file__).parents[2]),
         show_values=show_values,
+        token=token,
     )
     adopt_orphans()
     before = set(descendants(os.getpid()))

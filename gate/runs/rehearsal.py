@@ -35,6 +35,7 @@ def perform(  # noqa: PLR0913 - keywords, one a fact
     isolate: Isolate = "auto",
     keep_folder: bool = False,
     budget: float = 0.0,
+    token: str = "",
     stage: Callable[[str], None] = lambda _: None,
     kept: Callable[[str], None] = lambda _: None,
 ) -> Report:
@@ -51,10 +52,8 @@ def perform(  # noqa: PLR0913 - keywords, one a fact
     entries = entries_called(old.functions.name_bytes) if old.functions is not None else ()
     policy = with_mode(policy, entries, "OLD")
     read = time.perf_counter()
-    act = partial(
-        rehearse, plan, old, new, isolate=isolate, keep_folder=keep_folder, budget=budget, say=stage, kept=kept
-    )
-    facts = act(library=library_of(entries[0]) if entries else "", show_values=policy.data.values)
+    act = partial(rehearse, plan, old, new, isolate=isolate, keep_folder=keep_folder, budget=budget, token=token)
+    facts = act(library=library_of(entries[0]) if entries else "", show_values=policy.data.values, say=stage, kept=kept)
     done = time.perf_counter()
     now = moment()
     bundle = Bundle.alone(policy).with_rehearsal(rehearsal_values(facts))

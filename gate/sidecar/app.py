@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING
 
 from gate.inflection import count
 from gate.policy.errors import PolicyError
+from gate.sidecar.actions import Actions
+from gate.sidecar.canaries import Canaries
 from gate.sidecar.config.model import is_loopback
+from gate.sidecar.fleet import FleetWatch
 from gate.sidecar.metrics import Metrics
 from gate.sidecar.polling.recorder import Recorder
 from gate.sidecar.polling.scheduler import Polling
+from gate.sidecar.releases import HostReleases
 from gate.sidecar.state.board import Board
 from gate.sidecar.state.rehearsed import image_names, last_rehearsal
 from gate.sidecar.state.resume import remembered
@@ -43,7 +47,7 @@ STANDS = 3.0
 
 
 class Sidecar:
-    """All parts. `load` reads the configuration again; what it raises leaves everything as it is."""
+    """All parts. `load` reads the configuration again; what it raises leaves everything as it is. `store`: the place, unless the policy names it."""
 
     def __init__(
         self,
@@ -51,6 +55,7 @@ class Sidecar:
         policy: Policy,
         database: Database,
         load: Callable[[], tuple[SidecarConfig, Policy]],
+        store: str = "",
     ) -> None:
         self.config = config
         self.policy = policy
@@ -59,9 +64,13 @@ class Sidecar:
         self._listening = (config.host, config.port, config.concurrency)
         self.board = Board()
         self.recorder = Recorder(database, lambda: self.config.retention)
-        self.metrics = Metrics(self.board, self.recorder)
+        self.releases = HostReleases(lambda: self.config)
+        self.fleet = FleetWatch(lambda: self.config)
+        self.actions = Actions(database, lambda: self.config, store)
+        self.metrics = Metrics(self.board, self.recorder, self.releases, self.actions)
         self.judge = Judge(database, lambda: self.config, lambda: self.policy)
         self.watching = Watching(self.board, database)
+        self._canaries = Canaries(database)
         self._polling = Polling(self.board, self.recorder, config.concurrency, self._after)
         self._notifier = Notifier()
         self._side: set[asyncio.Task[None]] = set()
@@ -87,6 +96,9 @@ class Sidecar:
         loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self.reload()))
         recording = self._for_ever(self.recorder.run(), stop)
         watching = self._for_ever(self.watching.run(), stop)
+        looking = self._for_ever(self.releases.run(), stop)
+        asking = self._for_ever(self.fleet.run(), stop)
+        self._spawn(self.actions.resume())
         known = await asyncio.to_thread(remembered, self.database, self.config.services, time.time())
         self._polling.remember(known)
         await self._polling.change(self.config.services)
@@ -102,7 +114,7 @@ class Sidecar:
                 self._notifier.stopping()
                 LOG.info("stopping: polls under way are finished, %d wait for the store", self.recorder.waiting)
                 await self._polling.stop()
-                await _end(showing, watching, *self._side)
+                await _end(showing, watching, looking, asking, *self._side)
         finally:  # whatever has failed, what was polled is kept
             await self._polling.stop()
             await _end(recording)
@@ -155,6 +167,8 @@ class Sidecar:
         if replaced:
             entry.standing = None  # of another image
             self._replaced.update({entry.config.name} & self._judging)
+        if entry.canary is not None and not entry.failures:
+            self._spawn(self._canaries.note(entry))
         due = replaced or time.monotonic() - entry.looked_at >= self.config.verdict_interval
         if due and not entry.failures and entry.config.name not in self._judging:
             self._look(entry)

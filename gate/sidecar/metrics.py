@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from prometheus_client.metrics_core import Metric
 
+    from gate.sidecar.actions import Actions
     from gate.sidecar.polling.recorder import Recorder
+    from gate.sidecar.releases import HostReleases
     from gate.sidecar.state.board import Board, Entry, Lateness
 
 STATES = ("ok", "partial", "unreachable", "refused", "garbage")
@@ -27,9 +29,11 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 class Metrics(Collector):
     """What is known of the services and of the sidecar itself."""
 
-    def __init__(self, board: Board, recorder: Recorder) -> None:
+    def __init__(self, board: Board, recorder: Recorder, releases: HostReleases, actions: Actions) -> None:
         self._board = board
         self._recorder = recorder
+        self._releases = releases
+        self._actions = actions
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
 
@@ -41,6 +45,7 @@ class Metrics(Collector):
         """Every metric."""
         entries = list(self._board.entries.items())
         yield from _services(entries)
+        yield from _canaries(entries)
         polls = CounterMetricFamily("hotgate_polls", "Polls by what became of them", labels=("service", "state"))
         for name, entry in entries:
             for state in STATES:
@@ -53,7 +58,31 @@ class Metrics(Collector):
         yield CounterMetricFamily("hotgate_store_failures", "Batches that could not be written", value=own.failures)
         yield GaugeMetricFamily("hotgate_samples_waiting", "Polls that the store does not have yet", value=own.waiting)
         yield GaugeMetricFamily("hotgate_store_up", "Whether the last batch could be written", value=not own.problem)
+        yield from _of_host(self._releases, self._actions)
         yield GaugeMetricFamily("hotgate_started_seconds", "When the sidecar was started", value=self._board.started_at)
+
+
+def _of_host(releases: HostReleases, actions: Actions) -> Iterator[Metric]:
+    one = ("service",)
+    release = GaugeMetricFamily(
+        "hotgate_release", "1 for the release that is current, previous, or runs", labels=("service", "version", "role")
+    )
+    problems = GaugeMetricFamily("hotgate_release_problems", "What is not as it should be on the host", labels=one)
+    unfinished = GaugeMetricFamily(
+        "hotgate_release_unfinished", "Whether an operation was killed and not ended", labels=one
+    )
+    for name, found in releases.known.items():
+        for role, version in (("current", found.current), ("previous", found.previous), ("runs", found.runs)):
+            if version:
+                release.add_metric((name, version, role), 1)
+        problems.add_metric((name,), len(found.problems))
+        unfinished.add_metric((name,), bool(found.unfinished))
+    asked = CounterMetricFamily(
+        "hotgate_rollbacks", "Rollbacks that the sidecar ran, by exit code", labels=("service", "exit_code")
+    )
+    for (name, code), number in actions.ended.items():
+        asked.add_metric((name, str(code)), number)
+    yield from (release, problems, unfinished, asked)
 
 
 def _services(entries: list[tuple[str, Entry]]) -> Iterator[Metric]:
@@ -116,6 +145,40 @@ def _services(entries: list[tuple[str, Entry]]) -> Iterator[Metric]:
         verdict,
         rehearsed,
     )
+
+
+CANARY_COUNTS = {
+    "connections": "Connections that the side got",
+    "requests": "Requests that the side has answered",
+    "failed": "Requests that failed",
+    "slow": "Requests that were slow",
+}
+"""Attributes of a side of a canary, and what they count."""
+
+
+def _canaries(entries: list[tuple[str, Entry]]) -> Iterator[Metric]:
+    share = GaugeMetricFamily(
+        "hotgate_service_canary",
+        "The share of the connections that a canary gets, 0 when none runs",
+        labels=("service",),
+    )
+    counts = {
+        column: GaugeMetricFamily(
+            f"hotgate_service_canary_{column}", f"{said}, while a canary runs", labels=("service", "side")
+        )
+        for column, said in CANARY_COUNTS.items()
+    }
+    for name, entry in entries:
+        canary = entry.running_canary
+        if entry.good is not None and entry.good.source == "goprobe":
+            share.add_metric((name,), canary.share if canary is not None else 0)
+        if canary is None:
+            continue
+        for side, found in (("old", canary.old), ("new", canary.new)):
+            for column, family in counts.items():
+                family.add_metric((name, side), getattr(found, column))
+    yield share
+    yield from counts.values()
 
 
 def _late(late: Lateness) -> Metric:

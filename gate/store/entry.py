@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gate.policy.model import Policy
     from gate.report.models.report import BinaryInfo, Report
 
-Kind = Literal["check", "probe", "watch", "rehearse"]
+Kind = Literal["check", "probe", "watch", "rehearse", "apply", "rollback", "canary"]
 
 MAX_FINDINGS = 500
 """Findings that are listed; the report's digest covers all."""

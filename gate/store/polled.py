@@ -49,10 +49,13 @@ class Sample(Struct, frozen=True):
 
 
 class Polled(Struct, frozen=True):
-    """A sample, and the windows of the heartbeat that came with it."""
+    """A sample, and what came with it: windows of the heartbeat, and how a canary stands, which is not kept with it."""
 
     sample: Sample
     windows: tuple[HeartbeatWindow, ...] = ()
+    canary: wire.CanaryStatus | None = None
+    canary_age: float | None = None
+    """Seconds since the canary has ended, when the service was asked; None for one that has not."""
 
 
 def short(text: str) -> str:

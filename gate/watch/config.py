@@ -31,3 +31,11 @@ class WatchConfig(Struct, frozen=True):
     baseline: float
     prometheus: str
     rules: tuple[WatchRule, ...]
+
+
+class CanaryLimits(Struct, frozen=True):
+    """When a canary is worse than the old image, and from how many requests of each side on it is good."""
+
+    times: float = 3.0
+    min_count: int = 10
+    min_requests: int = 100

@@ -66,14 +66,25 @@ def _ratio(own: WatchRule, measured: Measured) -> Ruling:
     if max(bad0, bad1) > MAX_EVENTS or max(total0, total1) > MAX_TOTAL:
         return Ruling(own.name, None, f"counts above {MAX_EVENTS:.0e} events, or {MAX_TOTAL:.0e} in all: not believed")
     before, after = max(0, round(bad0)), max(0, round(bad1))
-    chance = excess(after, total1, before, total0)
-    higher = after * total0 > own.times * before * total1
-    fires = after >= own.min_count and higher and chance < ALPHA
+    fires, higher, chance = worse((before, total0), (after, total1), own.times, own.min_count)
     said = f"{after} of {total1:,.0f} ({after / total1:.3%}), before: {before} of {total0:,.0f} ({before / total0:.3%})"
     if higher and not fires:
         few = f"fewer than {own.min_count}" if after < own.min_count else f"chance would do it, p = {chance:.2g}"
         said += f"; {few}"
     return Ruling(own.name, fires, said, chance)
+
+
+def worse(
+    before: tuple[int, float], after: tuple[int, float], times: float, min_count: int
+) -> tuple[bool, bool, float]:
+    """Whether one share of bad events is worse than another, whether it is more than `times` as high, and the chance of it.
+
+    Each side is (bad events, all events), the second above 0. goprobe's canary is judged by the same.
+    """
+    (bad0, total0), (bad1, total1) = before, after
+    chance = excess(bad1, total1, bad0, total0)
+    higher = bad1 * total0 > times * bad0 * total1
+    return bad1 >= min_count and higher and chance < ALPHA, higher, chance
 
 
 def _silence(expected: float, *, counted: bool) -> str:

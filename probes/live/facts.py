@@ -37,6 +37,7 @@ class LiveFacts(Struct, frozen=True):
     health: t.HealthFacts | None = None
     heartbeat: t.HeartbeatFacts | None = None
     states: t.StateFacts | None = None
+    canary_release: t.CanaryReleaseFacts | None = None
     cpu: t.CpuProfiles | None = None
     """None where they were not asked for. No topic: what they say depends on the binaries that they are held against."""
     argv: tuple[str, ...] = ()

@@ -35,7 +35,7 @@ def page() -> str:
     lines = [
         "# Commands",
         "",
-        "As `--help` prints them. Exit codes are the same everywhere: 0 pass, 10 block, 11 inconclusive, 2 usage or unreadable",
+        "As `--help` prints them. Exit codes are the same everywhere: 0 pass, 10 block, 11 inconclusive, 12 taken back, 2 usage or unreadable",
         "input, 1 a bug in hotgate. The report goes to stdout, everything else to stderr.",
     ]
     for path, command, ctx in everything():

@@ -21,6 +21,7 @@ EXIT_CODES = (
     ("0", "pass"),
     ("10", "block"),
     ("11", "inconclusive: something that must be known could not be verified"),
+    ("12", "taken back, by apply and rollback: the release before runs again"),
     ("2", "usage, or unreadable input"),
     ("1", "a bug in hotgate"),
 )

@@ -1,4 +1,4 @@
-"""Fetches the schemas that Argo Rollouts and Flagger publish for their documents into `.cache/schemas`.
+"""Fetches the schemas that Argo Rollouts, Argo Workflows and Flagger publish for their documents into `.cache/schemas`.
 
 They are not kept here. `go mod download` fetches the release that has them; what comes out must have the digest below.
 """
@@ -36,6 +36,16 @@ ARGO = Published(
     "github.com/argoproj/argo-rollouts@v1.8.3",
     "manifests/crds/analysis-template-crd.yaml",
     "0571c500c4dffbd3693a4bf4063b11f5b9e28296972ccab2b1e461642257f697",
+)
+ROLLOUT = Published(
+    "github.com/argoproj/argo-rollouts@v1.8.3",
+    "manifests/crds/rollout-crd.yaml",
+    "1f1c5d67088ccf355d1e0681d58bbcaf46a9dd1bf7215769dcd3e6a62053d8aa",
+)
+WORKFLOW = Published(
+    "github.com/argoproj/argo-workflows/v3@v3.7.4",
+    "manifests/base/crds/full/argoproj.io_workflows.yaml",
+    "ccbc7d66bcde1a5be0985630e13561f982800c47a8486d9ccb3dde6e7ddac068",
 )
 FLAGGER = Published(
     "github.com/fluxcd/flagger@v1.38.0",
@@ -111,9 +121,11 @@ def _fetch(published: Published) -> bytes:
 
 
 def main() -> int:
-    """Fetch both."""
+    """Fetch all of them."""
     try:
         schema(ARGO, "AnalysisTemplate")
+        schema(ROLLOUT, "Rollout")
+        schema(WORKFLOW, "Workflow")
         schema(FLAGGER, "Canary")
     except BuildFailed as exc:
         print(f"error: {exc}", file=sys.stderr)

@@ -39,7 +39,7 @@ def test_promtool_accepts_rules_and_configuration() -> None:
     assert done.returncode == 0, done.stderr
     done = promtool("check", "rules", "prometheus-alerts.yml")
     assert done.returncode == 0, done.stderr
-    assert "6 rules found" in done.stdout
+    assert "7 rules found" in done.stdout
 
 
 def test_the_alerts_fire_when_they_should_and_not_before(tmp_path: Path) -> None:
@@ -52,6 +52,10 @@ def test_the_alerts_fire_when_they_should_and_not_before(tmp_path: Path) -> None
         'hotgate_service_stale{service="a"}': "0x10",
         'hotgate_service_stale{service="b"}': "1x10",
         "hotgate_store_up": "1 1 1 0x10",
+        'hotgate_release_unfinished{service="a"}': "1x20",
+        'hotgate_release_problems{service="a"}': "0x20",
+        'hotgate_release_unfinished{service="b"}': "0x20",
+        'hotgate_release_problems{service="b"}': "2x20",
         'up{job="hotgate",instance="h"}': "1 1 0x10",
         # In a sidecar that has run for long, 10% of the polls are late for 20 minutes, and then none.
         'hotgate_poll_late_seconds_bucket{le="1.0",instance="h"}': "1000000+90x20 1001900+100x30",
@@ -62,6 +66,7 @@ def test_the_alerts_fire_when_they_should_and_not_before(tmp_path: Path) -> None
         "HotgateServiceUnreachable": ("3m", "5m", ["a"]),
         "HotgateCannotBeUpdated": ("29m", "31m", ["a"]),
         "HotgateHealthLow": ("4m", "6m", ["a"]),
+        "HotgateReleaseUnfinished": ("9m", "11m", ["a", "b"]),
         "HotgateStoreFails": ("3m", "5m", [None]),
         "HotgateSidecarDown": ("3m", "5m", [None]),
         "HotgateLate": ("9m", "13m", [None]),
@@ -154,7 +159,7 @@ def test_a_real_prometheus_scrapes_the_sidecar(prometheus: str) -> None:
     while "unknown" in (found := _health(prometheus)):  # not evaluated yet
         assert time.monotonic() < deadline, found
         time.sleep(0.2)
-    assert found == ["ok"] * 6
+    assert found == ["ok"] * 7
 
 
 def _health(url: str) -> list[str]:

@@ -13,7 +13,7 @@ from gate.report.formats import names
 
 REPO = Path(__file__).parents[2]
 SLOW = {"numpy", "elftools", "iced_x86", "capstone", "pydantic", "rich", "scipy"}
-SLOW |= {"starlette", "uvicorn", "jinja2", "prometheus_client"}
+SLOW |= {"starlette", "uvicorn", "jinja2", "prometheus_client", "yaml"}
 
 
 def imported_by(code: str) -> set[str]:
@@ -31,6 +31,7 @@ def imported_by(code: str) -> set[str]:
         ("import gate.report.formats.json", set()),
         ("import gate.report.formats.terminal", {"rich"}),
         ("import gate.cli.render", set()),
+        ("import gate.cli.fleet; from gate.cli._fleet import plan, schema, validate", set()),
         ("import gate.cli.audit, gate.cli.store, gate.cli.probe, gate.store.errors, gate.store.chain", set()),
         ("from gate.policy.file import load_policy; load_policy('testdata/services/orders/hotgate.toml')", set()),
         ("from probes.live.goprobe import wire, descriptions", set()),

@@ -21,11 +21,12 @@ PATIENCE = 90.0  # seconds for anything to happen
 class Service:
     """A running live service; use it as a context manager, which ends it."""
 
-    def __init__(self, program: Path, log: Path, *arguments: str, fault: str = "") -> None:
+    def __init__(self, program: Path, log: Path, *arguments: str, fault: str = "", listen: str = "127.0.0.1:0") -> None:
         self._log = log
         with log.open("wb") as out:
             self.process = subprocess.Popen(
-                [program, "-listen", "127.0.0.1:0", *arguments],
+                [program, "-listen", listen, *arguments],
+                stdout=out,
                 stderr=out,
                 env={**os.environ, "LIVE_FAULT": fault},
             )

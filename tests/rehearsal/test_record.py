@@ -78,7 +78,7 @@ def test_a_required_rehearsal_is_of_this_very_pair_and_fresh(
     assert check(old, new)["verdict"] == "pass"  # not required, not asked
     (tmp_path / "hotgate.toml").write_text('[rehearsal]\nmax_age = "1m"\n', "utf-8")
     now = time.time()
-    monkeypatch.setattr("gate.cli._shared.rehearsed.time.time", lambda: now + 120)
+    monkeypatch.setattr("gate.store.requirement.time.time", lambda: now + 120)
     late = check(old, new, *needs)
     assert (late["verdict"], "days old" in str(late["findings"])) == ("inconclusive", True)
 
@@ -126,7 +126,20 @@ def test_a_proposed_plan_is_a_plan(program: Build, tmp_path: Path) -> None:
     path.write_text(propose(load_binary(str(program("good")), examine=False)), "utf-8")
     plan = load_plan(str(path))
     assert plan is not None
-    assert (plan.command, plan.ready) == (("{binary}",), "tcp")
+    assert (plan.command, plan.ready) == (("{binary}",), "tcp")  # its flag's name is computed
+
+
+def test_a_proposed_plan_has_what_the_code_tells(program: Build, tmp_path: Path) -> None:
+    text = propose(load_binary(str(program("live")), examine=False))
+    path = tmp_path / "hotgate.toml"
+    path.write_text(text, "utf-8")
+    plan = load_plan(str(path))
+    assert plan is not None
+    assert plan.command == ("{binary}", "-listen", "127.0.0.1:{port}")
+    assert "# Flags that the program defines: -feed, -interval, -listen, -next, -window, -windows." in text
+    assert "# A guess by the name of the flag -listen" in text
+    assert "# goprobe hands over orders version 1" in text
+    assert all(len(line) < 130 for line in text.splitlines())
 
 
 def test_a_process_is_looked_at_without_its_secrets(program: Build, tmp_path: Path) -> None:

@@ -76,6 +76,18 @@ def test_values_of_state_are_not_shown_where_the_policy_says_so(
     assert "5000" not in str(report["findings"])
 
 
+def test_a_signal_that_each_image_leaves_ignored_to_the_next(
+    program: Build, rehearse: Rehearse, tmp_path: Path
+) -> None:
+    plan(tmp_path)
+    code, report, _ = rehearse(program("deafens"), program("deafens"))
+    assert (code, rules(report)) == (0, {"HG807"}), report["findings"]
+    assert (
+        report["findings"][0]["message"] == "SIGHUP is ignored in OLD after updates, and not in OLD as it was started."
+    )
+    assert report["rehearsal"]["inherited"] == [{"subject": "SIGHUP", "how": "is ignored"}]
+
+
 def test_long_connections_that_are_cut_are_told_apart(program: Build, rehearse: Rehearse, tmp_path: Path) -> None:
     path = plan(tmp_path, updates=1)
     kept = 'keep = 3\nkeep_as = "events"\nkeep_at = "/events"\nrate = 60'
@@ -104,6 +116,19 @@ def test_what_cannot_be_performed_is_said_in_one_line(  # noqa: PLR0913, PLR0917
     assert message in said
     assert hint in said
     assert len(said.strip().splitlines()) <= 2
+
+
+def test_what_the_service_answers_is_said_when_that_is_not_what_the_plan_waits_for(
+    program: Build, rehearse: Rehearse, tmp_path: Path
+) -> None:
+    path = plan(tmp_path)
+    text = path.read_text("utf-8").replace('within = "20s"', 'within = "3s"')
+    path.write_text(text.replace("{port}/", "{port}/debug/pprof/none"), "utf-8")
+    code, _, said = rehearse(program("good"), program("good"))
+    assert (code, "was not ready within 3 s; GET /debug/pprof/none is answered with 404" in said) == (2, True), said
+    path.write_text(text.replace('ready = "http://', 'ready = "log:http://'), "utf-8")
+    code, _, said = rehearse(program("good"), program("good"))
+    assert (code, "was not ready within 3 s" in said) == (2, True), said
 
 
 @pytest.mark.long

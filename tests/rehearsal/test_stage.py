@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -172,6 +173,55 @@ def test_a_plan_s_own_load_counts_by_its_exit_code(program: Build, tmp_path: Pat
     assert "sh, which exited with 9: 12 requests, 3 failed" in report["findings"][0]["message"]
 
 
+def test_a_load_of_several_processes_ends_as_one(program: Build, tmp_path: Path) -> None:
+    load = """trap 'echo 7 sent' INT; (trap 'exit 0' INT; while true; do echo x; sleep 0.05; done) | wc -l; wait"""
+    text = plan(tmp_path).read_text("utf-8").replace("rate = 60", f'command = ["sh", "-c", {json.dumps(load)}]')
+    (tmp_path / "hotgate.toml").write_text(text, "utf-8")
+    done = rehearsed(tmp_path, program("good"))
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["findings"]) == (0, []), done.stderr
+    assert report["rehearsal"]["load"]["external"].startswith("sh, which ended when it was told to:")
+    assert "7 sent" in report["rehearsal"]["load"]["external"]
+
+
+def test_a_control_run_changes_no_image_and_passes_nothing(program: Build, tmp_path: Path) -> None:
+    plan(tmp_path, updates=3)
+    done = rehearsed(tmp_path, program("good"), "--updates", "0")
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["verdict"], [each["rule"] for each in report["findings"]]) == (
+        11,
+        "inconclusive",
+        ["HG802"],
+    )
+    section = report["rehearsal"]
+    assert (section["updates"], section["drills"], section["planned"]) == ([], [], 0)
+    assert section["load"]["control"] > 100
+    assert section["load"]["control_lost"] == []
+
+
+def test_the_folder_is_left_for_a_look_when_asked_for(program: Build, tmp_path: Path) -> None:
+    plan(tmp_path, updates=1)
+    done = rehearsed(tmp_path, program("good"), "--keep")
+    assert done.returncode == 0, done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("kept: ")]
+    folder = Path(line.removeprefix("kept: "))
+    assert (folder / "service.log").is_file()
+    assert not [each for each in Path("/proc").glob("[0-9]*") if _runs_below(each, folder)]
+    shutil.rmtree(folder)
+
+
+def test_a_port_that_is_taken_is_said_in_one_line(program: Build, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        text = plan(tmp_path).read_text("utf-8").replace("{port}", str(port))
+        (tmp_path / "hotgate.toml").write_text(text, "utf-8")
+        done = rehearsed(tmp_path, program("good"), "--isolate=no")
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert "address already in use" in done.stderr
+    assert len(done.stderr.strip().splitlines()) <= 2
+    assert not list((tmp_path / "tmp").glob("hotgate-rehearsal-*"))
+
+
 def test_a_service_beyond_its_limits_ends_the_rehearsal(program: Build, tmp_path: Path) -> None:
     with plan(tmp_path).open("a", encoding="utf-8") as file:
         file.write('[rehearsal.limits]\nmemory = "1MB"\n')
@@ -180,7 +230,7 @@ def test_a_service_beyond_its_limits_ends_the_rehearsal(program: Build, tmp_path
 
 
 @pytest.mark.parametrize("isolate", ["auto", "no"])
-@pytest.mark.parametrize("victim", ["command", "keeper", "performer", "interrupt"])
+@pytest.mark.parametrize("victim", ["command", "keeper", "performer", "interrupt", "terminate"])
 def test_killed_half_way_it_leaves_nothing(program: Build, tmp_path: Path, victim: str, isolate: str) -> None:
     if isolate == "auto" and best_level()[0] != "full" and victim == "performer":
         pytest.skip("no PID namespace")
@@ -206,18 +256,26 @@ def test_killed_half_way_it_leaves_nothing(program: Build, tmp_path: Path, victi
     until(running, "the service never started")
     seen = everybody()
     keepers = sorted(pid for pid, line in seen.items() if "gate.rehearsal.keeper" in line)
-    chosen = {"command": process.pid, "interrupt": process.pid, "keeper": keepers[0], "performer": keepers[-1]}[victim]
-    os.kill(chosen, signal.SIGINT if victim == "interrupt" else signal.SIGKILL)
+    chosen = {"keeper": keepers[0], "performer": keepers[-1]}.get(victim, process.pid)
+    gently = {"interrupt": signal.SIGINT, "terminate": signal.SIGTERM}
+    os.kill(chosen, gently.get(victim, signal.SIGKILL))
     _, said = process.communicate(timeout=PATIENCE)
     until(lambda: not [pid for pid in seen if _is_alive(pid)], "processes are left")
     until(lambda: not list((tmp_path / "tmp").glob("hotgate-rehearsal-*")), "a folder is left")
     assert "Traceback" not in said
-    if victim == "interrupt":
-        assert process.returncode == 130
+    if victim in gently:
+        assert process.returncode == 128 + gently[victim]
         assert "interrupted: everything that the rehearsal started has been ended" in said
     elif victim != "command":
         assert process.returncode == 2
         assert "the rehearsal was ended from outside" in said
+
+
+def _runs_below(process: Path, folder: Path) -> bool:
+    try:
+        return (process / "cwd").readlink().is_relative_to(folder)
+    except OSError:
+        return False
 
 
 def _is_alive(pid: int) -> bool:

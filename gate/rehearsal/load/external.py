@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from pathlib import Path
@@ -33,6 +34,7 @@ class External:
                     stdin=subprocess.DEVNULL,
                     stdout=out,
                     stderr=out,
+                    process_group=0,  # told to end together, as ctrl-C would: a shell with its pipeline
                 )
         except OSError as exc:
             raise CannotRehearse(f"the load cannot be started ({exc.strerror}): {command[0]}") from exc
@@ -43,17 +45,15 @@ class External:
         told = False
         if self.pid not in ended and self._process.poll() is None:
             told = True
-            self._process.send_signal(signal.SIGINT)
+            os.killpg(self.pid, signal.SIGINT)
             try:
                 self._process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
-                self._process.kill()
+                os.killpg(self.pid, signal.SIGKILL)
                 self._process.wait()
         code = self._process.returncode
         if self.pid in ended:
-            from os import waitstatus_to_exitcode
-
-            code = waitstatus_to_exitcode(ended[self.pid])
+            code = os.waitstatus_to_exitcode(ended[self.pid])
         with self._output.open("rb") as out:
             out.seek(max(self._output.stat().st_size - SUMMARY, 0))
             text = " / ".join(

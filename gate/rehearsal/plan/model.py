@@ -77,7 +77,7 @@ class Plan(Struct, frozen=True):
         ready: an http address, `tcp`, or `log:` and a part of a line that it writes.
         trigger: a signal's name, or a command; empty for the restart library's.
         within: seconds that a start and an update may take.
-        updates: how many, every second one the way back.
+        updates: how many, every second one the way back; 0 for a control run, in which the image stays.
         pause: the longest time without an answer, in seconds, before it is reported; 0 for no limit.
         pprof: the path of net/http/pprof; "" to look for it.
         max_age: seconds for which a rehearsal counts where the policy requires one.

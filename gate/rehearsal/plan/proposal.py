@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from typing import TYPE_CHECKING
 
 from gate.rehearsal.plan.addresses import elsewhere
+from gate.rehearsal.plan.told import told
 from gate.rehearsal.plan.usual import DEFAULT_TRIGGERS, USUAL
 from probes.go.restarts import GOPROBE, entries_called, library_of
 
 if TYPE_CHECKING:
     from gate.rehearsal.plan.seen import Seen
+    from gate.rehearsal.plan.told import Told
     from probes.go.facts import BinaryFacts
 
 MOST_PORTS = 9
@@ -31,12 +34,14 @@ def propose(facts: BinaryFacts, seen: Seen | None = None) -> str:
         if probed
         else "a guess: no restart library is called"
     )
-    command, notes = _command(seen)
+    code = told(facts)
+    command, notes = _command(seen, code)
     lines = [
         "# A rehearsal really performs the update of this service, where nothing can be hurt: hotgate rehearse OLD NEW.",
         "# {binary} is the path at which OLD and NEW are put, {port} and {port2} are free ports of loopback, {dir} is its folder.",
         "[rehearsal]",
         *(f"# {note}" for note in notes),
+        *_flags(code),
         f"command = [{', '.join(json.dumps(part, ensure_ascii=False) for part in command)}]",
         'ready = "http://127.0.0.1:{port}/"      # an address that answers 2xx or 3xx, or "tcp", or "log:" and a part of a line'
         if any("{port}" in part for part in command)
@@ -61,7 +66,7 @@ def propose(facts: BinaryFacts, seen: Seen | None = None) -> str:
         '# ignore = ["$.time", "header:etag"]',
         "",
         "[rehearsal.state]",
-        "# goprobe tells which state it hands over: its digests are compared without being asked."
+        f"# goprobe hands over {', '.join(code.states) or 'state'}: its digests are compared without being asked."
         if probed
         else "# The service's own answers on its state, the same before and after an update:",
         '# read = "/v1/state"',
@@ -73,8 +78,26 @@ def propose(facts: BinaryFacts, seen: Seen | None = None) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _command(seen: Seen | None) -> tuple[list[str], list[str]]:
+def _flags(code: Told) -> list[str]:
+    if not code.flags:
+        return []
+    more = f" and {code.more} more" if code.more else ""
+    return textwrap.wrap(
+        f"Flags that the program defines: {', '.join(code.flags)}{more}.",
+        width=118,
+        initial_indent="# ",
+        subsequent_indent="#   ",
+        break_on_hyphens=False,
+    )
+
+
+def _command(seen: Seen | None, code: Told) -> tuple[list[str], list[str]]:
     """The command with the ports of the process replaced, and what has to be looked at."""
+    if seen is None and code.address:
+        flag = code.address[0].partition("=")[0]
+        return ["{binary}", *code.address], [
+            f"A guess by the name of the flag {flag}; --pid PID tells how the service is really started."
+        ]
     if seen is None:
         return ["{binary}"], [
             'How the service is started, such as ["{binary}", "-listen", "127.0.0.1:{port}"]; --pid PID tells.'

@@ -159,7 +159,7 @@ class Rehearsal(_Table):
     ready: Annotated[StrictStr, checked(_ready)] = "tcp"
     trigger: Annotated[StrictStr, checked(_signal)] | Command | Literal[""] = ""
     within: Annotated[StrictStr, seconds_between(0.1, 3600)] = "30s"
-    updates: StrictInt = Field(default=10, ge=1, le=MOST_UPDATES)
+    updates: StrictInt = Field(default=10, ge=0, le=MOST_UPDATES)
     pause: Annotated[StrictStr, seconds_between(0, 3600)] = "5s"
     pprof: Path | Literal[""] = ""
     max_age: Annotated[StrictStr, seconds_between(60, 86400 * 3660)] = "31d"

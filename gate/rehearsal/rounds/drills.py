@@ -161,22 +161,24 @@ def _images_running(scene: Scene) -> int:
 
 def _busy(scene: Scene, made: tuple[Name, ...]) -> Borne:
     """An update in the middle of a slow request, and one during a CPU profile."""
+    slow = "no slow request, as the plan sends none"
     if scene.load is not None and scene.load.requests:
+        slow = "during a slow request"
         scene.load.tell(f"hold {HOLD}")
     update = _again(scene)
     if update.outcome != "taken-over":
-        return _of_update(update, "during a slow request")
+        return _of_update(update, slow)
     if not scene.pprof:
-        said = "during a slow request; no CPU profile could be taken: there is no net/http/pprof"
+        said = f"{slow}; no CPU profile could be taken: there is no net/http/pprof"
         return Borne("held", said, time.monotonic())
     with _profile(scene):
         during = _again(scene)
-    said = "during a slow request and during a CPU profile"
+    said = f"{slow}; during a CPU profile"
     if during.outcome == "old-serves":
         after = _again(scene)
         if after.outcome != "taken-over":
             return _of_update(after, "after one that a CPU profile kept from taking place")
-        said = "during a slow request; refused during a CPU profile, and done after it"
+        said = f"{slow}; refused during a CPU profile, and done after it"
     elif during.outcome != "taken-over":
         return _of_update(during, "during a CPU profile")
     if scene.in_place and "spin" in made:

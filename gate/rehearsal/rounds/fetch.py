@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from gate.rehearsal.stage.service import Target
+    from gate.rehearsal.stage.target import Target
 
 MAX_BODY = 8 << 20
 
@@ -23,12 +23,15 @@ class Fetched(Struct, frozen=True):
     cut: bool = False
 
 
-def fetch(target: Target, path: str, timeout: float = 10.0) -> Fetched | None:
-    """GET `path`; None when there is no answer in time."""
+def fetch(target: Target, path: str, timeout: float = 10.0, *, token: str = "") -> Fetched | None:
+    """GET `path`, with a bearer token unless that is ""; None when there is no answer in time."""
     connection = http.client.HTTPConnection(target.host, target.port, timeout=timeout)
     deadline = time.monotonic() + timeout
     try:
-        connection.request("GET", path, headers={"User-Agent": "hotgate", "Connection": "close"})
+        headers = {"User-Agent": "hotgate", "Connection": "close"} | (
+            {"Authorization": f"Bearer {token}"} if token else {}
+        )
+        connection.request("GET", path, headers=headers)
         response = connection.getresponse()
         body = b""
         while len(body) <= MAX_BODY and time.monotonic() < deadline:
@@ -39,8 +42,8 @@ def fetch(target: Target, path: str, timeout: float = 10.0) -> Fetched | None:
         else:
             if time.monotonic() >= deadline:
                 return None
-        headers = {name.lower(): value for name, value in response.getheaders()}
-        return Fetched(response.status, headers, body[:MAX_BODY], len(body) > MAX_BODY)
+        received = {name.lower(): value for name, value in response.getheaders()}
+        return Fetched(response.status, received, body[:MAX_BODY], len(body) > MAX_BODY)
     except (OSError, http.client.HTTPException, ValueError):
         return None
     finally:

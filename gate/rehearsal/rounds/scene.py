@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 PPROF = ("/debug/pprof", "/debug/hotgate/pprof")
 STATUS = "/debug/hotgate/status"
+UNASKED = "goprobe's digests of the state that is handed over: it asks for a token, which --token-file passes"
 MOST_FILES = 100_000
 DRAIN = 5.0
 """Seconds in which connections that the generator has closed are closed by the service as well."""
@@ -56,6 +57,11 @@ class Scene:
     def other(self) -> Name:
         """The image that the next update goes to."""
         return "new" if self.serving == "old" else "old"
+
+    def leave_out(self, what: str) -> None:
+        """Say, once, what is not tried, and why."""
+        if what not in self.not_tried:
+            self.not_tried.append(what)
 
     def left(self) -> float:
         """Seconds of the time budget that are left."""
@@ -170,9 +176,11 @@ class Scene:
         return None if match is None else int(match[1])
 
     def status(self) -> dict[str, Any] | None:
-        """Goprobe's status; None without goprobe, or where it wants a token."""
+        """Goprobe's status; None without goprobe, and where it refuses the token, which is said."""
         target = self.service.target
-        answer = fetch(target, STATUS) if target is not None and target.path else None
+        answer = fetch(target, STATUS, token=self.order.token) if target is not None and target.path else None
+        if answer is not None and answer.status in {401, 403}:
+            self.leave_out(UNASKED)
         if answer is None or answer.status != 200:
             return None
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from gate.evidence.rehearsal import Way
     from gate.rehearsal.rounds.scene import Scene
 
+BETWEEN = 1.0
+"""Seconds between both samples of a control run: about what an update takes."""
 MOST = 50
 """Changes that are listed."""
 
@@ -80,6 +83,17 @@ def quiet_round(scene: Scene) -> Quiet:
     changes += _round_trip(*given) if given else []
     number = len(paths) + (len(given[0]) if given else 0)
     return Quiet(tuple(updates), answers, len(compared), tuple(changes[:MOST]), number)
+
+
+def unchanged(scene: Scene) -> Quiet:
+    """What differs although no image changes: OLD's answers and its state, each against themselves."""
+    paths, compared = scene.plan.state.read, scene.plan.compare.paths
+    first, before = sample(scene, compared, TIMES), sample(scene, paths, 2)
+    time.sleep(BETWEEN)
+    after, second = sample(scene, paths, 2), sample(scene, compared, TIMES)
+    answers = answer_changes(first, second, scene.plan.compare.ignore)
+    changes = tuple(_changes(before, after, "again", scene.plan.state.ignore))
+    return Quiet((), answers, len(compared), changes[:MOST], len(paths))
 
 
 def _changes(

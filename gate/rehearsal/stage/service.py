@@ -6,11 +6,9 @@ import contextlib
 import os
 import resource
 import signal
-import socket
 import subprocess
 import time
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -29,6 +27,8 @@ from gate.rehearsal.stage.processes import (
     resident,
     tcp_rows,
 )
+from gate.rehearsal.stage.target import ASK_TIMEOUT, Target, free_ports, planned
+from gate.rehearsal.stage.target import found as found_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from gate.rehearsal.stage.images import Images
     from gate.rehearsal.stage.processes import Identity
 
-ASK_TIMEOUT = 2.0
 LOG_TAIL = 400
 ALWAYS = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 LOOK = 0.25
@@ -58,14 +57,6 @@ class Answer(Struct, frozen=True):
     image: Identity | None
 
 
-class Target(Struct, frozen=True):
-    """Where the service is asked. `path` is "" where a connection that is accepted is enough."""
-
-    host: str
-    port: int
-    path: str
-
-
 class Service:
     """One service. Its processes are those below this one, without the rehearsal's own helpers."""
 
@@ -78,8 +69,8 @@ class Service:
         self._looked = 0.0
         self.log = folder / "service.log"
         self.values = {"binary": str(images.path), "dir": str(folder / "work")}
-        self.values |= {name: str(port) for name, port in _free_ports(ports_named(plan.texts)).items()}
-        self.target: Target | None = _target(plan, self.values)
+        self.values |= {name: str(port) for name, port in free_ports(ports_named(plan.texts)).items()}
+        self.target: Target | None = planned(plan, self.values)
 
     # Its processes
 
@@ -149,8 +140,8 @@ class Service:
                 return
             if time.monotonic() - begun > self.plan.within:
                 raise CannotRehearse(
-                    f"the service was not ready within {self.plan.within:g} s{self._last_words()}",
-                    hint="rehearsal.ready says how that is seen, and rehearsal.within how long it may take",
+                    f"the service was not ready within {self.plan.within:g} s; {self.target.in_words() if self.target is not None else 'it does not listen'}{self._last_words()}",
+                    hint="rehearsal.ready says how that is seen: an address that answers 2xx or 3xx, tcp, or log: and a part of a line",
                 )
             time.sleep(0.02)
 
@@ -170,7 +161,7 @@ class Service:
         """Look for the address where it listens, of a service whose plan does not say."""
         found = sorted(listeners(self.processes()), key=lambda row: row.port)
         if found:
-            self.target = Target("127.0.0.1", found[0].port, "/" if _speaks_http(found[0].port) else "")
+            self.target = found_at(found[0].port)
         return bool(found)
 
     def _how_ended(self, pid: int) -> str:
@@ -208,8 +199,8 @@ class Service:
         if self.target is None:
             return None
         try:
-            with socket.create_connection((self.target.host, self.target.port), timeout=timeout) as connection:
-                status = self._greet(connection) if self.target.path else 0
+            with self.target.connect(timeout) as connection:
+                status = self.target.status(connection)
                 at = time.monotonic()
                 pid, image = self._holder(connection.getsockname()[1], 0.0 if self.target.path else timeout)
         except OSError:
@@ -224,10 +215,9 @@ class Service:
         with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
             if self.target is None:
                 return []
-            address = (self.target.host, self.target.port)
-            every = [stack.enter_context(socket.create_connection(address, timeout=ASK_TIMEOUT)) for _ in range(number)]
+            every = [stack.enter_context(self.target.connect()) for _ in range(number)]
             for connection in every:
-                status = self._greet(connection) if self.target.path else 0
+                status = self.target.status(connection)
                 pid, image = self._holder(connection.getsockname()[1], 0.0 if self.target.path else 0.2)
                 found.append(Answer(time.monotonic(), 200 <= status < 400, status, pid, image))
         return found
@@ -235,21 +225,6 @@ class Service:
     def listening(self, pids: set[int]) -> bool:
         """Whether one of `pids` has the service's listening socket open."""
         return self.target is not None and any(row.port == self.target.port for row in listeners(pids))
-
-    def _greet(self, connection: socket.socket) -> int:
-        if self.target is None:
-            return 0
-        host = f"{self.target.host}:{self.target.port}"
-        connection.sendall(
-            f"GET {self.target.path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: hotgate\r\n\r\n".encode("latin-1")
-        )
-        answer = b""
-        while len(answer) < 12:
-            piece = connection.recv(4096)
-            if not piece:
-                return 0
-            answer += piece
-        return int(answer[9:12]) if answer.startswith(b"HTTP/1.") and answer[9:12].isdigit() else 0
 
     def _holder(self, ours: int, patience: float) -> tuple[int | None, Identity | None]:
         """The process that has accepted the connection from our port `ours`, and the image that it runs."""
@@ -350,29 +325,3 @@ class Service:
 def end_everything() -> None:
     """End every process below this one."""
     end_all(os.getpid())
-
-
-def _free_ports(names: tuple[str, ...]) -> dict[str, int]:
-    """A free port of loopback for each name."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in names]
-        return {name: each.getsockname()[1] for name, each in zip(names, sockets, strict=True)}
-
-
-def _target(plan: Plan, values: dict[str, str]) -> Target | None:
-    """Where `plan` says that the service is asked; None where it has to be looked for."""
-    if plan.ready.startswith("http://"):
-        url = urlsplit(filled(plan.ready, values))
-        path = (url.path or "/") + (f"?{url.query}" if url.query else "")
-        return Target(url.hostname or "127.0.0.1", url.port or 80, path)
-    return Target("127.0.0.1", int(values["port"]), "") if "port" in values else None
-
-
-def _speaks_http(port: int) -> bool:
-    """Whether what listens on `port` answers a GET as HTTP does."""
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=ASK_TIMEOUT) as connection:
-            connection.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
-            return connection.recv(7).startswith(b"HTTP/1.")
-    except OSError:
-        return False

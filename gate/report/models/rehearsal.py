@@ -93,6 +93,13 @@ class LeftItem(Shape, frozen=True):
     updates: int
 
 
+class InheritedItem(Shape, frozen=True):
+    """What OLD is after updates and was not when it was started."""
+
+    subject: str
+    how: str
+
+
 class LoadItem(Shape, frozen=True):
     """The load. `unsent`: due and not sent in time; `late`: the share sent over 10 ms late, `latest` in milliseconds.
 
@@ -126,6 +133,7 @@ class RehearsalSection(Shape, frozen=True):
     state: list[StateItem]
     state_compared: int
     growth: list[LeftItem]
+    inherited: list[InheritedItem]
     load: Annotated[LoadItem | None, Section]
     not_tried: list[str]
     notes: list[str]

@@ -30,7 +30,9 @@ def show(console: Console, report: Report) -> None:
     for update in section.updates[:ROWS]:
         way, outcome, take_over, pause, requests, lost = update_row(update)
         figures = ", ".join(
-            filter(None, (take_over and f"after {take_over}", pause and f"pause {pause}", f"{lost} of {requests}"))
+            filter(
+                None, (take_over and f"after {take_over}", pause and f"pause {pause}", lost and f"{lost} of {requests}")
+            )
         )
         good = update.outcome == "taken-over" and not update.lost
         line = Text.assemble((f"{way:<{WAY}}", "" if good else "red"), clean(f"{outcome}; {figures}"))

@@ -43,6 +43,7 @@ GAPS = {
     "health": "embed goprobe, and let its collector see five windows",
     "heartbeat": "embed goprobe, with its heartbeat switched on",
     "states": "embed goprobe",
+    "canary_release": "embed goprobe",
     "continuity": "pass a directory of windows, or --live URL of a service with goprobe's heartbeat",
     "heat": "pass a profile of OLD, taken while it ran",
     "addresses": "pass a profile of OLD, as Go wrote it",

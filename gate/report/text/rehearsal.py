@@ -84,7 +84,7 @@ def update_row(update: UpdateItem) -> tuple[str, str, str, str, str, str]:
         "" if update.take_over is None else f"{update.take_over:,.0f} ms",
         f"{update.pause:,.0f} ms" if update.pause else "",
         f"{update.requests:,}",
-        lost_words(update.lost),
+        lost_words(update.lost) if update.lost or update.requests else "",
     )
 
 

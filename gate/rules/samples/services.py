@@ -45,6 +45,7 @@ READY = LiveFacts(
     room=t.RoomFacts("/proc", 64 << 20, 12, open_files=(40, 1024)),
     seccomp=t.SeccompFacts("/proc", 0, 0),
     states=t.StateFacts("goprobe", (t.HandedState("orders", 1, (1,), "json"),)),
+    canary_release=t.CanaryReleaseFacts("goprobe", "none"),
     gc=t.GcFacts("goprobe", marking=False, cycles=41),
     pprof=t.PprofFacts("goprobe", (("/debug/hotgate/pprof/goroutine", 9),), ()),
     health=t.HealthFacts("goprobe", 97.3, 1.0, ()),

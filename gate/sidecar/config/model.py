@@ -10,19 +10,23 @@ import ipaddress
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from pydantic import ValidationError
 
+from gate.apply.host.config import Host, load_hosts
+from gate.fleet.status.config import FleetConfig, load_fleet
 from gate.policy.errors import PolicyError, nearest
 from gate.policy.lines import place, written
 from gate.policy.token_file import read_token
 from gate.sidecar.config import tables
 from gate.store.retention import Retention
-from gate.watch.config import WatchConfig, WatchRule
-from probes.errors import ProbeError
-from probes.live.client import base_url
+from gate.watch.config import CanaryLimits
+from gate.watch.reading import watch_config
+
+if TYPE_CHECKING:
+    from gate.watch.config import WatchConfig
 
 
 class ServiceConfig(Struct, frozen=True):
@@ -39,10 +43,23 @@ class ServiceConfig(Struct, frozen=True):
     profile: bool = False
     counters: tuple[str, ...] = ()
     watch: WatchConfig | None = None
+    canary: CanaryLimits = CanaryLimits()
+
+
+class ActionsConfig(Struct, frozen=True):
+    """What the sidecar may do: run `hotgate rollback` for who has `token`, and `hotgate apply --resume` at its start."""
+
+    token: str
+    rollback: bool
+    resume: bool
 
 
 class SidecarConfig(Struct, frozen=True):
-    """All of it. Times in seconds; `releases` are the folders that NEW may be in; `sha256` is the file's when it was read."""
+    """All of it. Times in seconds; `releases` are the folders that NEW may be in; `sha256` is the file's when it was read.
+
+    `hosts`: the services of this host that releases are brought to, by name; `actions` is None where the sidecar only looks on;
+    `fleet` is None but on a control host.
+    """
 
     source: str
     host: str
@@ -54,6 +71,9 @@ class SidecarConfig(Struct, frozen=True):
     retention: Retention
     services: tuple[ServiceConfig, ...]
     sha256: str
+    hosts: dict[str, Host] = {}
+    actions: ActionsConfig | None = None
+    fleet: FleetConfig | None = None
 
 
 def load_sidecar(path: str) -> SidecarConfig:
@@ -97,7 +117,18 @@ def load_sidecar(path: str) -> SidecarConfig:
         retention=Retention(kept.keep, kept.size),
         services=tuple(_service(path, each, interval, timeout) for each in own.service),
         sha256=hashlib.sha256(raw).hexdigest(),
+        hosts=load_hosts(path) if "host" in table else {},
+        actions=None if own.actions is None else _actions(path, own.actions, token),
+        fleet=load_fleet(path) if "fleet" in table else None,
     )
+
+
+def _actions(path: str, own: tables.Actions, token: str) -> ActionsConfig:
+    found = read_token(own.token_file, wait=False)
+    if found == token:
+        hint = "who may read what the sidecar shows may not roll back for that alone"
+        raise PolicyError(f"{path}: sidecar.actions.token_file holds the token of sidecar.token_file", hint=hint)
+    return ActionsConfig(found, own.rollback, own.resume)
 
 
 def _service(path: str, own: tables.Service, interval: float, timeout: float) -> ServiceConfig:
@@ -113,29 +144,9 @@ def _service(path: str, own: tables.Service, interval: float, timeout: float) ->
         old=own.old,
         profile=own.profile,
         counters=tuple(own.counters),
-        watch=None if own.watch is None else _watch(path, own.name, own.watch),
+        watch=None if own.watch is None else watch_config(path, own.name, own.watch),
+        canary=CanaryLimits(own.canary.times, own.canary.min_count, own.canary.min_requests),
     )
-
-
-def _watch(path: str, service: str, own: tables.Watch) -> WatchConfig:
-    within: Any = own.within
-    baseline: Any = own.baseline
-    for rule in own.rule:
-        needed = {"ratio": ("bad", "total"), "level": ("value",)}[rule.kind]
-        for key in ("bad", "total", "value"):
-            if bool(getattr(rule, key)) != (key in needed):
-                said = f"needs {key}" if key in needed else f"has no use for {key}"
-                raise PolicyError(f"{path}: rule {rule.name} of {service}: a {rule.kind} {said}")
-        if rule.source == "prometheus" and not own.prometheus:
-            raise PolicyError(f"{path}: rule {rule.name} of {service}: watch.prometheus is missing")
-    server = ""
-    if own.prometheus:
-        try:
-            server = base_url(own.prometheus)
-        except ProbeError as exc:
-            raise PolicyError(f"{path}: watch.prometheus of {service}: {exc}", hint=exc.hint) from exc
-    rules = tuple(WatchRule(r.name, r.kind, r.source, r.bad, r.total, r.value, r.times, r.min_count) for r in own.rule)
-    return WatchConfig(own.join, within, baseline, server, rules)
 
 
 def _address(path: str, text: str, listen: str) -> tuple[str, int]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from gate.policy.errors import PolicyError
 from gate.policy.units import parse_size
 from gate.policy.validators import checked, seconds_between
+from gate.watch.tables import Rule, Watch
 from probes.live.client import base_url
 
 MAX_SERVICES = 5000
@@ -52,27 +53,12 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
-class Rule(_Table):
-    """One `[[sidecar.service.watch.rule]]`."""
+class Canary(_Table):
+    """`[sidecar.service.canary]`."""
 
-    name: str = Field(min_length=1, max_length=100)
-    kind: Literal["ratio", "level"]
-    source: Literal["prometheus", "expvar"] = "prometheus"
-    bad: str = Field(default="", max_length=2000)
-    total: str = Field(default="", max_length=2000)
-    value: str = Field(default="", max_length=2000)
-    times: float = Field(gt=1, le=1000, allow_inf_nan=False)
+    times: float = Field(default=3, gt=1, le=1000, allow_inf_nan=False)
     min_count: StrictInt = Field(default=10, ge=1)
-
-
-class Watch(_Table):
-    """`[sidecar.service.watch]`."""
-
-    join: Literal["any", "all"] = "any"
-    within: Annotated[str, seconds_between(5, 86400)] = "5m"
-    baseline: Annotated[str, seconds_between(5, 86400 * 7)] = "30m"
-    prometheus: str = ""
-    rule: list[Rule] = Field(min_length=1, max_length=20)
+    min_requests: StrictInt = Field(default=100, ge=1)
 
 
 class Service(_Table):
@@ -87,6 +73,7 @@ class Service(_Table):
     profile: bool = False
     counters: list[Variable] = Field(default=[], max_length=50)
     watch: Watch | None = None
+    canary: Canary = Field(default_factory=Canary)
 
 
 class Limits(_Table):
@@ -94,6 +81,14 @@ class Limits(_Table):
 
     keep: Seconds = "30d"
     size: Annotated[str, checked(parse_size)] = "1GB"
+
+
+class Actions(_Table):
+    """`[sidecar.actions]`: what the sidecar does beside looking on. Without the table, nothing."""
+
+    token_file: Annotated[str, Field(min_length=1), checked(_path)]
+    rollback: bool = True
+    resume: bool = False
 
 
 class Sidecar(_Table):
@@ -107,6 +102,7 @@ class Sidecar(_Table):
     concurrency: StrictInt = Field(default=64, ge=1, le=1024)
     releases: list[Folder] = []
     retention: Limits = Field(default_factory=Limits)
+    actions: Actions | None = None
     service: list[Service] = Field(default=[], max_length=MAX_SERVICES)
 
 
@@ -117,4 +113,11 @@ class File(BaseModel):
     sidecar: Sidecar = Field(default_factory=Sidecar)
 
 
-SHAPES: dict[str, type[BaseModel]] = {"service": Service, "retention": Limits, "watch": Watch, "rule": Rule}
+SHAPES: dict[str, type[BaseModel]] = {
+    "service": Service,
+    "retention": Limits,
+    "actions": Actions,
+    "watch": Watch,
+    "rule": Rule,
+    "canary": Canary,
+}

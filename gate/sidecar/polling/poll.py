@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from gate.sidecar.pid_file import read_pid
 from gate.store.polled import Polled, Sample, State, parts_json, short
+from gate.watch.canary import OVER
 from probes.errors import ProbeError
 from probes.live.client import BadAnswer, Limits, Refused, Unreachable
 from probes.live.gathering import NOT_FOUND
@@ -19,6 +19,7 @@ from probes.live.goprobe import wire as w
 from probes.live.pprof import endpoints
 from probes.live.pprof.endpoints import read_profile
 from probes.live.proc.descriptors import established
+from probes.live.proc.pid_file import read_pid
 from probes.live.transport import KEPT_SECONDS
 from probes.profile.heartbeat.continuity import continuity
 from probes.profile.heartbeat.window import HeartbeatWindow
@@ -57,10 +58,12 @@ class Poller:
         self._continuity: float | None = None
         self._room = float(MAX_WINDOWS)
         self._room_at = time.monotonic()
+        self._canary: tuple[w.CanaryStatus | None, float | None] = None, None
 
     async def poll(self, due: float, begun: float) -> Polled:
         """Ask the service, which was `due` then and is asked from `begun` on (seconds since 1970). Never raises for what it answers."""
         start = time.monotonic()
+        self._canary = None, None
         head = {"service": self._config.name, "due_ms": round(due * 1000), "late_ms": round((begun - due) * 1000)}
         try:
             found, windows = await self._ask()
@@ -72,7 +75,7 @@ class Poller:
             self._client.rest()
         took = round((time.monotonic() - start) * 1000)
         error = short(str(found.pop("error", "") or problem))
-        return Polled(Sample(**head, took_ms=took, error=error, **found), windows)  # type: ignore[arg-type]
+        return Polled(Sample(**head, took_ms=took, error=error, **found), windows, *self._canary)  # type: ignore[arg-type]
 
     async def _established(self) -> dict[str, object]:
         """The established connections of a process of this host, by its PID file; that it cannot be looked at is no failure."""
@@ -94,6 +97,7 @@ class Poller:
             if exc.status not in NOT_FOUND:
                 raise
             return await self._plain()
+        self._canary = status.canary, _ended(status)
         found: dict[str, object] = {
             "state": "ok",
             "source": GOPROBE,
@@ -218,6 +222,14 @@ def _connections(status: w.Status) -> dict[str, object]:
         return {}
     kept = said.kept + said.tls + said.drained
     return {"connections": kept + said.not_kept, "connections_kept": kept}
+
+
+def _ended(status: w.Status) -> float | None:
+    """How many seconds ago the canary of a service ended; None for one that has not."""
+    canary = status.canary
+    if canary is None or canary.state not in OVER:
+        return None
+    return max(0.0, (status.taken_monotonic_ns - canary.ended_monotonic_ns) / 1e9)
 
 
 def _cpu(profile: ProfileFacts) -> tuple[int, float]:

@@ -144,6 +144,8 @@ class Polling:
         self._board.late.add(sample.late_ms)
         failing = entry.failures
         replaced = entry.add(sample)
+        if not entry.failures:
+            entry.canary, entry.canary_age = polled.canary, polled.canary_age
         if replaced:
             LOG.info("%s goes over to generation %s, epoch %s", service.name, sample.generation, sample.epoch)
         if entry.failures == 1:

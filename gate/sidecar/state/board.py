@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gate.sidecar.config.model import ServiceConfig
     from gate.store.polled import Sample
     from gate.store.rehearsals import Rehearsed
+    from probes.live.goprobe.wire import CanaryStatus
 
 STRIP = 60
 """Polls that a continuity strip shows."""
@@ -46,6 +47,10 @@ class Entry:
     """When the last look was begun, whatever became of it; seconds of the monotonic clock."""
     rehearsed: Rehearsed | None = None
     """The last rehearsal of the image that runs, as of the last look."""
+    canary: CanaryStatus | None = None
+    """How the canary stood at the last poll that gave an answer, or how the last one ended."""
+    canary_age: float | None = None
+    """Seconds since it had ended then; None for one that had not."""
     images: Images = field(default_factory=Images)
     """Which images were seen, perhaps by the sidecar before this one."""
 
@@ -66,6 +71,11 @@ class Entry:
     def updated_at(self) -> float:
         """When it was last seen to have gone over to another image; 0 for never."""
         return self.images.updated_at
+
+    @property
+    def running_canary(self) -> CanaryStatus | None:
+        """The canary that ran at the last poll; None for none, and while the service does not answer."""
+        return None if self.failures or self.canary_age is not None else self.canary
 
     def is_stale(self, now: float | None = None) -> bool:
         """Whether what is known is too old to be taken for the present."""

@@ -19,7 +19,6 @@ from gate.policy.environment import OTHERS
 from gate.report.models.report import Report
 from gate.report.text.parts import split
 from gate.runs.service import probe
-from gate.sidecar.pid_file import read_pid
 from gate.sidecar.polling.poll import LIMITS
 from gate.sidecar.verdicts.allowance import EVERY, Allowance
 from gate.store import samples, verdicts
@@ -27,6 +26,7 @@ from gate.store.entry import of_report
 from probes.errors import ProbeError
 from probes.live.facts import LiveFacts
 from probes.live.gathering import Asked, gather
+from probes.live.proc.pid_file import read_pid
 from probes.live.topics import TOPICS
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ import time
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
+from msgspec import to_builtins
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -17,7 +18,10 @@ from gate.sidecar.metrics import CONTENT_TYPE
 from gate.sidecar.verdicts.judge import Unanswerable, reasons
 from gate.sidecar.web import openapi
 from gate.store.errors import StoreError
+from gate.watch.canary import decide
+from gate.watch.canary import shape as canary_shape
 from gate.watch.outcome import AHEAD
+from probes.live.goprobe import wire
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -36,6 +40,8 @@ BODY_SECONDS = 10.0
 
 # Flagger and other webhooks go by the status: everything but 2xx stops them, and what stopped them can be told apart.
 STATUS = {"pass": 200, "block": 409, "inconclusive": 424}
+ENDED = {0: 200, 10: 409, 11: 424, 12: 409}
+"""Exit code of `hotgate rollback` -> status. Blocked and taken back are told apart by `ending`: neither release was left half-way."""
 
 
 def routes(sidecar: Sidecar) -> list[Route]:
@@ -45,10 +51,14 @@ def routes(sidecar: Sidecar) -> list[Route]:
         Route("/healthz", _safely(own.health), methods=["GET"]),
         Route("/metrics", _safely(own.metrics), methods=["GET"]),
         Route("/openapi.json", _safely(own.openapi), methods=["GET"]),
+        Route("/v1/fleet", _safely(own.fleet), methods=["GET"]),
         Route("/v1/services", _safely(own.services), methods=["GET"]),
         Route("/v1/services/{name}", _safely(own.service), methods=["GET"]),
         Route("/v1/services/{name}/verdict", _safely(own.report), methods=["GET"]),
         Route("/v1/services/{name}/watch", _safely(own.watch), methods=["GET"]),
+        Route("/v1/services/{name}/releases", _safely(own.releases), methods=["GET"]),
+        Route("/v1/services/{name}/rollback", _safely(own.roll_back), methods=["POST"]),
+        Route("/v1/services/{name}/canary", _safely(own.canary), methods=["POST"]),
         Route("/v1/verdict", _safely(own.metric), methods=["GET"]),
         Route("/v1/verdict", _safely(own.hook), methods=["POST"]),
         Route("/v1/rollback", _safely(own.rollback), methods=["POST"]),
@@ -94,6 +104,15 @@ class _Api:
         del request
         return JSONResponse(openapi.document())
 
+    async def fleet(self, request: Request) -> Response:
+        del request
+        looked = self._sidecar.fleet.latest()
+        from gate.fleet.status.drift import shape
+
+        seen_at = _iso(looked.at)
+        found = await asyncio.to_thread(shape, looked.plan, looked.status)
+        return JSONResponse(to_dict(found | {"seen_at": seen_at, "problem": self._sidecar.fleet.problem}))
+
     async def services(self, request: Request) -> Response:
         del request
         now = time.time()
@@ -131,11 +150,41 @@ class _Api:
         since = _since(request.query_params.get("since"))
         return JSONResponse(to_dict(await self._sidecar.watching.state(entry, since)))
 
+    async def canary(self, request: Request) -> Response:
+        """For goprobe's URLJudge: it sends how its canary stands, and obeys the decision. Nothing is kept of it but its end."""
+        entry = self._entry(request.path_params["name"])
+        try:
+            now = wire.read(await _raw(request), wire.CanaryStatus)
+        except wire.NotThat as exc:
+            raise Unanswerable(400, "bad_request", f"not the status of a canary: {exc}") from exc
+        decision, reason, rulings = decide(now, entry.config.canary)
+        rules = [{"name": r.rule, "fires": r.fires, "said": r.said, "chance": r.chance} for r in rulings]
+        shape = {"schema_version": SCHEMA_VERSION, "service": entry.config.name}
+        return JSONResponse(to_dict({**shape, "decision": decision, "reason": reason, "rules": rules}))
+
     async def rollback(self, request: Request) -> Response:
         """For Flagger's rollback hook, which rolls back on 2xx."""
         body = await _body(request)
         shape = await self._sidecar.watching.state(self._entry(_wanted(body)[0]), _since(_one(body, "since")))
         return JSONResponse(to_dict(shape), 200 if shape["state"] == "rollback" else 409)
+
+    async def releases(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        self._entry(name)
+        found = await self._sidecar.releases.look(name)
+        return JSONResponse(to_dict({"schema_version": SCHEMA_VERSION, "releases": to_builtins(found)}))
+
+    async def roll_back(self, request: Request) -> Response:
+        """Run `hotgate rollback`; the status is what it ended in."""
+        name = request.path_params["name"]
+        self._entry(name)
+        body = await _body(request)
+        force, reason = body.get("force", False), body.get("reason", "")
+        if not isinstance(force, bool) or not isinstance(reason, str):
+            raise Unanswerable(400, "bad_request", "reason has to be a text, and force true or false")
+        client = "" if request.client is None else request.client.host
+        found = await self._sidecar.actions.rollback(name, f"API, {client}", reason, force=force)
+        return JSONResponse(to_dict(found), ENDED.get(found["exit_code"], 422))
 
     def _entry(self, name: str) -> Entry:
         if not name:
@@ -172,6 +221,7 @@ def service_shape(name: str, entry: Entry, now: float) -> dict[str, Any]:
         "standing_at": _iso(entry.standing_at) if entry.standing is not None else None,
         "rehearsed": None if entry.rehearsed is None else entry.rehearsed.verdict,
         "rehearsed_at": None if entry.rehearsed is None else _iso(entry.rehearsed.at_ms / 1000),
+        "canary": None if entry.canary is None else canary_shape(name, entry.canary),
     }
 
 
@@ -196,8 +246,8 @@ def _iso(moment: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
 
 
-async def _body(request: Request) -> dict[str, Any]:
-    """The JSON object in the body.
+async def _raw(request: Request) -> bytes:
+    """The body.
 
     Raises:
         Unanswerable: there is none, or not in time. Only JSON is taken: a page of another site cannot send that unasked.
@@ -213,6 +263,16 @@ async def _body(request: Request) -> dict[str, Any]:
                     raise Unanswerable(413, "too_large", "the body is larger than 64 KiB")
     except TimeoutError as exc:
         raise Unanswerable(408, "too_slow", f"the body took longer than {BODY_SECONDS:.0f} s") from exc
+    return bytes(raw)
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    """The JSON object in the body.
+
+    Raises:
+        Unanswerable: as for `_raw`, or it is none.
+    """
+    raw = await _raw(request)
     try:
         body = json.loads(raw)
     except (ValueError, RecursionError) as exc:

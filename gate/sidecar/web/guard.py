@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import ipaddress
 import json
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,12 +38,22 @@ HEADERS = [
 ]
 
 
-class Guard:
-    """ASGI middleware around everything that is served."""
+_SELF = b"form-action 'none'", b"form-action 'self'"
 
-    def __init__(self, app: ASGIApp, token: Callable[[], str]) -> None:
+ACTION = re.compile(r"/v1/services/[^/]+/rollback")
+"""What changes something. It is asked for with a token of its own, and by no other."""
+
+FORM = re.compile(r"/services/[^/]+/rollback")
+"""The one page with a form, which it sends to itself."""
+
+
+class Guard:
+    """ASGI middleware around everything that is served. `actions` gives the token of what changes something; "" where nothing may."""
+
+    def __init__(self, app: ASGIApp, token: Callable[[], str], actions: Callable[[], str] = lambda: "") -> None:
         self._app = app
         self._token = token
+        self._actions = actions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or refuse without having read anything."""
@@ -56,12 +67,14 @@ class Guard:
 
         async def with_headers(message: dict[str, object]) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *HEADERS]  # type: ignore[misc]
+                form = FORM.fullmatch(scope["path"]) is not None
+                own = [(name, value.replace(*_SELF)) for name, value in HEADERS] if form else HEADERS
+                message["headers"] = [*message["headers"], *own]  # type: ignore[misc]
             await send(message)
 
         await self._app(scope, receive, with_headers)  # type: ignore[arg-type]
 
-    def _refusal(self, scope: Scope) -> tuple[int, str, str] | None:
+    def _refusal(self, scope: Scope) -> tuple[int, str, str] | None:  # noqa: PLR0911 - one question after the other
         headers: list[tuple[bytes, bytes]] = scope["headers"]
         if len(scope.get("query_string", b"")) > MAX_QUERY or len(scope.get("raw_path") or b"") > MAX_PATH:
             return 414, "too_long", "the path or the query is too long"
@@ -72,15 +85,29 @@ class Guard:
         sites = [value for name, value in headers if name == b"sec-fetch-site"]
         if scope["path"].startswith("/v1/") and any(site not in OURS for site in sites):
             return 403, "forbidden", "a page from elsewhere asks for nothing here"
+        if ACTION.fullmatch(scope["path"]) and scope["method"] == "POST":
+            return self._action_refusal(headers)
         token = self._token()
         if token:
             given = _given([value for name, value in headers if name == b"authorization"])
-            right = hmac.compare_digest(_digest(given), _digest(token.encode("ascii"))) and bool(given)
-            return None if right else (401, "unauthorized", "the token is missing or wrong")
+            return None if same(given, token) else (401, "unauthorized", "the token is missing or wrong")
         # A web page can make a browser ask this address under a name of its own.
         if not all(_is_local(value) for name, value in headers if name == b"host"):
             return 403, "forbidden", "without a token the host has to be localhost or a loopback address"
         return None
+
+    def _action_refusal(self, headers: list[tuple[bytes, bytes]]) -> tuple[int, str, str] | None:
+        token = self._actions()
+        if not token:
+            return 403, "actions_off", "this sidecar only looks on: it has no [sidecar.actions]"
+        if not same(_given([value for name, value in headers if name == b"authorization"]), token):
+            return 401, "unauthorized", "the token of sidecar.actions is missing or wrong"
+        return None
+
+
+def same(given: bytes, token: str) -> bool:
+    """Whether `given` is the token; how long it takes says nothing."""
+    return hmac.compare_digest(_digest(given), _digest(token.encode("ascii"))) and bool(given)
 
 
 def _given(values: list[bytes]) -> bytes:

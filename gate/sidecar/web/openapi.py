@@ -21,6 +21,11 @@ def _object(**properties: Any) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
+_CANARY_SIDE = {
+    name: {"type": "integer", "minimum": 0}
+    for name in ("connections", "requests", "failed", "under_way", "timed", "slow", "p50_ns", "p99_ns")
+}
+
 SCHEMAS: dict[str, Any] = {
     "Error": _object(schema_version=_TEXT, error=_object(code=_TEXT, message=_TEXT, hint=_TEXT)),
     "Health": _object(schema_version=_TEXT, status={"type": "string", "enum": ["ok", "store"]}),
@@ -47,6 +52,7 @@ SCHEMAS: dict[str, Any] = {
         standing_at=_MAYBE_TEXT,
         rehearsed={"type": ["string", "null"], "enum": ["pass", "block", "inconclusive", None]},
         rehearsed_at=_MAYBE_TEXT,
+        canary={"type": ["object", "null"], "description": "How a canary stands, or how the last one ended"},
     ),
     "Verdict": _object(
         schema_version=_TEXT,
@@ -70,6 +76,109 @@ SCHEMAS: dict[str, Any] = {
         rules={
             "type": "array",
             "items": _object(name=_TEXT, fires={"type": ["boolean", "null"]}, said=_TEXT, chance=_MAYBE_NUMBER),
+        },
+    ),
+    "Releases": _object(
+        name=_TEXT,
+        folder=_TEXT,
+        current=_TEXT,
+        previous=_TEXT,
+        runs=_TEXT,
+        pid=_MAYBE_INT,
+        releases={
+            "type": "array",
+            "items": _object(
+                version=_TEXT,
+                current=_FLAG,
+                previous=_FLAG,
+                running=_FLAG,
+                sha256=_TEXT,
+                build_id=_TEXT,
+                size={"type": "integer"},
+                installed_at=_TEXT,
+                verdict=_TEXT,
+                against=_TEXT,
+                judged_at=_TEXT,
+                audit=_TEXT,
+            ),
+        },
+        operations={
+            "type": "array",
+            "items": _object(
+                operation=_TEXT,
+                kind={"type": "string", "enum": ["apply", "rollback"]},
+                version=_TEXT,
+                before=_TEXT,
+                at=_TEXT,
+                ending=_TEXT,
+                said=_TEXT,
+                hint=_TEXT,
+                stages={
+                    "type": "array",
+                    "items": _object(stage=_TEXT, at=_TEXT, seconds=_MAYBE_NUMBER, said=_TEXT),
+                },
+            ),
+        },
+        problems={"type": "array", "items": _TEXT},
+        busy=_TEXT,
+        unfinished=_TEXT,
+    ),
+    "RolledBack": {
+        **_object(
+            schema_version=_TEXT, name=_TEXT, ending=_TEXT, said=_TEXT, hint=_TEXT, exit_code={"type": "integer"}
+        ),
+        "description": "What `hotgate rollback` ended in, as its last line of JSON has it.",
+    },
+    "Rollback": {
+        "type": "object",
+        "properties": {"reason": {"type": "string", "maxLength": 500}, "force": _FLAG},
+    },
+    "CanaryDecision": _object(
+        schema_version=_TEXT,
+        service=_TEXT,
+        decision={"type": "string", "enum": ["wait", "promote", "end", "undecided"]},
+        reason=_TEXT,
+        rules={
+            "type": "array",
+            "items": _object(name=_TEXT, fires={"type": ["boolean", "null"]}, said=_TEXT, chance=_MAYBE_NUMBER),
+        },
+    ),
+    "CanaryStatus": {
+        "type": "object",
+        "description": "How a canary stands: `canary` of goprobe's status (WIRE.md).",
+        "properties": {
+            "over": _FLAG,
+            "share": {"type": "number", "minimum": 0, "maximum": 1},
+            "old": _object(**_CANARY_SIDE),
+            "new": _object(**_CANARY_SIDE),
+        },
+    },
+    "Fleet": _object(
+        schema_version=_TEXT,
+        release=_TEXT,
+        state={"type": "string", "enum": ["as planned", "drift", "not known"]},
+        exit_code={"type": "integer", "enum": [0, 10, 11]},
+        seen_at=_TEXT,
+        problem=_TEXT,
+        components={
+            "type": "array",
+            "items": _object(
+                name=_TEXT,
+                planned=_TEXT,
+                hosts={"type": "integer"},
+                versions={"type": "object", "additionalProperties": {"type": "integer"}},
+                differ={"type": "array", "items": _object(host=_TEXT, version=_MAYBE_TEXT, problem=_MAYBE_TEXT)},
+                unknown={"type": "array", "items": _object(host=_TEXT, version=_MAYBE_TEXT, problem=_MAYBE_TEXT)},
+            ),
+        },
+        batches={
+            "type": "array",
+            "items": _object(
+                stage={"type": "integer"},
+                number={"type": "integer"},
+                count={"type": "integer"},
+                done={"type": "integer"},
+            ),
         },
     ),
     "Hook": {
@@ -165,6 +274,12 @@ def document() -> dict[str, Any]:
         "/healthz": _get("Whether the sidecar works; needs no token", health, security=[{}]),
         "/metrics": _get("Metrics for Prometheus", _answers(metrics)),
         "/openapi.json": _get("This document", _answers(_json("OpenAPI", {"type": "object"}))),
+        "/v1/fleet": _get(
+            "Versions by component and host, drift from the plan, and how far the batches are; where there is a table [fleet]",
+            _answers(
+                _json("as it was seen last", _ref("Fleet")), _503=_json("it has not been seen yet", _ref("Error"))
+            ),
+        ),
         "/v1/services": _get("All services", _answers(_json("by name", services))),
         "/v1/services/{name}": _get("One service", _answers(_json("the service", one)), _NAME),
         "/v1/services/{name}/verdict": _get(
@@ -176,6 +291,41 @@ def document() -> dict[str, Any]:
             _NAME,
             _SINCE,
         ),
+        "/v1/services/{name}/releases": _get(
+            "The releases on this host, and what became of the last operations",
+            _answers(
+                _json("what is there", _object(schema_version=_TEXT, releases=_ref("Releases"))),
+                _422=_json("it cannot be read", _ref("Error")),
+            ),
+            _NAME,
+        ),
+        "/v1/services/{name}/rollback": {
+            "post": {
+                "summary": "Runs `hotgate rollback`: 200 is done, 409 blocked or taken back, 424 inconclusive. With the token of sidecar.actions",
+                "parameters": [_NAME],
+                "requestBody": {"required": True, "content": {"application/json": {"schema": _ref("Rollback")}}},
+                "responses": _answers(
+                    _json("the release before runs", _ref("RolledBack")),
+                    _409=_json("blocked, and nothing has changed; or taken back", _ref("RolledBack")),
+                    _422=_json("it could not be begun", _ref("Error")),
+                    _424=_json("inconclusive", _ref("RolledBack")),
+                    _503=_json("it could not be put into the audit log, so it is not done", _ref("Error")),
+                    _504=_json("it has not come to its end yet, and goes on", _ref("Error")),
+                    **_BODY,
+                ),
+            },
+        },
+        "/v1/services/{name}/canary": {
+            "post": {
+                "summary": "For goprobe's URLJudge: what becomes of a canary that stands like this",
+                "parameters": [_NAME],
+                "requestBody": {
+                    "required": True,
+                    "content": {"application/json": {"schema": _ref("CanaryStatus")}},
+                },
+                "responses": _answers(_json("the decision", _ref("CanaryDecision")), **_BODY),
+            },
+        },
         "/v1/verdict": {
             **_get(
                 "For a web metric: always 200, the verdict in the body", _answers(verdict, **_ASKED), _SERVICE, _NEW

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
@@ -16,11 +17,12 @@ from gate.inflection import count
 from gate.report.formats.json import to_dict
 from gate.report.text.clean import clean
 from gate.sidecar.state.board import STRIP
-from gate.sidecar.verdicts.judge import decisive
+from gate.sidecar.verdicts.judge import Unanswerable, decisive
 from gate.sidecar.web import charts as shapes
 from gate.sidecar.web.api import service_shape
 from gate.sidecar.web.flames import Flames
 from gate.store import samples, verdicts
+from gate.watch.canary import ends
 from probes.profile.heartbeat.continuity import continuity
 from probes.profile.heartbeat.window import HeartbeatWindow
 
@@ -35,9 +37,14 @@ if TYPE_CHECKING:
 HISTORY_MS = 3_600_000
 SHORTEST_MS = 600_000
 WINDOWS = 200
+CANARIES = 5
 REFRESH = 15
 _WINDOW = ("seq", "epoch", "generation", "start_ns", "end_ns", "rate_hz", "samples", "cpu_seconds", "state", "reason")
 ORDER = {"block": 0, "inconclusive": 1, None: 2, "pass": 3}
+
+FLEET_BADGES = {"as planned": "pass", "drift": "block", "not known": "inconclusive"}
+MOST_HOSTS = 20
+"""Of a component, that are named."""
 
 
 def routes(sidecar: Sidecar) -> list[Route]:
@@ -45,26 +52,44 @@ def routes(sidecar: Sidecar) -> list[Route]:
     pages = _Pages(sidecar)
     return [
         Route("/", pages.overview, methods=["GET"]),
+        Route("/fleet", pages.fleet, methods=["GET"]),
         Route("/services/{name}", pages.service, methods=["GET"]),
     ]
+
+
+class Render(Protocol):
+    """Fills in a template."""
+
+    def __call__(self, template: str, status: int = 200, **values: Any) -> Response:
+        """The answer, with that status."""
+
+
+def renderer() -> Render:
+    """What fills in the templates of all pages."""
+    # `finalize` cleans every text that a template shows: names come from services, and escaping alone leaves them
+    # bidirectional overrides and the like.
+    templates = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=lambda value: clean(value) if type(value) is str else value,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters |= {"ago": _ago, "clock": _clock, "figure": _figure}
+    templates.globals |= {"version": __version__, "refresh": REFRESH, "count": count}
+
+    def render(template: str, status: int = 200, **values: Any) -> Response:
+        return HTMLResponse(templates.get_template(template).render(**values), status)
+
+    return render
 
 
 class _Pages:
     def __init__(self, sidecar: Sidecar) -> None:
         self._sidecar = sidecar
         self._flames = Flames()
-        # `finalize` cleans every text that a template shows: names come from services, and escaping alone leaves them
-        # bidirectional overrides and the like.
-        self._templates = Environment(
-            loader=FileSystemLoader(Path(__file__).parent / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            finalize=lambda value: clean(value) if type(value) is str else value,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.filters |= {"ago": _ago, "clock": _clock, "figure": _figure}
-        self._templates.globals |= {"version": __version__, "refresh": REFRESH, "count": count}
+        self._answer = renderer()
 
     async def overview(self, request: Request) -> Response:
         del request
@@ -79,7 +104,17 @@ class _Pages:
             said=said,
             heights=shapes.HEIGHTS,
             problem=self._sidecar.recorder.problem,
+            fleet=self._sidecar.fleet.configured,
         )
+
+    async def fleet(self, request: Request) -> Response:
+        del request
+        own = self._sidecar.fleet
+        now = time.time()
+        if not own.configured:
+            return self._answer("missing.html", 404, wanted="fleet", now=now)
+        badge = "" if own.looked is None else FLEET_BADGES[own.looked.status.state]
+        return self._answer("fleet.html", looked=own.looked, problem=own.problem, badge=badge, most=MOST_HOSTS, now=now)
 
     async def service(self, request: Request) -> Response:
         name = request.path_params["name"]
@@ -90,10 +125,16 @@ class _Pages:
         windows = history.pop("windows")
         seen = await self._flames.of(entry.config, windows) if windows and entry.last and not entry.failures else None
         watch = await self._sidecar.watching.latest(entry)
+        host = None
+        if name in self._sidecar.config.hosts:
+            with suppress(Unanswerable):  # the metrics and the log say it
+                host = await self._sidecar.releases.look(name)
         now = time.time()
         return self._answer(
             "service.html",
             now=now,
+            host=host,
+            may_act=bool(self._sidecar.actions.token()),
             watch=watch,
             seen=seen,
             heights=shapes.WINDOW_HEIGHTS,
@@ -111,6 +152,7 @@ class _Pages:
             rows = [] if key is None else samples.samples_since(connection, key, int(start), 7200)
             windows = [] if key is None else samples.newest_windows(connection, key, WINDOWS)
             kept = None if key is None else verdicts.latest(connection, key)
+            canaries = [] if key is None else ends(connection, key, CANARIES)
         if rows:
             start = max(start, min(rows[0].due_ms, end - SHORTEST_MS))
         changed = shapes.updates(rows)
@@ -140,10 +182,8 @@ class _Pages:
             "updates": [(at / 1000, generation) for at, generation in reversed(changed)],
             "charts": [each for each in charts if each[1] is not None],
             "kept": kept,
+            "canaries": canaries,
         }
-
-    def _answer(self, template: str, status: int = 200, **values: Any) -> Response:
-        return HTMLResponse(self._templates.get_template(template).render(**values), status)
 
 
 def _row(name: str, entry: Entry, now: float) -> dict[str, Any]:
@@ -179,6 +219,7 @@ def _detail(entry: Entry) -> dict[str, Any]:
         "standing_at": entry.standing_at,
         "parts_rows": parts,
         "good": entry.good,
+        "canary": entry.running_canary,
     }
 
 

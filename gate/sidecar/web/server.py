@@ -12,8 +12,8 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from gate.sidecar.web import api, page
-from gate.sidecar.web.guard import Guard
+from gate.sidecar.web import api, page, rollback
+from gate.sidecar.web.guard import ACTION, FORM, Guard
 from gate.store.errors import StoreError
 
 if TYPE_CHECKING:
@@ -53,10 +53,10 @@ def listen(host: str, port: int) -> socket.socket:
 def application(sidecar: Sidecar) -> Guard:
     """Everything that is served, behind the guard."""
     app = Starlette(
-        routes=[*api.routes(sidecar), *page.routes(sidecar)],
+        routes=[*api.routes(sidecar), *page.routes(sidecar), *rollback.routes(sidecar)],
         exception_handlers={404: _not_found, 405: _not_allowed, Exception: _bug},
     )
-    return Guard(app, lambda: sidecar.config.token)
+    return Guard(app, lambda: sidecar.config.token, sidecar.actions.token)
 
 
 @asynccontextmanager
@@ -126,7 +126,10 @@ async def _not_allowed(request: Request, exc: Exception) -> Response:
     del exc
     response = api.error(405, "method_not_allowed", f"{request.method} is not answered here")
     allowed = {"/v1/verdict": "GET, HEAD, POST", "/v1/rollback": "POST"}
-    response.headers["Allow"] = allowed.get(request.url.path, "GET, HEAD")
+    path = request.url.path
+    acts, asks = ACTION.fullmatch(path), FORM.fullmatch(path)
+    usual = "POST" if acts else "GET, HEAD, POST" if asks else "GET, HEAD"
+    response.headers["Allow"] = allowed.get(path, usual)
     return response
 
 

@@ -68,3 +68,13 @@ func OpenPipe(fd int) (*os.File, error) {
 	syscall.CloseOnExec(fd)
 	return os.NewFile(uintptr(fd), "hotgate-report"), nil
 }
+
+// OpenSocket takes the unix socket that a canary was given.
+func OpenSocket(fd int) (*os.File, error) {
+	name, err := syscall.Getsockname(fd)
+	if _, ok := name.(*syscall.SockaddrUnix); fd <= 2 || err != nil || !ok {
+		return nil, errors.New("no link to the old image")
+	}
+	syscall.CloseOnExec(fd)
+	return os.NewFile(uintptr(fd), "hotgate-canary"), nil
+}

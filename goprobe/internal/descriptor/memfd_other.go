@@ -20,3 +20,6 @@ func OpenSealed(int) (*os.File, error) { return nil, errNoMemoryFiles }
 
 // OpenPipe has nothing to open here.
 func OpenPipe(int) (*os.File, error) { return nil, errNoMemoryFiles }
+
+// OpenSocket has nothing to open here.
+func OpenSocket(int) (*os.File, error) { return nil, errNoMemoryFiles }

@@ -29,7 +29,7 @@ const (
 	maxManifest = 1 << 20
 )
 
-// Variables that tell the next image of the memory file. The first has the form "1 pid=P fd=N at=T reload=S report=R".
+// Variables that tell the next image of the memory file. The first has the form "1 pid=P fd=N at=T reload=S report=R canary=C".
 const (
 	Variable      = "HOTGATE_HANDOVER"
 	TrialVariable = "HOTGATE_PROBE_TRIAL"
@@ -49,6 +49,8 @@ type Manifest struct {
 	Connections []Connections `json:"connections,omitempty"` // by kind
 	StoppedAt   int64         `json:"stopped_at,omitempty"`  // when they stopped, CLOCK_MONOTONIC in ns
 	Closed      int           `json:"closed,omitempty"`      // connections that had to be closed
+
+	Canary json.RawMessage `json:"canary,omitempty"` // how the canary of this image ended
 }
 
 // Connections are those of one kind. Their sessions and what was read and not consumed lie in the memory file.
@@ -87,10 +89,14 @@ type Received struct {
 	Trial    bool
 	Reload   syscall.Signal // that the image before declared, and ignores through exec; 0 for none
 	Report   *os.File       // of a trial: where to say how it went
+	Link     *os.File       // of a canary: to the old image, beside which it serves
 }
 
 // IsTrial tells whether the image is only tried.
 func (r *Received) IsTrial() bool { return r != nil && r.Trial }
+
+// IsCanary tells whether the image serves beside the old one, as its child.
+func (r *Received) IsCanary() bool { return r != nil && r.Link != nil }
 
 // Close closes the files that are left.
 func (r *Received) Close() {
@@ -102,6 +108,9 @@ func (r *Received) Close() {
 	}
 	if r.Report != nil {
 		_ = r.Report.Close()
+	}
+	if r.Link != nil {
+		_ = r.Link.Close()
 	}
 }
 
@@ -148,11 +157,16 @@ func Receive(limit int64) (*Received, error) {
 	if r.File, err = descriptor.OpenSealed(int(numbers["fd"])); err != nil {
 		return nil, err
 	}
-	if trial {
-		if r.Report, err = descriptor.OpenPipe(int(numbers["report"])); err != nil {
-			r.Close()
-			return nil, err
-		}
+	// A canary says that it is a trial, too: an image that knows no canaries fails to report, and ends.
+	if link := numbers["canary"]; trial && link > 0 {
+		r.Trial = false
+		r.Link, err = descriptor.OpenSocket(int(link))
+	} else if trial {
+		r.Report, err = descriptor.OpenPipe(int(numbers["report"]))
+	}
+	if err != nil {
+		r.Close()
+		return nil, err
 	}
 	if err := r.ReadManifest(limit); err != nil {
 		r.Close()

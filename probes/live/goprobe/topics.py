@@ -139,6 +139,28 @@ def states(answers: Answers) -> t.StateFacts:
     return t.StateFacts(SOURCE, rows, complete=not said.left_out)
 
 
+def canary_release(answers: Answers) -> t.CanaryReleaseFacts:
+    """The canary that runs, or how the last one ended."""
+    said = answers.status.canary
+    if said is None:
+        return t.CanaryReleaseFacts(SOURCE, "none")
+    return t.CanaryReleaseFacts(
+        SOURCE,
+        said.state,
+        said.code,
+        said.reason,
+        said.share,
+        said.epoch,
+        said.go_build_id,
+        _counts(said.old),
+        _counts(said.new),
+    )
+
+
+def _counts(side: wire.CanarySide) -> t.CanaryCounts:
+    return t.CanaryCounts(side.connections, side.requests, side.failed, side.timed, side.slow)
+
+
 def _named(address: str) -> str:
     """An address with its network, as `/proc` has it."""
     return f"{'unix' if address.startswith(('/', '@')) or not address else 'tcp'} {address or '(unnamed)'}"

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from probes.live.topics.calls import Call, CallFacts
 from probes.live.topics.canary import CanaryFacts
+from probes.live.topics.canary_release import CanaryCounts, CanaryReleaseFacts
 from probes.live.topics.connections import Accepted, ConnectionFacts
 from probes.live.topics.cpu import CpuProfiles
 from probes.live.topics.descriptors import DescriptorFacts, Listening
@@ -35,7 +36,9 @@ __all__ = [
     "Accepted",
     "Call",
     "CallFacts",
+    "CanaryCounts",
     "CanaryFacts",
+    "CanaryReleaseFacts",
     "ConnectionFacts",
     "CpuProfiles",
     "DescriptorFacts",
@@ -97,6 +100,7 @@ KINDS: dict[str, type[Topic]] = {
     "health": HealthFacts,
     "heartbeat": HeartbeatFacts,
     "states": StateFacts,
+    "canary_release": CanaryReleaseFacts,
 }
 """Every topic, in the order in which they are reported; the policy's `require` may name any."""
 

@@ -19,6 +19,7 @@ import (
 	"example.com/live/faults"
 	"example.com/live/feed"
 	"example.com/live/native"
+	"example.com/live/notify"
 	"example.com/live/orders"
 	"hotgate/goprobe"
 )
@@ -77,7 +78,9 @@ func run(address, feedAt, next string, options goprobe.Options) error {
 			log.Print(faults.ExecUnprepared(next))
 			return
 		}
+		notify.Reloading()
 		log.Print(probe.Upgrade(context.Background(), goprobe.UpgradeOptions{Path: next, TrialTimeout: 5 * time.Second}))
+		notify.Ready() // the new image says so itself; this one serves on
 	})
 	if fault.Deafens() {
 		signal.Ignore(syscall.SIGUSR2)
@@ -88,6 +91,7 @@ func run(address, feedAt, next string, options goprobe.Options) error {
 		go func() { log.Print(long.Serve(feedListener)) }()
 	}
 	log.Printf("pid %d generation %d listening on %s", os.Getpid(), image.Generation, listener.Addr())
+	notify.Ready()
 	server := &http.Server{Handler: routes(probe, book), ReadHeaderTimeout: 5 * time.Second}
 	return probe.Serve(listener, server)
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"syscall"
 	"time"
@@ -33,6 +34,7 @@ import (
 //	processes    each image leaves a child behind
 //	files        each image leaves a file behind
 //	once         after a child that failed there is never another one
+//	deafens      each image leaves SIGHUP ignored to the next
 //	leaks        a child that does not get ready is never ended
 var fault string
 
@@ -132,6 +134,9 @@ func (l late) Accept() (net.Conn, error) {
 }
 
 func mayStart() error {
+	if fault == "deafens" {
+		signal.Ignore(syscall.SIGHUP)
+	}
 	if fault == "once" && failed {
 		return errors.New("an update has failed before")
 	}

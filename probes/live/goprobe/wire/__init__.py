@@ -7,6 +7,7 @@ ignored; lists and texts are bounded by the size of the answer.
 from __future__ import annotations
 
 from probes.live.goprobe.wire.base import Answer, NotThat, Wire
+from probes.live.goprobe.wire.canary import CanaryPassing, CanaryRule, CanarySide, CanaryStatus
 from probes.live.goprobe.wire.cgo import (
     CallRow,
     Calls,
@@ -58,6 +59,10 @@ __all__ = [
     "Calls",
     "Canaries",
     "Canary",
+    "CanaryPassing",
+    "CanaryRule",
+    "CanarySide",
+    "CanaryStatus",
     "Cgo",
     "CgoAnswer",
     "Descriptors",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from probes.live.goprobe.wire.base import Answer, Count, Moment, Nanoseconds, Number, Wire
+from probes.live.goprobe.wire.canary import CanaryStatus
 
 
 class Image(Wire, frozen=True):
@@ -242,6 +243,8 @@ class Update(Wire, frozen=True):
     state: str
     refused: list[Refusal]
     left_out: Count
+    at: str = ""
+    """When the state was entered, RFC 3339; "" when never."""
 
 
 class Status(Answer, frozen=True):
@@ -263,3 +266,5 @@ class Status(Answer, frozen=True):
     update: Update
     connections: Connections | None = None
     """None of a goprobe that cannot keep any."""
+    canary: CanaryStatus | None = None
+    """None where there was no canary, and of a goprobe that knows none."""

@@ -1,0 +1,1 @@
+"""The commands of `hotgate fleet`, one a module."""

@@ -1,0 +1,1 @@
+"""Playbooks and roles for hosts that `hotgate apply` updates."""

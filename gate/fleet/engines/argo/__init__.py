@@ -1,0 +1,1 @@
+"""Documents for Argo Workflows and Argo Rollouts, for components that run in Kubernetes."""

@@ -1,0 +1,1 @@
+"""Inventories: which hosts a group has, by Ansible's rules and in its order, for those that Ansible's playbooks will go to."""

@@ -1,0 +1,1 @@
+"""`release.yaml`: which components go to which version, in which order and batches."""

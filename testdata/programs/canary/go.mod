@@ -1,0 +1,7 @@
+module example.com/canary
+
+go 1.21
+
+require hotgate/goprobe v0.0.0
+
+replace hotgate/goprobe => ../../../goprobe
