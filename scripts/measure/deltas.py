@@ -66,7 +66,9 @@ def measure(old: Path, new: Path, way: str) -> Result | None:
         place = Path(folder)
         (place / "old").write_bytes(before)
         (place / "new").write_bytes(after)
-        process = subprocess.Popen([sys.executable, "-m", "gate.release.delta.making", way, folder, str(8 << 30)])
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gate.release.delta.making", way, folder, str(8 << 30), str(SECONDS)]
+        )
         deadline = time.monotonic() + SECONDS
         while True:
             pid, status, usage = os.wait4(process.pid, os.WNOHANG)

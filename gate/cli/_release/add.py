@@ -34,7 +34,11 @@ if TYPE_CHECKING:
     help="From how many of the last releases a delta is made.",
 )
 @click.option(
-    "--delta-time", metavar="TIME", default="2m", show_default=True, help="What making one delta in one way may take."
+    "--delta-time",
+    metavar="TIME",
+    default="2m",
+    show_default=True,
+    help="What making one delta in one way may take of a processor.",
 )
 @click.option("--delta-memory", metavar="SIZE", default="4GiB", show_default=True, help="And how much memory.")
 @key_options

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import resource
 import subprocess
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Limits(Struct, frozen=True):
-    """What making one delta in one way may take: seconds of wall time, and bytes of memory beside those that Python has."""
+    """What making one delta in one way may take: seconds of CPU time, `PATIENCE` times as many of wall time, and bytes of memory."""
 
     seconds: float = 120.0
     memory: int = 4 << 30
@@ -32,6 +33,8 @@ class Limits(Struct, frozen=True):
 
 
 ORDINARY = Limits()
+PATIENCE = 5
+"""A machine with other work to do takes longer, and should not get larger deltas for it."""
 
 
 class Made(Struct, frozen=True):
@@ -69,12 +72,25 @@ def make_delta(old: bytes, new: bytes, limits: Limits = ORDINARY) -> Made | None
 
 def _payload(place: Path, method: Method, limits: Limits) -> bytes | None:
     """What `method` makes of the two files in `place`, in a process of its own; None when it takes too much, or cannot."""
-    argv = [sys.executable, "-m", "gate.release.delta.making", method, str(place), str(limits.memory)]
+    argv = [
+        sys.executable,
+        "-m",
+        "gate.release.delta.making",
+        method,
+        str(place),
+        str(limits.memory),
+        str(limits.seconds),
+    ]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OPENBLAS_NUM_THREADS": "1"}
     out = place / f"{method}.out"
     try:
         done = subprocess.run(  # noqa: S603 - this very program
-            argv, env=environment, timeout=limits.seconds, capture_output=True, stdin=subprocess.DEVNULL, check=False
+            argv,
+            env=environment,
+            timeout=PATIENCE * limits.seconds,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return None
@@ -107,7 +123,9 @@ def maker(method: Method) -> Callable[[bytes, bytes], bytes]:
 def _main() -> int:
     """Make one payload, for `_payload`; 3 when this method is not for these files."""
     method, place, memory = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+    seconds = math.ceil(float(sys.argv[4]))
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     try:
         payload = maker(method)((place / "old").read_bytes(), (place / "new").read_bytes())  # type: ignore[arg-type]
     except (ReleaseError, MemoryError):
