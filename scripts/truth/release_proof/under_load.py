@@ -18,7 +18,7 @@ from typing import Any
 
 from gate.rehearsal.load.client import Load
 from gate.rehearsal.load.generator import Order
-from gate.rehearsal.load.records import longest_pause, losses
+from gate.rehearsal.load.records import is_loss, longest_pause, losses
 from gate.rehearsal.load.requests import Request
 from scripts.programs.gobuild import ROOT, require_go
 from scripts.truth.release_proof._site import NAME, Site, build, site
@@ -52,6 +52,8 @@ class Way:
     def __init__(self) -> None:
         self.whole: list[float] = []
         self.taking_over: list[float] = []
+        self.spans: list[tuple[float, float, float]] = []
+        """Beginning, end, and the load average then, of each command."""
 
     def shown(self) -> str:
         """Median and worst of both."""
@@ -69,6 +71,7 @@ def move(found: Site, way: Way, *words: str) -> str:
     if code != 0:
         return f"{words}: exit code {code}: {lines[-1].get('said') if lines else err}"
     way.whole.append(time.monotonic() - begun)
+    way.spans.append((begun, time.monotonic(), os.getloadavg()[0]))
     ended: dict[str, Any] = next(
         each for each in lines if (each.get("stage"), each.get("event")) == ("take-over", "end")
     )
@@ -105,6 +108,15 @@ def prove(*, quick: bool = False, rounds: int = 50, rate: int = 100) -> bool:
     print(f"{len(back.whole)} rollbacks: {back.shown()}")
     print(f"{len(records):,} requests in {ended - begun:.0f} s, lost: {sum(each.count for each in lost)}")
     print(f"the longest time without an answer: {longest_pause(records, begun, ended):.2f} s; images: {generation}")
+    # A machine that has no time for either side loses connections that nobody's update took: where they were lost says which.
+    for name, way in (("apply", there), ("rollback", back)):
+        for number, (start, end, average) in enumerate(way.spans, 1):
+            gone = [each for each in records if is_loss(each) and start <= each.ended <= end]
+            if gone:
+                waited = max(each.begun - each.due for each in gone)
+                print(
+                    f"  {len(gone)} during {name} {number}: take-over {way.taking_over[number - 1]:.1f} s, load average {average:.0f}, sent up to {waited:.1f} s late"
+                )
     for each in lost:
         print(f"  {each.count} {each.kind} on {each.on} connections: {each.example}")
     print(*[each for each in problems if each], sep="\n", end="")
