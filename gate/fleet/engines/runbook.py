@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from gate.fleet.plan.text import duration
 from gate.inflection import count
 
@@ -13,11 +15,15 @@ if TYPE_CHECKING:
     from gate.fleet.plan.model import Plan
 
 
-class Words:
+class Words(Struct, frozen=True):
     """What an engine calls its steps: shell commands and what to look at."""
 
-    def __init__(self, *, begin: str, resume: str, look: str, back: str, dry: str) -> None:
-        self.begin, self.resume, self.look, self.back, self.dry = begin, resume, look, back, dry
+    begin: str
+    resume: str
+    look: str
+    back: str
+    dry: str
+    warm: str
 
 
 def render(plan: Plan, words: Words, mark: str) -> str:
@@ -46,7 +52,8 @@ def render(plan: Plan, words: Words, mark: str) -> str:
         "1. `hotgate fleet validate release.yaml --inventory hosts.ini` ends with 0.",
         "2. The drill of this month is recorded, with these versions: `hotgate rehearse list`.",
         "3. `hotgate fleet status release.yaml --inventory hosts.ini` shows every host on the release before.",
-        f"4. What would happen: `{words.dry}`",
+        f"4. {words.warm}",
+        f"5. What would happen: `{words.dry}`",
         "",
         "## Begin",
         "",
@@ -138,6 +145,7 @@ _WORDS: Mapping[str, Words] = {
         look="The run's own output: the first line with `failed:` names the component and what its host said.",
         back="ansible-playbook -i hosts.ini rollback.yml        # past the gate: -e hotgate_force='why'",
         dry="ansible-playbook -i hosts.ini site.yml --check",
+        warm="Every host is up and has the release (prewarm): `ansible-playbook -i hosts.ini preflight.yml`. `site.yml` begins with it, too.",
     ),
     "argo-workflows": Words(
         begin="kubectl apply -f analysis/ && kubectl create -f workflow.yaml     # once before: the patches of rollouts/",
@@ -145,5 +153,6 @@ _WORDS: Mapping[str, Words] = {
         look="`argo get @latest`, and `kubectl argo rollouts get rollout COMPONENT --watch`.",
         back="kubectl argo rollouts undo COMPONENT        # in the order of the table below; the exit handler does it by itself",
         dry="kubectl create --dry-run=server -f workflow.yaml",
+        warm="The images are in the registry: `docker manifest inspect IMAGE:VERSION`, or what your registry has for it.",
     ),
 }
