@@ -312,6 +312,8 @@ def _variables(plan: Plan) -> str:
         "  {{ hotgate_hosts | selectattr('rollback_failed', 'defined') | selectattr('rollback_failed')",
         "     | map(attribute='inventory_hostname') | list }}",
         "hotgate_ending: >-",
-        f"  {{{{ '' if not hotgate_bad else ('; not taken back on ' + hotgate_left | join(', ')) if hotgate_left else '; {ending}' }}}}",
+        "  {{ '' if not hotgate_bad",
+        "     else ('; not taken back on ' + hotgate_left | join(', ')) if hotgate_left",
+        f"     else '; {ending}' }}}}",
     ]
     return "\n".join(lines) + "\n"
