@@ -163,7 +163,7 @@ func aGoodCanary(t *testing.T, wrap string) {
 	s.upgrade()
 	s.line("canary")
 	s.ready(2)
-	time.Sleep(100 * time.Millisecond)
+	eventually(t, "the canary answers", func() bool { return c.atNew.Load() > 0 })
 	c.stop()
 	if c.failed.Load() != 0 || c.atNew.Load() == 0 {
 		t.Errorf("%d of %d requests failed, %d were answered by the canary", c.failed.Load(), c.asked.Load(), c.atNew.Load())

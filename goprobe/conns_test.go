@@ -231,7 +231,8 @@ func TestKeptConnectionsLoseNothing(t *testing.T) {
 	tr := startTraffic(t, peers)
 	const updates = 4
 	for generation := 2; generation <= 1+updates; generation++ {
-		time.Sleep(100 * time.Millisecond)
+		before := tr.count.Load()
+		eventually(t, "traffic", func() bool { return tr.count.Load() >= before+int64(len(peers)) })
 		s.upgrade()
 		s.up(generation)
 	}

@@ -14,7 +14,7 @@ import os
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import click
 
@@ -27,37 +27,54 @@ from probes.errors import ProbeError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-FOLDER = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 _PYTHON = ".".join(map(str, sys.version_info[:3]))
 EXIT_SIGINT = 130
 EXIT_SIGPIPE = 141
 
 
 class CommandFiles(click.Group):
-    """A group whose commands are the modules beside this one, imported when they are called."""
+    """A group whose commands are the modules of a package of its own, imported when they are called.
+
+    A subclass names the package; modules whose names begin with an underscore are none.
+    """
+
+    package: ClassVar[str]
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of the command modules, sorted."""
         del ctx
-        return sorted(path.stem for path in FOLDER.glob("[!_]*.py"))
+        return sorted(path.stem for path in _folder(self.package).glob("[!_]*.py"))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name, or None. In `--help` only its first line is read."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        command = importlib.import_module(f"gate.cli.{cmd_name}").command
+        command = importlib.import_module(f"{self.package}.{cmd_name}").command
         if not isinstance(command, click.Command):
-            raise TypeError(f"gate.cli.{cmd_name} defines no command")
+            raise TypeError(f"{self.package}.{cmd_name} defines no command")
         return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does, with the nearest command in the error."""
-        if args and not args[0].startswith("-") and args[0] not in self.list_commands(ctx):
-            hint = f"{nearest(args[0], self.list_commands(ctx))}commands are {', '.join(self.list_commands(ctx))}"
-            raise Failure(f"no such command: {args[0]}", hint=hint)
+        known = self.list_commands(ctx)
+        if args and not args[0].startswith("-") and args[0] not in known:
+            said = " ".join(filter(None, (ctx.info_name if ctx.parent is not None else "", args[0])))
+            raise Failure(f"no such command: {said}", hint=f"{nearest(args[0], known)}commands are {', '.join(known)}")
         return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _summary(self.package, name)) for name in self.list_commands(ctx)])
+
+
+class _Hotgate(CommandFiles):
+    """All commands."""
+
+    package = "gate.cli"
 
     def invoke(self, ctx: click.Context) -> Any:
         """As click does, unless a `HOTGATE_*` variable means nothing. `--help` works all the same."""
@@ -66,11 +83,6 @@ class CommandFiles(click.Group):
 
             check_environment(os.environ)
         return super().invoke(ctx)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, _summary(name)) for name in self.list_commands(ctx)])
 
     def main(
         self,
@@ -118,8 +130,12 @@ def mute_stdout() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _summary(name: str) -> str:
-    with (FOLDER / f"{name}.py").open(encoding="utf-8") as file:
+def _folder(package: str) -> Path:
+    return ROOT.joinpath(*package.split("."))
+
+
+def _summary(package: str, name: str) -> str:
+    with (_folder(package) / f"{name}.py").open(encoding="utf-8") as file:
         return file.readline().strip().strip('"')
 
 
@@ -166,7 +182,7 @@ def _bug(exc: Exception) -> int:
 
 @click.group(
     "hotgate",
-    cls=CommandFiles,
+    cls=_Hotgate,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 pass, 10 block, 11 inconclusive, 12 taken back (apply, rollback), 2 usage or unreadable input, 1 a bug in hotgate.",
 )

@@ -23,6 +23,7 @@ from probes.live.proc.facts import OUTGOING
 from probes.live.proc.reading import read_process
 from probes.live.proc.sockets import read_sockets
 from probes.live.topics import Accepted, ConnectionFacts
+from tests.conftest import missing
 from tests.live.test_proc import child
 
 if TYPE_CHECKING:
@@ -268,7 +269,7 @@ def raise_lo():
             ["unshare", "--net", sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
     except FileNotFoundError:
-        pytest.skip("no unshare")
+        missing("no unshare: apt-get install util-linux")
     with process:
         assert process.stdout is not None
         process.stdout.readline()

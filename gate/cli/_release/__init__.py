@@ -1,1 +1,1 @@
-"""The commands of `hotgate release`, one a file; what they share is in `shared`."""
+"""The commands of `hotgate release`, one a file; what they share is in `_options`."""

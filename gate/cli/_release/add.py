@@ -1,4 +1,4 @@
-"""`hotgate release add`."""
+"""Add an image as a release, with deltas from the last ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gate.cli._release.shared import Passphrases, key_options, key_ring, repository_argument, size, warn
+from gate.cli._release._options import Passphrases, key_options, key_ring, repository_argument, size, warn
 from gate.cli._shared.audit import audit_options, open_audit
 from gate.cli._shared.output import print_text
 from gate.cli._shared.policy import resolve_policy

@@ -1,4 +1,4 @@
-"""`hotgate release init`."""
+"""Make a repository and its keys."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gate.cli import Failure
-from gate.cli._release.shared import KEYS, ROLE_NAMES, Passphrases, key_options, repository_argument, role_of
+from gate.cli._release._options import KEYS, ROLE_NAMES, Passphrases, key_options, repository_argument, role_of
 from gate.cli._shared.output import print_text
 
 if TYPE_CHECKING:

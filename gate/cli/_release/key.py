@@ -1,4 +1,4 @@
-"""`hotgate release key list | rotate`."""
+"""Show and rotate keys."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gate.cli._release.shared import (
+from gate.cli._release._options import (
     KEYS,
     ROLE_NAMES,
     Passphrases,

@@ -1,4 +1,4 @@
-"""`hotgate release list`."""
+"""The releases of a repository."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gate.cli import Failure
-from gate.cli._release.shared import size
+from gate.cli._release._options import size
 from gate.cli._shared.output import print_text
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _line(each: Description) -> str:
 
 
 def _warn(folder: Path) -> None:
-    from gate.cli._release.shared import warn
+    from gate.cli._release._options import warn
     from gate.release.repository.store import Repository
 
     warn(Repository(folder))

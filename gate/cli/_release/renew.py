@@ -1,4 +1,4 @@
-"""`hotgate release renew`."""
+"""Sign anew what expires."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gate.cli._release.shared import (
+from gate.cli._release._options import (
     ROLE_NAMES,
     Passphrases,
     key_options,

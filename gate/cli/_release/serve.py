@@ -1,4 +1,4 @@
-"""`hotgate release serve`."""
+"""Serve a repository on this host, to try it out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gate.cli import Failure
-from gate.cli._release.shared import repository_argument
+from gate.cli._release._options import repository_argument
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,4 +1,4 @@
-"""`hotgate release verify`."""
+"""Check every signature, digest and delta."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from gate.cli._release.shared import EXIT_NOT_WHOLE, repository_argument, warn
+from gate.cli._release._options import EXIT_NOT_WHOLE, repository_argument, warn
 from gate.cli._shared.output import print_text
 from gate.cli._shared.progress import Progress
 

@@ -137,10 +137,13 @@ def test_a_role_gets_other_keys_and_hosts_follow(scene, role):
 
 
 def test_a_lost_key_is_replaced(scene):
+    lost = set(Repository(scene.repo).root.signed.roles["timestamp"].keyids)
     for path in scene.keys.glob("timestamp-*"):
         path.unlink()
     turn(scene, "timestamp")
     scene.host().refresh()
+    assert lost.isdisjoint(Repository(scene.repo).root.signed.roles["timestamp"].keyids)
+    assert verify(scene.repo, scene.root).problems == ()
 
 
 def test_a_rotation_that_was_broken_off_is_finished_by_a_renewal(scene, monkeypatch):
