@@ -7,194 +7,7 @@ from typing import Any
 
 from gate import __version__
 from gate.report.models.schema import generate
-
-_TEXT: dict[str, Any] = {"type": "string"}
-_MAYBE_TEXT: dict[str, Any] = {"type": ["string", "null"]}
-_MAYBE_NUMBER: dict[str, Any] = {"type": ["number", "null"]}
-_MAYBE_INT: dict[str, Any] = {"type": ["integer", "null"]}
-_FLAG: dict[str, Any] = {"type": "boolean"}
-_VERDICT = {"type": "string", "enum": ["pass", "block", "inconclusive"]}
-_STATE = {"type": "string", "enum": ["waiting", "ok", "partial", "unreachable", "refused", "garbage"]}
-
-
-def _object(**properties: Any) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": list(properties)}
-
-
-_CANARY_SIDE = {
-    name: {"type": "integer", "minimum": 0}
-    for name in ("connections", "requests", "failed", "under_way", "timed", "slow", "p50_ns", "p99_ns")
-}
-
-SCHEMAS: dict[str, Any] = {
-    "Error": _object(schema_version=_TEXT, error=_object(code=_TEXT, message=_TEXT, hint=_TEXT)),
-    "Health": _object(schema_version=_TEXT, status={"type": "string", "enum": ["ok", "store"]}),
-    "Service": _object(
-        name=_TEXT,
-        url=_TEXT,
-        state=_STATE,
-        error=_TEXT,
-        stale=_FLAG,
-        failures={"type": "integer"},
-        seen_at=_MAYBE_TEXT,
-        updated_at=_MAYBE_TEXT,
-        source=_MAYBE_TEXT,
-        epoch=_MAYBE_TEXT,
-        generation=_MAYBE_INT,
-        health=_MAYBE_NUMBER,
-        coverage=_MAYBE_NUMBER,
-        continuity=_MAYBE_NUMBER,
-        goroutines=_MAYBE_INT,
-        in_flight=_MAYBE_INT,
-        connections=_MAYBE_INT,
-        connections_kept=_MAYBE_INT,
-        standing_verdict={"type": ["string", "null"], "enum": ["pass", "block", "inconclusive", None]},
-        standing_at=_MAYBE_TEXT,
-        rehearsed={"type": ["string", "null"], "enum": ["pass", "block", "inconclusive", None]},
-        rehearsed_at=_MAYBE_TEXT,
-        canary={"type": ["object", "null"], "description": "How a canary stands, or how the last one ended"},
-    ),
-    "Verdict": _object(
-        schema_version=_TEXT,
-        service=_TEXT,
-        verdict=_VERDICT,
-        **{"pass": _FLAG},
-        exit_code={"type": "integer", "enum": [0, 10, 11]},
-        reasons={"type": "array", "items": _TEXT},
-        created_at=_TEXT,
-        audit=_TEXT,
-    ),
-    "Watch": _object(
-        schema_version=_TEXT,
-        service=_TEXT,
-        state={"type": "string", "enum": ["idle", "watching", "rollback", "clear", "inconclusive"]},
-        exit_code={"type": "integer", "enum": [0, 10, 11]},
-        join=_MAYBE_TEXT,
-        since=_MAYBE_TEXT,
-        epoch=_MAYBE_TEXT,
-        said=_TEXT,
-        rules={
-            "type": "array",
-            "items": _object(name=_TEXT, fires={"type": ["boolean", "null"]}, said=_TEXT, chance=_MAYBE_NUMBER),
-        },
-    ),
-    "Releases": _object(
-        name=_TEXT,
-        folder=_TEXT,
-        current=_TEXT,
-        previous=_TEXT,
-        runs=_TEXT,
-        pid=_MAYBE_INT,
-        releases={
-            "type": "array",
-            "items": _object(
-                version=_TEXT,
-                current=_FLAG,
-                previous=_FLAG,
-                running=_FLAG,
-                sha256=_TEXT,
-                build_id=_TEXT,
-                size={"type": "integer"},
-                installed_at=_TEXT,
-                verdict=_TEXT,
-                against=_TEXT,
-                judged_at=_TEXT,
-                audit=_TEXT,
-            ),
-        },
-        operations={
-            "type": "array",
-            "items": _object(
-                operation=_TEXT,
-                kind={"type": "string", "enum": ["apply", "rollback"]},
-                version=_TEXT,
-                before=_TEXT,
-                at=_TEXT,
-                ending=_TEXT,
-                said=_TEXT,
-                hint=_TEXT,
-                stages={
-                    "type": "array",
-                    "items": _object(stage=_TEXT, at=_TEXT, seconds=_MAYBE_NUMBER, said=_TEXT),
-                },
-            ),
-        },
-        problems={"type": "array", "items": _TEXT},
-        busy=_TEXT,
-        unfinished=_TEXT,
-    ),
-    "RolledBack": {
-        **_object(
-            schema_version=_TEXT, name=_TEXT, ending=_TEXT, said=_TEXT, hint=_TEXT, exit_code={"type": "integer"}
-        ),
-        "description": "What `hotgate rollback` ended in, as its last line of JSON has it.",
-    },
-    "Rollback": {
-        "type": "object",
-        "properties": {"reason": {"type": "string", "maxLength": 500}, "force": _FLAG},
-    },
-    "CanaryDecision": _object(
-        schema_version=_TEXT,
-        service=_TEXT,
-        decision={"type": "string", "enum": ["wait", "promote", "end", "undecided"]},
-        reason=_TEXT,
-        rules={
-            "type": "array",
-            "items": _object(name=_TEXT, fires={"type": ["boolean", "null"]}, said=_TEXT, chance=_MAYBE_NUMBER),
-        },
-    ),
-    "CanaryStatus": {
-        "type": "object",
-        "description": "How a canary stands: `canary` of goprobe's status (WIRE.md).",
-        "properties": {
-            "over": _FLAG,
-            "share": {"type": "number", "minimum": 0, "maximum": 1},
-            "old": _object(**_CANARY_SIDE),
-            "new": _object(**_CANARY_SIDE),
-        },
-    },
-    "Fleet": _object(
-        schema_version=_TEXT,
-        release=_TEXT,
-        state={"type": "string", "enum": ["as planned", "drift", "not known"]},
-        exit_code={"type": "integer", "enum": [0, 10, 11]},
-        seen_at=_TEXT,
-        problem=_TEXT,
-        components={
-            "type": "array",
-            "items": _object(
-                name=_TEXT,
-                planned=_TEXT,
-                hosts={"type": "integer"},
-                versions={"type": "object", "additionalProperties": {"type": "integer"}},
-                differ={"type": "array", "items": _object(host=_TEXT, version=_MAYBE_TEXT, problem=_MAYBE_TEXT)},
-                unknown={"type": "array", "items": _object(host=_TEXT, version=_MAYBE_TEXT, problem=_MAYBE_TEXT)},
-            ),
-        },
-        batches={
-            "type": "array",
-            "items": _object(
-                stage={"type": "integer"},
-                number={"type": "integer"},
-                count={"type": "integer"},
-                done={"type": "integer"},
-            ),
-        },
-    ),
-    "Hook": {
-        "type": "object",
-        "description": "Flagger's webhook payload, or {service, new}.",
-        "properties": {
-            "service": _TEXT,
-            "new": _TEXT,
-            "name": _TEXT,
-            "namespace": _TEXT,
-            "phase": _TEXT,
-            "checksum": _TEXT,
-            "metadata": {"type": "object", "properties": {"service": _TEXT, "new": _TEXT, "since": _TEXT}},
-        },
-    },
-}
+from gate.sidecar.web.schemas import SCHEMAS, TEXT, shape
 
 _NAME = {"name": "name", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1, "maxLength": 128}}
 _NEW = {
@@ -261,9 +74,9 @@ def document() -> dict[str, Any]:
     report = {key: value for key, value in generate().items() if key not in ("$id", "$schema")}
     definitions = report.pop("$defs", {})
     schemas = SCHEMAS | _moved({"Report": report} | definitions)
-    services = _object(schema_version=_TEXT, services={"type": "array", "items": _ref("Service")})
-    one = _object(schema_version=_TEXT, service=_ref("Service"))
-    metrics = {"description": "exposition format 0.0.4", "content": {"text/plain": {"schema": _TEXT}}}
+    services = shape(schema_version=TEXT, services={"type": "array", "items": _ref("Service")})
+    one = shape(schema_version=TEXT, service=_ref("Service"))
+    metrics = {"description": "exposition format 0.0.4", "content": {"text/plain": {"schema": TEXT}}}
     hook = {"required": True, "content": {"application/json": {"schema": _ref("Hook")}}}
     blocked = {"_409": _json("block", _ref("Verdict")), "_424": _json("inconclusive", _ref("Verdict"))}
     verdict = _json("the verdict, whatever it is", _ref("Verdict"))
@@ -294,7 +107,7 @@ def document() -> dict[str, Any]:
         "/v1/services/{name}/releases": _get(
             "The releases on this host, and what became of the last operations",
             _answers(
-                _json("what is there", _object(schema_version=_TEXT, releases=_ref("Releases"))),
+                _json("what is there", shape(schema_version=TEXT, releases=_ref("Releases"))),
                 _422=_json("it cannot be read", _ref("Error")),
             ),
             _NAME,
