@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -43,9 +44,25 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("entry", matrix.entries(), ids=str)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests that mostly wait: one process goes through them while the others do the work."""
-    items.sort(key=lambda item: item.get_closest_marker("patient") is None)
+@pytest.hookimpl(trylast=True)  # once those that are not wanted are out
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Have half of the processes begin with the tests that mostly wait, while the others do the work.
+
+    `--dist worksteal` gives every process as long a stretch of the tests at first; later, idle ones take over from those with
+    the longest queue.
+    """
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    lanes: list[list[pytest.Item]] = [[] for _ in range(max(workers // 2, 1))]
+    patient = [item for item in items if item.get_closest_marker("patient") is not None]
+    others = [item for item in items if item.get_closest_marker("patient") is None]
+    for _, module in groupby(patient, key=lambda item: item.path):  # which share what they have built
+        min(lanes, key=len).extend(module)
+    total, ordered = len(items), list[pytest.Item]()
+    for number, lane in enumerate(lanes, 1):
+        room = max(total * number // len(lanes) - len(ordered) - len(lane), 0)
+        ordered += lane + others[:room]
+        del others[:room]
+    items[:] = ordered + others
 
 
 def _names(mark: pytest.Mark) -> list[str]:
