@@ -67,10 +67,13 @@ demo: setup
 # make test COVERAGE=1 measures lines and branches as well, of the tests' own process; .cache/coverage has the pages.
 COV := $(if $(COVERAGE),--cov --cov-report=term:skip-covered --cov-report=html:.cache/coverage)
 
-BESIDE_EACH_OTHER := --dist worksteal -n $$((2 * $$(nproc)))
+# Thousands of processes are started: each would compile the whole of hotgate anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+BESIDE_EACH_OTHER := --dist worksteal -n $$((3 * $$(nproc))) # many tests wait for processes and clocks
 
 test: setup
-	@$(PY) -m pytest -m "not long" $(COV) $(BESIDE_EACH_OTHER) # many tests wait for processes and clocks
+	@$(PY) -m pytest -m "not long" $(COV) $(BESIDE_EACH_OTHER)
 
 test-all: setup
 	@$(PY) -m pytest $(COV) $(BESIDE_EACH_OTHER)

@@ -10,6 +10,9 @@ import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 BINARIES = ROOT / "testdata" / "binaries"
@@ -66,6 +69,18 @@ def select(
     """The entries with these properties, for `pytest.mark.parametrize`."""
     wanted = {"stripped": stripped, "goarch": goarch, "buildmode": buildmode, "cgo": cgo, "minor": minor}
     return [e for e in entries() if all(v is None or getattr(e, k) == v for k, v in wanted.items())]
+
+
+def quick(entries: list[Entry]) -> list[Any]:
+    """Parameters of a test: binaries of the newest Go, and one of each other for `make test`; the rest for `make test-all` alone."""
+    newest, seen = max(entry.minor for entry in entries), set[int]()
+    out: list[Any] = []
+    for entry in entries:
+        out.append(
+            entry if entry.minor == newest or entry.minor not in seen else pytest.param(entry, marks=pytest.mark.long)
+        )
+        seen.add(entry.minor)
+    return out
 
 
 @cache

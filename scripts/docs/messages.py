@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -10,6 +11,7 @@ SHOWN = ("gate", "probes")
 _ERRORS = {"ApplyError", "Failure", "PolicyError", "StoreError"}
 
 
+@cache
 def found() -> list[tuple[str, str]]:
     """(message, hint) of each place that raises an error of one line; what is put in at run time is `…`."""
     texts: dict[str, str] = {}

@@ -98,7 +98,9 @@ def program(go_toolchain: Path, tmp_path_factory: pytest.TempPathFactory):
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize(("arch", "flags"), [("amd64", ()), ("arm64", ("-ldflags=-s -w",))])
+@pytest.mark.parametrize(
+    ("arch", "flags"), [("arm64", ("-ldflags=-s -w",)), pytest.param("amd64", (), marks=pytest.mark.long)]
+)
 def test_states(case, arch, flags, program) -> None:
     path = str(program(case, arch, flags))
     facts = load(path, read_source(path), examine=False, foreign=False)

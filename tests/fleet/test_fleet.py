@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,19 +15,42 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COMPONENTS = ("api", "gateway")
+OPTIONS: dict[str, Any] = {"components": COMPONENTS, "batches": "[1, 100%]", "observe": "5s", "within": "15s"}
 
 
-@pytest.mark.patient
-def test_a_bad_release_is_taken_back_on_the_first_host_and_a_good_one_reaches_all(
-    go_toolchain: Path, tmp_path: Path
-) -> None:
+@pytest.fixture(scope="module")
+def repository(go_toolchain: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All releases, in a repository."""
     try:
-        repository = build(tmp_path / "built", go_toolchain, COMPONENTS)
+        return build(tmp_path_factory.mktemp("built") / "releases", go_toolchain, COMPONENTS)
     except BuildFailed as exc:
         missing(str(exc))
         raise
-    options = {"components": COMPONENTS, "batches": "[1, 100%]", "observe": "5s", "within": "15s"}
-    with Fleet(tmp_path / "fleet", repository, 4, **options) as fleet:
+
+
+@pytest.mark.patient
+def test_a_good_release_reaches_every_host_and_nobody_loses_a_request(repository: Path, tmp_path: Path) -> None:
+    """One component: the order of several is that of the playbooks' own tests, and of the long one below."""
+    with Fleet(tmp_path / "fleet", repository, 4, **{**OPTIONS, "components": ("api",), "batches": "[100%]"}) as fleet:
+        with Load(fleet, 20) as load:
+            fleet.plan()
+            fleet.render()
+            code, said = fleet.play("site.yml", "--skip-tags", "preflight")
+            assert code == 0, said
+        assert load.lost == []
+        assert load.sent > 100
+        assert fleet.versions() == dict.fromkeys((host.name for host in fleet.hosts), (NEW,))
+        assert [each["kind"] for host in fleet.hosts for each in host.operations("api")] == ["apply"] * 4
+        status = fleet.hotgate("fleet", "status", "release.yaml", "-i", "hosts.ini", "--format", "json")
+        assert status.returncode == 0, status.stdout + status.stderr
+        assert [batch["done"] for batch in json.loads(status.stdout)["batches"]] == [4]
+        assert fleet.wrong() == []
+
+
+@pytest.mark.long
+@pytest.mark.patient
+def test_a_bad_release_is_taken_back_on_the_first_host_and_a_good_one_follows(repository: Path, tmp_path: Path) -> None:
+    with Fleet(tmp_path / "fleet", repository, 4, **OPTIONS) as fleet:
         first, *others = fleet.hosts
         with Load(fleet, 40) as load:
             fleet.plan(api=BAD)
@@ -43,7 +66,6 @@ def test_a_bad_release_is_taken_back_on_the_first_host_and_a_good_one_reaches_al
         assert {where for _, where, _ in load.lost} == {first.name}, "and failed nobody"
 
         with Load(fleet, 20) as load:
-            fleet.batches = "[100%]"  # the test above has batches
             fleet.plan()
             fleet.render()
             code, said = fleet.play("site.yml", "--skip-tags", "preflight")
@@ -53,7 +75,4 @@ def test_a_bad_release_is_taken_back_on_the_first_host_and_a_good_one_reaches_al
         for host in others:
             assert [each["kind"] for each in host.operations("api")] == ["apply"]
             assert host.operations("api")[0]["ended"] <= host.operations("gateway")[0]["begun"]
-        status = fleet.hotgate("fleet", "status", "release.yaml", "-i", "hosts.ini", "--format", "json")
-        assert status.returncode == 0, status.stdout + status.stderr
-        assert [batch["done"] for batch in json.loads(status.stdout)["batches"]] == [4]
         assert fleet.wrong() == []

@@ -110,12 +110,17 @@ def blocking(report) -> set[str]:
 @pytest.mark.parametrize(
     ("old", "new", "subjects"),
     [
-        ("plugin", "plugin-body", set()),
         ("plugin", "plugin-shared", {"packages"}),
-        ("plugin", "plugin-lookup", {"Total"}),
-        ("library", "library-body", set()),
         ("library", "library-export", {"ShopHalf", *ABIDIFF}),
-        ("library", "library-state", {"static state"}),
+        *(
+            pytest.param(*each, marks=pytest.mark.long)
+            for each in (
+                ("plugin", "plugin-body", set()),
+                ("plugin", "plugin-lookup", {"Total"}),
+                ("library", "library-body", set()),
+                ("library", "library-state", {"static state"}),
+            )
+        ),
     ],
 )
 def test_what_others_rely_on(old, new, subjects, built) -> None:

@@ -32,7 +32,7 @@ def table_of(path: Path) -> FuncTable:
     return table
 
 
-@pytest.mark.parametrize("entry", WITH_SYMBOLS, ids=str)
+@pytest.mark.parametrize("entry", matrix.quick(WITH_SYMBOLS), ids=str)
 def test_every_function_is_a_symbol_of_that_name(entry: Entry, go_toolchain: Path) -> None:
     symbols: dict[int, set[str]] = {}
     for address, name in gotools.text_symbols(go_toolchain, entry.path):
@@ -48,7 +48,7 @@ def test_every_function_is_a_symbol_of_that_name(entry: Entry, go_toolchain: Pat
     assert wrong == []
 
 
-@pytest.mark.parametrize("entry", WITH_SYMBOLS, ids=str)
+@pytest.mark.parametrize("entry", matrix.quick(WITH_SYMBOLS), ids=str)
 def test_every_go_symbol_is_a_function(entry: Entry, go_toolchain: Path) -> None:
     table = table_of(entry.path)
     known = set(zip(table.entry.tolist(), map(gotools.symbol_name, table.names), strict=True))
@@ -65,7 +65,7 @@ def test_every_go_symbol_is_a_function(entry: Entry, go_toolchain: Path) -> None
     assert missing == []
 
 
-@pytest.mark.parametrize("entry", WITH_SYMBOLS, ids=str)
+@pytest.mark.parametrize("entry", matrix.quick(WITH_SYMBOLS), ids=str)
 def test_lines_are_those_of_addr2line(entry: Entry, go_toolchain: Path) -> None:
     table = table_of(entry.path)
     addresses = []

@@ -11,6 +11,7 @@ from probes.go import load
 from probes.go.variables.table import read_variables
 from probes.go.variables.types import VariableTypes
 from tests import matrix
+from tests.conftest import first
 from tests.drift.type_pairs import CONFIGS, Config, Releases
 from tests.oracle.dwarf_types import structs
 
@@ -64,6 +65,6 @@ def test_a_fixture_with_dwarf() -> None:
     assert agree(matrix.unpack("go1.27-amd64-exe-dwarf")) > 250
 
 
-@pytest.mark.parametrize("config", CONFIGS, ids=str)
+@pytest.mark.parametrize("config", first(2, CONFIGS), ids=str)
 def test_programs_built_here(config: Config, go_toolchain: Path, tmp_path: Path) -> None:
     assert agree(Releases(go_toolchain, tmp_path).path(config, new=True)) > 250

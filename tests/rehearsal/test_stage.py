@@ -20,6 +20,7 @@ from gate.rehearsal.stage.images import Images, tiny_program
 from gate.rehearsal.stage.isolation import best_level, bubblewrap_works
 from gate.rehearsal.stage.processes import descendants, image_of
 from scripts.programs.gobuild import host_arch
+from tests.conftest import first
 from tests.rehearsal.conftest import environment, plan
 
 if TYPE_CHECKING:
@@ -229,7 +230,7 @@ def test_a_service_beyond_its_limits_ends_the_rehearsal(program: Build, tmp_path
     assert (done.returncode, "rehearsal.limits.memory is 1 MB" in done.stderr) == (2, True), done.stderr
 
 
-@pytest.mark.parametrize("isolate", ["auto", "no"])
+@pytest.mark.parametrize("isolate", first(1, ["auto", "no"]))
 @pytest.mark.parametrize("victim", ["command", "keeper", "performer", "interrupt", "terminate"])
 def test_killed_half_way_it_leaves_nothing(program: Build, tmp_path: Path, victim: str, isolate: str) -> None:
     if isolate == "auto" and best_level()[0] != "full" and victim == "performer":

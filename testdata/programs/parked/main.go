@@ -78,7 +78,7 @@ func main() {
 	case "timer":
 		C.parked_timer()
 	case "work":
-		threads := 16 * runtime.NumCPU() // a large share of the machine, whatever else it does
+		threads := 4 * runtime.NumCPU() // a large share of the machine, whatever else it does
 		runtime.GOMAXPROCS(threads)
 		for i := 0; i < threads; i++ {
 			go work()

@@ -45,7 +45,7 @@ def goes_on(process) -> dict[str, object]:
     )
 
 
-@pytest.mark.parametrize("stage", first(2, ("switch", "take-over", "assemble", "gate", "trigger")))
+@pytest.mark.parametrize("stage", first(1, ("switch", "take-over", "assemble", "gate", "trigger")))
 def test_one_that_was_killed_is_ended_by_resume(host: Site, images: Path, stage: str) -> None:
     assert killed_at(host, stage, "begin", "apply", "orders", "--version", "1.1.0")
     _code, out, _ = host.run("releases", "orders")

@@ -84,7 +84,9 @@ quiet = "1s"
             os.kill(int((folder / "pid").read_text("ascii")), signal.SIGKILL)
 
 
-@pytest.mark.parametrize(("version", "reason"), [("1.2.0", "crashed"), ("1.3.0", "hangs")])
+@pytest.mark.parametrize(
+    ("version", "reason"), [("1.2.0", "crashed"), pytest.param("1.3.0", "hangs", marks=pytest.mark.long)]
+)
 def test_a_release_that_took_the_process_is_taken_back_by_a_start(
     bare: Site, plain: Path, version: str, reason: str
 ) -> None:

@@ -130,9 +130,9 @@ def test_a_delta_that_does_not_apply_is_not_offered(monkeypatch):
 
 
 def test_damaged_deltas_are_refused():
-    refused, same, _, grown = try_mutations(150)
-    assert refused + same == 150
-    assert refused > 130
+    refused, same, _, grown = try_mutations(60)  # `make release-proof` tries 2,000
+    assert refused + same == 60
+    assert refused > 50
     assert grown < 600
 
 
