@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gate.apply.host.releases import Identity, Releases
     from gate.apply.outcome import Ending
     from gate.apply.record import Recorder
+    from gate.apply.service.probe import Said
     from gate.apply.service.process import Running
     from gate.store.database import Database
 
@@ -93,13 +94,7 @@ class Update:
             ApplyError: the process may not be looked at.
         """
         wanted = identity_of(self.releases.image(move.version))
-        running = find(self.host)
-        # The process's own word tells which of two images answers; one that is to be resumed may have gone over already.
-        said = (
-            ask(self.host.url, self.token)
-            if self.host.url and running is not None and running.image != wanted
-            else None
-        )
+        running, said = self._heard(wanted)
         if running is None and move.image is None and not self.host.start:
             said_now = f"`current` names {move.version}, and no process of {self.host.name} runs"
             return self.conclude("done", move, said_now, "start the service: it has to execute FOLDER/current/FILE")
@@ -131,6 +126,22 @@ class Update:
                 return self.back(move, "not-told", f"the service could not be told: {problem}", hint)
             return self.back(move, *why_taken_back(move.version, found))
         return self._taken_over(move, found)
+
+    def _heard(self, wanted: Identity) -> tuple[Running | None, Said | None]:
+        """The process, and what goprobe said while it ran that image, by which it is told from the one that it goes over to.
+
+        An update that somebody began earlier, such as one that was killed, may come to its end between the two: what answered then
+        is the new image, and would be waited for in vain to be replaced.
+        """
+        for _ in range(ROUNDS):
+            running = find(self.host)
+            if running is None or running.image == wanted or not self.host.url:
+                return running, None
+            said = ask(self.host.url, self.token)
+            now = find(self.host)
+            if now is not None and (now.same, now.image) == (running.same, running.image):
+                return running, said
+        return find(self.host), None
 
     def _tell(self, running: Running | None) -> None:
         if running is not None:
@@ -297,7 +308,9 @@ class Update:
         elif again and self.host.start:  # one that hangs hears nothing
             restart(self.host, running)
         else:
-            said = ask(self.host.url, self.token) if self.host.url else None
+            now, said = self._heard(wanted)
+            if now is None or now.image != running.image:
+                return ""  # it went on by itself
             trigger(self.host, running.pid)
         seconds = self.host.within if running is not None or self.host.start else takeover.GONE
         before = None if running is None else running.image

@@ -11,10 +11,13 @@ import shutil
 import signal
 import subprocess
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from gate.apply import update
+from gate.apply.service.process import Running
 from scripts.truth.release_proof._site import Site, killed_at
 from tests.conftest import first
 
@@ -22,6 +25,27 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.patient
+
+
+def test_what_the_new_image_says_is_never_taken_for_the_word_of_the_old_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An update that was told before may come to its end between the look at the process and the question."""
+    wanted = (1, 2)
+    old, new = Running(7, 100, (1, 1), "/old"), Running(7, 100, wanted, "/new")
+    where = SimpleNamespace(url="http://127.0.0.1:1")
+    now = old
+
+    def goes_over(*_: str) -> str:
+        nonlocal now
+        now = new
+        return "of the new image"
+
+    monkeypatch.setattr(update, "find", lambda _: now)
+    monkeypatch.setattr(update, "ask", goes_over)
+    one = update.Update(where, "", None, None, None)  # type: ignore[arg-type]
+    assert one._heard(wanted) == (new, None)
+    now = old
+    monkeypatch.setattr(update, "ask", lambda *_: "of the old image")
+    assert one._heard(wanted) == (old, "of the old image")
 
 
 def stopped_at(host: Site, stage: str, *words: str):
