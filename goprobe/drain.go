@@ -9,11 +9,14 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"hotgate/goprobe/internal/descriptor"
 )
 
 // DrainOptions are the times of a drain; the zero value has those that lost nothing when they were measured.
 type DrainOptions struct {
-	// Announce is how long answers say Connection: close before connections without a request are closed; 1 s unless set.
+	// Announce is how long answers say Connection: close before connections without a request are closed; those that have
+	// not sent their first one get five times as long. 1 s unless set.
 	Announce time.Duration
 	// Linger is the time after the last connection was closed; 0.3 s unless set.
 	Linger time.Duration
@@ -110,12 +113,21 @@ func (d *drainer) track(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// closeQuiet closes the connections that have had no request for that long, and tells how many are left.
+// freshPatience is how many times as long a connection without a first request is waited for: its client has been told
+// nothing yet, and one on a busy machine takes a while to send what it connected for.
+const freshPatience = 5
+
+// closeQuiet closes the connections that have had no request for that long, and tells how many are left. A request that has
+// arrived and that the server has not begun to read, as it is busy, is one: closing its connection would lose it.
 func (d *drainer) closeQuiet(quiet time.Duration) int {
 	d.mu.Lock()
 	victims := []net.Conn{}
 	for conn, c := range d.conns {
-		if c.state != http.StateActive && time.Since(c.since) >= quiet {
+		patience := quiet
+		if c.state == http.StateNew {
+			patience *= freshPatience
+		}
+		if c.state != http.StateActive && time.Since(c.since) >= patience && !descriptor.Unread(conn) {
 			victims = append(victims, conn)
 		}
 	}

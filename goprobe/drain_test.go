@@ -1,6 +1,7 @@
 package goprobe
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"hotgate/goprobe/internal/descriptor"
 )
 
 var quick = DrainOptions{Announce: 100 * time.Millisecond, Linger: 10 * time.Millisecond, Timeout: 5 * time.Second}
@@ -84,6 +87,44 @@ func TestDrainLosesNothing(t *testing.T) {
 	}
 	if before == 0 || served[0].Load() != before || served[1].Load() == 0 {
 		t.Errorf("served %d, then %d; the other %d", before, served[0].Load(), served[1].Load())
+	}
+}
+
+// A server on a busy machine has not read yet what has arrived: that connection is not quiet.
+func TestARequestThatNobodyHasReadIsNotLost(t *testing.T) {
+	l := listenTCP(t)
+	defer l.Close()
+	client, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	conn, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	d := newDrainer(nil)
+	d.track(conn, http.StateNew)
+	if left := d.closeQuiet(time.Hour / freshPatience); left != 1 {
+		t.Error(left)
+	}
+	fmt.Fprint(client, "GET / HTTP/1.1\r\n")
+	eventually(t, "it has arrived", func() bool { return descriptor.Unread(conn) })
+	for _, state := range []http.ConnState{http.StateNew, http.StateIdle} {
+		d.track(conn, state)
+		d.closeQuiet(0)
+	}
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if line != "GET / HTTP/1.1\r\n" || err != nil {
+		t.Fatalf("%q: %v", line, err)
+	}
+	d.closeQuiet(0)
+	if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("one that is quiet stays: %v", err)
+	}
+	if descriptor.Unread(conn) {
+		t.Error("a closed one has something to read")
 	}
 }
 
