@@ -114,7 +114,7 @@ def test_without_being_asked_nothing_is_said_of_places(programs: Edited) -> None
 GROUND = ("inlined-constant", "field-offset", "closure-first", "several", "interface-method-added", "package-variable")
 
 
-@pytest.mark.parametrize("name", GROUND)
+@pytest.mark.parametrize("name", first(2, GROUND))
 def test_edits_of_the_ground_program(name: str, go_toolchain: Path) -> None:
     """The same question asked of the unstripped twins, whose symbols tell: never kept where they are not."""
     from probes.drift.variables.compare import global_drift  # noqa: PLC0415

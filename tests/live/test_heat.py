@@ -151,12 +151,12 @@ def test_a_plain_service_gives_the_second_that_it_is_profiled_for(
             report, _ = hotgate("check", program, program, "--live", url)
             if evidence(report)["heat"]["status"] == "ok":
                 break
-        other, _ = hotgate("check", another, program, "--live", url)
     heat = report["profile"]["heat"]
     assert heat["source"].startswith("net/http/pprof, 1 profile of 1.")
     assert heat["samples"] >= MIN_SAMPLES
     assert heat["functions"][0]["name"] == "main.work"
-    assert "not of OLD" in evidence(other)["heat"]["reason"]
     with test_parked.running(program, "quiet") as (_, url):
         idle, _ = hotgate("check", program, program, "--live", url)
+        other, _ = hotgate("check", another, program, "--live", url)
     assert "too few" in evidence(idle)["heat"]["reason"]
+    assert "not of OLD" in evidence(other)["heat"]["reason"]

@@ -19,6 +19,7 @@ from sqlalchemy import select
 from gate.store.database import Database
 from gate.store.tables import SAMPLES, SERVICES, WINDOWS
 from scripts.measure.soak import simulated
+from tests.conftest import first
 from tests.sidecar.conftest import Running, configuration, due
 from tests.store.conftest import postgresql  # noqa: F401 - a fixture
 
@@ -231,26 +232,29 @@ def test_two_sidecars_on_one_postgresql_neither_double_nor_lose(
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [
-        ('[sidecar]\nlisten = "0.0.0.0:1"\n', "without a token only loopback is served"),
-        ('[sidecar]\nlisten = "nowhere"\n', "not an address"),
-        ('[sidecar]\nreleases = [""]\n', "sidecar.releases[0]: a folder of releases is named by its absolute path"),
-        ('[sidecar]\ninterval = "fast"\n', "sidecar.interval: not a time"),
-        ('[sidecar]\ninterval = "1ms"\n', "is not between"),
-        ("[sidecar]\nservices = []\n", "unknown key sidecar.services"),
-        ('[[sidecar.service]]\nname = "a"\n', "sidecar.service[0].url is missing"),
-        ('[[sidecar.service]]\nname = "a b"\nurl = "http://h"\n', "a name has letters"),
-        ('[[sidecar.service]]\nname = "a"\nurl = "ftp://h"\n', "not an http or https URL"),
-        ('[[sidecar.service]]\nname = "a"\nurl = "http://h"\n' * 2, "two services with the name a"),
-        ('[sidecar]\ntoken_file = "nowhere"\n', "cannot read the token file"),
-        (
+    first(
+        4,
+        [
+            ('[sidecar]\nlisten = "0.0.0.0:1"\n', "without a token only loopback is served"),
+            ('[sidecar]\nlisten = "nowhere"\n', "not an address"),
+            ('[sidecar]\nreleases = [""]\n', "sidecar.releases[0]: a folder of releases is named by its absolute path"),
+            ('[sidecar]\ninterval = "fast"\n', "sidecar.interval: not a time"),
+            ('[sidecar]\ninterval = "1ms"\n', "is not between"),
+            ("[sidecar]\nservices = []\n", "unknown key sidecar.services"),
+            ('[[sidecar.service]]\nname = "a"\n', "sidecar.service[0].url is missing"),
+            ('[[sidecar.service]]\nname = "a b"\nurl = "http://h"\n', "a name has letters"),
+            ('[[sidecar.service]]\nname = "a"\nurl = "ftp://h"\n', "not an http or https URL"),
+            ('[[sidecar.service]]\nname = "a"\nurl = "http://h"\n' * 2, "two services with the name a"),
+            ('[sidecar]\ntoken_file = "nowhere"\n', "cannot read the token file"),
             (
-                '[[sidecar.service]]\nname = "a"\nurl = "http://h"\n[[sidecar.service.watch.rule]]\n'
-                'name = "r"\nkind = "ratio"\nbad = "x"\ntimes = 3\n'
+                (
+                    '[[sidecar.service]]\nname = "a"\nurl = "http://h"\n[[sidecar.service.watch.rule]]\n'
+                    'name = "r"\nkind = "ratio"\nbad = "x"\ntimes = 3\n'
+                ),
+                "a ratio needs total",
             ),
-            "a ratio needs total",
-        ),
-    ],
+        ],
+    ),
 )
 def test_a_configuration_that_means_nothing_is_one_line(tmp_path: Path, text: str, message: str) -> None:
     with Running(tmp_path, text) as running:
