@@ -62,10 +62,13 @@ def test_polls_go_on_when_the_clock_is_set_back(tmp_path: Path, monkeypatch: pyt
             board, own = Board(), recorder.Recorder(database, Retention)
             polling = scheduler.Polling(board, own, 4, lambda _entry, _replaced: None)
             await polling.change([ServiceConfig("orders", url, "", 0.5, 1.0)])
-            await asyncio.sleep(1.6)
-            before = board.late.count
-            clock.ahead = 0.0
-            await asyncio.sleep(2.6)
+            async with asyncio.timeout(60):
+                while board.late.count < 2:
+                    await asyncio.sleep(0.05)
+                before = board.late.count
+                clock.ahead = 0.0
+                while board.late.count < before + 3:
+                    await asyncio.sleep(0.05)
             await polling.stop()
             return before, board.late.count - before
 
