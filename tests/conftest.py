@@ -119,7 +119,10 @@ def image(tmp_path: Path) -> Callable[..., Image]:
 
 def first(quick: int, every: Iterable[Any]) -> list[Any]:
     """Parameters of a test: the first `quick` of them for `make test`, the rest for `make test-all` alone."""
-    return [
-        each if at < quick else pytest.param(*(each if isinstance(each, tuple) else (each,)), marks=pytest.mark.long)
-        for at, each in enumerate(every)
-    ]
+    return [each if at < quick else _long(each) for at, each in enumerate(every)]
+
+
+def _long(each: Any) -> Any:
+    if isinstance(each, type(pytest.param())):
+        return pytest.param(*each.values, id=each.id, marks=[*each.marks, pytest.mark.long])
+    return pytest.param(*(each if isinstance(each, tuple) else (each,)), marks=pytest.mark.long)

@@ -10,9 +10,12 @@ import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ROOT = Path(__file__).resolve().parent.parent
 BINARIES = ROOT / "testdata" / "binaries"
@@ -71,15 +74,14 @@ def select(
     return [e for e in entries() if all(v is None or getattr(e, k) == v for k, v in wanted.items())]
 
 
-def quick(entries: list[Entry]) -> list[Any]:
-    """Parameters of a test: binaries of the newest Go, and one of each other for `make test`; the rest for `make test-all` alone."""
-    newest, seen = max(entry.minor for entry in entries), set[int]()
+def quick(entries: Iterable[Entry]) -> list[Any]:
+    """Parameters of a test: the first binary of each Go, architecture and build mode for `make test`; the rest for `make test-all`."""
+    seen = set[object]()
     out: list[Any] = []
-    for entry in entries:
-        out.append(
-            entry if entry.minor == newest or entry.minor not in seen else pytest.param(entry, marks=pytest.mark.long)
-        )
-        seen.add(entry.minor)
+    for entry in sorted(entries, key=lambda entry: -entry.minor):
+        kinds = {entry.minor, entry.goarch, entry.buildmode}
+        out.append(pytest.param(entry, marks=pytest.mark.long) if kinds <= seen else entry)
+        seen |= kinds
     return out
 
 

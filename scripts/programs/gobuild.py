@@ -1,6 +1,6 @@
 """Runs `go build` so that the result depends on nothing but sources, toolchain and flags.
 
-Every build of the repository goes through `GoBuild`: a clean environment, no network, one build cache in `.cache`.
+Every build of the repository goes through `GoBuild`: a clean environment, no network, one build cache.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache"
-GO_CACHE = CACHE / "gocache"
+GO_CACHE = Path(
+    os.environ.get("GOCACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "go-build"
+)
+"""The user's own, by content: another clone, and what tests build without `GoBuild`, need not compile Go's library again."""
 CROSS_CC = {"arm64": "aarch64-linux-gnu-gcc"}
 OLDEST_GO = (1, 21)
 

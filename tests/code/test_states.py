@@ -12,6 +12,7 @@ from probes.code.states import registered
 from probes.elf.source import read_source
 from probes.go.loading import load
 from scripts.programs.gobuild import ROOT, GoBuild
+from tests.conftest import first
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,7 +98,7 @@ def program(go_toolchain: Path, tmp_path_factory: pytest.TempPathFactory):
     return build
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", first(3, CASES))
 @pytest.mark.parametrize(
     ("arch", "flags"), [("arm64", ("-ldflags=-s -w",)), pytest.param("amd64", (), marks=pytest.mark.long)]
 )

@@ -15,7 +15,7 @@ from scripts.programs import flag_programs
 from scripts.programs.gobuild import BuildFailed, GoBuild, host_arch
 from scripts.programs.toolchains import goroot
 from tests.commandline.cases import CHANGES, Change
-from tests.conftest import missing
+from tests.conftest import first, missing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +50,7 @@ def _parameters():
         yield pytest.param(change, arch, marks=marks, id=f"{change.library}-{change.name}-{arch}".replace(" ", "-"))
 
 
-@pytest.mark.parametrize(("change", "arch"), [*_parameters()])
+@pytest.mark.parametrize(("change", "arch"), first(5, [*_parameters()]))
 def test_what_a_change_does_to_a_command_line(go_toolchain: Path, change: Change, arch: str) -> None:
     old = built(change.library, go_toolchain, change.old, goarch=arch)
     new = built(change.library, go_toolchain, change.new, goarch=arch)

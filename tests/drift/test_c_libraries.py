@@ -88,6 +88,7 @@ LIBRARY = "sqlite"
 """The one that each `make test` links in."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("flags", first(1, FLAGS))
 @pytest.mark.parametrize(
     "library", [LIBRARY, *(pytest.param(each, marks=pytest.mark.long) for each in LIBRARIES if each != LIBRARY)]

@@ -8,6 +8,7 @@ import pytest
 
 from probes.drift import compare
 from probes.go import load
+from tests.conftest import first
 from tests.drift.test_constant_ends import changed, program
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def built(root: Path, folder: Path, *, ratio: str = "float64", first: bool = Fal
     return program(root, folder, {"main.go": text.replace("RATIO", ratio)}, stripped=stripped)
 
 
-@pytest.mark.parametrize("stripped", [False, True])
+@pytest.mark.parametrize("stripped", first(1, [False, True]))
 def test_types_of_functions_that_are_numbered_anew_are_the_same(
     go_toolchain: Path, tmp_path: Path, stripped: bool
 ) -> None:
@@ -75,7 +76,7 @@ def test_types_of_functions_that_are_numbered_anew_are_the_same(
     assert not types.removed
 
 
-@pytest.mark.parametrize("stripped", [False, True])
+@pytest.mark.parametrize("stripped", first(1, [False, True]))
 def test_and_one_that_holds_something_else_is_not(go_toolchain: Path, tmp_path: Path, stripped: bool) -> None:
     old = built(go_toolchain, tmp_path / "old", stripped=stripped)
     new = built(go_toolchain, tmp_path / "new", first=True, ratio="uint64", stripped=stripped)

@@ -81,6 +81,7 @@ def build(goroot: Path, folder: Path, source: str, flags: tuple[str, ...]) -> Pa
     return folder / "out"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", first(1, FLAGS))
 def test_every_edit_is_seen_in_its_function_alone(go_toolchain: Path, tmp_path: Path, how: str) -> None:
     old = load(str(build(go_toolchain, tmp_path / "old", SOURCE, FLAGS[how])))

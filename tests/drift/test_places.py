@@ -88,17 +88,18 @@ def reason(programs: Edited, edit: Edit, config: Config) -> str:
     return drift.problems.get("globals", "")
 
 
-@pytest.mark.parametrize("edit", BODIES, ids=str)
+@pytest.mark.parametrize("edit", first(3, BODIES), ids=str)
 def test_the_variables_stay_where_they_are(edit: Edit, programs: Edited) -> None:
     assert reason(programs, edit, STRIPPED) == ""
 
 
-@pytest.mark.parametrize("edit", VARIABLES, ids=str)
+@pytest.mark.parametrize("edit", first(3, VARIABLES), ids=str)
 def test_other_variables_are_never_taken_for_the_same(edit: Edit, programs: Edited) -> None:
     said = reason(programs, edit, STRIPPED)
     assert "it has no ELF symbol table (stripped), and by their places the variables cannot be shown" in said
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("config", first(1, CONFIGS), ids=str)
 def test_in_every_configuration(config: Config, programs: Edited) -> None:
     bodies = [edit for edit in BODIES if edit.name in {"constant", "longer", "other-variable", "initial-value"}]

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from probes.drift import compare
 from probes.drift.variables.compare import global_drift, why_not
 from probes.go.variables.table import read_variables
+from tests.conftest import first
 from tests.drift.variable_pairs import (
     C_EDITS,
     CONFIGS,
@@ -34,7 +35,7 @@ def programs(go_toolchain: Path, tmp_path_factory: pytest.TempPathFactory) -> Pr
     return Programs(go_toolchain, tmp_path_factory.mktemp("globals"))
 
 
-@pytest.mark.parametrize("edit", EDITS, ids=str)
+@pytest.mark.parametrize("edit", first(8, EDITS), ids=str)
 def test_what_one_edit_changes(edit: Edit, programs: Programs) -> None:
     drift = compare(programs.facts("nothing", PLAIN), programs.facts(edit.name, PLAIN))
     assert drift.globals is not None
@@ -42,14 +43,14 @@ def test_what_one_edit_changes(edit: Edit, programs: Programs) -> None:
     assert summary(drift.globals, drift.data) == edit.drift
 
 
-@pytest.mark.parametrize("edit", C_EDITS, ids=str)
+@pytest.mark.parametrize("edit", first(1, C_EDITS), ids=str)
 def test_c_variables(edit: Edit, programs: Programs) -> None:
     drift = global_drift(programs.facts("nothing", CGO), programs.facts(edit.name, CGO))
     assert summary(drift) == edit.drift
     assert {each.package for each in (*drift.added, *drift.resized)} == {"C"}
 
 
-@pytest.mark.parametrize("config", CONFIGS, ids=str)
+@pytest.mark.parametrize("config", first(2, CONFIGS), ids=str)
 def test_in_every_configuration(config: Config, programs: Programs) -> None:
     edit = everything(config.cgo)
     old, new = programs.facts("nothing", config), programs.facts(edit.name, config)

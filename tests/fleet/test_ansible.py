@@ -30,6 +30,7 @@ def in_order(calls: list[tuple[str, str, str]], host: str) -> list[str]:
     return [f"{command} {component}" for name, command, component in calls if name == host]
 
 
+@pytest.mark.long
 @pytest.mark.patient
 def test_a_component_that_gets_worse_is_taken_back_with_its_dependents_and_the_other_hosts_are_never_touched(
     tmp_path: Path,

@@ -18,8 +18,8 @@ def test_all_pairs_are_recorded_and_nothing_else() -> None:
 
 def is_quick(pair: Pair) -> bool:
     """A hotfix differs most where nothing has a name, and of the newest Go; the other pairs are left to `make test-all`."""
-    return pair.mode not in {"exec", "hotfix"} or (
-        "go1.27" in pair.new and (pair.mode == "exec" or "stripped" in pair.new)
+    return pair.mode == "plugin" or (
+        "go1.27" in pair.new and "cgo" not in pair.new and (pair.mode == "exec" or "stripped" in pair.new)
     )
 
 

@@ -50,6 +50,7 @@ def test_a_table_without_a_section_is_found_by_its_symbol(name: str) -> None:
     assert int(found.symtab.value[row]) == found.module.header
 
 
+@pytest.mark.parametrize("entry", matrix.quick(matrix.entries()), ids=str)
 @pytest.mark.parametrize("bare", [False, True])
 def test_a_magic_of_its_own_is_found_and_told(tmp_path, entry, bare: bool) -> None:
     """What obfuscators do: the magic is random. Alone, it breaks a start check; the table is still believed."""

@@ -10,6 +10,7 @@ from probes.go import load
 from probes.go.table import pc_tables
 from probes.go.table.pc_tables import decode_function, decode_tables, suspicious
 from probes.go.table.pc_values import runs
+from tests import matrix
 from tests.made_elf import damaged, facts, place
 
 
@@ -21,6 +22,7 @@ def all_offsets(table) -> list:
     return [table.pcsp, table.pcfile, table.pcln, table.pcdata_offsets()]
 
 
+@pytest.mark.parametrize("entry", matrix.quick(matrix.entries()), ids=str)
 def test_the_sweep_agrees_with_the_scalar_decoding(entry) -> None:
     """Every table of every function: its length in pcs, its least and its greatest value."""
     table = facts(entry.name).functions

@@ -94,7 +94,7 @@ NOTICED: tuple[tuple[str, int, int, bytes], ...] = (
 )
 
 
-@pytest.mark.parametrize("name", FIXTURES)
+@pytest.mark.parametrize("name", first(16, FIXTURES))
 @pytest.mark.parametrize("case", NOTICED, ids=lambda case: case[0])
 def test_a_contradiction_is_noticed(case: tuple[str, int, int, bytes], name: str, tmp_path: Path) -> None:
     _, kind, offset, raw = case

@@ -32,6 +32,7 @@ def test_an_edit_is_found_and_nothing_is_missed(edit: str, config: Config, go_to
         assert not result.false
 
 
+@pytest.mark.long
 def test_hardly_anything_is_made_up(go_toolchain: Path) -> None:
     total = Score()
     for edit in QUICK_EDITS:

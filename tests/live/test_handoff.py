@@ -22,7 +22,7 @@ from probes.go.loading import load
 from probes.go.restarts import entries_called, library_of
 from scripts.programs import handoff_services
 from scripts.programs.gobuild import BuildFailed
-from tests.conftest import missing
+from tests.conftest import first, missing
 from tests.live.test_service import ROOT, hotgate
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def facts(path: Path) -> BinaryFacts:
     return load(str(path), read_source(str(path)), examine=False, foreign=False)
 
 
-@pytest.mark.parametrize("name", ENTRIES)
+@pytest.mark.parametrize("name", first(2, ENTRIES))
 def test_a_quiet_service_of_each_library_is_no_block(name: str, handoff_program: Build, tmp_path: Path) -> None:
     program, address = handoff_program(name), free_address()
     with started(program, tmp_path / "log", "-listen", address) as service:

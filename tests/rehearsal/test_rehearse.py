@@ -76,6 +76,7 @@ def test_values_of_state_are_not_shown_where_the_policy_says_so(
     assert "5000" not in str(report["findings"])
 
 
+@pytest.mark.long
 def test_a_signal_that_each_image_leaves_ignored_to_the_next(
     program: Build, rehearse: Rehearse, tmp_path: Path
 ) -> None:
@@ -88,6 +89,7 @@ def test_a_signal_that_each_image_leaves_ignored_to_the_next(
     assert report["rehearsal"]["inherited"] == [{"subject": "SIGHUP", "how": "is ignored"}]
 
 
+@pytest.mark.long
 def test_long_connections_that_are_cut_are_told_apart(program: Build, rehearse: Rehearse, tmp_path: Path) -> None:
     path = plan(tmp_path, updates=1)
     kept = 'keep = 3\nkeep_as = "events"\nkeep_at = "/events"\nrate = 60'

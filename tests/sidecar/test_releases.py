@@ -101,6 +101,7 @@ def test_it_shows_what_is_there_and_rolls_back_for_who_has_the_token(updated: tu
     assert "hotgate_release" in families
 
 
+@pytest.mark.long
 def test_the_button_is_safe_from_other_sites(updated: tuple[Site, Running]) -> None:
     found, sidecar = updated
     status, headers, page = sidecar.ask("/services/orders", headers=BEARER)

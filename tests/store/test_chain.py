@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from gate.store.chain import EMPTY, GENESIS, Head, Record, canonical, digest, link, parse_head, verify
+from tests.conftest import first
 
 AT = "2026-03-01T10:00:00.000000Z"
 NUMBER = 1000
@@ -23,6 +24,8 @@ def chain(number: int, salt: str = "") -> list[Record]:
 
 RECORDS = chain(NUMBER)
 HEAD = Head(RECORDS[-1].seq, RECORDS[-1].hash)
+STEPS = first(1, [16, 1])
+"""Of how many records each one is tried: `make test` tries some, `make test-all` every one."""
 
 
 def problems(records: list[Record], *exported: Head, stored: Head | None = HEAD) -> list[str]:
@@ -56,8 +59,9 @@ def test_the_format_is_the_documented_one() -> None:
     assert first.hash == hashlib.sha256(lines).hexdigest() == digest(1, AT, first.body, GENESIS)
 
 
+@pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("field", ["seq", "at", "body", "prev", "hash"])
-def test_every_edit_of_every_record_shows(field: str) -> None:
+def test_every_edit_of_every_record_shows(field: str, step: int) -> None:
     edited = {
         "seq": lambda r: r.seq + NUMBER,
         "at": lambda _: "2026-03-01T10:00:00.000001Z",
@@ -65,7 +69,8 @@ def test_every_edit_of_every_record_shows(field: str) -> None:
         "prev": lambda r: r.prev[:-1] + ("0" if r.prev[-1] != "0" else "1"),
         "hash": lambda r: r.hash[:-1] + ("0" if r.hash[-1] != "0" else "1"),
     }[field]
-    for index, record in enumerate(RECORDS):
+    for index in range(0, NUMBER, step):
+        record = RECORDS[index]
         changed = replace(record, **{field: edited(record)})
         assert changed != record
         # As the store gives them: by number.
@@ -73,8 +78,10 @@ def test_every_edit_of_every_record_shows(field: str) -> None:
         assert shows(tampered), (index, field)
 
 
-def test_every_edit_with_its_own_hash_put_right_shows() -> None:
-    for index, record in enumerate(RECORDS):
+@pytest.mark.parametrize("step", STEPS)
+def test_every_edit_with_its_own_hash_put_right_shows(step: int) -> None:
+    for index in range(0, NUMBER, step):
+        record = RECORDS[index]
         body = canonical({"verdict": "pass", "n": -1})
         changed = replace(record, body=body, hash=digest(record.seq, record.at, body, record.prev))
         tampered = [*RECORDS[:index], changed, *RECORDS[index + 1 :]]
@@ -82,32 +89,35 @@ def test_every_edit_with_its_own_hash_put_right_shows() -> None:
         assert shows(tampered, HEAD, stored=Head(tampered[-1].seq, tampered[-1].hash)), index
 
 
-def test_every_deletion_shows_also_with_the_rest_renumbered() -> None:
-    for index in range(NUMBER):
+@pytest.mark.parametrize("step", STEPS)
+def test_every_deletion_shows_also_with_the_rest_renumbered(step: int) -> None:
+    for index in range(0, NUMBER, step):
         rest = [*RECORDS[:index], *RECORDS[index + 1 :]]
         assert shows(rest), index
         moved = [each if n < index else replace(each, seq=each.seq - 1) for n, each in enumerate(rest)]
         assert shows(moved), index
 
 
-def test_every_swap_of_neighbours_and_many_of_others_show() -> None:
-    pairs = [(n, n + 1) for n in range(NUMBER - 1)]
+@pytest.mark.parametrize("step", STEPS)
+def test_every_swap_of_neighbours_and_many_of_others_show(step: int) -> None:
+    pairs = [(n, n + 1) for n in range(0, NUMBER - 1, step)]
     chance = random.Random(1)
-    pairs += [tuple(sorted(chance.sample(range(NUMBER), 2))) for _ in range(2000)]
-    for first, second in pairs:
+    pairs += [tuple(sorted(chance.sample(range(NUMBER), 2))) for _ in range(2000 // step)]
+    for one, other in pairs:
         swapped = RECORDS.copy()
-        swapped[first], swapped[second] = (
-            replace(RECORDS[second], seq=RECORDS[first].seq),
-            replace(RECORDS[first], seq=RECORDS[second].seq),
+        swapped[one], swapped[other] = (
+            replace(RECORDS[other], seq=RECORDS[one].seq),
+            replace(RECORDS[one], seq=RECORDS[other].seq),
         )
-        assert shows(swapped), (first, second)
+        assert shows(swapped), (one, other)
         order = RECORDS.copy()
-        order[first], order[second] = order[second], order[first]
-        assert shows(order), (first, second)
+        order[one], order[other] = order[other], order[one]
+        assert shows(order), (one, other)
 
 
-def test_every_truncation_shows_by_the_stores_head_and_by_an_exported_one() -> None:
-    for left in range(NUMBER):
+@pytest.mark.parametrize("step", STEPS)
+def test_every_truncation_shows_by_the_stores_head_and_by_an_exported_one(step: int) -> None:
+    for left in range(0, NUMBER, step):
         short = RECORDS[:left]
         assert shows(short), left
         cut = Head(short[-1].seq, short[-1].hash) if short else EMPTY

@@ -13,7 +13,7 @@ from gate.release.repository.renewing import renew
 from gate.release.repository.rotating import rotate
 from gate.release.repository.store import Repository
 from gate.release.serving import Server
-from scripts.programs.gobuild import CACHE, require_go
+from scripts.programs.gobuild import CACHE, GO_CACHE, require_go
 from scripts.truth.release_proof._scene import PASSPHRASE, SERVICE, Scene
 
 MODULE = "github.com/theupdateframework/go-tuf/v2"
@@ -88,7 +88,7 @@ def build(folder: Path) -> Path:
         **os.environ,
         "GOFLAGS": "-mod=mod",
         "GOMODCACHE": str(CACHE / "gomod"),
-        "GOCACHE": str(CACHE / "gocache"),
+        "GOCACHE": str(GO_CACHE),
     }
     for argv in ([go, "get", f"{MODULE}@{VERSION}"], [go, "build", "-o", "tufclient", "."]):
         done = subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True, check=False)

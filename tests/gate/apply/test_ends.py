@@ -79,6 +79,7 @@ def test_a_release_that_is_blocked_changes_nothing(host: Site, images: Path) -> 
     assert host.wrong(images) == []
 
 
+@pytest.mark.long
 def test_a_release_that_crashes_at_its_start_never_serves(host: Site, images: Path) -> None:
     with orders(host.port) as statuses:
         found = host.outcome("apply", "orders", "--version", CRASHES)
@@ -91,6 +92,7 @@ def test_a_release_that_crashes_at_its_start_never_serves(host: Site, images: Pa
     assert host.wrong(images) == []
 
 
+@pytest.mark.long
 def test_a_release_that_never_gets_ready_is_taken_back(host: Site, images: Path) -> None:
     found = host.outcome("apply", "orders", "--version", HANGS)
     assert (found["exit_code"], found["ending"], found["reason"]) == (12, "taken-back", "hangs")
@@ -115,6 +117,7 @@ def test_a_release_that_fails_its_rules_is_taken_back(watched: Site, images: Pat
     assert watched.audit() == ""
 
 
+@pytest.mark.long
 def test_a_trigger_that_is_not_obeyed_and_one_that_fails(host: Site, images: Path) -> None:
     text = host.config.read_text("utf-8")
     host.config.write_text(text.replace('"SIGUSR2"', '["sh", "-c", "echo no such unit >&2; exit 5"]'), "utf-8")
@@ -128,6 +131,7 @@ def test_a_trigger_that_is_not_obeyed_and_one_that_fails(host: Site, images: Pat
     assert host.wrong(images) == []
 
 
+@pytest.mark.long
 def test_a_rollback_is_judged_and_who_goes_past_that_says_why(repository: Path, tmp_path: Path) -> None:
     with site(tmp_path / "host", repository, "1.1.0", before="1.0.0") as found:
         text = found.config.read_text("utf-8")

@@ -85,6 +85,7 @@ def test_one_that_was_killed_is_ended_by_resume(host: Site, images: Path, stage:
     assert host.outcome("apply", "orders", "--resume")["ending"] == "as-it-was"
 
 
+@pytest.mark.long
 def test_two_at_once_and_a_service_that_is_restarted_meanwhile(host: Site, images: Path) -> None:
     process = stopped_at(host, "gate", "apply", "orders", "--version", "1.1.0")
     code, _, err = host.run("apply", "orders")
@@ -100,6 +101,7 @@ def test_two_at_once_and_a_service_that_is_restarted_meanwhile(host: Site, image
     assert host.wrong(images) == []
 
 
+@pytest.mark.long
 def test_links_that_are_changed_by_hand_and_a_release_that_is_deleted(host: Site) -> None:
     assert host.outcome("apply", "orders", "--version", "1.1.0")["exit_code"] == 0
     current = host.srv / "current"

@@ -99,6 +99,7 @@ def test_a_release_that_took_the_process_is_taken_back_by_a_start(
         assert answer.status == 200
 
 
+@pytest.mark.long
 def test_without_a_start_command_it_is_said_that_nothing_runs(bare: Site) -> None:
     text = bare.config.read_text("utf-8")
     bare.config.write_text("\n".join(line for line in text.splitlines() if not line.startswith("start = ")), "utf-8")

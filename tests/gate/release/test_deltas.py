@@ -56,7 +56,7 @@ def applied(old, delta, new):
     return apply_delta(old, delta, base=base, sha256=sha256, size=len(new))
 
 
-@pytest.mark.parametrize("name", first(3, PAIRS))
+@pytest.mark.parametrize("name", first(1, PAIRS))
 def test_a_delta_of_go_programs_is_exact(name):
     old, new = (entry(**wanted).path.read_bytes() for wanted in PAIRS[name])
     delta = made("go", old, new)
@@ -130,10 +130,11 @@ def test_a_delta_that_does_not_apply_is_not_offered(monkeypatch):
     assert make_delta(b"old", b"new") is None
 
 
-def test_damaged_deltas_are_refused():
-    refused, same, _, grown = try_mutations(60)  # `make release-proof` tries 2,000
-    assert refused + same == 60
-    assert refused > 50
+@pytest.mark.parametrize("number", first(1, [20, 60]))  # `make release-proof` tries 2,000
+def test_damaged_deltas_are_refused(number):
+    refused, same, _, grown = try_mutations(number)
+    assert refused + same == number
+    assert refused > number * 5 / 6
     assert grown < 600
 
 
