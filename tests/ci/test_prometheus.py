@@ -169,6 +169,7 @@ def _health(url: str) -> list[str]:
         return [rule["health"] for rule in group["rules"]]
 
 
+@pytest.mark.long
 def test_a_watch_asks_a_real_prometheus(prometheus: str, tmp_path: Path) -> None:
     """Counters of the sidecar itself stand for a service's: dead-1 fails every poll, and good-0 none."""
 

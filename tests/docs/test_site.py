@@ -63,6 +63,7 @@ def test_a_page_that_the_navigation_does_not_have_is_noticed(tmp_path: Path) -> 
     assert site.unlisted("nav:\n  - a.md\n", tmp_path) == ["b.md"]
 
 
+@pytest.mark.long
 def test_the_site_is_built_and_every_link_leads_somewhere() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "scripts.docs.site"], capture_output=True, text=True, check=False, cwd=ROOT

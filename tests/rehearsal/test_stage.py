@@ -174,6 +174,7 @@ def test_a_plan_s_own_load_counts_by_its_exit_code(program: Build, tmp_path: Pat
     assert "sh, which exited with 9: 12 requests, 3 failed" in report["findings"][0]["message"]
 
 
+@pytest.mark.long
 def test_a_load_of_several_processes_ends_as_one(program: Build, tmp_path: Path) -> None:
     load = """trap 'echo 7 sent' INT; (trap 'exit 0' INT; while true; do echo x; sleep 0.05; done) | wc -l; wait"""
     text = plan(tmp_path).read_text("utf-8").replace("rate = 60", f'command = ["sh", "-c", {json.dumps(load)}]')

@@ -140,6 +140,7 @@ def test_without_its_table_it_only_looks_on(host: Site) -> None:
         assert sidecar.ask("/v1/services/orders/releases", headers=BEARER)[0] == 200
 
 
+@pytest.mark.long
 def test_it_ends_what_was_killed_before_it_started(host: Site, images: Path) -> None:
     assert killed_at(host, "take-over", "begin", "apply", "orders", "--version", "1.1.0")
     with beside(host, actions=True) as sidecar:

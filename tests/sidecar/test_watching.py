@@ -171,6 +171,7 @@ def test_a_service_that_stays_as_it_was_is_clear_at_the_end(tmp_path: Path) -> N
         assert (state["state"], state["exit_code"]) == ("clear", 0)
 
 
+@pytest.mark.long
 def test_one_that_nothing_reaches_any_more_is_inconclusive_and_says_so(tmp_path: Path) -> None:
     service = Worse(None)
     with serve(service) as url, Running(tmp_path, WATCH.format(url=url, within="20s")) as running:

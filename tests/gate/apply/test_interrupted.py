@@ -138,6 +138,7 @@ def _link(path: Path, target: str) -> Path:
     return path
 
 
+@pytest.mark.long
 def test_a_disk_without_room_leaves_nothing_half(host: Site, images: Path) -> None:
     def small() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, resource.RLIM_INFINITY))

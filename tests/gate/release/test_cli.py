@@ -26,6 +26,7 @@ def run(*arguments, env=None):
     return CliRunner(catch_exceptions=False).invoke(cli, ["release", *map(str, arguments)], env=variables)
 
 
+@pytest.mark.long
 def test_the_walk_through_is_true(tmp_path):
     """Every `sh` block of the page, one after the other, by a shell that stops at the first command that fails."""
     blocks = re.findall(r"^( *)```sh\n(.*?)^ *```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)

@@ -87,6 +87,7 @@ def test_a_version_is_added_once(scene):
     }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("at", first(1, (3, 0, 1, 2, 4, 5, 6)))
 def test_a_disk_that_fails_leaves_the_repository_before(scene, monkeypatch, at):
     """Whichever file it is that cannot be written: what readers see is the repository before."""
@@ -251,6 +252,7 @@ def test_a_repository_signed_anew_by_others_is_found_with_the_hosts_root(scene, 
     assert verify(other.repo, scene.root).problems
 
 
+@pytest.mark.long
 def test_its_own_metadata_is_not_trusted_blindly(scene, tmp_path):
     """Who can write the repository must not have their own metadata signed by the next addition."""
     other = Scene(tmp_path / "other", 2)
