@@ -17,6 +17,7 @@ from typing import Any, cast
 from gate.rehearsal.stage.folder import keep, remove
 from gate.rehearsal.stage.isolation import Level, adopt_orphans, die_with_parent, settle, unshare
 from gate.rehearsal.stage.processes import end_all
+from gate.signals import be_deaf_alone
 
 PROBLEM = 3
 """The exit code of a rehearsal that could not be performed; what was wrong is an event."""
@@ -26,6 +27,7 @@ def main() -> int:
     """Perform, and end it all."""
     folder, level, kept = Path(sys.argv[1]), cast("Level", sys.argv[2]), sys.argv[3] == "keep"
     os.setsid()  # ctrl-C is for the process that asked, which closes our input
+    be_deaf_alone()
     adopt_orphans()
     order = sys.stdin.buffer.readline()
     try:

@@ -84,10 +84,10 @@ def plan(  # noqa: PLR0913 - keywords, one a key
 
 @pytest.fixture
 def rehearse(tmp_path: Path) -> Rehearse:
-    """Run the command in `tmp_path`: its exit code, its report, and what it said on stderr."""
+    """Run the command in `tmp_path`, by `before` if that is given: its exit code, its report, and what it said on stderr."""
 
-    def run(*arguments: object) -> tuple[int, dict[str, Any], str]:
-        command = [sys.executable, "-m", "gate", "rehearse", *map(str, arguments), "--format", "json"]
+    def run(*arguments: object, before: tuple[str, ...] = ()) -> tuple[int, dict[str, Any], str]:
+        command = [*before, sys.executable, "-m", "gate", "rehearse", *map(str, arguments), "--format", "json"]
         done = subprocess.run(
             command,
             cwd=tmp_path,

@@ -76,12 +76,13 @@ def test_values_of_state_are_not_shown_where_the_policy_says_so(
     assert "5000" not in str(report["findings"])
 
 
-@pytest.mark.long
+@pytest.mark.parametrize("before", [("nohup",), pytest.param((), marks=pytest.mark.long)], ids=["nohup", "as-usual"])
 def test_a_signal_that_each_image_leaves_ignored_to_the_next(
-    program: Build, rehearse: Rehearse, tmp_path: Path
+    program: Build, rehearse: Rehearse, tmp_path: Path, before: tuple[str, ...]
 ) -> None:
+    """Also where it was ignored already by who began the rehearsal: OLD is started as a supervisor would start it."""
     plan(tmp_path)
-    code, report, _ = rehearse(program("deafens"), program("deafens"))
+    code, report, _ = rehearse(program("deafens"), program("deafens"), before=before)
     assert (code, rules(report)) == (0, {"HG807"}), report["findings"]
     assert (
         report["findings"][0]["message"] == "SIGHUP is ignored in OLD after updates, and not in OLD as it was started."

@@ -86,8 +86,10 @@ def ground(name: str, path: str | None, store: str | None, log: str) -> Iterator
     host, policy = load(name, path)
     from gate.apply.errors import ApplyError
     from gate.apply.run import Ground
+    from gate.signals import be_deaf_alone
     from gate.store.database import Database
 
+    be_deaf_alone()  # the host's table may name a command that starts the service
     place = store or policy.store
     with Database.open(place) as database, Stages(json_lines=log == "json") as stages:
         try:

@@ -201,9 +201,9 @@ class Site:
             text=True,
         )
 
-    def outcome(self, *words: str) -> dict[str, Any]:
+    def outcome(self, *words: str, **options: Any) -> dict[str, Any]:
         """What a command ends in, from its last line of JSON; one of `error` where it could not be begun."""
-        code, out, err = self.run(*words, "--log", "json")
+        code, out, err = self.run(*words, "--log", "json", **options)
         lines = out.splitlines()
         found: dict[str, Any] = json.loads(lines[-1]) if lines else {}
         if found.get("event") != "outcome":

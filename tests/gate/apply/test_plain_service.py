@@ -26,6 +26,7 @@ pytestmark = pytest.mark.patient
 VERSIONS = {"1.0.0": "", "1.2.0": "crash", "1.3.0": "hang"}
 POLICY = '\n[live]\nneeded = []\nhanded_over = ["tcp 127.0.0.1:*"]\n'
 START = """#!/bin/sh
+grep SigIgn /proc/self/status > {folder}/ignored
 nohup {path} -listen 127.0.0.1:{port} -next {path} >> {folder}/service.log 2>&1 &
 echo $! > {folder}/pid
 """
@@ -84,15 +85,22 @@ quiet = "1s"
             os.kill(int((folder / "pid").read_text("ascii")), signal.SIGKILL)
 
 
+def _deaf() -> None:
+    """Started by something that ignores this signal."""
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+
+
 @pytest.mark.parametrize(
     ("version", "reason"), [("1.2.0", "crashed"), pytest.param("1.3.0", "hangs", marks=pytest.mark.long)]
 )
 def test_a_release_that_took_the_process_is_taken_back_by_a_start(
     bare: Site, plain: Path, version: str, reason: str
 ) -> None:
-    found = bare.outcome("apply", NAME, "--version", version)
+    found = bare.outcome("apply", NAME, "--version", version, preexec_fn=_deaf)
     assert (found["exit_code"], found.get("reason")) == (12, reason), found
     assert found["said"].endswith("orders runs 1.0.0 again")
+    ignored = int((bare.folder / "ignored").read_text("ascii").split()[1], 16)
+    assert not ignored >> (signal.SIGUSR1 - 1) & 1, "the command that starts the service inherits it"
     assert bare.links() == ("1.0.0", "")
     assert bare.wrong(plain.parent / "images") == []
     with urllib.request.urlopen(f"http://127.0.0.1:{bare.port}/", timeout=30) as answer:
