@@ -142,16 +142,19 @@ def watch(scene: Scene, placed: Identity, seconds: float, told: int | None, begi
         ended = now if old else ended
         if streak is not None and now - streak >= STREAK and answers >= LEAST_ANSWERS:
             busy = service.connected(old) if old else set()
-            if not busy and old and now - streak < BESIDE and service.listening(old):
-                # It could accept as well, and whoever sleeps last is woken first: many connections at once tell.
-                if any(each.image not in (placed, None) for each in service.ask_many(BURST)):
-                    last_old, streak = time.monotonic() - begin, None
-            elif not busy:
+            could_accept = bool(old) and service.listening(old)
+            settled = not could_accept or now - streak >= BESIDE
+            late = now >= seconds or (now >= DRAIN and settled)
+            # Whoever sleeps last is woken first: many connections at once tell whether the old image accepts as well.
+            ask_many = could_accept and (late or not settled)
+            if ask_many and any(each.image not in (placed, None) for each in service.ask_many(BURST)):
+                last_old, streak = time.monotonic() - begin, None
+            elif not busy and (late or settled):
                 service.wait_for(
                     lambda: all(p.image == placed for p in service.processes().values() if p.alive), GONE if old else 0
                 )
                 return Watched("taken-over", "", first_new, last_old if old else ended or first_new, now, pid)
-            if now >= min(seconds, DRAIN):
+            elif late:
                 detail = f"the old image still has connections after {now:.0f} s"
                 return Watched("taken-over", detail, first_new, None, now, pid)
         if now >= seconds:
