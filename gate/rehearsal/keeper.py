@@ -31,6 +31,8 @@ def main() -> int:
     adopt_orphans()
     order = sys.stdin.buffer.readline()
     try:
+        if not order.endswith(b"\n"):
+            return PROBLEM  # who asked has gone
         unshare(level)
         inner = os.fork()
         if inner == 0:

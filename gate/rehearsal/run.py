@@ -18,7 +18,7 @@ from gate.rehearsal.load.requests import read_requests
 from gate.rehearsal.order import Order
 from gate.rehearsal.plan.usual import DEFAULT_TRIGGERS, USUAL
 from gate.rehearsal.problem import CannotRehearse
-from gate.rehearsal.stage.folder import keep, make_folder, remove
+from gate.rehearsal.stage.folder import keep, make_folder, new_folder, remove
 from gate.rehearsal.stage.isolation import WORDS, adopt_orphans, in_bubblewrap, interpreter
 from gate.rehearsal.stage.processes import descendants, end_all
 
@@ -97,14 +97,17 @@ def rehearse(  # noqa: PLR0913 - keywords, one a fact
     )
     adopt_orphans()
     before = set(descendants(os.getpid()))
+    folder, lock = new_folder(), -1
+    keeper = _start_keeper(folder, order, keep_folder=keep_folder)
     try:
-        folder, lock = make_folder()
-    except OSError as exc:
-        raise CannotRehearse(f"cannot make a folder for the rehearsal ({exc.strerror})") from exc
-    try:
+        try:
+            lock = make_folder(folder)
+        except OSError as exc:
+            raise CannotRehearse(f"cannot make a folder for the rehearsal ({exc.strerror})") from exc
         _copy(folder, plan, old, new)
-        facts = _converse(folder, order, keep_folder=keep_folder, say=say)
+        facts = _converse(keeper, order, say)
     finally:
+        _end(keeper)
         _end_orphans(before)
         if keep_folder:
             with contextlib.suppress(OSError):
@@ -112,7 +115,8 @@ def rehearse(  # noqa: PLR0913 - keywords, one a fact
             kept(str(folder))
         else:
             remove(folder)
-        os.close(lock)
+        if lock >= 0:
+            os.close(lock)
     notes = facts.notes if level == "full" or isolate == "no" else (*facts.notes, f"isolation: {why}")
     return replace(facts, notes=notes)
 
@@ -162,8 +166,8 @@ def _copy(folder: Path, plan: Plan, old: BinaryFacts, new: BinaryFacts) -> None:
         ) from exc
 
 
-def _converse(folder: Path, order: Order, *, keep_folder: bool, say: Callable[[str], None]) -> RehearsalFacts:
-    """Start the keeper, listen to it, and see to its end whatever happens here."""
+def _start_keeper(folder: Path, order: Order, *, keep_folder: bool) -> subprocess.Popen[bytes]:
+    """Start the process that ends everything and removes `folder`, before there is anything to end or to remove."""
     command = [
         *interpreter(),
         "-m",
@@ -175,34 +179,42 @@ def _converse(folder: Path, order: Order, *, keep_folder: bool, say: Callable[[s
     if order.level == "bubblewrap":
         command = in_bubblewrap(command)
     environment = {**os.environ, "PYTHONPATH": order.python}
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)  # noqa: S603 - our own
-    if process.stdin is None or process.stdout is None:
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)  # noqa: S603 - our own
+
+
+def _converse(keeper: subprocess.Popen[bytes], order: Order, say: Callable[[str], None]) -> RehearsalFacts:
+    """Tell the keeper what is to be done, and listen to it."""
+    if keeper.stdin is None or keeper.stdout is None:
         raise AssertionError
+    keeper.stdin.write(json.encode(order) + b"\n")
+    keeper.stdin.flush()
+    for line in keeper.stdout:
+        event: dict[str, Any] = json.decode(line)
+        if event["event"] == "stage":
+            say(event["what"])
+        elif event["event"] == "problem":
+            raise CannotRehearse(event["what"], hint=event["hint"])
+        elif event["event"] == "bug":
+            if os.environ.get("HOTGATE_DEBUG") == "1":
+                sys.stderr.write(event["trace"])
+            raise Bug(event["what"])
+        elif event["event"] == "facts":
+            return convert(event["facts"], RehearsalFacts, strict=False)
+    raise CannotRehearse("the rehearsal was ended from outside", hint="nothing of it is left")
+
+
+def _end(keeper: subprocess.Popen[bytes]) -> None:
+    """Have the keeper end all, and itself."""
+    if keeper.stdin is None or keeper.stdout is None:
+        raise AssertionError
+    with contextlib.suppress(OSError):
+        keeper.stdin.close()  # its sign
     try:
-        process.stdin.write(json.encode(order) + b"\n")
-        process.stdin.flush()
-        for line in process.stdout:
-            event: dict[str, Any] = json.decode(line)
-            if event["event"] == "stage":
-                say(event["what"])
-            elif event["event"] == "problem":
-                raise CannotRehearse(event["what"], hint=event["hint"])
-            elif event["event"] == "bug":
-                if os.environ.get("HOTGATE_DEBUG") == "1":
-                    sys.stderr.write(event["trace"])
-                raise Bug(event["what"])
-            elif event["event"] == "facts":
-                return convert(event["facts"], RehearsalFacts, strict=False)
-        raise CannotRehearse("the rehearsal was ended from outside", hint="nothing of it is left")
-    finally:
-        with contextlib.suppress(OSError):
-            process.stdin.close()  # its sign to end
-        try:
-            process.wait(GRACE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        process.stdout.close()
+        keeper.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        keeper.kill()
+        keeper.wait()
+    keeper.stdout.close()
 
 
 def _end_orphans(before: set[int]) -> None:

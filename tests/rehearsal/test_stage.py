@@ -81,9 +81,8 @@ def test_folders_that_nobody_holds_are_swept_and_others_are_not(
 ) -> None:
     monkeypatch.setattr(folders.tempfile, "gettempdir", lambda: str(tmp_path))
     monkeypatch.setattr(folders.tempfile, "tempdir", str(tmp_path))
-    held, lock = folders.make_folder()
-    orphan, other = folders.make_folder()
-    kept, third = folders.make_folder()
+    held, orphan, kept = (folders.new_folder() for _ in range(3))
+    lock, other, third = map(folders.make_folder, (held, orphan, kept))
     folders.keep(kept)
     os.close(other)
     os.close(third)

@@ -53,3 +53,20 @@ def test_an_old_image_with_connections_may_serve_on_beside_the_new_one(
     seen = update.watch(scene, NEW, 2.0, 1, time.monotonic())  # type: ignore[arg-type] - as much of it as is asked
     assert seen.outcome == outcome
     assert ("still has connections" in seen.detail) is (outcome == "taken-over")
+
+
+@pytest.mark.parametrize(("accepts", "found"), [([True] * 9, True), ([True, True, False], False), ([False], False)])
+def test_an_old_image_may_take_its_time_to_stop(
+    monkeypatch: pytest.MonkeyPatch, accepts: list[bool], found: bool
+) -> None:
+    monkeypatch.setattr(update, "STREAK", 0.1)
+    service = Service(listens=True, accepts=True)
+    stopped: list[set[int]] = []
+
+    def accepts_without(pids: set[int]) -> bool:
+        stopped.append(pids)
+        return accepts[len(stopped) - 1]
+
+    service.accepts_without = accepts_without  # type: ignore[attr-defined]
+    assert update.serves_beside(service, NEW, time.monotonic() + 0.4) is found  # type: ignore[arg-type]
+    assert stopped[0] == {2}, "the new image alone"

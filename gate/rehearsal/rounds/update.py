@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gate.evidence.rehearsal import Timeline, Update
 from gate.rehearsal.load.records import longest_pause, losses, strip, within
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from gate.rehearsal.rounds.scene import Scene
     from gate.rehearsal.stage.images import Name
     from gate.rehearsal.stage.processes import Identity
+    from gate.rehearsal.stage.service import Service
 
 ASK_EVERY = 0.03
 STREAK = 0.5
@@ -65,13 +67,16 @@ def perform_update(  # noqa: PLR0913 - keywords, one a fact
     if pid is not None:
         service.trigger(scene.trigger, pid)
     seen = watch(scene, placed, scene.plan.within, pid, before)
-    if seen.outcome == "taken-over":
-        scene.serving = image
-        scene.in_place = seen.pid is not None and seen.pid == pid
     over = before + seen.over
     if loaded and scene.load is not None:
         time.sleep(LINGER)
         scene.load.pause()
+    if seen.outcome == "taken-over" and serves_beside(service, placed, before + scene.plan.within):
+        said = f"the old image still accepts connections, {time.monotonic() - before:.1f} s after the trigger"
+        seen = replace(seen, outcome="both-serve", detail=said)
+    if seen.outcome == "taken-over":
+        scene.serving = image
+        scene.in_place = seen.pid is not None and seen.pid == pid
     lost, requests, pause, timeline = account(scene, before, over, loaded=loaded)
     left = scene.footprint() if look and seen.outcome == "taken-over" else None
     return Update(
@@ -89,6 +94,21 @@ def perform_update(  # noqa: PLR0913 - keywords, one a fact
         build_id=scene.order.build_ids.get(image, ""),
         left=left,
     )
+
+
+def serves_beside(service: Service, placed: Identity, until: float) -> bool:
+    """Whether an old image accepts connections `until` then, once nothing is measured any more.
+
+    On a busy machine the new image, being awake, can take whole bursts of connections; while it is stopped for a moment, it takes none.
+    """
+    while True:
+        alive = {each.pid: each for each in service.processes().values() if each.alive}
+        old = {pid for pid, each in alive.items() if each.image not in (placed, None)}
+        if not old or not service.listening(old) or not service.accepts_without(set(alive) - old):
+            return False
+        if time.monotonic() > until:
+            return True
+        time.sleep(STREAK)
 
 
 def account(scene: Scene, begin: float, end: float, *, loaded: bool) -> tuple[tuple[Loss, ...], int, float, Timeline]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import secrets
 import shutil
 import tempfile
 from pathlib import Path
@@ -13,16 +14,21 @@ PREFIX = "hotgate-rehearsal-"
 LOCK = ".lock"
 
 
-def make_folder() -> tuple[Path, int]:
-    """A new folder, and the descriptor of its lock, which is held as long as somebody has it open.
+def new_folder() -> Path:
+    """Where a folder is to be; there is none yet, so that its keeper can be there first, whatever happens to us then."""
+    return Path(tempfile.gettempdir()).resolve() / f"{PREFIX}{secrets.token_hex(6)}"
+
+
+def make_folder(folder: Path) -> int:
+    """Make it; the descriptor of its lock, which is held as long as somebody has it open.
 
     Folders of rehearsals that were killed together with everything that looked after them are removed first.
 
     Raises:
         OSError: there is no room for one.
     """
-    sweep(Path(tempfile.gettempdir()))
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()
+    sweep(folder.parent)
+    folder.mkdir(0o700)
     try:
         lock = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -31,7 +37,7 @@ def make_folder() -> tuple[Path, int]:
     except OSError:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    return folder, lock
+    return lock
 
 
 def sweep(place: Path) -> None:

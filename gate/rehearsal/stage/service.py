@@ -222,6 +222,23 @@ class Service:
                 found.append(Answer(time.monotonic(), 200 <= status < 400, status, pid, image))
         return found
 
+    def accepts_without(self, stopped: set[int], patience: float = 1.0) -> bool:
+        """Whether somebody accepts a connection while the processes `stopped` stand still."""
+        if self.target is None:
+            return False
+        try:
+            for pid in stopped:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGSTOP)
+            with self.target.connect() as connection:
+                return self._holder(connection.getsockname()[1], patience)[0] not in (stopped | {None})
+        except OSError:
+            return False
+        finally:
+            for pid in stopped:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
     def listening(self, pids: set[int]) -> bool:
         """Whether one of `pids` has the service's listening socket open."""
         return self.target is not None and any(row.port == self.target.port for row in listeners(pids))
