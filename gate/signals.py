@@ -15,7 +15,7 @@ def be_deaf_alone() -> None:
     a service that is started so does not hear the signal by which it is told to update. A handler, and be it one that does
     nothing, is set back to the default by exec.
     """
-    for number in signal.Signals:
+    for number in signal.valid_signals():
         if number not in _RESTORED and signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, lambda *_: None)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
