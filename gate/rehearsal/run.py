@@ -186,8 +186,9 @@ def _converse(keeper: subprocess.Popen[bytes], order: Order, say: Callable[[str]
     """Tell the keeper what is to be done, and listen to it."""
     if keeper.stdin is None or keeper.stdout is None:
         raise AssertionError
-    keeper.stdin.write(json.encode(order) + b"\n")
-    keeper.stdin.flush()
+    with contextlib.suppress(BrokenPipeError):  # one that was killed says nothing, which is told below
+        keeper.stdin.write(json.encode(order) + b"\n")
+        keeper.stdin.flush()
     for line in keeper.stdout:
         event: dict[str, Any] = json.decode(line)
         if event["event"] == "stage":
