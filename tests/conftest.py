@@ -5,6 +5,7 @@ A test with a parameter `entry` runs once for each binary of the manifest; `test
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import os
 import signal
@@ -17,6 +18,7 @@ from hypothesis import HealthCheck, settings
 from probes.elf.headers import open_elf
 from probes.elf.image import Image
 from probes.elf.source import read_source
+from scripts.programs import live_service
 from scripts.programs.gobuild import installed_go
 from tests import made_elf, matrix
 
@@ -115,6 +117,31 @@ def image(tmp_path: Path) -> Callable[..., Image]:
         return Image(open_elf(source), source.buffer, source.data)
 
     return make
+
+
+def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], object]) -> Path:
+    """What `build` puts at the path that it is given: made once, for all processes of this run."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "built"
+    folder.mkdir(exist_ok=True)
+    place = folder / name
+    with (folder / f"{name}.lock").open("a+") as lock:
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        if not os.fstat(lock.fileno()).st_size:
+            build(place)
+            lock.write("built\n")
+    return place
+
+
+def live_programs(go_toolchain: Path, factory: pytest.TempPathFactory) -> Callable[[str | None], Path]:
+    """Builds a variant of the live service once; None is the good one."""
+
+    def program(variant: str | None) -> Path:
+        return built_once(
+            factory, f"live-{variant or 'good'}", lambda out: live_service.build(out, go_toolchain, variant)
+        )
+
+    return program
 
 
 def first(quick: int, every: Iterable[Any]) -> list[Any]:

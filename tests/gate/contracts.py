@@ -63,18 +63,19 @@ EDITS = {"inserted": INSERTED, "appended": APPENDED, "retagged": RETAGGED, "deep
 FLAGS = {"exe": (), "stripped": ("-ldflags=-s -w",), "pie": ("-buildmode=pie",)}
 
 
-def build_all(go_toolchain: Path, root: Path) -> dict[str, Path]:
-    """`base-exe`, `deep-stripped` …: the program and its edits, by edit and way to link."""
-    out = {f"base-{how}": build_program(go_toolchain, root / how, SOURCE, *flags) for how, flags in FLAGS.items()}
+def build_all(go_toolchain: Path, root: Path) -> None:
+    """`base-exe/shop`, `deep-stripped/shop` … in `root`: the program and its edits, by edit and way to link."""
+    root.mkdir()
+    for how, flags in FLAGS.items():
+        build_program(go_toolchain, root / f"base-{how}", SOURCE, *flags)
     for name, (before, after) in EDITS.items():
         assert SOURCE.count(before) == 1, name
         edited = SOURCE.replace(before, after)
         for how, flags in FLAGS.items():
             if how == "stripped" or name == "inserted":
-                out[f"{name}-{how}"] = build_program(go_toolchain, root / f"{name}-{how}", edited, *flags)
+                build_program(go_toolchain, root / f"{name}-{how}", edited, *flags)
     renamed = SOURCE.replace("Order", "Purchase")
-    out["renamed-stripped"] = build_program(go_toolchain, root / "renamed", renamed, *FLAGS["stripped"])
-    return out
+    build_program(go_toolchain, root / "renamed-stripped", renamed, *FLAGS["stripped"])
 
 
 def policy(folder: Path, state: dict[str, str], **rest: object) -> Path:

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from gate.cli import cli
-from tests.conftest import first
+from tests.conftest import built_once, first
 from tests.gate.contracts import FLAGS, SOURCE, build_all, findings, policy, run
 from tests.gate.test_real_binaries import build_program
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def programs(go_toolchain, tmp_path_factory) -> dict[str, Path]:
-    return build_all(go_toolchain, tmp_path_factory.mktemp("contract"))
+    root = built_once(tmp_path_factory, "contracts", lambda folder: build_all(go_toolchain, folder))
+    return {folder.name: folder / "shop" for folder in root.iterdir()}
 
 
 @pytest.mark.parametrize("how", first(1, FLAGS))

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Self
 
 import pytest
 
-from scripts.programs import live_service
 from scripts.programs.gobuild import can_build_cgo, host_arch
-from tests.conftest import missing
+from tests.conftest import live_programs, missing
 from tests.goprobe.service import PATIENCE, Service
 
 if TYPE_CHECKING:
@@ -55,12 +54,8 @@ class Client:
 def programs(go_toolchain: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     if not can_build_cgo(host_arch()):
         missing("no C compiler: apt-get install gcc libc6-dev")
-    folder = tmp_path_factory.mktemp("live")
-    programs = {}
-    for variant in ("good", "better", "crash"):
-        programs[variant] = folder / variant
-        live_service.build(programs[variant], go_toolchain, None if variant == "good" else variant)
-    return programs
+    program = live_programs(go_toolchain, tmp_path_factory)
+    return {"good": program(None), "better": program("better"), "crash": program("crash")}
 
 
 @pytest.mark.parametrize(("following", "generation"), [("better", 2), ("crash", 1)])

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts.programs import live_service
 from scripts.programs.gobuild import can_build_cgo, host_arch
-from tests.conftest import first, missing
+from tests.conftest import first, live_programs, missing
 from tests.goprobe.service import Service
 
 if TYPE_CHECKING:
@@ -23,15 +22,7 @@ def program(go_toolchain: Path, tmp_path_factory: pytest.TempPathFactory) -> Cal
     """Builds a variant once; None is the good service."""
     if not can_build_cgo(host_arch()):
         missing("no C compiler: apt-get install gcc libc6-dev")
-    folder = tmp_path_factory.mktemp("live")
-
-    def build(variant: str | None) -> Path:
-        out: Path = folder / (variant or "good")
-        if not out.exists():
-            live_service.build(out, go_toolchain, variant)
-        return out
-
-    return build
+    return live_programs(go_toolchain, tmp_path_factory)
 
 
 def test_it_goes_over_to_a_better_release(program: Callable[[str | None], Path], tmp_path: Path) -> None:

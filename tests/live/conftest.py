@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts.programs import live_service
 from scripts.programs.gobuild import can_build_cgo, host_arch
-from tests.conftest import missing
+from tests.conftest import live_programs, missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,12 +19,4 @@ def service_program(go_toolchain: Path, tmp_path_factory: pytest.TempPathFactory
     """Builds a variant of the live service once; None is the good one."""
     if not can_build_cgo(host_arch()):
         missing("no C compiler: apt-get install gcc libc6-dev")
-    folder = tmp_path_factory.mktemp("live")
-
-    def build(variant: str | None) -> Path:
-        out: Path = folder / (variant or "good")
-        if not out.exists():
-            live_service.build(out, go_toolchain, variant)
-        return out
-
-    return build
+    return live_programs(go_toolchain, tmp_path_factory)

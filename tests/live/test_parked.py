@@ -16,7 +16,7 @@ from gate.runs.service import probe
 from probes.live.gathering import Asked, gather
 from probes.live.topics import Call
 from scripts.programs.gobuild import ROOT, GoBuild, can_build_cgo, host_arch
-from tests.conftest import first, missing
+from tests.conftest import built_once, first, missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,17 +37,12 @@ def parked(go_toolchain: Path, tmp_path_factory: pytest.TempPathFactory) -> Call
     """Builds the program once for each way to link it."""
     if not can_build_cgo(host_arch()):
         missing("no C compiler: apt-get install gcc libc6-dev")
-    folder = tmp_path_factory.mktemp("parked")
 
     def build(link: str) -> Path:
-        out: Path = folder / link
-        if not out.exists():
-            mode, flags = LINKS[link]
-            flags = ("-trimpath", *flags)
-            GoBuild(goroot=go_toolchain, source=SOURCE, buildmode=mode, goarch=host_arch(), cgo=True, flags=flags).run(
-                out
-            )
-        return out
+        mode, flags = LINKS[link]
+        flags = ("-trimpath", *flags)
+        made = GoBuild(goroot=go_toolchain, source=SOURCE, buildmode=mode, goarch=host_arch(), cgo=True, flags=flags)
+        return built_once(tmp_path_factory, f"parked-{link}", made.run)
 
     return build
 

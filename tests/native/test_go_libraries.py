@@ -14,7 +14,7 @@ from gate.cli import cli
 from probes.go import load
 from probes.go.buildinfo.plugin import read_plugin
 from tests import matrix
-from tests.conftest import first, missing
+from tests.conftest import built_once, first, missing
 from tests.native.conftest import found, run_check
 
 if TYPE_CHECKING:
@@ -71,7 +71,11 @@ ABIDIFF = {"abidiff"} if shutil.which("abidiff") else set()
 def built(go_toolchain, tmp_path_factory) -> dict[str, Path]:
     if shutil.which("gcc") is None:
         missing("no gcc on PATH: apt-get install gcc")
-    root = tmp_path_factory.mktemp("libraries")
+    root = built_once(tmp_path_factory, "go-libraries", lambda folder: _build(go_toolchain, folder))
+    return {folder.name: folder / "lib.so" for folder in root.iterdir()}
+
+
+def _build(go_toolchain: Path, root: Path) -> None:
     plugins = {
         "plugin": (PLUGIN, SHARED, "v1"),
         "plugin-body": (PLUGIN.replace("* 2", "* 3"), SHARED, "v2"),
@@ -91,7 +95,6 @@ def built(go_toolchain, tmp_path_factory) -> dict[str, Path]:
     _go(go_toolchain, root / "host", {"main.go": HOST, "rates/rates.go": SHARED}, "exe", ".")
     for name, (source, native) in libraries.items():
         _go(go_toolchain, root / name, {"main.go": source, "kept.c": native}, "c-shared", ".")
-    return {name: root / name / "lib.so" for name in ("host", *plugins, *libraries)}
 
 
 def _go(goroot: Path, folder: Path, files: dict[str, str], mode: str, package: str) -> None:

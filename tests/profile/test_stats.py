@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import stats as reference
 
 from probes.profile.comparison.compare import diff
 from probes.profile.comparison.series import judge
@@ -14,7 +13,15 @@ from scripts.measure.stats import HARD, SHARES, detection, false_alarms, refacto
 from tests.conftest import first
 
 
-def test_without_anything_in_common_it_is_welch_on_equal_windows():
+@pytest.fixture(scope="module")
+def reference():
+    """scipy's tests, which only this module's process need load."""
+    from scipy import stats  # noqa: PLC0415
+
+    return stats
+
+
+def test_without_anything_in_common_it_is_welch_on_equal_windows(reference):
     rng = np.random.default_rng(5)
     base, new = rng.binomial(500, 0.3, (1, 12)).astype(float), rng.binomial(500, 0.33, (1, 9)).astype(float)
     base *= rng.choice([0.8, 1.2], (1, 12))  # more restless than chance
@@ -25,14 +32,14 @@ def test_without_anything_in_common_it_is_welch_on_equal_windows():
     assert found.grown[0] == pytest.approx(expected, rel=0.15)
 
 
-def test_the_exact_floor_is_the_binomial_test():
+def test_the_exact_floor_is_the_binomial_test(reference):
     base, new = np.array([[0.0, 1, 0]]), np.array([[2.0, 3, 1]])
     of = np.full((1, 3), 1e9)
     expected = reference.binomtest(6, 7, 0.5, alternative="greater").pvalue
     assert compare(base, of, new, of).grown[0] >= expected * (1 - 1e-9)
 
 
-def test_discoveries_are_benjamini_and_hochbergs():
+def test_discoveries_are_benjamini_and_hochbergs(reference):
     rng = np.random.default_rng(2)
     for _ in range(50):
         p = rng.random(30) ** 3

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts.programs import handoff_services, live_service, rehearsed_services
+from scripts.programs import handoff_services, rehearsed_services
 from scripts.programs.gobuild import BuildFailed
-from tests.conftest import missing
+from tests.conftest import built_once, live_programs, missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,21 +48,22 @@ kill = false
 @pytest.fixture(scope="session")
 def program(go_toolchain: Path, tmp_path_factory: pytest.TempPathFactory) -> Build:
     """`program("good")`, `program("flag")` of the service with faults, `program("tableflip")`, `program("live", "better")`."""
-    folder = tmp_path_factory.mktemp("rehearsed")
+    live = live_programs(go_toolchain, tmp_path_factory)
+
+    def make(name: str, out: Path) -> None:
+        if name in handoff_services.NAMES:
+            handoff_services.build(out, name, go_toolchain)
+        else:
+            rehearsed_services.build(out, go_toolchain, "" if name == "good" else name)
 
     def build(name: str, variant: str | None = None) -> Path:
-        out: Path = folder / f"{name}-{variant}"
-        if not out.exists():
-            try:
-                if name in handoff_services.NAMES:
-                    handoff_services.build(out, name, go_toolchain)
-                elif name == "live":
-                    live_service.build(out, go_toolchain, variant)
-                else:
-                    rehearsed_services.build(out, go_toolchain, "" if name == "good" else name)
-            except BuildFailed as exc:
-                missing(f"it cannot be built: {exc}")
-        return out
+        try:
+            if name == "live":
+                return live(variant)
+            return built_once(tmp_path_factory, f"rehearsed-{name}", lambda out: make(name, out))
+        except BuildFailed as exc:
+            missing(f"it cannot be built: {exc}")
+            raise
 
     return build
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 from typing import TYPE_CHECKING
 
 import pytest
 
 from scripts.programs.gobuild import BuildFailed, can_build_cgo, host_arch
 from scripts.truth.release_proof._site import WATCH, Site, build, site
-from tests.conftest import missing
+from tests.conftest import built_once, missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,11 +19,8 @@ if TYPE_CHECKING:
 def repository(go_toolchain: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not can_build_cgo(host_arch()):
         missing("no C compiler: apt-get install gcc libc6-dev")
-    folder = tmp_path_factory.getbasetemp().parent / "releases"  # of all processes of this run
     try:
-        with folder.with_suffix(".lock").open("w") as lock:
-            fcntl.lockf(lock, fcntl.LOCK_EX)
-            return folder / "repository" if folder.exists() else build(folder, go_toolchain)
+        return built_once(tmp_path_factory, "releases", lambda folder: build(folder, go_toolchain)) / "repository"
     except BuildFailed as exc:
         missing(f"it cannot be built: {exc}")
         raise
