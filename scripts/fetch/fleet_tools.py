@@ -38,7 +38,7 @@ class Tool:
 
 ANSIBLE_LINT = Tool("ansible-lint", "26.10.1", python="ansible-lint")
 SQUAWK = Tool("squawk", "2.70.0", python="squawk-cli")
-BUF = Tool("buf", "1.75.0", go="github.com/bufbuild/buf/cmd/buf")
+BUF = Tool("buf", "1.75.0", python="buf-bin")
 OASDIFF = Tool("oasdiff", "1.37.0", go="github.com/oasdiff/oasdiff")
 TOOLS = (ANSIBLE_LINT, SQUAWK, BUF, OASDIFF)
 

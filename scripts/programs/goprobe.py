@@ -27,7 +27,7 @@ MODULES = CACHE / "modules"
 OLDEST = "1.21.13"
 QUICK = "cgo"
 """The round of `make test`; go may answer it from its cache, as nothing of the module has changed."""
-TIMEOUT = 600  # seconds for one command
+TIMEOUT = 1800  # seconds for one command, on a machine that has much else to do
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     "name", [one.name if one.name == QUICK else pytest.param(one.name, marks=pytest.mark.long) for one in rounds()]
 )
-@pytest.mark.xdist_group("goprobe")  # one at a time: they measure how long things take
+@pytest.mark.patient
 def test_round(name: str, go_toolchain: Path) -> None:
     assert go_toolchain
     one = next(one for one in rounds() if one.name == name)

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.patient
 
 
-@pytest.mark.xdist_group("soak")
 @pytest.mark.long
 def test_two_thousand_services_are_all_polled_within_one_core_and_400_mb(tmp_path: Path) -> None:
     seen = soak.run(soak.shares(soak.NUMBER), 60.0, 10.0, tmp_path)
