@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import gc
 import os
+import shutil
 import signal
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -128,6 +129,7 @@ def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path
     with (folder / f"{name}.lock").open("a+") as lock:
         fcntl.lockf(lock, fcntl.LOCK_EX)
         if not os.fstat(lock.fileno()).st_size:
+            shutil.rmtree(place, ignore_errors=True)  # what a build that failed has left
             build(place)
             lock.write("built\n")
     return place

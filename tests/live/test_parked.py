@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -53,8 +52,7 @@ def running(program: Path, *mode: str) -> Iterator[tuple[int, str]]:
     with subprocess.Popen([program, *mode], stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            url = f"http://{process.stdout.readline().strip()}"
-            time.sleep(0.2)  # until its threads are where they stay
+            url = f"http://{process.stdout.readline().strip()}"  # said when its threads are where they stay
             yield process.pid, url
         finally:
             process.kill()

@@ -4,17 +4,32 @@
 package main
 
 /*
+#define _GNU_SOURCE
 #include <pthread.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
 
+// The threads that are about to stay where they are.
+static volatile long parked_tids[3];
+static volatile int parked_count;
+
+static void parked_here(void) {
+	parked_tids[__sync_fetch_and_add(&parked_count, 1)] = syscall(SYS_gettid);
+}
+
+static int parked_all(void) { return parked_count; }
+static long parked_tid(int at) { return parked_tids[at]; }
+
 static void parked_spin(void) {
+	parked_here();
 	for (volatile unsigned long i = 0;; i++)
 		;
 }
 
 static void *parked_sleeper(void *unused) {
+	parked_here();
 	for (;;)
 		pause();
 	return unused;
@@ -34,6 +49,7 @@ static int parked_timer(void) {
 extern void parkedCallback(void);
 
 static void parked_stay(void) {
+	parked_here();
 	for (;;)
 		pause();
 }
@@ -43,6 +59,7 @@ static void parked_via_c(void) { parkedCallback(); }
 import "C"
 
 import (
+	"bytes"
 	"expvar"
 	"fmt"
 	"net"
@@ -50,10 +67,14 @@ import (
 	_ "net/http/pprof"
 	"os"
 	"runtime"
+	"time"
 )
 
 //export parkedCallback
-func parkedCallback() { select {} }
+func parkedCallback() {
+	C.parked_here()
+	select {}
+}
 
 func stay() { C.parked_stay() }
 
@@ -65,6 +86,23 @@ func work() {
 	}
 }
 
+// settled returns when so many threads have said that they stay, and the kernel says that each is in the wanted state:
+// a thread that is only about to sleep would be looked at too early.
+func settled(threads int, state byte) {
+	for at := 0; at < threads; {
+		tid := C.long(0)
+		if int(C.parked_all()) > at {
+			tid = C.parked_tid(C.int(at))
+		}
+		stat, _ := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/stat", tid))
+		if name := bytes.LastIndexByte(stat, ')'); tid != 0 && name >= 0 && stat[name+2] == state {
+			at++
+			continue
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
 func main() {
 	mode := ""
 	if len(os.Args) > 1 {
@@ -73,8 +111,10 @@ func main() {
 	switch mode {
 	case "spin":
 		go C.parked_spin()
+		settled(1, 'R')
 	case "pool":
 		C.parked_pool()
+		settled(1, 'S')
 	case "timer":
 		C.parked_timer()
 	case "work":
@@ -90,6 +130,7 @@ func main() {
 			go stay()
 		}
 		go C.parked_via_c()
+		settled(3, 'S')
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

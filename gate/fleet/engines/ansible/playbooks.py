@@ -80,6 +80,16 @@ def _preflight(plan: Plan) -> str:
     groups: dict[str, list[str]] = {}
     for each in plan.stages:
         groups.setdefault(each.stage.hosts, []).extend(each.stage.components)
+    lines += [
+        "- name: Ask whether every host is up # in seconds, before some fetch for minutes",
+        f"  hosts: [{', '.join(_quoted(group) for group in groups)}]",
+        "  gather_facts: false",
+        "  any_errors_fatal: true # a host that cannot be reached, too",
+        "  tags: [preflight]",
+        "  tasks:",
+        "    - name: Answer",
+        "      ansible.builtin.ping:",
+    ]
     for group, names in groups.items():
         lines += [
             f"- name: Have the releases on the hosts of {group}",
