@@ -18,7 +18,7 @@ from gate.runs.service import probe
 from probes.live.facts import LiveFacts
 from probes.live.gathering import Asked, gather
 from probes.live.merge import merge
-from probes.live.proc import sock_diag, sockets, topics
+from probes.live.proc import inet_diag, sock_diag, sockets, topics
 from probes.live.proc.facts import OUTGOING
 from probes.live.proc.reading import read_process
 from probes.live.proc.sockets import read_sockets
@@ -162,7 +162,7 @@ def test_answers_of_netlink(buffer, answer, found):
 
 
 def test_netlink_refused_leaves_the_rest(monkeypatch):
-    monkeypatch.setattr(sock_diag, "_SOCK_DIAG", 4000)  # no such protocol
+    monkeypatch.setattr(inet_diag, "_SOCK_DIAG", 4000)  # no such protocol
     with connected(3) as facts:
         assert facts.idle is None
         found = topics.connections(facts)

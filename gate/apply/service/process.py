@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from gate.apply.errors import ApplyError
 from probes.errors import ProbeError
 from probes.live.proc.folder import NoProcess, opened
 from probes.live.proc.pid_file import read_pid
+from probes.live.proc.stat import MAX_STAT, read_stat
 
 if TYPE_CHECKING:
     from gate.apply.host.config import Host
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
 
 SYSTEMCTL_SECONDS = 10.0
 MAX_SAID = 4096
+IN_EXEC = 5.0
+"""Seconds for which a process may be on its way from one image to the next: microseconds, but on a host that has no time for it."""
+STEP = 0.002
+LOOKS = 3
+"""Looks at a process that has no file: a thread of the kernel, but for one that began to execute a program during the look."""
 
 
 class Running(Struct, frozen=True):
@@ -49,26 +56,38 @@ def find(host: Host) -> Running | None:
     return None if pid is None else look(pid)
 
 
-def look(pid: int) -> Running | None:
+def look(pid: int, patience: float = IN_EXEC) -> Running | None:
     """What the process `pid` runs; None where there is none, or only what is left of one.
+
+    A process that is about to execute another program is waited for, `patience` seconds at the most: it runs nothing that could be told.
 
     Raises:
         ApplyError: it may not be looked at.
     """
+    deadline, in_vain = time.monotonic() + patience, 0
     try:
-        with opened(pid, "/proc") as folder:
-            fields = folder.text("stat").rpartition(")")[2].split()
-            if fields[0] in ("Z", "X"):
-                return None
-            path = folder.link("exe")
-            status = os.stat("exe", dir_fd=folder.fd)
-            return Running(pid, int(fields[19]), (status.st_dev, status.st_ino), path)
-    except (NoProcess, FileNotFoundError, ProcessLookupError, IndexError, ValueError):
-        return None
+        while in_vain < LOOKS:
+            with opened(pid, "/proc") as folder:
+                stat = read_stat(lambda: folder.start_of("stat", MAX_STAT))
+                if stat.ended:
+                    return None
+                with suppress(NoProcess, FileNotFoundError):
+                    path = folder.link("exe")
+                    status = os.stat("exe", dir_fd=folder.fd)
+                    return Running(pid, stat.started, (status.st_dev, status.st_ino), path)
+            if not stat.executing:
+                in_vain += 1
+            elif time.monotonic() < deadline:
+                time.sleep(STEP)
+            else:
+                break
+    except (NoProcess, ProcessLookupError, ValueError):
+        pass
     except (ProbeError, OSError) as exc:
         said = getattr(exc, "what", None) or getattr(exc, "strerror", None) or exc
         hint = "run as root, or as the user that the service runs as"
         raise ApplyError(f"cannot look at PID {pid}: {said}", hint=hint) from exc
+    return None
 
 
 def _pid_of(path: str) -> int | None:
@@ -117,7 +136,7 @@ def others_with(image: Identity, without: int) -> list[int]:
     for name in os.listdir("/proc"):  # noqa: PTH208 - names are enough
         if name.isdecimal() and int(name) != without:
             with suppress(OSError, ApplyError):
-                running = look(int(name))
+                running = look(int(name), 0.0)
                 if running is not None and running.image == image:
                     found.append(int(name))
     return found

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import signal
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from gate.rehearsal.stage.tcp import ESTABLISHED, LISTEN, tcp_sockets
+from probes.live.proc.stat import read_stat
+
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+    from gate.rehearsal.stage.tcp import TcpSocket
+    from probes.live.proc.stat import Stat
 
 Identity = tuple[int, int]
 """Device and inode of a file. A file that is running keeps its inode, so that no other file can have it."""
@@ -21,44 +27,36 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Process(Struct, frozen=True):
-    """One process. `image` is None for a zombie, and where the kernel does not tell."""
+    """One process. `image` is None for a zombie, while it executes another one, and where the kernel does not tell."""
 
     pid: int
     parent: int
-    state: str
+    alive: bool
     image: Identity | None
-
-    @property
-    def alive(self) -> bool:
-        """Whether it can do anything."""
-        return self.state not in "ZX"
 
 
 def descendants(root: int, without: Collection[int] = ()) -> dict[int, Process]:
     """All processes below `root`, by PID, but for those in `without` and theirs."""
-    found: dict[int, tuple[int, str]] = {}
+    found: dict[int, Stat] = {}
     for name in os.listdir("/proc"):  # noqa: PTH208 - names are enough
         if name.isdecimal():
-            with contextlib.suppress(OSError, ValueError, IndexError):
-                with open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123
-                    # proc_pid_stat(5): the name may have blanks and parentheses in it
-                    fields = file.read(4096).rpartition(b")")[2].split()
-                found[int(name)] = (int(fields[1]), fields[0].decode("ascii"))
+            with contextlib.suppress(OSError, ValueError):
+                found[int(name)] = read_stat(Path("/proc", name, "stat").read_bytes)
     children: dict[int, list[int]] = {}
-    for pid, (parent, _) in found.items():
-        children.setdefault(parent, []).append(pid)
+    for pid, stat in found.items():
+        children.setdefault(stat.parent, []).append(pid)
     out: dict[int, Process] = {}
     todo = [root]
     while todo:
         for pid in children.get(todo.pop(), ()):
             if pid not in without and pid not in out:
-                out[pid] = Process(pid, found[pid][0], found[pid][1], image_of(pid))
+                out[pid] = Process(pid, found[pid].parent, not found[pid].ended, image_of(pid))
                 todo.append(pid)
     return out
 
 
 def image_of(pid: int) -> Identity | None:
-    """The file that a process runs, also when its name is gone; None for a zombie."""
+    """The file that a process runs, also when its name is gone; None for a zombie, and while it executes another one."""
     try:
         status = os.stat(f"/proc/{pid}/exe")  # noqa: PTH116
     except OSError:
@@ -110,51 +108,11 @@ def _targets(pid: int) -> list[str]:
     return found
 
 
-class TcpRow(Struct, frozen=True):
-    """One socket of /proc/net/tcp. Ports in host order; `address` is the local one as the kernel writes it."""
-
-    address: str
-    port: int
-    remote: int
-    state: int
-    inode: int
-
-
-ESTABLISHED, LISTEN = 1, 10
-_ROW = re.compile(
-    rb"^ *\d+: ([0-9A-F]{8,32}):([0-9A-F]{4}) [0-9A-F]{8,32}:([0-9A-F]{4}) ([0-9A-F]{2}) \S+ \S+ \S+ +\d+ +\d+ (\d+)",
-    re.MULTILINE,
-)
-_LOOPBACK = {"0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F"}
-"""127.0.0.1, ::1 and ::ffff:127.0.0.1 as a little-endian kernel writes them."""
-
-
-def tcp_rows(port: int | None = None, states: Collection[int] = (ESTABLISHED, LISTEN)) -> list[TcpRow]:
-    """The TCP sockets of this network namespace, those with the local `port` alone where it is given."""
-    rows = []
-    for name in ("tcp", "tcp6"):
-        try:
-            with open(f"/proc/self/net/{name}", "rb") as file:  # noqa: PTH123
-                text = file.read(64 << 20)
-        except OSError:
-            continue
-        for match in _ROW.finditer(text):
-            local, state = int(match[2], 16), int(match[4], 16)
-            if state in states and (port is None or local == port):
-                rows.append(TcpRow(match[1].decode(), local, int(match[3], 16), state, int(match[5])))
-    return rows
-
-
-def listeners(pids: Collection[int]) -> list[TcpRow]:
+def listeners(pids: Collection[int]) -> list[TcpSocket]:
     """The listening TCP sockets that `pids` have open."""
-    rows = [row for row in tcp_rows() if row.state == LISTEN]
+    rows = tcp_sockets(LISTEN)
     held = {target for pid in pids for target in _targets(pid)}
     return [row for row in rows if f"socket:[{row.inode}]" in held]
-
-
-def is_on_loopback(row: TcpRow) -> bool:
-    """Whether nobody else can reach the socket."""
-    return row.address in _LOOPBACK or (row.address.endswith("7F") and len(row.address) == 8)
 
 
 class Held(Struct, frozen=True):
@@ -168,7 +126,7 @@ class Held(Struct, frozen=True):
 
 def held(processes: dict[int, Process]) -> Held:
     """What `processes` hold; a zombie counts as a process."""
-    connected = {f"socket:[{row.inode}]" for row in tcp_rows(states=(ESTABLISHED,))}
+    connected = {f"socket:[{row.inode}]" for row in tcp_sockets(ESTABLISHED)}
     descriptors = memory = threads = 0
     for pid in processes:
         descriptors += sum(target not in connected for target in _targets(pid))

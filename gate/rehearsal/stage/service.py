@@ -15,22 +15,13 @@ from msgspec import Struct
 from gate.rehearsal.plan.addresses import filled, ports_named
 from gate.rehearsal.problem import CannotRehearse
 from gate.rehearsal.stage.isolation import die_with_parent
-from gate.rehearsal.stage.processes import (
-    ESTABLISHED,
-    Process,
-    descendants,
-    end_all,
-    holders,
-    is_on_loopback,
-    listeners,
-    reap,
-    resident,
-    tcp_rows,
-)
+from gate.rehearsal.stage.processes import Process, descendants, end_all, holders, listeners, reap, resident
 from gate.rehearsal.stage.target import ASK_TIMEOUT, Target, free_ports, planned
 from gate.rehearsal.stage.target import found as found_at
+from gate.rehearsal.stage.tcp import ESTABLISHED, inode_of_peer, tcp_sockets
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
     from pathlib import Path
 
@@ -124,7 +115,7 @@ class Service:
         self.started = process.pid
         self._wait_ready(process.pid, begun, seen)
         if self._shared:
-            open_to_all = [row for row in listeners(self.processes()) if not is_on_loopback(row)]
+            open_to_all = [row for row in listeners(self.processes()) if not row.on_loopback]
             if open_to_all:
                 raise CannotRehearse(
                     f"the service listens on port {open_to_all[0].port} of more than loopback, and there is no network namespace",
@@ -202,7 +193,7 @@ class Service:
             with self.target.connect(timeout) as connection:
                 status = self.target.status(connection)
                 at = time.monotonic()
-                pid, image = self._holder(connection.getsockname()[1], 0.0 if self.target.path else timeout)
+                pid, image = self._holder(connection, 0.0 if self.target.path else timeout)
         except OSError:
             return None
         if self.target.path:
@@ -218,7 +209,7 @@ class Service:
             every = [stack.enter_context(self.target.connect()) for _ in range(number)]
             for connection in every:
                 status = self.target.status(connection)
-                pid, image = self._holder(connection.getsockname()[1], 0.0 if self.target.path else 0.2)
+                pid, image = self._holder(connection, 0.0 if self.target.path else 0.2)
                 found.append(Answer(time.monotonic(), 200 <= status < 400, status, pid, image))
         return found
 
@@ -231,7 +222,7 @@ class Service:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGSTOP)
             with self.target.connect() as connection:
-                return self._holder(connection.getsockname()[1], patience)[0] not in (stopped | {None})
+                return self._holder(connection, patience)[0] not in (stopped | {None})
         except OSError:
             return False
         finally:
@@ -243,16 +234,13 @@ class Service:
         """Whether one of `pids` has the service's listening socket open."""
         return self.target is not None and any(row.port == self.target.port for row in listeners(pids))
 
-    def _holder(self, ours: int, patience: float) -> tuple[int | None, Identity | None]:
-        """The process that has accepted the connection from our port `ours`, and the image that it runs."""
-        if self.target is None:
-            return None, None
+    def _holder(self, connection: socket.socket, patience: float) -> tuple[int | None, Identity | None]:
+        """The process that has accepted the other end of `connection`, and the image that it runs."""
         deadline = time.monotonic() + patience
         while True:
-            rows = [row for row in tcp_rows(self.target.port, (ESTABLISHED,)) if row.remote == ours]
-            if rows and rows[0].inode:
+            if inode := inode_of_peer(connection):
                 processes = self.processes()
-                found = holders(rows[0].inode, [pid for pid, each in processes.items() if each.alive])
+                found = holders(inode, [pid for pid, each in processes.items() if each.alive])
                 if found:
                     return found[0], processes[found[0]].image
             if time.monotonic() >= deadline:
@@ -261,16 +249,18 @@ class Service:
 
     def connected(self, pids: set[int]) -> set[int]:
         """Those of `pids` that have established connections of the service's port."""
-        if self.target is None:
-            return set()
-        inodes = [row.inode for row in tcp_rows(self.target.port, (ESTABLISHED,)) if row.inode]
+        inodes = self._accepted()
         return {pid for pid in pids for inode in inodes if holders(inode, [pid])}
 
     def connections(self) -> int:
         """How many established connections of its port it has."""
+        return len(self._accepted())
+
+    def _accepted(self) -> list[int]:
+        """The inodes of the established connections of its port that somebody has accepted."""
         if self.target is None:
-            return 0
-        return sum(row.inode != 0 for row in tcp_rows(self.target.port, (ESTABLISHED,)))
+            return []
+        return [row.inode for row in tcp_sockets(ESTABLISHED) if row.port == self.target.port and row.inode]
 
     # What is done to it
 

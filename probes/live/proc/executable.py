@@ -14,6 +14,7 @@ from probes.live.proc.folder import Folder, Unreadable, opened
 from probes.live.proc.paths import follow, may_execute, mount_of
 from probes.live.proc.privileges import FilePrivileges, read_file_privileges
 from probes.live.proc.reading import exe_path
+from probes.live.proc.stat import MAX_STAT, read_stat
 from probes.live.topics.executable import ExecutableFacts, Held, StartPath
 
 SOURCE = "/proc"
@@ -69,8 +70,7 @@ def read_executable(
 
 def _same_process(folder: Folder, process: ProcessFacts) -> None:
     """Raise Unreadable when the PID has been given to another process meanwhile."""
-    fields = folder.text("stat").rpartition(")")[2].split()
-    if int(fields[19]) != process.started_ticks:
+    if read_stat(lambda: folder.start_of("stat", MAX_STAT)).started != process.started_ticks:
         raise Unreadable("another process has its number now", subject=f"PID {process.pid}")
 
 

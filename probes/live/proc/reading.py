@@ -24,6 +24,7 @@ from probes.live.proc.facts import (
 )
 from probes.live.proc.folder import Folder, NoProcess, Unreadable, opened
 from probes.live.proc.sock_diag import idle_milliseconds
+from probes.live.proc.stat import MAX_STAT, read_stat
 from probes.live.proc.supervision import read_supervision
 from probes.live.proc.timers import Look, profile_timers, used_for_certain
 
@@ -55,7 +56,7 @@ def read_process(pid: int, *, root: str = "/proc", watch: bool = True, look: Loo
     """
     with opened(pid, root) as folder:
         status = _fields(folder.text("status"))
-        parent, started = _stat(folder.text("stat"))
+        own = read_stat(lambda: folder.start_of("stat", MAX_STAT))
         gaps: list[str] = []
         exe, deleted = _exe(folder, gaps)
         tids = sorted(int(name) for name in folder.names("task") if name.isdecimal())
@@ -64,10 +65,10 @@ def read_process(pid: int, *, root: str = "/proc", watch: bool = True, look: Loo
         timers = profile_timers(folder, gaps)
         return ProcessFacts(
             pid=pid,
-            started_ticks=started,
-            parent=parent,
-            parent_name=_comm(root, parent),
-            parent_sockets=_sockets_of(root, parent),
+            started_ticks=own.started,
+            parent=own.parent,
+            parent_name=_comm(root, own.parent),
+            parent_sockets=_sockets_of(root, own.parent),
             supervision=read_supervision(folder),
             namespace_pids=tuple(int(n) for n in status.get("NSpid", str(pid)).split()),
             exe=exe,
@@ -107,12 +108,6 @@ def exe_path(pid: int, *, root: str = "/proc") -> str:
 def _fields(text: str) -> dict[str, str]:
     pairs = (line.partition(":") for line in text.splitlines())
     return {name: value.strip() for name, _, value in pairs}
-
-
-def _stat(text: str) -> tuple[int, int]:
-    """Parent and start time; the name before them is in parentheses and may hold anything."""
-    fields = text.rpartition(")")[2].split()
-    return int(fields[1]), int(fields[19])
 
 
 def _comm(root: str, pid: int) -> str:

@@ -1,7 +1,6 @@
-"""For how long TCP connections have been idle: netlink's sock_diag, which has the `tcp_info` of every socket of a namespace.
+"""For how long TCP connections have been idle: netlink's sock_diag has the `tcp_info` of every socket of a namespace.
 
-Source of the formats: sock_diag(7), linux/inet_diag.h, linux/tcp.h. `pyroute2` reads the same at a third of a millisecond a
-socket, which is seven seconds for 20,000; only three numbers of each are wanted here.
+Source of the formats: linux/inet_diag.h, linux/tcp.h.
 """
 
 from __future__ import annotations
@@ -11,38 +10,25 @@ import os
 import socket
 import struct
 import threading
-import time
 from typing import TYPE_CHECKING
 
+from probes.live.proc.inet_diag import BODY, BY_FAMILY, ERROR, HEADER, INODE, dump
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
 
     from probes.live.proc.folder import Folder
 
-_SOCK_DIAG = 4
-"""NETLINK_SOCK_DIAG"""
-_BY_FAMILY = 20
-"""SOCK_DIAG_BY_FAMILY"""
-_REQUEST_DUMP = 0x301
-"""NLM_F_REQUEST | NLM_F_DUMP"""
-_ERROR, _DONE = 2, 3
 _INFO = 2
 """INET_DIAG_INFO"""
 _STATES = 1 << 1 | 1 << 8
 """TCP_ESTABLISHED, TCP_CLOSE_WAIT"""
-_HEADER = struct.Struct("=IHHII")
-_INODE = 16 + 68
-"""Of `inet_diag_msg.idiag_inode`, behind the header."""
-_ATTRIBUTES = 16 + 72
+_ATTRIBUTES = HEADER.size + BODY
 _LAST_SENT = 44
 _LAST_RECEIVED = 52
 """Of `tcpi_last_data_sent` and `tcpi_last_data_recv`, milliseconds, in `tcp_info`: 8 bytes and 9, or 11, numbers before them."""
 _NEW_NET = 0x40000000
 """CLONE_NEWNET"""
-_RECEIVE = 1 << 18
-MAX_BYTES = 256 << 20
-SECONDS = 2.0
-"""What is not told by then is not known: the table of a busy host may have a million sockets."""
 
 
 def idle_milliseconds(folder: Folder, inodes: Collection[int]) -> dict[int, int] | None:
@@ -89,7 +75,7 @@ def _dump(inodes: frozenset[int]) -> dict[int, int] | None:
     found: dict[int, int] = {}
     try:
         for family in (socket.AF_INET, socket.AF_INET6):
-            for buffer in _answers(family):
+            for buffer in dump(family, _STATES, 1 << (_INFO - 1)):
                 if not _read(buffer, inodes, found):
                     return None
     except (OSError, struct.error, AttributeError):  # AttributeError: no netlink on this platform
@@ -97,40 +83,15 @@ def _dump(inodes: frozenset[int]) -> dict[int, int] | None:
     return found
 
 
-def _answers(family: int) -> Iterator[bytes]:
-    """What the kernel sends for one family, up to the message that ends it. OSError when it refuses, or is not done in time."""
-    request = struct.pack("=BBBBI48x", family, socket.IPPROTO_TCP, 1 << (_INFO - 1), 0, _STATES)
-    deadline, taken = time.monotonic() + SECONDS, 0
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _SOCK_DIAG) as netlink:
-        netlink.settimeout(SECONDS)
-        netlink.send(_HEADER.pack(_HEADER.size + len(request), _BY_FAMILY, _REQUEST_DUMP, 1, 0) + request)
-        while True:
-            buffer = netlink.recv(_RECEIVE)
-            taken += len(buffer)
-            if not buffer or taken > MAX_BYTES or time.monotonic() > deadline:
-                raise OSError
-            kind = struct.unpack_from("=H", buffer, 4)[0] if len(buffer) >= _HEADER.size else _ERROR
-            if kind == _DONE:
-                return
-            yield buffer
-            if _ends(buffer):
-                return
-
-
-def _ends(buffer: bytes) -> bool:
-    """Whether the last message of a buffer is the one that ends a dump: an empty one of 20 bytes."""
-    return len(buffer) >= 20 and struct.unpack_from("=IH", buffer, len(buffer) - 20) == (20, _DONE)
-
-
 def _read(buffer: bytes, inodes: frozenset[int], found: dict[int, int]) -> bool:
     """Put the idle times of `inodes` into `found`; False for an answer that says that the kernel refuses."""
     at = 0
-    while at + _HEADER.size <= len(buffer):
+    while at + HEADER.size <= len(buffer):
         length, kind = struct.unpack_from("=IH", buffer, at)
-        if kind == _ERROR or length < _HEADER.size:
+        if kind == ERROR or length < HEADER.size:
             return False
-        if kind == _BY_FAMILY and length >= _ATTRIBUTES:
-            inode = struct.unpack_from("=I", buffer, at + _INODE)[0]
+        if kind == BY_FAMILY and length >= _ATTRIBUTES:
+            inode = struct.unpack_from("=I", buffer, at + INODE)[0]
             if inode in inodes:
                 idle = _idle(buffer, at + _ATTRIBUTES, min(at + length, len(buffer)))
                 if idle is not None:
