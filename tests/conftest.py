@@ -62,6 +62,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     `--dist worksteal` gives every process as long a stretch of the tests at first; later, idle ones take over from those with
     the longest queue.
     """
+    for item in items:
+        if item.get_closest_marker("long") is not None:
+            item.add_marker(
+                "no_cover"
+            )  # coverage is that of `make test`: measuring takes as long again as what they do
     workers = getattr(config, "workerinput", {}).get("workercount", 1)
     lanes: list[list[pytest.Item]] = [[] for _ in range(max(workers // 2, 1))]
     patient = [item for item in items if item.get_closest_marker("patient") is not None]

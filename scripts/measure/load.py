@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    Client = Callable[[int, "Account", threading.Event, float], None]
+
 ORDER = json.dumps([{"quantity": 2, "unit_price": 25}]).encode()
 ORDER_TOTAL = 50
 TIMEOUT = 30.0
@@ -69,17 +71,17 @@ def summary(port: int) -> dict[str, int]:
 
 
 @contextmanager
-def load(port: int, *, clients: int = 2) -> Iterator[Account]:
-    """Load the service at `port` with `clients` of each kind, until the block ends."""
+def load(port: int, *, clients: int = 2, pause: float = 0.002) -> Iterator[Account]:
+    """Load the service at `port` with `clients` of each kind, each of which waits `pause` seconds after an answer, until the block ends."""
     account = Account()
     stop = threading.Event()
-    work: tuple[tuple[str, Callable[[int, Account, threading.Event], None]], ...] = (
-        ("new connections", _fresh),
-        ("keep-alive GET", _getting),
-        ("keep-alive POST", _posting),
-        ("slow requests", _slow),
+    work: tuple[Client, ...] = (
+        _requests("new connections", "GET", once=True),
+        _requests("keep-alive GET", "GET"),
+        _requests("keep-alive POST", "POST"),
+        _slow,
     )
-    threads = [threading.Thread(target=one, args=(port, account, stop)) for _, one in work for _ in range(clients)]
+    threads = [threading.Thread(target=one, args=(port, account, stop, pause)) for one in work for _ in range(clients)]
     for thread in threads:
         thread.start()
     try:
@@ -90,24 +92,19 @@ def load(port: int, *, clients: int = 2) -> Iterator[Account]:
             thread.join()
 
 
-def _fresh(port: int, account: Account, stop: threading.Event) -> None:
-    while not stop.is_set():
-        _kept(port, account, stop, "new connections", "GET", once=True)
-        time.sleep(0.002)
+def _requests(kind: str, method: str, *, once: bool = False) -> Client:
+    """A client that asks over one connection after the other, `once` over each or as long as one lasts."""
 
+    def client(port: int, account: Account, stop: threading.Event, pause: float) -> None:
+        while not stop.is_set():
+            _kept(port, account, stop, pause, kind, method, once=once)
+            stop.wait(pause)
 
-def _getting(port: int, account: Account, stop: threading.Event) -> None:
-    while not stop.is_set():
-        _kept(port, account, stop, "keep-alive GET", "GET", once=False)
-
-
-def _posting(port: int, account: Account, stop: threading.Event) -> None:
-    while not stop.is_set():
-        _kept(port, account, stop, "keep-alive POST", "POST", once=False)
+    return client
 
 
 def _kept(  # noqa: PLR0913, PLR0917 - what a client is
-    port: int, account: Account, stop: threading.Event, kind: str, method: str, once: bool
+    port: int, account: Account, stop: threading.Event, pause: float, kind: str, method: str, *, once: bool
 ) -> None:
     """Requests over one connection, until an answer ends it."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
@@ -124,12 +121,12 @@ def _kept(  # noqa: PLR0913, PLR0917 - what a client is
             account.add(kind, "", order=method == "POST")
             if once or answer.will_close:
                 return
-            time.sleep(0.002)
+            stop.wait(pause)
     finally:
         connection.close()
 
 
-def _slow(port: int, account: Account, stop: threading.Event) -> None:
+def _slow(port: int, account: Account, stop: threading.Event, pause: float) -> None:
     head = f"POST /orders HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {len(ORDER)}\r\n\r\n".encode()
     while not stop.is_set():
         try:
@@ -145,3 +142,4 @@ def _slow(port: int, account: Account, stop: threading.Event) -> None:
             account.add("slow requests", f"{type(exc).__name__}: {exc}", order=False)
         else:
             account.add("slow requests", "", order=True)
+        stop.wait(pause)

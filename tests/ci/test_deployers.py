@@ -113,7 +113,7 @@ def site(releases: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iter
             interval=interval,
             within=within,
         )
-        with Running(tmp_path, text) as sidecar, load(port):
+        with Running(tmp_path, text) as sidecar, load(port, clients=1, pause=0.05):
             sidecar.eventually(lambda: sidecar.get("/v1/services/orders")["service"]["epoch"])
             yield Site(tmp_path, port, sidecar)
 
