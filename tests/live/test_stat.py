@@ -13,6 +13,8 @@ import pytest
 
 from gate.apply.service.process import look
 from gate.rehearsal.stage.processes import descendants, image_of
+from probes.live.proc.folder import NoProcess
+from probes.live.proc.reading import read_process
 from probes.live.proc.stat import Stat, parse_stat, read_stat
 from tests.conftest import built_once, missing
 
@@ -25,17 +27,20 @@ SOURCE = """
 #include <stdlib.h>
 #include <unistd.h>
 static int left;
+static char *rest;
 static void *waits(void *unused) { for (;;) pause(); }
 static void *executes(void *unused) {
     char next[20];
+    usleep(atoi(rest));
     if (left == 0) _exit(0);
     snprintf(next, sizeof next, "%d", left - 1);
-    execl("/proc/self/exe", "a) Z b", next, (char *)0);
+    execl("/proc/self/exe", "a) Z b", next, rest, (char *)0);
     abort();
 }
 int main(int argc, char **argv) {
     pthread_t thread;
     left = atoi(argv[1]);
+    rest = argv[2];
     for (int i = 0; i < 6; i++) pthread_create(&thread, 0, waits, 0);
     pthread_create(&thread, 0, executes, 0);
     for (;;) pause();
@@ -56,8 +61,9 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def running(program: Path) -> Iterator[int]:
-    with subprocess.Popen([program, str(IMAGES)]) as process:
+def running(program: Path, images: int = IMAGES, seconds: float = 0.0) -> Iterator[int]:
+    """The PID of one that runs so many images after each other, each for so long."""
+    with subprocess.Popen([program, str(images), f"{seconds * 1e6:.0f}"]) as process:
         try:
             yield process.pid
         finally:
@@ -67,9 +73,10 @@ def running(program: Path) -> Iterator[int]:
 def on_its_way(pid: int) -> bool:
     """Whether it is between two images at this moment; False once it has ended, too."""
     try:
-        return parse_stat(Path("/proc", str(pid), "stat").read_bytes()).executing
+        stat = parse_stat(Path("/proc", str(pid), "stat").read_bytes())
     except OSError:
         return False
+    return stat.state == "Z" and not stat.ended
 
 
 def is_over(pid: int) -> bool:
@@ -106,33 +113,60 @@ def test_a_process_that_executes_another_image_is_waited_for(program: Path) -> N
     assert seen
 
 
+def test_what_is_read_of_a_process_is_of_one_image(program: Path) -> None:
+    seen = set()
+    with running(program, 100, 0.02) as pid:
+        while True:
+            try:
+                found = read_process(pid, watch=False)
+            except NoProcess:
+                assert is_over(pid)
+                break
+            seen.add(found.argv)
+            assert {each.fd for each in found.descriptors or ()} >= {0, 1, 2}
+            assert found.threads
+        with pytest.raises(NoProcess):
+            read_process(pid)
+    assert len(seen) > 1
+
+
 def test_a_thread_of_the_kernel_runs_no_file() -> None:
-    for name in os.listdir("/proc"):  # noqa: PTH208 - names are enough
-        if name.isdecimal() and Path("/proc", name, "comm").read_bytes() == b"kthreadd\n":
-            assert look(int(name)) is None
+    if Path("/proc/2/comm").exists() and Path("/proc/2/comm").read_bytes() == b"kthreadd\n":  # not in a PID namespace
+        assert look(2) is None
+        with pytest.raises(NoProcess):
+            read_process(2)
 
 
 @pytest.mark.parametrize(
-    ("state", "threads", "executing", "ended"),
+    ("state", "threads", "ended"),
+    [("R", 1, False), ("S", 8, False), ("Z", 1, True), ("Z", 2, False), ("X", 1, True), ("X", 0, True)],
+)
+def test_what_a_state_says(state: str, threads: int, *, ended: bool) -> None:
+    assert Stat(state, 1, threads, 5).ended is ended
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
     [
-        ("R", 1, False, False),
-        ("S", 8, False, False),
-        ("Z", 1, False, True),
-        ("Z", 2, True, False),
-        ("X", 1, False, True),
-        ("X", 0, False, True),
+        (Stat("S", 1, 4, 9, stack=77), Stat("R", 1, 5, 9, stack=77), True),
+        (Stat("S", 1, 4, 9, stack=77), Stat("R", 1, 5, 9, stack=78), False),
+        (Stat("S", 1, 1, 9, stack=77), Stat("R", 1, 1, 9, stack=77), True),
+        (Stat("S", 1, 4, 9, stack=77), Stat("R", 1, 1, 9, stack=77), False),
+        (Stat("S", 1, 4, 9), Stat("R", 1, 5, 9), True),
+        (Stat("Z", 1, 4, 9), Stat("Z", 1, 4, 9), False),
+        (Stat("S", 1, 4, 9), Stat("Z", 1, 2, 9), False),
+        (Stat("R", 1, 4, 9, flags=4), Stat("R", 1, 4, 9), False),
     ],
 )
-def test_what_a_state_says(state: str, threads: int, *, executing: bool, ended: bool) -> None:
-    stat = Stat(state, 1, threads, 5)
-    assert (stat.executing, stat.ended) == (executing, ended)
+def test_whether_an_image_ran_on(one: Stat, other: Stat, *, same: bool) -> None:
+    assert one.runs_on(other) is same
 
 
 LINE = b"7 (a) Z b) %s 3 7 7 0 -1 4194304 0 0 0 0 0 0 0 0 20 0 %d 0 99 0 0 0\n"
 
 
 def test_a_name_may_hold_anything() -> None:
-    assert parse_stat(LINE % (b"S", 4)) == Stat("S", 3, 4, 99)
+    assert parse_stat(LINE % (b"S", 4)) == Stat("S", 3, 4, 99, 4194304)
 
 
 @pytest.mark.parametrize("text", [b"", b"7 (a) S 3", b"7 (a) S x" + b" 1" * 20, b"\0" * 100])
@@ -143,7 +177,7 @@ def test_what_is_no_stat_is_refused(text: bytes) -> None:
 
 def test_what_a_thread_is_about_to_replace_is_read_again() -> None:
     looks = iter([LINE % (b"X", 0), LINE % (b"Z", 0), LINE % (b"R", 1), LINE % (b"S", 1)])
-    assert read_stat(lambda: next(looks)) == Stat("R", 3, 1, 99)
+    assert read_stat(lambda: next(looks)) == Stat("R", 3, 1, 99, 4194304)
 
 
 def test_what_is_gone_stays_gone() -> None:

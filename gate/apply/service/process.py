@@ -25,8 +25,6 @@ MAX_SAID = 4096
 IN_EXEC = 5.0
 """Seconds for which a process may be on its way from one image to the next: microseconds, but on a host that has no time for it."""
 STEP = 0.002
-LOOKS = 3
-"""Looks at a process that has no file: a thread of the kernel, but for one that began to execute a program during the look."""
 
 
 class Running(Struct, frozen=True):
@@ -64,30 +62,26 @@ def look(pid: int, patience: float = IN_EXEC) -> Running | None:
     Raises:
         ApplyError: it may not be looked at.
     """
-    deadline, in_vain = time.monotonic() + patience, 0
+    deadline = time.monotonic() + patience
     try:
-        while in_vain < LOOKS:
+        while True:
             with opened(pid, "/proc") as folder:
                 stat = read_stat(lambda: folder.start_of("stat", MAX_STAT))
-                if stat.ended:
+                if stat.ended or stat.of_kernel:
                     return None
                 with suppress(NoProcess, FileNotFoundError):
                     path = folder.link("exe")
                     status = os.stat("exe", dir_fd=folder.fd)
                     return Running(pid, stat.started, (status.st_dev, status.st_ino), path)
-            if not stat.executing:
-                in_vain += 1
-            elif time.monotonic() < deadline:
-                time.sleep(STEP)
-            else:
-                break
+            if time.monotonic() >= deadline:
+                return None
+            time.sleep(STEP)
     except (NoProcess, ProcessLookupError, ValueError):
-        pass
+        return None
     except (ProbeError, OSError) as exc:
         said = getattr(exc, "what", None) or getattr(exc, "strerror", None) or exc
         hint = "run as root, or as the user that the service runs as"
         raise ApplyError(f"cannot look at PID {pid}: {said}", hint=hint) from exc
-    return None
 
 
 def _pid_of(path: str) -> int | None:

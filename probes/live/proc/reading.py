@@ -24,7 +24,7 @@ from probes.live.proc.facts import (
 )
 from probes.live.proc.folder import Folder, NoProcess, Unreadable, opened
 from probes.live.proc.sock_diag import idle_milliseconds
-from probes.live.proc.stat import MAX_STAT, read_stat
+from probes.live.proc.stat import MAX_STAT, Stat, read_stat
 from probes.live.proc.supervision import read_supervision
 from probes.live.proc.timers import Look, profile_timers, used_for_certain
 
@@ -35,6 +35,8 @@ MAX_GROUPS = 65536
 """NGROUPS_MAX of linux/limits.h."""
 LOOKS = 4
 LOOK_PAUSE = 0.01
+IN_EXEC = 5.0
+"""Seconds for which a process may be between two images: microseconds, but on a host that has no time for it."""
 
 _DELETED = " (deleted)"
 _CODE = re.compile(r"([0-9a-f]{1,16})-([0-9a-f]{1,16}) ..x. \S+ \S+ \S+ *(.*)")
@@ -50,45 +52,72 @@ def read_process(pid: int, *, root: str = "/proc", watch: bool = True, look: Loo
             Not where that is known already, nor where it is of no interest.
         look: a first look at those threads that was taken before, to spare that moment where nothing is seen.
 
+    All of it is of one image: what a process that executed another one meanwhile was seen to have is looked at again, as it has
+    no file and no descriptor then.
+
     Raises:
         NoProcess: there is none, or it ended meanwhile.
-        Unreadable: not even its status may be read.
+        Unreadable: not even its status may be read, or it stays between two images.
     """
+    deadline = time.monotonic() + IN_EXEC
     with opened(pid, root) as folder:
-        status = _fields(folder.text("status"))
-        own = read_stat(lambda: folder.start_of("stat", MAX_STAT))
-        gaps: list[str] = []
-        exe, deleted = _exe(folder, gaps)
-        tids = sorted(int(name) for name in folder.names("task") if name.isdecimal())
-        threads = _threads(folder, tids[:MAX_THREADS])
-        descriptors, omitted = read_descriptors(folder, gaps)
-        timers = profile_timers(folder, gaps)
-        return ProcessFacts(
-            pid=pid,
-            started_ticks=own.started,
-            parent=own.parent,
-            parent_name=_comm(root, own.parent),
-            parent_sockets=_sockets_of(root, own.parent),
-            supervision=read_supervision(folder),
-            namespace_pids=tuple(int(n) for n in status.get("NSpid", str(pid)).split()),
-            exe=exe,
-            exe_deleted=deleted,
-            descriptors=descriptors,
-            idle=_idle(folder, descriptors),
-            threads=threads,
-            code=_code(folder, gaps),
-            signals_ignored=_mask(status, "SigIgn"),
-            signals_caught=_mask(status, "SigCgt"),
-            credentials=_credentials(status, _uid_map(folder)),
-            profile_timers=None if timers is None else len(timers),
-            profile_timers_used=used_for_certain(folder, timers, look) if timers and watch else 0,
-            open_files_limit=_open_files(folder),
-            throttling=_throttling(folder),
-            gaps=tuple(gaps),
-            omitted=omitted + max(len(tids) - MAX_THREADS, 0),
-            threads_omitted=max(len(tids) - MAX_THREADS, 0),
-            argv=_argv(folder),
-        )
+        while True:
+            before = _stat(folder)
+            with suppress(NoProcess):
+                found = _facts(folder, before, pid, root, watch=watch, look=look)
+                if before.runs_on(_stat(folder)):
+                    return found
+            if before.of_kernel or _stat(folder).ended:
+                raise NoProcess("the process has ended", subject=f"PID {pid}", hint="what is left of it has no file")
+            if time.monotonic() > deadline:
+                raise Unreadable(
+                    f"it has been executing another image for {IN_EXEC:g} s",
+                    subject=f"PID {pid}",
+                    hint="its first thread has ended, and others have not; ask again once the service is through with it",
+                )
+            time.sleep(LOOK_PAUSE)
+
+
+def _stat(folder: Folder) -> Stat:
+    return read_stat(lambda: folder.start_of("stat", MAX_STAT))
+
+
+def _facts(  # noqa: PLR0913 - keywords, one a fact
+    folder: Folder, own: Stat, pid: int, root: str, *, watch: bool, look: Look | None
+) -> ProcessFacts:
+    status = _fields(folder.text("status"))
+    gaps: list[str] = []
+    exe, deleted = _exe(folder, gaps)
+    tids = sorted(int(name) for name in folder.names("task") if name.isdecimal())
+    threads = _threads(folder, tids[:MAX_THREADS])
+    descriptors, omitted = read_descriptors(folder, gaps)
+    timers = profile_timers(folder, gaps)
+    return ProcessFacts(
+        pid=pid,
+        started_ticks=own.started,
+        parent=own.parent,
+        parent_name=_comm(root, own.parent),
+        parent_sockets=_sockets_of(root, own.parent),
+        supervision=read_supervision(folder),
+        namespace_pids=tuple(int(n) for n in status.get("NSpid", str(pid)).split()),
+        exe=exe,
+        exe_deleted=deleted,
+        descriptors=descriptors,
+        idle=_idle(folder, descriptors),
+        threads=threads,
+        code=_code(folder, gaps),
+        signals_ignored=_mask(status, "SigIgn"),
+        signals_caught=_mask(status, "SigCgt"),
+        credentials=_credentials(status, _uid_map(folder)),
+        profile_timers=None if timers is None else len(timers),
+        profile_timers_used=used_for_certain(folder, timers, look) if timers and watch else 0,
+        open_files_limit=_open_files(folder),
+        throttling=_throttling(folder),
+        gaps=tuple(gaps),
+        omitted=omitted + max(len(tids) - MAX_THREADS, 0),
+        threads_omitted=max(len(tids) - MAX_THREADS, 0),
+        argv=_argv(folder),
+    )
 
 
 def _argv(folder: Folder) -> tuple[str, ...]:

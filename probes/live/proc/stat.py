@@ -14,31 +14,47 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MAX_STAT = 4096
+_EXITING, _KERNEL_THREAD = 0x4, 0x200000
+"""PF_EXITING and PF_KTHREAD"""
 _LOOKS = 20
 _PAUSE = 0.001
 
 
 class Stat(Struct, frozen=True):
-    """`started`: clock ticks from boot; with it, the number of a process names no other."""
+    """`started`: clock ticks from boot; with it, the number of a process names no other.
+
+    `flags`: the first thread's, of linux/sched.h. `stack`: where the stack begins, which the kernel chooses anew for each image; 0 where it
+    does not tell.
+    """
 
     state: str
     parent: int
     threads: int
     started: int
+    flags: int = 0
+    stack: int = 0
 
     @property
-    def executing(self) -> bool:
-        """Whether its first thread has ended and others have not.
-
-        That is seen of every process in which another thread executes a program, as Go's `syscall.Exec` mostly does: the kernel first ends
-        the first thread, which is a zombie until the other one takes its place. Until then there is no `exe`, and no descriptor.
-        """
-        return self.state == "Z" and self.threads > 1
+    def of_kernel(self) -> bool:
+        """Whether it is a thread of the kernel, which runs no file."""
+        return bool(self.flags & _KERNEL_THREAD)
 
     @property
     def ended(self) -> bool:
-        """Whether nothing of it runs any more."""
-        return self.state in {"Z", "X"} and not self.executing
+        """Whether nothing of it runs any more.
+
+        A zombie that has other threads is a process that executes a program in one of those, as Go's `syscall.Exec` mostly does: the kernel
+        first ends the first thread, and then has the other one take its place. Until then there is no `exe`, and no descriptor.
+        """
+        return self.state == "X" or (self.state == "Z" and self.threads <= 1)
+
+    def runs_on(self, later: Stat) -> bool:
+        """Whether the same image has run from this look to a `later` one, as far as that can be told.
+
+        Of one that is being replaced, the first thread ends, then all but one, and then the stack is another one.
+        """
+        ends = any(each.flags & _EXITING or each.state == "Z" for each in (self, later))
+        return not ends and self.stack == later.stack and (self.threads == 1 or later.threads > 1)
 
 
 def parse_stat(text: bytes) -> Stat:
@@ -50,7 +66,14 @@ def parse_stat(text: bytes) -> Stat:
     fields = text.rpartition(b")")[2].split()
     if len(fields) < 20:
         raise ValueError("not a stat of /proc")
-    return Stat(fields[0].decode("ascii"), int(fields[1]), int(fields[17]), int(fields[19]))
+    return Stat(
+        state=fields[0].decode("ascii"),
+        parent=int(fields[1]),
+        threads=int(fields[17]),
+        started=int(fields[19]),
+        flags=int(fields[6]),
+        stack=int(fields[25]) if len(fields) > 25 else 0,
+    )
 
 
 def read_stat(read: Callable[[], bytes]) -> Stat:
