@@ -45,12 +45,13 @@ def ask(  # noqa: PLR0913 - keywords, one a fact
     """
     deadline = time.monotonic() + wait
     told = ""
+    looked = replace(asked, profile=False)  # another profiler is not disturbed while we only wait
     while (left := deadline - time.monotonic()) > 0:
-        # Without a profile of its own: another profiler is not disturbed while we only wait.
-        restless = unquiet(
-            asyncio.run(gather(replace(asked, profile=False), old=old, new_path=new_path, watcher=watcher))
-        )
+        facts = asyncio.run(gather(looked, old=old, new_path=new_path, watcher=watcher))
+        restless = unquiet(facts)
         if not restless:
+            if looked == asked:
+                return facts  # a moment later it may be otherwise
             break
         now = ", ".join(restless)
         if now != told and say is not None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 BEAT = ("-interval", "1s", "-window", "900ms")
 """A profile runs for most of the time: `--wait` waits for the moment between two, which a busy machine may miss for a while."""
+SELDOM = ("-interval", "5s", "-window", "1s")
+"""There is time between two profiles, on a busy machine too."""
 ORDERS = 20_000
 parked = test_parked.parked
 
@@ -111,7 +113,7 @@ def test_changes_are_ranked_by_the_windows_of_a_real_heartbeat(
 
 def test_a_service_without_work_has_no_heat_and_says_so(service_program: Build, tmp_path: Path) -> None:
     old = service_program(None)
-    with running(old, tmp_path / "log", *BEAT) as (service, url):
+    with running(old, tmp_path / "log", *SELDOM) as (service, url):
         service.eventually(lambda: service.get("/debug/hotgate/heartbeat")["windows"])
         report, _ = hotgate("check", old, service_program("better"), "--live", url, "--wait", "60s")
         required, _ = hotgate("check", old, old, "--live", url, "--require", "heat", "--wait", "60s")
