@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gate.cli import Failure
 from gate.cli._shared.audit import audit_options, keep_verdict, open_audit, store_option
+from gate.cli._shared.ending import clean_up_on_sigterm
 from gate.cli._shared.output import (
     Output,
     import_renderers,
@@ -133,7 +133,7 @@ def run(  # noqa: PLR0913 - keywords, one a fact
     from gate.runs.rehearsal import perform
 
     where: list[str] = []
-    signal.signal(signal.SIGTERM, _terminated)
+    clean_up_on_sigterm()
     import_renderers(outputs)
     try:
         with Progress(quiet=quiet) as progress:
@@ -229,11 +229,6 @@ def init(*, binary: str, pid: int | None, output: str) -> None:
         print_text(text)
     else:
         write_whole(output, text)
-
-
-def _terminated(number: int, _: object) -> NoReturn:
-    """SIGTERM, by which pipelines end a job, ends a rehearsal as ctrl-C does; the exit code is that of a process that it killed."""
-    raise SystemExit(128 + number)
 
 
 def _budget(text: str | None) -> float:

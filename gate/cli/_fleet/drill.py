@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gate.cli._fleet._options import load
 from gate.cli._shared.audit import audit_options, keep_verdict, open_audit
+from gate.cli._shared.ending import clean_up_on_sigterm
 from gate.cli._shared.output import print_text
 from gate.cli._shared.policy import resolve_policy
 from gate.cli._shared.progress import Progress
@@ -68,7 +68,7 @@ def command(  # noqa: PLR0913 - keywords, one a flag
     budget = parse_seconds(max_time) if max_time else 0.0
     plan = load(release, None)
     pairs = pairs_of(plan, binaries)
-    signal.signal(signal.SIGTERM, _terminated)
+    clean_up_on_sigterm()
     rows = []
     with Progress(quiet=quiet) as progress:
         for pair in pairs:
@@ -149,8 +149,3 @@ def _rehearsed(  # noqa: PLR0913 - keywords, one a flag
     ]
     found += [f"not known: {each.name}" for each in report.evidence if each.status != "ok"]
     return row | {"verdict": report.verdict, "reasons": found}
-
-
-def _terminated(number: int, _: object) -> NoReturn:
-    """As `hotgate rehearse` ends."""
-    raise SystemExit(128 + number)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from gate.cli._fleet._options import load, plan_options
+from gate.cli._shared.ending import clean_up_on_sigterm
 from gate.cli._shared.output import print_text
 
 
@@ -31,6 +32,7 @@ def command(release: str, *, inventory: str | None, tools: bool, format_name: st
     from gate.inflection import count
 
     plan = load(release, inventory)
+    clean_up_on_sigterm()
     found = verdicts.judge(plan.release) if tools else verdicts.Verdict(())
     size = f"{count(len(plan.order.names), 'component')} in {count(len(plan.stages), 'stage')}"
     if format_name == "json":

@@ -9,6 +9,7 @@ import click
 
 from gate.cli._release._options import Passphrases, key_options, key_ring, repository_argument, size, warn
 from gate.cli._shared.audit import audit_options, open_audit
+from gate.cli._shared.ending import clean_up_on_sigterm
 from gate.cli._shared.output import print_text
 from gate.cli._shared.policy import resolve_policy
 from gate.cli._shared.progress import Progress
@@ -79,6 +80,7 @@ def command(  # noqa: PLR0913 - keywords, one a fact
     limits = Limits(seconds=parse_seconds(delta_time), memory=parse_size(delta_memory))
     chosen = resolve_policy(policy, None, None, ())
     log = open_audit(chosen, audit, store)
+    clean_up_on_sigterm()
     with Progress(quiet=quiet) as progress, Repository.changing(repo) as repository:
         ring = key_ring(keys, Passphrases(passphrase_file, passphrase_env))
 

@@ -11,6 +11,7 @@ import click
 
 from gate.cli import Failure
 from gate.cli._release._options import size
+from gate.cli._shared.ending import clean_up_on_sigterm
 from gate.cli._shared.output import print_text
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def command(repo: str, *, name: str | None, root: Path | None, format_name: str)
 
     if root is None and "://" in repo:
         raise Failure("a URL needs a root of trust", hint="pass --root 1.root.json, from a place that you trust")
+    clean_up_on_sigterm()
     with tempfile.TemporaryDirectory(prefix="hotgate-release-") as scratch:
         trusted = root or Path(repo, "metadata", "1.root.json")
         releases = Releases(repo, trusted_root=trusted, state=Path(scratch, "state"))

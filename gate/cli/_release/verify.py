@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from gate.cli._release._options import EXIT_NOT_WHOLE, repository_argument, warn
+from gate.cli._shared.ending import clean_up_on_sigterm
 from gate.cli._shared.output import print_text
 from gate.cli._shared.progress import Progress
 
@@ -31,6 +32,7 @@ def command(repo: Path, *, root: Path | None, quiet: bool) -> int:
     from gate.release.repository.verifying import verify
     from gate.report.text.clean import clean
 
+    clean_up_on_sigterm()
     with Progress(quiet=quiet) as progress:
         found = verify(repo, root, progress.stage)
     if found.problems:

@@ -6,8 +6,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from click.testing import CliRunner
 
 from gate.cli import cli
 from gate.release.repository.store import Repository
-from scripts.truth.release_proof._scene import PASSPHRASE, images
+from scripts.truth.release_proof._scene import PASSPHRASE, SERVICE, images, tree
 
 REPO = Path(__file__).parents[3]
 PAGE = REPO / "docs" / "release.md"
@@ -118,3 +120,38 @@ def test_the_group_is_listed_without_its_libraries():
     code = "import sys; from gate.cli.release import command; import click; command.list_commands(click.Context(command)); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=REPO, capture_output=True, text=True, check=True)
     assert not {"tuf", "cryptography", "zstandard", "numpy"} & set(done.stdout.split())
+
+
+def test_an_addition_that_a_pipeline_ends_cleans_up(scene, tmp_path):
+    """SIGTERM while a delta is made by a process of its own: neither that nor a folder is left, and the repository is the one before."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    before = tree(scene.repo / "metadata")
+    argv = [sys.executable, "-m", "gate", "release", "add", str(scene.repo), str(scene.images[2]), "--name", SERVICE]
+    argv += ["--version", "1.2", "--keys", str(scene.keys), "--passphrase-env", "PASSPHRASE"]
+    environment = {**os.environ, "PASSPHRASE": PASSPHRASE.decode(), "TMPDIR": str(scratch)}
+    process = subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 300
+    while not (makers := _makers(scratch)) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=300)
+    assert makers, said
+    assert process.returncode == 128 + signal.SIGTERM, said
+    assert "Traceback" not in said
+    assert list(scratch.iterdir()) == []
+    assert _makers(scratch) == []
+    assert tree(scene.repo / "metadata") == before
+
+
+def _makers(scratch: Path) -> list[str]:
+    """Processes that make a delta in a folder below `scratch`."""
+    found = []
+    for each in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = each.read_bytes().decode("utf-8", "replace")
+        except OSError:
+            continue
+        if "gate.release.delta.making" in line and str(scratch) in line:
+            found.append(line)
+    return found
