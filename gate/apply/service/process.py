@@ -60,7 +60,7 @@ def look(pid: int, patience: float = IN_EXEC) -> Running | None:
     A process that is about to execute another program is waited for, `patience` seconds at the most: it runs nothing that could be told.
 
     Raises:
-        ApplyError: it may not be looked at.
+        ApplyError: it may not be looked at, or stays between two images: it holds what it had, so nothing may be started beside it.
     """
     deadline = time.monotonic() + patience
     try:
@@ -74,7 +74,10 @@ def look(pid: int, patience: float = IN_EXEC) -> Running | None:
                     status = os.stat("exe", dir_fd=folder.fd)
                     return Running(pid, stat.started, (status.st_dev, status.st_ino), path)
             if time.monotonic() >= deadline:
-                return None
+                raise ApplyError(
+                    f"PID {pid} has been executing another image for {patience:g} s",
+                    hint="a thread of it does not end, as one that waits for a disk; begin again once the service is through with it",
+                )
             time.sleep(STEP)
     except (NoProcess, ProcessLookupError, ValueError):
         return None

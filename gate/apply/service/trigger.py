@@ -60,6 +60,8 @@ def restart(host: Host, running: Running) -> None:
                 if exc.errno != errno.ESRCH:
                     raise TriggerFailed(f"PID {running.pid} cannot be ended ({exc.strerror})") from exc
             time.sleep(0.2)
+    if (now := look(running.pid)) is not None and now.same == running.same:
+        raise TriggerFailed(f"PID {running.pid} does not end, not even by SIGKILL")
     run(host.start, host.within)
 
 

@@ -12,12 +12,15 @@ import signal
 import subprocess
 from contextlib import suppress
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import pytest
 
 from gate.apply import update
+from gate.apply.errors import ApplyError
+from gate.apply.service import process, trigger
 from gate.apply.service.process import Running
+from probes.live.proc.folder import NoProcess
 from scripts.truth.release_proof._site import Site, killed_at
 from tests.conftest import first
 
@@ -177,3 +180,45 @@ def test_a_service_that_does_not_run_is_said(host: Site) -> None:
     assert code == 2
     assert "no process of orders runs" in err
     assert host.links() == ("1.0.0", "")
+
+
+class _BetweenImages:
+    """`/proc/PID` of a process whose first thread has ended for another one that executes a program, and which has another that does not end."""
+
+    fd = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def start_of(self, _name: str, _size: int) -> bytes:
+        return b"7 (orders) Z 1 7 7 0 -1 4 " + b"0 " * 10 + b"2 0 100 " + b"0 " * 30
+
+    def link(self, _name: str) -> str:
+        raise NoProcess("no file", subject="PID 7")
+
+
+def test_a_process_that_stays_between_two_images_is_not_taken_for_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second one would be started beside it, which still has the first one's sockets."""
+    monkeypatch.setattr(process, "opened", lambda *_: _BetweenImages())
+    with pytest.raises(ApplyError, match="PID 7 has been executing another image for"):
+        process.look(7, 0.01)
+    assert process.others_with((1, 1), os.getpid()) == []
+
+
+def test_nothing_is_started_beside_a_process_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    running = Running(7, 100, (1, 1), "/old")
+    started: list[object] = []
+    monkeypatch.setattr(trigger, "END_SECONDS", 0.0)
+    monkeypatch.setattr(trigger, "look", lambda _: running)
+    monkeypatch.setattr(trigger.os, "kill", lambda *_: None)
+    monkeypatch.setattr(trigger, "run", lambda *words: started.append(words))
+    where = SimpleNamespace(unit="", start=["start"], within=1.0)
+    with pytest.raises(trigger.TriggerFailed, match="PID 7 does not end, not even by SIGKILL"):
+        trigger.restart(where, running)  # type: ignore[arg-type]
+    assert started == []
+    monkeypatch.setattr(trigger, "look", lambda _: None)
+    trigger.restart(where, running)  # type: ignore[arg-type]
+    assert started == [(["start"], 1.0)]
