@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from scripts.programs.gobuild import CACHE, BuildFailed, require_go
 
 FOLDER = CACHE / "schemas"
 SECONDS = 180
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""That of libyaml, where PyYAML has it: the definitions have up to 3.2 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +57,15 @@ FLAGGER = Published(
 )
 
 
+@cache
 def schema(published: Published, kind: str) -> dict[str, Any]:
-    """The OpenAPI schema of that kind, made strict: the API server drops fields that it does not know.
+    """The OpenAPI schema of that kind, made strict: the API server drops fields that it does not know. Not to be changed.
 
     Raises:
         BuildFailed: it cannot be fetched, or is another one.
     """
     text = _text(published)
-    for document in yaml.safe_load_all(text):
+    for document in yaml.load_all(text, LOADER):
         if (
             document
             and document.get("kind") == "CustomResourceDefinition"
@@ -107,7 +111,7 @@ def _fetch(published: Published) -> bytes:
     go = require_go() / "bin" / "go"
     env = {**os.environ, "GOFLAGS": "", "GOTOOLCHAIN": "local", "GOWORK": "off"}
     with tempfile.TemporaryDirectory() as folder:
-        argv = [go, "mod", "download", "-json", published.module]
+        argv = [str(go), "mod", "download", "-json", published.module]
         try:
             done = subprocess.run(
                 argv, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=SECONDS

@@ -94,7 +94,7 @@ def test_a_release_that_is_bad_in_the_second_batch_is_taken_back_in_the_first_as
 @pytest.mark.parametrize("how", ["block", "inconclusive", "refuse"])
 def test_what_a_gate_holds_back_stops_the_release_and_takes_nothing_back(how: str, tmp_path: Path) -> None:
     """Mended and begun again, it goes on, whichever of them it was."""
-    played = Played(tmp_path, TEXT, 3)
+    played = Played(tmp_path, TEXT, 2)
     played.spoil("api", how, "h2")
     code, said = played.play("site.yml", *AT_ONCE)
     assert code == 2, said
