@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import select
 import shutil
 import subprocess
 import tempfile
@@ -55,6 +56,7 @@ class Page:
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Network", "Runtime", "Log"):
             self.call(f"{domain}.enable")
+        self.call("Page.setLifecycleEventsEnabled", enabled=True)
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
         """Send a command, and wait for what it gives."""
@@ -75,7 +77,7 @@ class Page:
 
     def _next(self, deadline: float) -> dict[str, Any]:
         while b"\0" not in self._buffer:
-            if time.monotonic() > deadline:
+            if not select.select([self._read], [], [], max(0.0, deadline - time.monotonic()))[0]:
                 raise TimeoutError("Chromium does not answer")
             piece = os.read(self._read, 1 << 20)
             if not piece:
@@ -95,17 +97,28 @@ class Page:
         self.call("Emulation.setScriptExecutionDisabled", value=not scripts)
 
     def open(self, url: str, headers: dict[str, str] | None = None) -> int:
-        """Go there, and wait until it has loaded; the HTTP status."""
+        """Go there, and wait until it has loaded; the HTTP status, 0 without HTTP.
+
+        Waited for is the load of this very document: that of the one before may be told after it was left.
+
+        Raises:
+            ConnectionError: there is nothing there.
+        """
         self.call("Network.setExtraHTTPHeaders", headers=headers or {})
         self.events.clear()
-        self.call("Page.navigate", url=url)
+        begun = self.call("Page.navigate", url=url)
+        if "errorText" in begun:
+            raise ConnectionError(f"{begun['errorText']}: {url}")
+        document = begun["loaderId"]
         deadline = time.monotonic() + PATIENCE
-        while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
+        while not any(_is_load(event, document) for event in self.events):
             self.events.append(self._next(deadline))
         statuses = [
             event["params"]["response"]["status"]
             for event in self.events
-            if event.get("method") == "Network.responseReceived" and event["params"]["type"] == "Document"
+            if event.get("method") == "Network.responseReceived"
+            and event["params"]["loaderId"] == document
+            and event["params"]["type"] == "Document"
         ]
         return int(statuses[-1]) if statuses else 0
 
@@ -129,6 +142,11 @@ class Page:
         """The whole page, however long."""
         shot = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
         path.write_bytes(base64.b64decode(shot["data"]))
+
+
+def _is_load(event: dict[str, Any], document: str) -> bool:
+    told = event.get("params", {})
+    return (event.get("method"), told.get("name"), told.get("loaderId")) == ("Page.lifecycleEvent", "load", document)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -12,9 +13,11 @@ import pytest
 from gate.sidecar.web import charts
 from scripts.pages import browser
 from tests.conftest import missing
+from tests.live.servers import serve
 from tests.sidecar.conftest import Running, configuration
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator
 
 WIDTHS = (1280, 390)
@@ -101,6 +104,29 @@ def test_a_service_shows_heartbeat_health_and_findings(page, served) -> None:
     assert page.evaluate("document.querySelector('svg.flame rect').getBoundingClientRect().width > 800")
 
 
+def test_opened_is_the_page_that_was_asked_for_and_not_the_one_before(page) -> None:
+    """On a busy machine, that a page has loaded is often told when the next one has been asked for."""
+    began = threading.Event()
+
+    def slowly(_: str, connection: socket.socket) -> bytes:
+        body = b"<!doctype html><p>it has begun" + b" " * 4096
+        rest = b"<title>the second</title>"
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {len(body) + len(rest)}\r\n\r\n".encode()
+        connection.sendall(head + body)
+        began.set()
+        time.sleep(0.2)
+        return rest
+
+    with serve(slowly) as url:
+        for number in range(5):
+            page.call("Page.navigate", url=f"data:text/html,<title>the first</title><p>{number}")
+            assert page.open(f"{url}/{number}") == 200
+            assert page.evaluate("document.title") == "the second"
+    assert began.is_set()
+    with pytest.raises(ConnectionError, match="ERR_CONNECTION_REFUSED"):
+        page.open(url)
+
+
 HOSTILE = "<script>document.title='owned'</script>\u202e\x1b[2J\"'><img src=x onerror=document.title='owned'>"
 
 
@@ -109,7 +135,7 @@ def test_texts_of_a_hostile_service_stay_text(page, tmp_path) -> None:
     import json  # noqa: PLC0415
 
     from scripts.measure.simulated import examples  # noqa: PLC0415
-    from tests.live.servers import goroutine_profile, http, serve  # noqa: PLC0415
+    from tests.live.servers import goroutine_profile, http  # noqa: PLC0415
 
     answers = examples()
     answers["status"]["image"]["epoch"] = HOSTILE
