@@ -129,7 +129,7 @@ def test_an_addition_that_a_pipeline_ends_cleans_up(scene, tmp_path):
     before = tree(scene.repo / "metadata")
     argv = [sys.executable, "-m", "gate", "release", "add", str(scene.repo), str(scene.images[2]), "--name", SERVICE]
     argv += ["--version", "1.2", "--keys", str(scene.keys), "--passphrase-env", "PASSPHRASE"]
-    environment = {**os.environ, "PASSPHRASE": PASSPHRASE.decode(), "TMPDIR": str(scratch)}
+    environment = {**os.environ, "PASSPHRASE": PASSPHRASE.decode(), "TMPDIR": str(scratch), "PYTHONPATH": str(REPO)}
     process = subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 300
     while not (makers := _makers(scratch)) and process.poll() is None and time.monotonic() < deadline:
