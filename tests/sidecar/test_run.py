@@ -20,7 +20,7 @@ from gate.store.database import Database
 from gate.store.tables import SAMPLES, SERVICES, WINDOWS
 from scripts.measure.soak import simulated
 from tests.conftest import first
-from tests.sidecar.conftest import Running, configuration, due
+from tests.sidecar.conftest import PATIENCE, REPO, Running, configuration, due
 from tests.store.conftest import postgresql  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:
@@ -279,13 +279,13 @@ def test_in_a_terminal_the_last_line_says_where_it_stands(ports: dict[str, list[
     (tmp_path / "hotgate.toml").write_text(configuration(ports), "utf-8")
     master, slave = pty.openpty()
     argv = [sys.executable, "-m", "gate", "sidecar", "--store", str(tmp_path / "a.db")]
-    process = subprocess.Popen(argv, stderr=slave, cwd=tmp_path)
+    process = subprocess.Popen(argv, stderr=slave, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(REPO)})
     os.close(slave)
     said = b""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while b" kept" not in said and time.monotonic() < deadline:
         said += os.read(master, 65536)
     process.terminate()
-    process.wait(30)
+    process.wait(PATIENCE)
     os.close(master)
     assert b"\r\x1b[2K7 services" in said
