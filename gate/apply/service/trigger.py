@@ -49,20 +49,24 @@ def restart(host: Host, running: Running) -> None:
     if host.unit:
         run(("systemctl", "restart", host.unit), host.within)
         return
-    for sent in (signal.SIGTERM, signal.SIGKILL):
-        deadline = time.monotonic() + END_SECONDS
-        while (now := look(running.pid)) is not None and now.same == running.same:
-            if time.monotonic() > deadline:
-                break
-            try:
-                os.kill(running.pid, sent)
-            except OSError as exc:
-                if exc.errno != errno.ESRCH:
-                    raise TriggerFailed(f"PID {running.pid} cannot be ended ({exc.strerror})") from exc
-            time.sleep(0.2)
-    if (now := look(running.pid)) is not None and now.same == running.same:
+    if not any(_ends(running, sent) for sent in (signal.SIGTERM, signal.SIGKILL)):
         raise TriggerFailed(f"PID {running.pid} does not end, not even by SIGKILL")
     run(host.start, host.within)
+
+
+def _ends(running: Running, sent: signal.Signals) -> bool:
+    """Whether the process ends when it is sent that signal."""
+    deadline = time.monotonic() + END_SECONDS
+    while (now := look(running.pid)) is not None and now.same == running.same:
+        if time.monotonic() > deadline:
+            return False
+        try:
+            os.kill(running.pid, sent)
+        except OSError as exc:
+            if exc.errno != errno.ESRCH:
+                raise TriggerFailed(f"PID {running.pid} cannot be ended ({exc.strerror})") from exc
+        time.sleep(0.2)
+    return True
 
 
 def run(words: list[str] | tuple[str, ...], seconds: float) -> None:
