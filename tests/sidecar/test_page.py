@@ -55,7 +55,7 @@ def served(ports: dict[str, list[int]], tmp_path_factory: pytest.TempPathFactory
     with Running(tmp_path_factory.mktemp("page"), configuration(ports)) as running:
         running.polled()
         running.eventually(lambda: running.get("/v1/services/good-0")["service"]["standing_verdict"])
-        time.sleep(2)
+        running.sampled("good-0", 4)
         yield running
 
 
@@ -152,7 +152,7 @@ def test_texts_of_a_hostile_service_stay_text(page, tmp_path) -> None:
         port = int(url.rpartition(":")[2])
         with Running(tmp_path, configuration({"good": [port]})) as running:
             running.eventually(lambda: running.get("/v1/services/good-0")["service"]["standing_verdict"])
-            time.sleep(2)
+            running.sampled("good-0", 4)
             page.look(width=390)
             for path in ("/", "/services/good-0"):
                 assert page.open(running.url() + path) == 200

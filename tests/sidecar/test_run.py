@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import sqlite3
+import threading
 import time
 from contextlib import ExitStack, closing
 from itertools import pairwise
@@ -20,6 +21,7 @@ from gate.store.database import Database
 from gate.store.tables import SAMPLES, SERVICES, WINDOWS
 from scripts.measure.soak import simulated
 from tests.conftest import first
+from tests.live.servers import serve
 from tests.sidecar.conftest import PATIENCE, REPO, Running, configuration, due
 from tests.store.conftest import postgresql  # noqa: F401 - a fixture
 
@@ -137,16 +139,24 @@ def test_a_reload_does_not_open_to_everybody_what_had_a_token(ports: dict[str, l
 
 
 def test_a_reload_while_it_stops_begins_nothing(ports: dict[str, list[int]], tmp_path: Path) -> None:
-    silent = {"dead": ports["dead"][:1]}
-    with Running(tmp_path, configuration(silent).replace('timeout = "1s"', 'timeout = "4s"')) as running:
-        running.url()
-        time.sleep(1.5)  # its poll is under way
-        running.process.send_signal(signal.SIGTERM)
-        running.eventually(lambda: "stopping" in running.log)
-        running.config.write_text(configuration({"good": ports["good"]}), "utf-8")
-        running.process.send_signal(signal.SIGHUP)
-        running.eventually(lambda: "not reloaded" in running.log)
-        assert running.process.wait(30) == 0
+    asked, told = threading.Event(), threading.Event()
+
+    def silent(_: str, __: socket.socket) -> bytes:
+        asked.set()
+        told.wait(PATIENCE)
+        return b""
+
+    with serve(silent) as url:
+        text = configuration({"dead": [int(url.rpartition(":")[2])]}).replace('timeout = "1s"', 'timeout = "60s"')
+        with Running(tmp_path, text) as running:
+            assert asked.wait(PATIENCE)
+            running.process.send_signal(signal.SIGTERM)
+            running.eventually(lambda: "stopping" in running.log)
+            running.config.write_text(configuration({"good": ports["good"]}), "utf-8")
+            running.process.send_signal(signal.SIGHUP)
+            running.eventually(lambda: "not reloaded" in running.log)
+            told.set()
+            assert running.process.wait(PATIENCE) == 0
     assert "reloaded: polling" not in running.log
 
 

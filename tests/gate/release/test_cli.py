@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from gate.cli import cli
 from gate.release.repository.store import Repository
 from scripts.truth.release_proof._scene import PASSPHRASE, SERVICE, images, tree
+from tests.processes import command_lines
 
 REPO = Path(__file__).parents[3]
 PAGE = REPO / "docs" / "release.md"
@@ -146,12 +147,4 @@ def test_an_addition_that_a_pipeline_ends_cleans_up(scene, tmp_path):
 
 def _makers(scratch: Path) -> list[str]:
     """Processes that make a delta in a folder below `scratch`."""
-    found = []
-    for each in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            line = each.read_bytes().decode("utf-8", "replace")
-        except OSError:
-            continue
-        if "gate.release.delta.making" in line and str(scratch) in line:
-            found.append(line)
-    return found
+    return [line for line in command_lines().values() if "gate.release.delta.making" in line and str(scratch) in line]
