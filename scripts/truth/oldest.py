@@ -38,7 +38,8 @@ def main() -> int:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     tools = [each for each in project["optional-dependencies"]["dev"] if each.partition("==")[0] in TOOLS]
     for argv in (
-        [uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(PLACE)],
+        # With pip, by which tests fetch older Go.
+        [uv, "venv", "--quiet", "--clear", "--seed", "--python", sys.executable, str(PLACE)],
         # Own dependencies at their lowest, theirs as they come: what the index has of those is not ours to say.
         [
             uv,

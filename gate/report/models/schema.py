@@ -8,6 +8,7 @@ from typing import Any
 
 TITLE = "hotgate report"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+NULL = {"type": "null"}
 
 
 def shipped() -> str:
@@ -26,8 +27,10 @@ def generate() -> dict[str, Any]:
         table["description"] = cleandoc(table["description"])
         table["required"] = [name for name, prop in table["properties"].items() if prop.get("default", "") is not None]
         for prop in table["properties"].values():
-            if "default" in prop and prop.pop("default") is None:  # a section: absent, never null
-                prop.update(prop.pop("anyOf")[0])
+            absent = prop.pop("default", "") is None  # a section: absent, never null
+            if "anyOf" in prop:  # msgspec before 0.22 has null first where another record may be
+                kinds = [kind for kind in prop.pop("anyOf") if kind != NULL]
+                prop.update(kinds[0] if absent else {"anyOf": [*kinds, NULL]})
     schema = {**definitions.pop("Report"), "$defs": definitions}
     schema["$defs"]["RuleItem"]["properties"]["rule"]["pattern"] = "^HG[1-9][0-9]{2}$"
     schema["properties"]["exit_code"] = {"enum": [0, 10, 11]}
