@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import os
 import re
 import shutil
@@ -113,7 +114,7 @@ def _run(command: list[str], seconds: float) -> tuple[int | None, str]:
     timer = threading.Timer(seconds, stop)
     timer.start()
     try:
-        _limit_memory(process.pid)
+        _limit(process.pid, seconds)
         text = _read(process.stdout)
         status = process.wait()
     finally:
@@ -124,11 +125,15 @@ def _run(command: list[str], seconds: float) -> tuple[int | None, str]:
     return (None if late.is_set() else status), text.decode("utf-8", "replace")
 
 
-def _limit_memory(pid: int) -> None:
+def _limit(pid: int, seconds: float) -> None:
+    """What holds even when this process is killed: memory, and the processor time that it can have taken by then."""
     import resource  # noqa: PLC0415 - not everywhere
+
+    longest = math.ceil(seconds) * (os.cpu_count() or 1)
 
     with contextlib.suppress(OSError, ValueError):
         resource.prlimit(pid, resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
+        resource.prlimit(pid, resource.RLIMIT_CPU, (longest, longest))
 
 
 def _read(stream: Any) -> bytes:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from msgspec import convert, json
 from msgspec.structs import replace
 
+from gate import processes
 from gate.evidence.rehearsal import RehearsalFacts
 from gate.rehearsal.load.requests import read_requests
 from gate.rehearsal.order import Order
@@ -126,10 +127,11 @@ def best_level() -> tuple[Level, str]:
     command = [*interpreter(), "-m", "gate.rehearsal.stage.isolation"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     try:
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=TRYING, check=True)  # noqa: S603 - our own
+        done = processes.run(command, seconds=TRYING, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        done.check_returncode()
     except (OSError, subprocess.SubprocessError) as exc:
         return "none", f"it could not be tried: {exc}"
-    said, _, reason = done.stdout.partition("\n")
+    said, _, reason = done.stdout.decode("utf-8", "replace").partition("\n")
     level: Level = next((each for each in WORDS if each == said), "none")
     return level, reason.strip()
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from gate.apply.errors import ApplyError
+from gate.processes import run
 from probes.errors import ProbeError
 from probes.live.proc.folder import NoProcess, opened
 from probes.live.proc.pid_file import read_pid
@@ -110,12 +111,12 @@ def systemctl(*words: str) -> str:
         ApplyError: it cannot be run, or fails.
     """
     try:
-        done = subprocess.run(  # noqa: S603 - words of the host's table
-            ["systemctl", *words],  # noqa: S607 - where the host has it
+        done = run(
+            ["systemctl", *words],
+            seconds=SYSTEMCTL_SECONDS,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=SYSTEMCTL_SECONDS,
-            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
     except (OSError, subprocess.TimeoutExpired) as exc:
         raise ApplyError(f"cannot run systemctl ({getattr(exc, 'strerror', None) or 'no answer in time'})") from exc

@@ -9,6 +9,7 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
+from gate import processes
 from gate.apply.service.process import look
 from gate.report.text.clean import clean
 
@@ -78,21 +79,15 @@ def run(words: list[str] | tuple[str, ...], seconds: float) -> None:
     # In memory: what it says is wanted on a full disk, too, and a child that it leaves behind may keep it open.
     said = os.memfd_create("hotgate-trigger", os.MFD_CLOEXEC)
     try:
-        process = subprocess.Popen(  # noqa: S603 - the words of the host's table, without a shell
-            words, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said
-        )
-        try:
-            code = process.wait(seconds)
-        except BaseException as exc:
-            process.kill()
-            process.wait()
-            if isinstance(exc, subprocess.TimeoutExpired):
-                raise TriggerFailed(f"the command {words[0]} took longer than {seconds:g} s") from exc
-            raise
+        code = processes.run(
+            words, seconds=seconds, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said
+        ).returncode
         if code:
             lines = os.pread(said, MAX_SAID, max(0, os.fstat(said).st_size - MAX_SAID)).decode("utf-8", "replace")
             last = (lines.strip().splitlines() or [""])[-1][:200]
             raise TriggerFailed(f"the command {words[0]} exited with {code}{f': {clean(last)}' if last else ''}")
+    except subprocess.TimeoutExpired as exc:
+        raise TriggerFailed(f"the command {words[0]} took longer than {seconds:g} s") from exc
     except OSError as exc:
         raise TriggerFailed(f"the command {words[0]} cannot be run ({exc.strerror})") from exc
     finally:

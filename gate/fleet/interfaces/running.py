@@ -10,6 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gate.processes import run
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -48,15 +50,14 @@ def ask(program: str, arguments: Sequence[str], codes: Sequence[int]) -> str:
     with tempfile.TemporaryDirectory() as home, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         env = {"PATH": os.environ.get("PATH", os.defpath), "HOME": home, "LC_ALL": "C.UTF-8"}
         try:
-            done = subprocess.run(  # noqa: S603 - paths that were checked, and no shell
-                [place, *arguments],
+            done = run(
+                [place, *arguments],  # paths that were checked
+                seconds=SECONDS,
                 cwd=home,
                 env=env,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
-                check=False,
-                timeout=SECONDS,
             )
         except subprocess.TimeoutExpired as exc:
             raise NoAnswer(f"{program} did not end within {SECONDS} s") from exc

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from gate.processes import run
 from gate.release.delta.container import apply_delta, wrap
 from gate.release.errors import ReleaseError
 
@@ -84,13 +85,13 @@ def _payload(place: Path, method: Method, limits: Limits) -> bytes | None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OPENBLAS_NUM_THREADS": "1"}
     out = place / f"{method}.out"
     try:
-        done = subprocess.run(  # noqa: S603 - this very program
+        done = run(
             argv,
+            seconds=PATIENCE * limits.seconds,
             env=environment,
-            timeout=PATIENCE * limits.seconds,
-            capture_output=True,
             stdin=subprocess.DEVNULL,
-            check=False,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
     except subprocess.TimeoutExpired:
         return None
