@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gate.rehearsal.stage.ports import free_ports
 from scripts.measure.load import KINDS, ORDER_TOTAL, Account, load, summary
 from scripts.programs import live_service
 from scripts.programs.gobuild import ROOT, BuildFailed, GoBuild, go_version, host_arch, require_go
@@ -120,12 +121,8 @@ def running(
 
 
 def free_port() -> int:
-    """A free port of the loopback address."""
-    import socket  # noqa: PLC0415 - here only
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+    """A port that nobody has, and that the kernel gives to nobody."""
+    return free_ports(("port",))["port"]
 
 
 def status(port: int) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from urllib.parse import quote
 import pytest
 import yaml
 
+from scripts.truth.hazards import free_port
 from tests.ci.test_examples import EXAMPLES, document
 from tests.conftest import missing
 
@@ -118,8 +118,7 @@ def prometheus(served: Running, tmp_path_factory: pytest.TempPathFactory) -> Ite
     job |= {"scrape_interval": "1s", "static_configs": [{"targets": [served.url().removeprefix("http://")]}]}
     shutil.copy(EXAMPLES / "prometheus-alerts.yml", folder)
     (folder / "prometheus.yml").write_text(yaml.safe_dump(shape), "utf-8")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     argv = ["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
     argv += [f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn"]
     with (folder / "log").open("wb") as log:
@@ -134,7 +133,7 @@ def prometheus(served: Running, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield url
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        process.wait(120)
 
 
 def _ready(url: str) -> bool:

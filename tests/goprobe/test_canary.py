@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import re
-import socket
 import threading
 from itertools import count
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ import pytest
 from gate.store import samples, verdicts
 from gate.store.database import Database
 from scripts.programs.gobuild import ROOT, GoBuild, host_arch
+from scripts.truth.hazards import free_port
 from tests.conftest import first
 from tests.goprobe.service import Service
 from tests.sidecar.conftest import Running
@@ -77,8 +77,7 @@ def program(go_toolchain: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 @pytest.mark.patient
 @pytest.mark.parametrize(("requests", "end", "code"), first(1, [(5, "promoted", 0), (1_000_000, "ended", 11)]))
 def test_a_sidecar_judges(program: Path, tmp_path: Path, requests: int, end: str, code: int) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     sidecar = Running(tmp_path, CONFIG.format(port=port, requests=requests))
     with sidecar:
         judge = f"{sidecar.url()}/v1/services/greeter/canary"

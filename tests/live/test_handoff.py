@@ -22,6 +22,7 @@ from probes.go.loading import load
 from probes.go.restarts import entries_called, library_of
 from scripts.programs import handoff_services
 from scripts.programs.gobuild import BuildFailed
+from scripts.truth.hazards import free_port
 from tests.conftest import first, missing
 from tests.live.test_service import ROOT, hotgate
 
@@ -99,8 +100,7 @@ def started(program: Path, log: Path, *arguments: str, **options: Any) -> Iterat
 
 
 def free_address() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return f"127.0.0.1:{probe.getsockname()[1]}"
+    return f"127.0.0.1:{free_port()}"
 
 
 def answers(address: str) -> int:

@@ -7,7 +7,6 @@ import base64
 import contextlib
 import hashlib
 import os
-import socket
 import threading
 import time
 from itertools import pairwise
@@ -21,6 +20,7 @@ from gate.rehearsal.load.generator import Order
 from gate.rehearsal.load.records import LONG, OK, UNSENT, Record, longest_pause, losses, strip
 from gate.rehearsal.load.requests import Request
 from gate.rehearsal.problem import CannotRehearse
+from scripts.truth.hazards import free_port
 from tests.rehearsal.conftest import REPO
 
 if TYPE_CHECKING:
@@ -154,8 +154,7 @@ def test_each_loss_has_its_kind(tmp_path: Path, answer: bytes, kind: str) -> Non
 
 
 def test_refused_and_late(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     assert kinds(*loaded(tmp_path, port=port)) == {"refused"}
 
     async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import time
 from datetime import date
@@ -26,6 +25,7 @@ from gate.store import rehearsals
 from gate.store.database import Database
 from gate.store.entry import of_report
 from gate.store.verdicts import keep
+from scripts.truth.hazards import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -143,13 +143,12 @@ def test_a_proposed_plan_has_what_the_code_tells(program: Build, tmp_path: Path)
 
 
 def test_a_process_is_looked_at_without_its_secrets(program: Build, tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [program("good"), "-listen", f"127.0.0.1:{port}"], env={"API_TOKEN": "hunter2", "LANG": "C"}, cwd=tmp_path
     )
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while (seen := read_process(process.pid)).ports != (port,):
             assert time.monotonic() < deadline
             time.sleep(0.05)

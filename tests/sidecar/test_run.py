@@ -178,7 +178,7 @@ def test_systemd_is_told(ports: dict[str, list[int]], tmp_path: Path) -> None:
             running.process.send_signal(signal.SIGTERM)
             while manager.recv(4096) != b"STOPPING=1":
                 pass
-            assert running.process.wait(30) == 0
+            assert running.process.wait(PATIENCE) == 0
 
 
 def test_a_store_that_is_locked_for_a_while_loses_nothing(sidecar: Running) -> None:
@@ -268,7 +268,7 @@ def test_two_sidecars_on_one_postgresql_neither_double_nor_lose(
 )
 def test_a_configuration_that_means_nothing_is_one_line(tmp_path: Path, text: str, message: str) -> None:
     with Running(tmp_path, text) as running:
-        assert running.process.wait(30) == 2
+        assert running.process.wait(PATIENCE) == 2
         assert message in running.log.splitlines()[0]
         assert running.log.startswith("error: ")
 
@@ -277,7 +277,7 @@ def test_an_address_that_is_taken_is_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         text = f'[sidecar]\nlisten = "127.0.0.1:{taken.getsockname()[1]}"\n'
         with Running(tmp_path, text) as running:
-            assert running.process.wait(30) == 2
+            assert running.process.wait(PATIENCE) == 2
             assert running.log.startswith("error: cannot listen on 127.0.0.1")
 
 

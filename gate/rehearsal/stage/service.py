@@ -15,8 +15,9 @@ from msgspec import Struct
 from gate.rehearsal.plan.addresses import filled, ports_named
 from gate.rehearsal.problem import CannotRehearse
 from gate.rehearsal.stage.isolation import die_with_parent
+from gate.rehearsal.stage.ports import free_ports
 from gate.rehearsal.stage.processes import Process, descendants, end_all, holders, listeners, reap, resident
-from gate.rehearsal.stage.target import ASK_TIMEOUT, Target, free_ports, planned
+from gate.rehearsal.stage.target import ASK_TIMEOUT, Target, planned
 from gate.rehearsal.stage.target import found as found_at
 from gate.rehearsal.stage.tcp import ESTABLISHED, inode_of_peer, tcp_sockets
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -52,13 +51,6 @@ class Target(Struct, frozen=True):
         if not self.path:
             return f"port {self.port} is answered by no process of the service"
         return f"GET {self.path} is answered with {status}" if status else f"GET {self.path} has no HTTP/1 answer"
-
-
-def free_ports(names: tuple[str, ...]) -> dict[str, int]:
-    """A free port of loopback for each name."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in names]
-        return {name: each.getsockname()[1] for name, each in zip(names, sockets, strict=True)}
 
 
 def planned(plan: Plan, values: dict[str, str]) -> Target | None:

@@ -72,7 +72,7 @@ quiet = "1s"
     start.write_text(START.format(path=path, port=found.port, folder=folder), "ascii")
     start.chmod(0o755)
     subprocess.run([start], check=True)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         with suppress(OSError):
             urllib.request.urlopen(f"http://127.0.0.1:{found.port}/", timeout=5).close()

@@ -101,7 +101,7 @@ def manager(walk: Walk) -> Iterator[subprocess.Popen[bytes]]:
         [sys.executable, str(program), "serve", str(walk.root)], env=walk.environment, start_new_session=True
     ) as process:
         try:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 300
             while not (walk.root / "control").exists() and time.monotonic() < deadline:
                 time.sleep(0.05)
             yield process
@@ -160,7 +160,7 @@ def test_a_host_without_a_network(short: Path, images: Path) -> None:
         with subprocess.Popen(command, stderr=log, cwd="/") as process:
             try:
                 (walk.root / "srv/orders/pid").write_text(f"{process.pid}\n", "ascii")
-                deadline = time.monotonic() + 60
+                deadline = time.monotonic() + 300
                 while b"listening" not in (walk.root / "log").read_bytes() and time.monotonic() < deadline:
                     time.sleep(0.05)
                 old = walk.root / "old-stick"
