@@ -133,15 +133,17 @@ func (s *stateSet) wire() States {
 
 // cgoFacts gathers what takes longer, because it looks at every goroutine and every thread.
 func (p *Probe) cgoFacts() Cgo {
-	calls := native.FindCalls()
-	inC := -1
-	if calls.Known {
-		inC = calls.Count
-	}
+	var calls native.Calls
+	threads := p.threads.Facts(func() int {
+		if calls = native.FindCalls(); calls.Known {
+			return calls.Count
+		}
+		return -1
+	}, native.Built)
 	return Cgo{
 		Header: header("cgo"), Moment: now(), Epoch: p.image.Epoch, Built: native.Built,
 		Canaries: canaryFacts(p.native.Canaries()), Calls: callFacts(calls),
-		Threads: threadFacts(p.threads.Facts(inC, native.Built)), Heap: (*CHeap)(p.native.Heap()),
+		Threads: threadFacts(threads), Heap: (*CHeap)(p.native.Heap()),
 		Handlers: handlerFacts(signals.FindHandlers()), Walk: (*Walk)(p.native.Walk()),
 	}
 }

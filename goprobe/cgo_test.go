@@ -4,12 +4,15 @@ package goprobe
 
 import (
 	"context"
+	"runtime"
+	"sync"
 	"testing"
 	"time"
 
 	"hotgate/goprobe/internal/cfaults"
 	"hotgate/goprobe/internal/clock"
 	"hotgate/goprobe/internal/native"
+	"hotgate/goprobe/internal/proc"
 )
 
 // cgoAnswer asks until the answer is a new one, not the last again.
@@ -43,6 +46,42 @@ func TestForeignThreadsAreFound(t *testing.T) {
 	})
 	cfaults.Join()
 	eventually(t, "the thread is gone", func() bool { return cgoAnswer(t, base).Threads.Foreign == 0 })
+}
+
+func TestThreadsOfGoAreNeverForeign(t *testing.T) {
+	quit := make(chan struct{})
+	var done sync.WaitGroup
+	defer done.Wait()
+	defer close(quit)
+	for i := 0; i < 4; i++ {
+		done.Add(1)
+		go func() {
+			defer done.Done()
+			for {
+				select {
+				case <-quit:
+					return
+				default:
+				}
+				begun := make(chan struct{})
+				go func() {
+					runtime.LockOSThread() // and ends so: its thread ends with it
+					close(begun)
+					for due := time.Now().Add(200 * time.Microsecond); time.Now().Before(due); {
+					}
+					time.Sleep(50 * time.Microsecond)
+				}()
+				<-begun
+			}
+		}()
+	}
+	inC := func() int { return native.FindCalls().Count }
+	for i := 0; i < 300; i++ {
+		var threads proc.Threads // which has seen none of them before
+		if facts := threads.Facts(inC, native.Built); !facts.Known || facts.Foreign != 0 {
+			t.Fatalf("look %d: %+v", i, facts)
+		}
+	}
 }
 
 func TestProbesFollowEachOtherAndRunTogether(t *testing.T) {

@@ -157,8 +157,9 @@
 //     Upgrade is refused after the trial. Give the service its capabilities by its service manager instead.
 //   - A service with a thread that never leaves C cannot pass PrepareExec.
 //   - Exec alone neither drains nor tries: a state that the next image cannot read is then lost with the old one.
-//   - Foreign threads are counted as those of the process that the runtime did not make; one that called back into Go is
-//     counted as Go's. Which ones they are is told by where they wait, and may be uncertain while C calls are running.
+//   - Foreign threads are counted as those of the process that the runtime did not make and that stay for several looks; one
+//     that called back into Go is counted as Go's. Which ones they are is told by where they wait, and may be uncertain while
+//     C calls are running.
 //
 // # Safety
 //

@@ -5,8 +5,11 @@ package proc
 // Threads remembers nothing here.
 type Threads struct{}
 
+// Sighting has nothing here.
+type Sighting struct{}
+
 // Look sees nothing here.
-func (*Threads) Look() (never []int, total int, ok bool) { return nil, 0, false }
+func (*Threads) Look() Sighting { return Sighting{} }
 
 // Facts are unknown here.
-func (*Threads) Facts(int, bool) ThreadFacts { return ThreadFacts{Rows: []Thread{}} }
+func (*Threads) Facts(func() int, bool) ThreadFacts { return ThreadFacts{Rows: []Thread{}} }
