@@ -130,7 +130,6 @@ def _limit(pid: int, seconds: float) -> None:
     import resource  # noqa: PLC0415 - not everywhere
 
     longest = math.ceil(seconds) * (os.cpu_count() or 1)
-
     with contextlib.suppress(OSError, ValueError):
         resource.prlimit(pid, resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
         resource.prlimit(pid, resource.RLIMIT_CPU, (longest, longest))

@@ -233,7 +233,7 @@ def test_connections_are_the_old_process_s_to_end(handoff_program: Build, tmp_pa
 @pytest.mark.parametrize(("name", "fires"), [("tableflip", True), ("overseer", False)])
 def test_as_pid_1_of_a_container(name: str, fires: bool, handoff_program: Build, tmp_path: Path) -> None:
     if shutil.which("unshare") is None:
-        pytest.skip("unshare is missing: apt-get install util-linux")
+        missing("unshare is missing: apt-get install util-linux")
     program, address = handoff_program(name), free_address()
     command = ("--pid", "--fork", "--kill-child", str(program), "-listen", address)
     with started(Path("unshare"), tmp_path / "log", *command) as service:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import shutil
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -122,3 +125,12 @@ def test_an_abidiff_that_cannot_be_started(debug_pair, monkeypatch, tmp_path) ->
     code, report = run_check(*debug_pair, "--mode", "plugin")
     assert "cannot be started" in found(report, "HG306")["abidiff"]["message"]
     assert code == 0
+
+
+def test_what_it_may_take_holds_when_the_check_is_killed() -> None:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        abidiff._limit(process.pid, 2.5)
+        memory, seconds = (resource.prlimit(process.pid, each) for each in (resource.RLIMIT_AS, resource.RLIMIT_CPU))
+        process.kill()
+    assert memory == (abidiff.MAX_MEMORY, abidiff.MAX_MEMORY)
+    assert seconds == (3 * os.cpu_count(), 3 * os.cpu_count())

@@ -20,7 +20,7 @@ from gate.rehearsal.stage.images import Images, tiny_program
 from gate.rehearsal.stage.isolation import best_level, bubblewrap_works
 from gate.rehearsal.stage.processes import descendants, image_of
 from scripts.programs.gobuild import host_arch
-from tests.conftest import first
+from tests.conftest import first, missing
 from tests.processes import command_lines
 from tests.rehearsal.conftest import environment, plan
 
@@ -136,8 +136,11 @@ def test_where_the_kernel_allows_no_namespaces_it_does_without_or_refuses(progra
 
 
 @pytest.mark.long
-@pytest.mark.skipif(not bubblewrap_works(), reason="bubblewrap is not installed, or may not make namespaces")
 def test_bubblewrap_makes_them_where_the_own_calls_may_not(program: Build, tmp_path: Path) -> None:
+    if shutil.which("bwrap") is None:
+        missing("bubblewrap is missing: apt-get install bubblewrap")
+    if not bubblewrap_works():
+        pytest.skip("bubblewrap may not make namespaces here")
     plan(tmp_path, updates=1)
     code = "import gate.rehearsal.run as run; run.best_level = lambda: ('bubblewrap', 'x'); from gate.cli import main; main()"
     command = [sys.executable, "-c", code, "rehearse", program("good"), program("good"), "--format", "json"]
