@@ -149,6 +149,14 @@ def _is_load(event: dict[str, Any], document: str) -> bool:
     return (event.get("method"), told.get("name"), told.get("loaderId")) == ("Page.lifecycleEvent", "load", document)
 
 
+def _remove(folder: str) -> None:
+    """Chromium's other processes still write for a moment when the first one has ended."""
+    until = time.monotonic() + PATIENCE
+    while os.path.exists(folder) and time.monotonic() < until:
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.05)
+
+
 @contextmanager
 def chromium() -> Iterator[Page]:
     """A browser with an empty profile, which is gone afterwards.
@@ -161,12 +169,16 @@ def chromium() -> Iterator[Page]:
         raise FileNotFoundError(HINT)
     to_browser, our_write = os.pipe()
     our_read, from_browser = os.pipe()
-    profile = tempfile.mkdtemp(prefix="hotgate-chromium-")
+    folder = tempfile.mkdtemp(prefix="hotgate-chromium-")
     # The shell puts the two pipes where Chromium looks for them.
     script = f'exec "$@" 3<&{to_browser} 4>&{from_browser}'
-    argv = ["bash", "-c", script, "bash", found, *FLAGS, f"--user-data-dir={profile}", "about:blank"]
+    argv = ["bash", "-c", script, "bash", found, *FLAGS, f"--user-data-dir={folder}/profile", "about:blank"]
     process = subprocess.Popen(
-        argv, pass_fds=(to_browser, from_browser), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        argv,
+        pass_fds=(to_browser, from_browser),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "TMPDIR": folder},  # its socket is in a folder there that it leaves when it is ended
     )
     os.close(to_browser)
     os.close(from_browser)
@@ -181,4 +193,4 @@ def chromium() -> Iterator[Page]:
             process.wait()
         os.close(our_read)
         os.close(our_write)
-        shutil.rmtree(profile, ignore_errors=True)
+        _remove(folder)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
 import threading
 import time
 from types import SimpleNamespace
@@ -128,6 +130,18 @@ def test_opened_is_the_page_that_was_asked_for_and_not_the_one_before(page) -> N
 
 
 HOSTILE = "<script>document.title='owned'</script>\u202e\x1b[2J\"'><img src=x onerror=document.title='owned'>"
+
+
+def test_the_browser_leaves_no_file(monkeypatch) -> None:
+    if browser.program() is None:
+        missing(browser.HINT)
+    with tempfile.TemporaryDirectory() as short:  # a socket's path has at most 107 bytes
+        monkeypatch.setattr(tempfile, "tempdir", short)
+        monkeypatch.setenv("TMPDIR", short)
+        with browser.chromium() as seen:
+            assert seen.evaluate("1 + 1") == 2
+            assert os.listdir(short)
+        assert os.listdir(short) == []
 
 
 def test_texts_of_a_hostile_service_stay_text(page, tmp_path) -> None:
