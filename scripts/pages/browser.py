@@ -14,11 +14,11 @@ import subprocess
 import tempfile
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 PATIENCE = 60.0
 HINT = "no Chromium: apt-get install chromium"
@@ -149,10 +149,10 @@ def _is_load(event: dict[str, Any], document: str) -> bool:
     return (event.get("method"), told.get("name"), told.get("loaderId")) == ("Page.lifecycleEvent", "load", document)
 
 
-def _remove(folder: str) -> None:
+def _remove(folder: Path) -> None:
     """Chromium's other processes still write for a moment when the first one has ended."""
     until = time.monotonic() + PATIENCE
-    while os.path.exists(folder) and time.monotonic() < until:
+    while folder.exists() and time.monotonic() < until:
         shutil.rmtree(folder, ignore_errors=True)
         time.sleep(0.05)
 
@@ -169,7 +169,7 @@ def chromium() -> Iterator[Page]:
         raise FileNotFoundError(HINT)
     to_browser, our_write = os.pipe()
     our_read, from_browser = os.pipe()
-    folder = tempfile.mkdtemp(prefix="hotgate-chromium-")
+    folder = Path(tempfile.mkdtemp(prefix="hotgate-chromium-"))
     # The shell puts the two pipes where Chromium looks for them.
     script = f'exec "$@" 3<&{to_browser} 4>&{from_browser}'
     argv = ["bash", "-c", script, "bash", found, *FLAGS, f"--user-data-dir={folder}/profile", "about:blank"]
@@ -178,7 +178,7 @@ def chromium() -> Iterator[Page]:
         pass_fds=(to_browser, from_browser),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "TMPDIR": folder},  # its socket is in a folder there that it leaves when it is ended
+        env={**os.environ, "TMPDIR": str(folder)},  # its socket is in a folder there that it leaves when it is ended
     )
     os.close(to_browser)
     os.close(from_browser)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gate.apply.service.process import look
+from gate.rehearsal.plan.seen import read_process as seen_by_plans
+from gate.rehearsal.problem import CannotRehearse
 from gate.rehearsal.stage.processes import descendants, image_of
 from probes.live.proc.folder import NoProcess
 from probes.live.proc.reading import read_process
@@ -130,6 +132,23 @@ def test_what_is_read_of_a_process_is_of_one_image(program: Path) -> None:
     assert len(seen) > 1
 
 
+def test_a_plan_is_proposed_from_one_image(program: Path, monkeypatch) -> None:
+    """While an image begins, its command line and environment are empty for a moment, though its file and descriptors are there."""
+    monkeypatch.setenv("SEEN", "1")
+    seen = set()
+    with running(program, 400, 0.005) as pid:
+        while True:
+            try:
+                found = seen_by_plans(pid)
+            except CannotRehearse:
+                assert is_over(pid)
+                break
+            seen.add(found.arguments)
+            assert len(found.arguments) == 2
+            assert "SEEN" in found.variables
+    assert len(seen) > 1
+
+
 def test_a_thread_of_the_kernel_runs_no_file() -> None:
     if Path("/proc/2/comm").exists() and Path("/proc/2/comm").read_bytes() == b"kthreadd\n":  # not in a PID namespace
         assert look(2) is None
@@ -156,10 +175,18 @@ def test_what_a_state_says(state: str, threads: int, *, ended: bool) -> None:
         (Stat("Z", 1, 4, 9), Stat("Z", 1, 4, 9), False),
         (Stat("S", 1, 4, 9), Stat("Z", 1, 2, 9), False),
         (Stat("R", 1, 4, 9, flags=4), Stat("R", 1, 4, 9), False),
+        (Stat("R", 1, 1, 9, stack=77, code=5), Stat("R", 1, 1, 9, stack=77, code=5), True),
+        (Stat("R", 1, 1, 9, stack=77, code=0), Stat("R", 1, 1, 9, stack=77, code=5), False),
+        (Stat("R", 1, 1, 9, code=0), Stat("R", 1, 1, 9, code=0), False),
     ],
 )
 def test_whether_an_image_ran_on(one: Stat, other: Stat, *, same: bool) -> None:
     assert one.runs_on(other) is same
+
+
+def test_a_kernel_that_never_tells_where_code_begins_has_images_all_the_same(monkeypatch) -> None:
+    monkeypatch.setattr("probes.live.proc.stat._code_is_told", lambda: False)
+    assert Stat("R", 1, 1, 9, code=0).runs_on(Stat("R", 1, 1, 9, code=0))
 
 
 LINE = b"7 (a) Z b) %s 3 7 7 0 -1 4194304 0 0 0 0 0 0 0 0 20 0 %d 0 99 0 0 0\n"

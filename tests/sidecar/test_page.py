@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tempfile
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -140,8 +140,8 @@ def test_the_browser_leaves_no_file(monkeypatch) -> None:
         monkeypatch.setenv("TMPDIR", short)
         with browser.chromium() as seen:
             assert seen.evaluate("1 + 1") == 2
-            assert os.listdir(short)
-        assert os.listdir(short) == []
+            assert list(Path(short).iterdir())
+        assert not list(Path(short).iterdir())
 
 
 def test_texts_of_a_hostile_service_stay_text(page, tmp_path) -> None:

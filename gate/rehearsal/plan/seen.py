@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from gate.rehearsal.problem import CannotRehearse
 from gate.values import SECRET
+from probes.errors import ProbeError
+from probes.live.proc.descriptors import read_descriptors
+from probes.live.proc.folder import opened
+from probes.live.proc.reading import command_line, of_one_image
 
-MAX_BYTES = 1 << 20
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from probes.live.proc.folder import Folder
+
 ORDINARY = {
     "PATH",
     "HOME",
@@ -29,8 +36,7 @@ ORDINARY = {
     "INVOCATION_ID",
 }
 LEFT_OUT = "FILL-IN"
-_LISTEN = 10
-_ROW = re.compile(rb"^ *\d+: [0-9A-F]{8,32}:([0-9A-F]{4}) \S+ ([0-9A-F]{2}) \S+ \S+ \S+ +\d+ +\d+ (\d+)", re.MULTILINE)
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _USERINFO = re.compile(r"://[^/@\s]+@")
 
 
@@ -48,24 +54,24 @@ def read_process(pid: int) -> Seen:
     Raises:
         CannotRehearse: it is not there, or another user's.
     """
-    folder = Path(f"/proc/{pid}")
     try:
-        arguments = _texts(folder / "cmdline")
-        names = [text.partition("=")[0] for text in _texts(folder / "environ")]
-    except OSError as exc:
+        with opened(pid, "/proc") as folder:
+            return of_one_image(folder, lambda _: _look(folder))
+    except ProbeError as exc:
         raise CannotRehearse(
-            f"cannot look at the process ({exc.strerror}): {pid}", hint="pass a PID of this user's"
+            f"cannot look at the process ({exc.what}): {pid}", hint="pass the PID of a process of this user's that runs"
         ) from exc
-    variables = sorted({name for name in names if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,127}", name)} - ORDINARY)
-    return Seen(tuple(_without_secrets(arguments[1:])), _ports(folder), tuple(variables))
 
 
-def _texts(path: Path) -> list[str]:
-    with path.open("rb") as file:
-        return [text.decode("utf-8", "replace") for text in file.read(MAX_BYTES).split(b"\0") if text]
+def _look(folder: Folder) -> Seen:
+    names = {text.partition("=")[0] for text in folder.text("environ").split("\0")}
+    variables = sorted({name for name in names if _VARIABLE.fullmatch(name)} - ORDINARY)
+    descriptors, _ = read_descriptors(folder, [])
+    ports = {int(each.listens.rpartition(":")[2]) for each in descriptors or () if each.listens.startswith("tcp")}
+    return Seen(tuple(_without_secrets(command_line(folder)[1:])), tuple(sorted(ports)), tuple(variables))
 
 
-def _without_secrets(arguments: list[str]) -> list[str]:
+def _without_secrets(arguments: Iterable[str]) -> list[str]:
     out: list[str] = []
     hidden = False
     for text in arguments:
@@ -78,21 +84,3 @@ def _without_secrets(arguments: list[str]) -> list[str]:
             out.append(_USERINFO.sub(f"://{LEFT_OUT}@", text))
         hidden = text.startswith("-") and not value and SECRET.search(text) is not None
     return out
-
-
-def _ports(folder: Path) -> tuple[int, ...]:
-    """The TCP ports that the process listens on, in its own network namespace."""
-    inodes = set()
-    with contextlib.suppress(OSError):
-        for each in (folder / "fd").iterdir():
-            with contextlib.suppress(OSError):
-                target = str(each.readlink())
-                if target.startswith("socket:["):
-                    inodes.add(target[8:-1].encode())
-    ports = set()
-    for name in ("tcp", "tcp6"):
-        with contextlib.suppress(OSError), (folder / "net" / name).open("rb") as file:
-            for match in _ROW.finditer(file.read(64 << 20)):
-                if int(match[2], 16) == _LISTEN and match[3] in inodes:
-                    ports.add(int(match[1], 16))
-    return tuple(sorted(ports))

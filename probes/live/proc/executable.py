@@ -80,7 +80,7 @@ def _candidates(folder: Folder, inside: str, process: ProcessFacts, exec_path: s
     if exec_path:
         return [("the policy's live.exec_path", _joined(here, exec_path))]
     found: list[tuple[str, str]] = []
-    first = _first_word(folder)
+    first = process.argv[0] if process.argv else ""
     named = _named(folder, inside, here, first)
     if named:
         found.append(("argv[0]", named))
@@ -108,13 +108,6 @@ def _relative_to_root(folder: Folder, path: str) -> str:
 
 def _joined(here: str, path: str) -> str:
     return path if path.startswith("/") else f"{here.rstrip('/')}/{path}"
-
-
-def _first_word(folder: Folder) -> str:
-    try:
-        return folder.text("cmdline").partition("\0")[0]
-    except ProbeError:
-        return ""
 
 
 def _named(folder: Folder, inside: str, here: str, word: str) -> str:

@@ -35,6 +35,11 @@ class Folder:
         """The descriptor of `/proc/<pid>`, for those who read thousands of its files."""
         return self._fd
 
+    @property
+    def subject(self) -> str:
+        """How errors call the process."""
+        return f"PID {self._pid}"
+
     def text(self, name: str) -> str:
         """The contents of a file of it."""
         return self.start_of(name, MAX_FILE).decode("utf-8", "replace")
@@ -65,11 +70,11 @@ class Folder:
         try:
             yield
         except (ProcessLookupError, FileNotFoundError) as exc:
-            raise NoProcess("the process has ended", subject=f"PID {self._pid}", hint=f"{name} is gone") from exc
+            raise NoProcess("the process has ended", subject=self.subject, hint=f"{name} is gone") from exc
         except OSError as exc:
             raise Unreadable(
                 f"cannot read {name} ({exc.strerror})",
-                subject=f"PID {self._pid}",
+                subject=self.subject,
                 hint="run as the user that the service runs as, or as root",
             ) from exc
 

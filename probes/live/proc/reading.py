@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from probes.errors import ProbeError
 from probes.live.proc.descriptors import read_descriptors, socket_inodes
@@ -27,6 +27,11 @@ from probes.live.proc.sock_diag import idle_milliseconds
 from probes.live.proc.stat import MAX_STAT, Stat, read_stat
 from probes.live.proc.supervision import read_supervision
 from probes.live.proc.timers import Look, profile_timers, used_for_certain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+Found = TypeVar("Found")
 
 MAX_THREADS = 4096
 MAX_WORDS = 65_536
@@ -59,23 +64,36 @@ def read_process(pid: int, *, root: str = "/proc", watch: bool = True, look: Loo
         NoProcess: there is none, or it ended meanwhile.
         Unreadable: not even its status may be read, or it stays between two images.
     """
-    deadline = time.monotonic() + IN_EXEC
     with opened(pid, root) as folder:
-        while True:
-            before = _stat(folder)
-            with suppress(NoProcess):
-                found = _facts(folder, before, pid, root, watch=watch, look=look)
-                if before.runs_on(_stat(folder)):
-                    return found
-            if before.of_kernel or _stat(folder).ended:
-                raise NoProcess("the process has ended", subject=f"PID {pid}", hint="what is left of it has no file")
-            if time.monotonic() > deadline:
-                raise Unreadable(
-                    f"it has been executing another image for {IN_EXEC:g} s",
-                    subject=f"PID {pid}",
-                    hint="its first thread has ended, and others have not; ask again once the service is through with it",
-                )
-            time.sleep(LOOK_PAUSE)
+        return of_one_image(folder, lambda own: _facts(folder, own, pid, root, watch=watch, look=look))
+
+
+def of_one_image(folder: Folder, find: Callable[[Stat], Found]) -> Found:
+    """What `find`, which gets the process's `stat`, finds of one image.
+
+    It is asked again where the process executed another one meanwhile: until that is there, it has no file, no descriptor, no command line
+    and no environment, or only some of them.
+
+    Raises:
+        NoProcess: it has ended.
+        Unreadable: it may not be looked at, or it stays between two images.
+    """
+    deadline = time.monotonic() + IN_EXEC
+    while True:
+        before = _stat(folder)
+        with suppress(NoProcess):
+            found = find(before)
+            if before.runs_on(_stat(folder)):
+                return found
+        if before.of_kernel or _stat(folder).ended:
+            raise NoProcess("the process has ended", subject=folder.subject, hint="what is left of it has no file")
+        if time.monotonic() > deadline:
+            raise Unreadable(
+                f"it has been executing another image for {IN_EXEC:g} s",
+                subject=folder.subject,
+                hint="its first thread has ended, and others have not; ask again once the service is through with it",
+            )
+        time.sleep(LOOK_PAUSE)
 
 
 def _stat(folder: Folder) -> Stat:
@@ -116,11 +134,11 @@ def _facts(  # noqa: PLR0913 - keywords, one a fact
         gaps=tuple(gaps),
         omitted=omitted + max(len(tids) - MAX_THREADS, 0),
         threads_omitted=max(len(tids) - MAX_THREADS, 0),
-        argv=_argv(folder),
+        argv=command_line(folder),
     )
 
 
-def _argv(folder: Folder) -> tuple[str, ...]:
+def command_line(folder: Folder) -> tuple[str, ...]:
     """Its command line. One that the program wrote over with a title of its own is one word."""
     try:
         text = folder.text("cmdline")

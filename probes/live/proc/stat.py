@@ -1,11 +1,14 @@
 """`/proc/PID/stat`: whose child a process is, since when it is there, and whether anything of it still runs.
 
-Sources: proc_pid_stat(5); `de_thread` in fs/exec.c for what is seen of a process while it executes a program.
+Sources: proc_pid_stat(5); `de_thread` in fs/exec.c and `load_elf_binary` in fs/binfmt_elf.c for what is seen of a process while it
+executes a program.
 """
 
 from __future__ import annotations
 
+import functools
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -24,7 +27,7 @@ class Stat(Struct, frozen=True):
     """`started`: clock ticks from boot; with it, the number of a process names no other.
 
     `flags`: the first thread's, of linux/sched.h. `stack`: where the stack begins, which the kernel chooses anew for each image; 0 where it
-    does not tell.
+    does not tell. `code`: where the code begins; 1 where the kernel does not tell, 0 while there is none.
     """
 
     state: str
@@ -33,6 +36,7 @@ class Stat(Struct, frozen=True):
     started: int
     flags: int = 0
     stack: int = 0
+    code: int = 1
 
     @property
     def of_kernel(self) -> bool:
@@ -51,10 +55,22 @@ class Stat(Struct, frozen=True):
     def runs_on(self, later: Stat) -> bool:
         """Whether the same image has run from this look to a `later` one, as far as that can be told.
 
-        Of one that is being replaced, the first thread ends, then all but one, and then the stack is another one.
+        Of one that is being replaced, the first thread ends, then all but one, and then the stack is another one. Where its code begins is
+        what the kernel fills in last: before, its command line and environment are empty.
         """
-        ends = any(each.flags & _EXITING or each.state == "Z" for each in (self, later))
+        ends = any(
+            each.flags & _EXITING or each.state == "Z" or (not each.code and _code_is_told()) for each in (self, later)
+        )
         return not ends and self.stack == later.stack and (self.threads == 1 or later.threads > 1)
+
+
+@functools.cache
+def _code_is_told() -> bool:
+    """Whether this kernel tells where code begins: one that is none of Linux's, as gVisor, may have 0 for all."""
+    try:
+        return parse_stat(Path("/proc/self/stat").read_bytes()).code != 0
+    except (OSError, ValueError):
+        return False
 
 
 def parse_stat(text: bytes) -> Stat:
@@ -73,6 +89,7 @@ def parse_stat(text: bytes) -> Stat:
         started=int(fields[19]),
         flags=int(fields[6]),
         stack=int(fields[25]) if len(fields) > 25 else 0,
+        code=int(fields[23]) if len(fields) > 25 else 1,
     )
 
 
