@@ -129,9 +129,6 @@ def test_opened_is_the_page_that_was_asked_for_and_not_the_one_before(page) -> N
         page.open(url)
 
 
-HOSTILE = "<script>document.title='owned'</script>\u202e\x1b[2J\"'><img src=x onerror=document.title='owned'>"
-
-
 def test_the_browser_leaves_no_file(monkeypatch) -> None:
     if browser.program() is None:
         missing(browser.HINT)
@@ -142,6 +139,9 @@ def test_the_browser_leaves_no_file(monkeypatch) -> None:
             assert seen.evaluate("1 + 1") == 2
             assert list(Path(short).iterdir())
         assert not list(Path(short).iterdir())
+
+
+HOSTILE = "<script>document.title='owned'</script>\u202e\x1b[2J\"'><img src=x onerror=document.title='owned'>"
 
 
 def test_texts_of_a_hostile_service_stay_text(page, tmp_path) -> None:
