@@ -7,6 +7,7 @@ The file of --config has the host's state. `bad` maps a component to what its ne
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -28,13 +29,15 @@ def main() -> int:
             names.append(words[at])
             at += 1
     path = Path(options["--config"])
-    state = json.loads(path.read_text("utf-8"))
-    with path.with_suffix(".log").open("a", encoding="utf-8") as log:
-        log.write(json.dumps({"at": time.time(), "command": command, "names": names, **options}) + "\n")
+    began, state = time.time(), json.loads(path.read_text("utf-8"))
     code, answer = {"releases": releases, "apply": apply, "rollback": rollback, "watch": watch}[command](
         state, names, options
     )
-    path.write_text(json.dumps(state), "utf-8")
+    whole = path.with_suffix(f".{os.getpid()}")  # a test reads while plays go on
+    whole.write_text(json.dumps(state), "utf-8")
+    whole.replace(path)
+    with path.with_suffix(".log").open("a", encoding="utf-8") as log:  # a call that can be read there is done
+        log.write(json.dumps({"at": began, "command": command, "names": names, **options}) + "\n")
     sys.stdout.write(json.dumps(answer) + "\n")
     return code
 
