@@ -50,7 +50,8 @@ TICKS = os.sysconf("SC_CLK_TCK")
 class Outcome:
     """What was seen. `cores` is CPU seconds a second, `peak` bytes.
 
-    `missed` are polls of good services that were due, `unseen` are good services without any poll.
+    `missed` are polls of good services that were due, `unseen` are good services without any poll. `unanswered` are polls that a good service
+    did not answer in time, `good_failed` those that it answered with something else than what it was asked for.
     """
 
     services: int
@@ -60,6 +61,7 @@ class Outcome:
     worst_ms: int
     missed: int
     unseen: int
+    unanswered: int
     good_failed: int
     cores: float
     peak: int
@@ -75,6 +77,8 @@ class Outcome:
             found.append(f"{self.on_time:.2%} of polls within {LATE_MS} ms, fewer than {ON_TIME:.0%}")
         if self.missed > 0:
             found.append(f"{self.missed} polls of good services are not in the store")
+        if self.unanswered > self.polls * (1 - ON_TIME):
+            found.append(f"{self.unanswered} polls of good services had no answer in time")
         return found
 
     def lost(self) -> list[str]:
@@ -86,7 +90,7 @@ class Outcome:
             found.append(f"{self.peak / 1e6:.0f} MB, more than {MAX_BYTES / 1e6:.0f}")
         if self.unseen:
             found.append(f"{self.unseen} good services were never polled")
-        if self.good_failed > self.polls * (1 - ON_TIME):
+        if self.good_failed:
             found.append(f"{self.good_failed} polls of good services failed")
         return found
 
@@ -171,9 +175,11 @@ def read(store: str, begun: float, end: float, interval: float, good: int) -> di
         per = connection.execute(
             select(SERVICES.c.name, func.count()).select_from(joined).where(within, ours).group_by(SERVICES.c.name)
         ).all()
-        failed = connection.execute(
-            select(func.count()).select_from(joined).where(within, ours, SAMPLES.c.state != "ok")
-        ).scalar_one()
+        states = connection.execute(
+            select(SAMPLES.c.state, func.count()).select_from(joined).where(within, ours).group_by(SAMPLES.c.state)
+        ).all()
+    counted = {row[0]: int(row[1]) for row in states}
+    unanswered = counted.get("unreachable", 0)
     # A service is due once in each interval: that many times at least, whatever its phase.
     due = int((end - begun) // interval)
     missed = sum(max(0, due - number) for _, number in per) + (good - len(per)) * due
@@ -183,7 +189,8 @@ def read(store: str, begun: float, end: float, interval: float, good: int) -> di
         "worst_ms": worst or 0,
         "missed": missed,
         "unseen": good - len(per),
-        "good_failed": failed,
+        "unanswered": unanswered,
+        "good_failed": sum(counted.values()) - counted.get("ok", 0) - unanswered,
     }
 
 
@@ -199,7 +206,9 @@ def main() -> int:
         seen = run(counts, arguments.seconds, arguments.interval, Path(folder))
     print(f"{seen.services} services every {arguments.interval:g} s for {seen.seconds:.0f} s: {seen.polls:,} polls,")
     print(f"{seen.on_time:.3%} within {LATE_MS / 1000:g} s of their time, the worst {seen.worst_ms} ms late;")
-    print(f"{seen.missed} polls of good services missed, {seen.good_failed} failed;")
+    print(
+        f"{seen.missed} polls of good services missed, {seen.unanswered} without an answer in time, {seen.good_failed} failed;"
+    )
     print(f"{seen.cores:.3f} cores, {seen.peak / 1e6:.0f} MB at most")
     for problem in seen.problems():
         print(f"error: {problem}", file=sys.stderr)

@@ -168,7 +168,6 @@ def test_the_way_back_by_hand_is_in_reverse_order_and_leaves_others_alone(tmp_pa
     assert in_order(played.calls(), "h2") == []
 
 
-@pytest.mark.long
 @pytest.mark.patient
 def test_components_that_do_not_wait_for_each_other_go_side_by_side(tmp_path: Path) -> None:
     text = TEXT.replace("depends_on: [api]", "depends_on: [cache]") + "strategy: parallel\n"

@@ -27,6 +27,7 @@ def repository(go_toolchain: Path, tmp_path: Path, components: tuple[str, ...]) 
         raise
 
 
+@pytest.mark.long
 @pytest.mark.patient
 @pytest.mark.parametrize("components", [("api",)], ids=["api"])
 def test_a_good_release_reaches_every_host_and_nobody_loses_a_request(
