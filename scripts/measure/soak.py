@@ -77,8 +77,6 @@ class Outcome:
             found.append(f"{self.on_time:.2%} of polls within {LATE_MS} ms, fewer than {ON_TIME:.0%}")
         if self.missed > 0:
             found.append(f"{self.missed} polls of good services are not in the store")
-        if self.unanswered > self.polls * (1 - ON_TIME):
-            found.append(f"{self.unanswered} polls of good services had no answer in time")
         return found
 
     def lost(self) -> list[str]:
@@ -90,6 +88,8 @@ class Outcome:
             found.append(f"{self.peak / 1e6:.0f} MB, more than {MAX_BYTES / 1e6:.0f}")
         if self.unseen:
             found.append(f"{self.unseen} good services were never polled")
+        if self.unanswered > self.polls * (1 - ON_TIME):
+            found.append(f"{self.unanswered} polls of good services had no answer in time")
         if self.good_failed:
             found.append(f"{self.good_failed} polls of good services failed")
         return found

@@ -1,4 +1,4 @@
-"""A fleet of two hosts on this machine: real services, real `hotgate apply`, real sidecars, real Ansible. `make fleet-proof` has 24."""
+"""A fleet of two or three hosts on this machine: real services, real `hotgate apply`, real sidecars, real Ansible. `make fleet-proof` has 24."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_good_release_reaches_every_host_and_nobody_loses_a_request(
 def test_a_bad_release_is_taken_back_on_the_first_host_and_a_good_one_follows(
     repository: Path, tmp_path: Path, components: tuple[str, ...]
 ) -> None:
-    with Fleet(tmp_path / "fleet", repository, 2, **OPTIONS, components=components) as fleet:
+    with Fleet(tmp_path / "fleet", repository, 3, **OPTIONS, components=components) as fleet:
         first, *others = fleet.hosts
         with Load(fleet, 40) as load:
             fleet.plan(api=BAD)

@@ -258,9 +258,8 @@ def test_killed_half_way_it_leaves_nothing(program: Build, tmp_path: Path, victi
     until(running, "the service never started")
     seen = everybody()
     keepers = sorted(pid for pid, line in seen.items() if "gate.rehearsal.keeper" in line)
-    performer = keepers[:2][
-        -1
-    ]  # a third is what the performer is about to start, which has not executed its program yet
+    # The performer is the second; a third is what it is about to start, which has not executed its program yet.
+    performer = keepers[:2][-1]
     chosen = {"keeper": keepers[0], "performer": performer}.get(victim, process.pid)
     gently = {"interrupt": signal.SIGINT, "terminate": signal.SIGTERM}
     os.kill(chosen, gently.get(victim, signal.SIGKILL))
