@@ -33,7 +33,7 @@ def repository(go_toolchain: Path, tmp_path: Path, components: tuple[str, ...]) 
 def test_a_good_release_reaches_every_host_and_nobody_loses_a_request(
     repository: Path, tmp_path: Path, components: tuple[str, ...]
 ) -> None:
-    """One component on two hosts: the order of several is that of the playbooks' own tests, and of the long one below."""
+    """One component on two hosts: the order of several is that of the playbooks' own tests, and of the one below."""
     with Fleet(tmp_path / "fleet", repository, 2, **{**OPTIONS, "batches": "[100%]"}, components=components) as fleet:
         with Load(fleet, 20) as load:
             fleet.plan()
