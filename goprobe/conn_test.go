@@ -18,6 +18,7 @@ import (
 
 	"hotgate/goprobe/internal/descriptor"
 	"hotgate/goprobe/internal/handover"
+	"hotgate/goprobe/internal/testkit"
 )
 
 // keeper is a probe with one kind of connections, in this process.
@@ -53,13 +54,13 @@ func (k *keeper) dial() net.Conn {
 		k.t.Fatal(err)
 	}
 	k.t.Cleanup(func() { conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(time.Minute))
+	_ = conn.SetDeadline(time.Now().Add(testkit.Patience))
 	return conn
 }
 
 func (k *keeper) freeze() {
 	k.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 	defer cancel()
 	if err := k.p.PrepareExec(ctx); err != nil {
 		k.t.Fatal(err)
@@ -152,7 +153,7 @@ func TestALoopStopsBetweenTwoMessages(t *testing.T) {
 					}
 					break
 				}
-				_ = conn.SetReadDeadline(time.Now().Add(time.Minute))
+				_ = conn.SetReadDeadline(time.Now().Add(testkit.Patience))
 				k.p.CancelExec()
 				for {
 					line, err := in.ReadString('\n')
@@ -280,7 +281,7 @@ func TestALoopThatDoesNotStop(t *testing.T) {
 		if strings.Contains(err.Error(), `1 of the connections "talks" did not stop`) {
 			break
 		}
-		if patience > 20*time.Second {
+		if patience > testkit.Patience {
 			t.Fatal(err)
 		}
 	}
@@ -484,7 +485,7 @@ func TestTheEndThatComesWithAMessage(t *testing.T) {
 			t.Fatal(err)
 		}
 		go fmt.Fprint(b, text)
-		_ = b.SetDeadline(time.Now().Add(time.Minute))
+		_ = b.SetDeadline(time.Now().Add(testkit.Patience))
 		if got, err := io.ReadAll(b); string(got) != want || err != nil {
 			t.Errorf("%q, %v", got, err)
 		}
@@ -501,7 +502,7 @@ func TestWhatCannotBeKeptIsCounted(t *testing.T) {
 	if err := k.conns.Keep(a, []byte("left over\n"), talk{Lines: 6}); err != nil {
 		t.Fatal(err)
 	}
-	_ = b.SetDeadline(time.Now().Add(time.Minute))
+	_ = b.SetDeadline(time.Now().Add(testkit.Patience))
 	in := bufio.NewReader(b)
 	expectLine(t, in, "7 left over")
 	eventually(t, "it is counted", func() bool { return k.p.connections().NotKept == 1 })
@@ -594,7 +595,7 @@ func TestConnectionsThatComeMeanwhile(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	_ = client.SetDeadline(time.Now().Add(time.Minute))
+	_ = client.SetDeadline(time.Now().Add(testkit.Patience))
 	server, err := unix.Accept()
 	if err != nil {
 		t.Fatal(err)

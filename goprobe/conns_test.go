@@ -19,6 +19,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"hotgate/goprobe/internal/testkit"
 )
 
 // connService is a running service with connections.
@@ -126,7 +128,7 @@ func (p *peer) ask() error {
 	if err := p.send(); err != nil {
 		return err
 	}
-	_ = p.conn.SetReadDeadline(time.Now().Add(time.Minute))
+	_ = p.conn.SetReadDeadline(time.Now().Add(testkit.Patience))
 	for {
 		if answer, err := p.receive(); answer || err != nil {
 			return err
@@ -167,7 +169,7 @@ func startTraffic(t *testing.T, peers []*peer) *traffic {
 		go func() {
 			defer tr.all.Done()
 			for {
-				_ = p.conn.SetReadDeadline(time.Now().Add(time.Minute))
+				_ = p.conn.SetReadDeadline(time.Now().Add(testkit.Patience))
 				answer, err := p.receive()
 				if err != nil {
 					t.Errorf("connection %d: %v", i, err)
@@ -354,7 +356,7 @@ func TestHalfReadFramesAtEveryByte(t *testing.T) {
 	expect := func(cut int, times int) {
 		t.Helper()
 		got := make([]byte, times*len(frame))
-		_ = conns[cut].SetReadDeadline(time.Now().Add(time.Minute))
+		_ = conns[cut].SetReadDeadline(time.Now().Add(testkit.Patience))
 		if _, err := io.ReadFull(conns[cut], got); err != nil || !bytes.Equal(got, bytes.Repeat(frame, times)) {
 			t.Errorf("cut at %d: %q, %v", cut, got, err)
 		}
@@ -394,7 +396,7 @@ func TestFullSendBuffers(t *testing.T) {
 		var big string
 		pushed := 0
 		for {
-			_ = conn.SetReadDeadline(time.Now().Add(time.Minute))
+			_ = conn.SetReadDeadline(time.Now().Add(testkit.Patience))
 			line, err := in.ReadString('\n')
 			if err != nil {
 				t.Fatalf("connection %d: %v", i, err)
@@ -456,7 +458,7 @@ func TestHardlyADescriptorLeft(t *testing.T) {
 		if err := p.send(); err != nil {
 			t.Fatal(err)
 		}
-		_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+		_ = conn.SetReadDeadline(time.Now().Add(testkit.Patience))
 		if answer, err := p.receive(); err != nil {
 			t.Fatalf("%t %v after %d", answer, err, len(peers))
 		}
@@ -513,7 +515,7 @@ func TestTLSIsClosedProperly(t *testing.T) {
 			s.up(2)
 			s.alive(kept)
 			for _, p := range peers {
-				_ = p.conn.SetReadDeadline(time.Now().Add(time.Minute))
+				_ = p.conn.SetReadDeadline(time.Now().Add(testkit.Patience))
 				if _, err := p.in.ReadByte(); !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 					t.Errorf("the end was %v, not a close_notify", err)
 				}

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"hotgate/goprobe/internal/testkit"
 )
 
 // lingering is a GracefulServer of lines: GracefulStop says "bye" on every connection, and waits until the client closes it.
@@ -111,7 +113,7 @@ func TestServersThatStopGracefully(t *testing.T) {
 		}
 		p.undrain()
 		fmt.Fprintln(waiting, "hello")
-		_ = waiting.SetDeadline(time.Now().Add(time.Minute))
+		_ = waiting.SetDeadline(time.Now().Add(testkit.Patience))
 		expectLine(t, bufio.NewReader(waiting), "hello")
 		waiting.Close()
 		rude.Close()
@@ -141,7 +143,7 @@ func dialLine(t *testing.T, address net.Addr) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(time.Minute))
+	_ = conn.SetDeadline(time.Now().Add(testkit.Patience))
 	fmt.Fprintln(conn, "hello")
 	expectLine(t, bufio.NewReader(conn), "hello")
 	return conn

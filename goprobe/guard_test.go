@@ -17,6 +17,7 @@ import (
 	"hotgate/goprobe/internal/clock"
 	"hotgate/goprobe/internal/guard"
 	"hotgate/goprobe/internal/profile"
+	"hotgate/goprobe/internal/testkit"
 )
 
 // ask asks the handler as if the request came in on that address.
@@ -145,7 +146,7 @@ func TestRawGarbage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_ = conn.SetDeadline(time.Now().Add(time.Minute))
+		_ = conn.SetDeadline(time.Now().Add(testkit.Patience))
 		_, _ = io.WriteString(conn, text)
 		answer, _ := io.ReadAll(io.LimitReader(conn, 20))
 		if strings.Contains(string(answer), " 200 ") {

@@ -6,6 +6,8 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"hotgate/goprobe/internal/testkit"
 )
 
 // Datagrams that come while an update is due are read when it was called off.
@@ -38,7 +40,7 @@ func TestDatagramsWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(time.Minute))
+	_ = conn.SetDeadline(time.Now().Add(testkit.Patience))
 	say := func(text string) {
 		t.Helper()
 		if _, err := conn.Write([]byte(text)); err != nil {
@@ -67,7 +69,7 @@ func TestDatagramsWait(t *testing.T) {
 		if n, err := conn.Read(make([]byte, 10)); !timedOut(err) {
 			t.Fatalf("%d, %v", n, err)
 		}
-		_ = conn.SetReadDeadline(time.Now().Add(time.Minute))
+		_ = conn.SetReadDeadline(time.Now().Add(testkit.Patience))
 		p.CancelExec()
 		hear("one")
 	}

@@ -19,10 +19,11 @@ import (
 	"hotgate/goprobe/internal/descriptor"
 	"hotgate/goprobe/internal/native"
 	"hotgate/goprobe/internal/profile"
+	"hotgate/goprobe/internal/testkit"
 )
 
 // prepare calls PrepareExec, which is to succeed.
-func prepare(p *Probe) error { return prepareWithin(p, time.Minute) }
+func prepare(p *Probe) error { return prepareWithin(p, testkit.Patience) }
 
 func prepareWithin(p *Probe, patience time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -41,7 +42,7 @@ func refusedFor(t *testing.T, p *Probe, code string) {
 		if len(refused.Reasons) == 1 {
 			break
 		}
-		if patience > 10*time.Second {
+		if patience > testkit.Patience {
 			t.Fatalf("%v, want the reason %s alone", err, code)
 		}
 	}

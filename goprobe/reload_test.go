@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"hotgate/goprobe/internal/testkit"
 )
 
 // The signal comes again and again, also while the new program has no handlers yet.
@@ -68,12 +70,12 @@ func TestAfterAnExecThatFailsTheSignalCountsAgain(t *testing.T) {
 	}
 	select {
 	case <-reloads:
-	case <-time.After(time.Minute):
+	case <-time.After(testkit.Patience):
 		t.Error("the reload signal is lost")
 	}
 	select {
 	case <-own:
-	case <-time.After(time.Minute):
+	case <-time.After(testkit.Patience):
 		t.Error("the service's own handler is gone")
 	}
 }

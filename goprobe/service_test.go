@@ -20,6 +20,7 @@ import (
 	"hotgate/goprobe/internal/guard"
 	"hotgate/goprobe/internal/handover"
 	"hotgate/goprobe/internal/profile"
+	"hotgate/goprobe/internal/testkit"
 )
 
 // The test binary is the service, too: an image that counts orders and hands the count over. The variable says what is
@@ -277,7 +278,7 @@ func (s *service) line(start string) string {
 				return strings.TrimSpace(rest)
 			}
 			s.t.Fatalf("the service said %q, not %q", line, start)
-		case <-time.After(time.Minute):
+		case <-time.After(testkit.Patience):
 			s.t.Fatalf("the service never said %q", start)
 		}
 	}

@@ -102,7 +102,7 @@ def missing(what: str) -> None:
 def _nothing_is_left_running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """What tests have started ends with them: a service that is left takes a port, memory and time from those that follow."""
     yield
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while (left := _running_below(tmp_path_factory.getbasetemp())) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert left == [], "tests have left processes behind; the folder's name says which test"

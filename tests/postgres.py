@@ -17,7 +17,7 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PATIENCE = 90.0
+PATIENCE = 300.0
 HINT = "no PostgreSQL server: apt-get install postgresql"
 
 

@@ -20,7 +20,7 @@ def test_results_come_in_the_order_of_the_items() -> None:
 
 
 def test_two_run_at_once() -> None:
-    meeting = threading.Barrier(2, timeout=60)
+    meeting = threading.Barrier(2, timeout=300)
     assert each(lambda n: (meeting.wait(), n)[1], [7, 8], 2) == [7, 8]
 
 

@@ -155,7 +155,7 @@ def run(counts: dict[str, int], seconds: float, interval: float, folder: Path) -
             time.sleep(SETTLE_SECONDS)
         finally:
             process.send_signal(signal.SIGTERM)
-            code = process.wait(60)
+            code = process.wait(600)  # on a busy machine what is under way takes its time
     if code:
         raise RuntimeError(f"the sidecar left with {code}: {(folder / 'log').read_text('utf-8')[-2000:]}")
     figures = read(str(store), begun, end, interval, counts["good"])

@@ -50,7 +50,7 @@ class Round:
         if self.fetches:
             del env["GOPROXY"]
             env |= {name: os.environ[name] for name in ("GOPROXY", "GONOSUMDB", "GOSUMDB") if name in os.environ}
-            env |= {"GOMODCACHE": str(MODULES), "GOFLAGS": "-modcacherw"}
+            env |= {"GOMODCACHE": str(MODULES), "GOFLAGS": f"-modcacherw {env['GOFLAGS']}"}
         for command in self.commands:
             try:
                 done = subprocess.run(

@@ -127,7 +127,7 @@ def free_port() -> int:
 
 def status(port: int) -> dict[str, Any]:
     """The status of its goprobe."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/debug/hotgate/status", timeout=30) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/debug/hotgate/status", timeout=300) as answer:
         found: dict[str, Any] = json.load(answer)
         return found
 

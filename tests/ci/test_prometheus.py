@@ -144,7 +144,7 @@ def _ready(url: str) -> bool:
 
 
 def _query(url: str, expression: str) -> list[Any]:
-    with urllib.request.urlopen(f"{url}/api/v1/query?query={quote(expression)}", timeout=60) as answer:  # noqa: S310
+    with urllib.request.urlopen(f"{url}/api/v1/query?query={quote(expression)}", timeout=300) as answer:  # noqa: S310
         found: list[Any] = json.load(answer)["data"]["result"]
         return found
 
@@ -163,7 +163,7 @@ def test_a_real_prometheus_scrapes_the_sidecar(prometheus: str) -> None:
 
 def _health(url: str) -> list[str]:
     """What Prometheus says of the evaluation of each of its rules."""
-    with urllib.request.urlopen(f"{url}/api/v1/rules", timeout=60) as answer:  # noqa: S310 - our own
+    with urllib.request.urlopen(f"{url}/api/v1/rules", timeout=300) as answer:  # noqa: S310 - our own
         (group,) = json.load(answer)["data"]["groups"]
         return [rule["health"] for rule in group["rules"]]
 

@@ -62,7 +62,7 @@ def build_program(goroot: Path, folder: Path, stub: Stub | None = None) -> Path:
     (folder / "go.sum").write_text(SUM, "utf-8")
     comment = "// Restarts as github.com/fvbock/endless does; see github.com/rcrowley/goagain.\n"
     (folder / "main.go").write_text(comment + source, "utf-8")
-    compile_in(goroot, folder, GOFLAGS="-buildvcs=false -mod=mod")
+    compile_in(goroot, folder, GOFLAGS="-buildvcs=false -mod=mod -trimpath")
     return folder / "shop"
 
 
@@ -140,7 +140,7 @@ def test_a_vendored_copy_outside_of_module_mode(plain: Path, go_toolchain: Path,
     (library / "stub.go").write_text(STUB, "utf-8")
     source = 'package main\n\nimport stub "github.com/fvbock/endless"\n\nfunc main() { println(stub.Restart(1)) }\n'
     (shop / "main.go").write_text(source, "utf-8")
-    compile_in(go_toolchain, shop, GO111MODULE="off", GOPATH=str(tmp_path), GOFLAGS="-buildvcs=false")
+    compile_in(go_toolchain, shop, GO111MODULE="off", GOPATH=str(tmp_path), GOFLAGS="-buildvcs=false -trimpath")
     (found,) = findings(plain, shop / "shop")[1]
     assert found["evidence"]["new"] == ["package shop/vendor/github.com/fvbock/endless"]
 

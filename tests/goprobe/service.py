@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-PATIENCE = 90.0  # seconds for anything to happen
+PATIENCE = 300.0  # seconds for anything to happen, on a machine that has much else to do
 
 
 class Service:

@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.programs.gobuild import CACHE, GO_CACHE, GoBuild, can_build_cgo, go_version
+from scripts.programs.gobuild import CACHE, GO_CACHE, ONE_LIBRARY, GoBuild, can_build_cgo, go_version
 from tests.groundtruth import listing
 from tests.groundtruth.edits import Edit
 
@@ -138,7 +138,7 @@ def _build(edit: Edit, config: Config, goroot: Path, *, keep_paths: bool) -> GoB
         buildmode=config.buildmode,
         goarch=config.goarch,
         cgo=config.cgo,
-        flags=() if keep_paths else ("-trimpath",),
+        flags=("-trimpath=false",) if keep_paths else (),
         overlay=overlay,
     )
 
@@ -162,7 +162,7 @@ def linked(binary: Path, goroot: Path) -> Counter[str]:
     done = subprocess.run(
         [goroot / "bin" / "go", "tool", "nm", str(binary)],
         env={
-            "GOROOT": str(goroot), "GOTOOLCHAIN": "local", "GOFLAGS": "", "PATH": "/usr/bin:/bin",
+            "GOROOT": str(goroot), "GOTOOLCHAIN": "local", "GOFLAGS": ONE_LIBRARY, "PATH": "/usr/bin:/bin",
             "HOME": str(CORPUS), "GOCACHE": str(GO_CACHE),
         },
         capture_output=True,

@@ -39,7 +39,7 @@ ENTRIES = {
     "endless": "github.com/fvbock/endless.ListenAndServe",
     "overseer": "github.com/jpillora/overseer.Run",
 }
-PATIENCE = 120.0
+PATIENCE = 300.0
 
 
 @pytest.fixture(scope="session")
@@ -108,7 +108,7 @@ def answers(address: str) -> int:
     host, port = address.rsplit(":", 1)
     deadline = time.monotonic() + PATIENCE
     while True:
-        connection = http.client.HTTPConnection(host, int(port), timeout=60)
+        connection = http.client.HTTPConnection(host, int(port), timeout=300)
         try:
             connection.request("GET", "/")
             return int(connection.getresponse().read())

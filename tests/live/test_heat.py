@@ -39,7 +39,7 @@ def evidence(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def with_orders(service: Service) -> None:
     """Many orders: the sum of them all, which `better` computes otherwise, takes a while then."""
     host, port = service.address().rsplit(":", 1)
-    connection = http.client.HTTPConnection(host, int(port), timeout=60)
+    connection = http.client.HTTPConnection(host, int(port), timeout=300)
     body = json.dumps([{"quantity": 1, "unit_price": 1}])
     for _ in range(ORDERS):
         connection.request("POST", "/orders", body)
@@ -54,7 +54,7 @@ def busy(url: str, path: str) -> Iterator[None]:
     host, port = url.removeprefix("http://").rsplit(":", 1)
 
     def ask() -> None:
-        connection = http.client.HTTPConnection(host, int(port), timeout=60)
+        connection = http.client.HTTPConnection(host, int(port), timeout=300)
         while not stop.is_set():
             connection.request("GET", path)
             connection.getresponse().read()

@@ -97,7 +97,7 @@ def slow_windows(url: str, pause: float) -> Iterator[str]:
     def relay(path: str, _: object) -> bytes:
         if "/heartbeat/" in path:
             time.sleep(pause)
-        connection = http.client.HTTPConnection(host, int(port), timeout=60)
+        connection = http.client.HTTPConnection(host, int(port), timeout=300)
         connection.request("GET", path)
         got = connection.getresponse()
         body = got.read()

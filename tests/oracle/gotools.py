@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from scripts.programs.gobuild import CACHE, GO_CACHE
+from scripts.programs.gobuild import CACHE, GO_CACHE, ONE_LIBRARY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +43,7 @@ def run_tool(goroot: Path, *arguments: str, stdin: str | None = None) -> str:
     env = {
         "GOROOT": str(goroot),
         "GOTOOLCHAIN": "local",
-        "GOFLAGS": "",
+        "GOFLAGS": ONE_LIBRARY,
         "GOTELEMETRY": "off",
         "GOCACHE": str(GO_CACHE),
         "HOME": str(_HOME),

@@ -43,7 +43,7 @@ ORDER = Order(
     "",
 )
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-PATIENCE = 60.0
+PATIENCE = 300.0
 
 
 class Server:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from tests.rehearsal.conftest import Build
 
-PATIENCE = 120.0
+PATIENCE = 300.0
 UNSHARE = "unshare or mount is missing: apt-get install util-linux mount"
 
 

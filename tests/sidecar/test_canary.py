@@ -252,7 +252,7 @@ def test_watch_follows_a_canary(tmp_path: Path, end: dict[str, Any], code: int) 
         assert "running at 0.05: NEW 498 requests, 0 failed" in line
         assert "OLD 9,480 requests, 2 failed" in line
         service.canary = status(**end)
-        out, _ = process.communicate(timeout=90)
+        out, _ = process.communicate(timeout=300)
         assert process.returncode == code, out
         assert json.loads(out)["new"]["failed"] == 11
     with Database.open(str(tmp_path / "w.db")) as database:
@@ -267,7 +267,7 @@ def test_watch_follows_a_canary(tmp_path: Path, end: dict[str, Any], code: int) 
 )
 def test_watch_looks_once(tmp_path: Path, canary: wire.CanaryStatus | None, code: int, said: str) -> None:
     with serve(Service(canary)) as url, watched(tmp_path, url, "--once") as process:
-        out, err = process.communicate(timeout=90)
+        out, err = process.communicate(timeout=300)
         assert process.returncode == code
         assert said in out + err
         assert "Traceback" not in err

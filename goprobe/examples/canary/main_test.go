@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"hotgate/goprobe/internal/testkit"
 )
@@ -70,7 +69,7 @@ func get(t *testing.T, address string, client int, path string) string {
 	t.Helper()
 	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(client))}}
 	transport := &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}
-	response, err := (&http.Client{Transport: transport, Timeout: time.Minute}).Get("http://" + address + path)
+	response, err := (&http.Client{Transport: transport, Timeout: testkit.Patience}).Get("http://" + address + path)
 	if err != nil {
 		t.Fatal(err)
 	}

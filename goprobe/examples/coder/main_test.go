@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	coder "github.com/coder/websocket"
 
@@ -23,7 +22,7 @@ func TestMain(m *testing.M) { testkit.Main(m, main) }
 func TestMembersStay(t *testing.T) {
 	p := testkit.Start(t, "-listen", "127.0.0.1:0")
 	url := "ws://" + p.Address(1) + "/chat?name="
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 	defer cancel()
 	modes := []coder.CompressionMode{coder.CompressionDisabled, coder.CompressionNoContextTakeover}
 	clients := []*coder.Conn{}

@@ -24,7 +24,7 @@ func TestAFrameInTwoPiecesSurvivesUpdates(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(2 * time.Minute))
+	_ = conn.SetDeadline(time.Now().Add(testkit.Patience))
 	frame := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(nil, 8), 7)
 	for turn := uint64(1); turn <= 3; turn++ {
 		if _, err := conn.Write(frame[:5]); err != nil {

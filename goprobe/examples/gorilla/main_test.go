@@ -24,7 +24,7 @@ func TestMembersStay(t *testing.T) {
 	clients := []*gorilla.Conn{}
 	pongs := make(chan string, 100)
 	for i := 0; i < 12; i++ {
-		dialer := gorilla.Dialer{EnableCompression: i%2 == 0, Subprotocols: []string{"chat"}, HandshakeTimeout: time.Minute}
+		dialer := gorilla.Dialer{EnableCompression: i%2 == 0, Subprotocols: []string{"chat"}, HandshakeTimeout: testkit.Patience}
 		ws, response, err := dialer.Dial(url+fmt.Sprint("m", i), nil)
 		if err != nil {
 			t.Fatal(err)
@@ -34,7 +34,7 @@ func TestMembersStay(t *testing.T) {
 			t.Fatalf("%q %v", ws.Subprotocol(), response.Header)
 		}
 		ws.SetPongHandler(func(text string) error { pongs <- text; return nil })
-		_ = ws.SetReadDeadline(time.Now().Add(2 * time.Minute))
+		_ = ws.SetReadDeadline(time.Now().Add(testkit.Patience))
 		clients = append(clients, ws)
 	}
 	said := make([]int, len(clients))
@@ -60,7 +60,7 @@ func TestMembersStay(t *testing.T) {
 			if _, err := w.Write(long); err != nil { // the first fragments go out
 				t.Fatal(err)
 			}
-			if err := ws.WriteControl(gorilla.PingMessage, []byte("ping"), time.Now().Add(time.Minute)); err != nil {
+			if err := ws.WriteControl(gorilla.PingMessage, []byte("ping"), time.Now().Add(testkit.Patience)); err != nil {
 				t.Fatal(err)
 			}
 			writers = append(writers, w)
@@ -85,7 +85,7 @@ func TestMembersStay(t *testing.T) {
 		}
 	}
 	closing := gorilla.FormatCloseMessage(gorilla.CloseNormalClosure, "")
-	if err := clients[0].WriteControl(gorilla.CloseMessage, closing, time.Now().Add(time.Minute)); err != nil {
+	if err := clients[0].WriteControl(gorilla.CloseMessage, closing, time.Now().Add(testkit.Patience)); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := clients[0].ReadMessage(); !gorilla.IsCloseError(err, gorilla.CloseNormalClosure) {

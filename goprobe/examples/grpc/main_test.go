@@ -25,7 +25,7 @@ func TestMain(m *testing.M) { testkit.Main(m, main) }
 // calls asks over some connections at once until the test says so, and counts.
 func calls(t *testing.T, address string, during func(grpc_health_v1.HealthClient)) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 	defer cancel()
 	quit := make(chan struct{})
 	var all sync.WaitGroup
@@ -85,7 +85,7 @@ func TestAStreamWithoutEndIsCut(t *testing.T) {
 	}
 	defer conn.Close()
 	client := grpc_health_v1.NewHealthClient(conn)
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 	defer cancel()
 	watch, err := client.Watch(ctx, &grpc_health_v1.HealthCheckRequest{})
 	if err != nil {

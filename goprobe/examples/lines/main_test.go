@@ -21,7 +21,7 @@ func TestAConnectionSurvivesUpdates(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(2 * time.Minute))
+	_ = conn.SetDeadline(time.Now().Add(testkit.Patience))
 	in := bufio.NewReader(conn)
 	for generation := 1; generation <= 3; generation++ {
 		if _, err := fmt.Fprint(conn, "a line\nhalf "); err != nil {

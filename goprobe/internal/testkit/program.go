@@ -60,7 +60,7 @@ func Start(t testing.TB, arguments ...string) *Program {
 // Line waits for a line that begins so, and gives the rest of it. Others go to the test's log.
 func (p *Program) Line(start string) string {
 	p.t.Helper()
-	for patience := time.After(time.Minute); ; {
+	for patience := time.After(Patience); ; {
 		select {
 		case line, ok := <-p.lines:
 			if !ok {

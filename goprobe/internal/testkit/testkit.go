@@ -6,10 +6,13 @@ import (
 	"time"
 )
 
-// Eventually waits for a condition, for as long as a busy machine may take.
+// Patience is what anything may take on a machine that has much else to do; tests wait for events, and not so long.
+const Patience = 5 * time.Minute
+
+// Eventually waits for a condition.
 func Eventually(t testing.TB, what string, met func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(Patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if met() {
 			return
 		}

@@ -155,7 +155,7 @@ class Host:
 
     def get(self, name: str, path: str = "/") -> Any:
         """What a component or the sidecar answers."""
-        with urllib.request.urlopen(f"http://{self.address}:{self.port(name)}{path}", timeout=30) as answer:
+        with urllib.request.urlopen(f"http://{self.address}:{self.port(name)}{path}", timeout=300) as answer:
             return json.load(answer)
 
     def versions(self) -> tuple[str, ...]:

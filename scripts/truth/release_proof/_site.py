@@ -236,7 +236,7 @@ class Site:
 
     def generation(self) -> int:
         """How many images goprobe has counted."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/debug/hotgate/status", timeout=30) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/debug/hotgate/status", timeout=300) as answer:
             found: int = json.load(answer)["image"]["generation"]
             return found
 

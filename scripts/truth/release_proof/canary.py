@@ -90,7 +90,7 @@ class Service:
 
     def canary(self) -> dict[str, Any] | None:
         """How the canary stands."""
-        with urllib.request.urlopen(f"http://{self.endpoints}/debug/hotgate/status", timeout=30) as answer:
+        with urllib.request.urlopen(f"http://{self.endpoints}/debug/hotgate/status", timeout=300) as answer:
             found: dict[str, Any] | None = json.load(answer)["canary"]
             return found
 

@@ -103,7 +103,7 @@ def test_a_release_that_took_the_process_is_taken_back_by_a_start(
     assert not ignored >> (signal.SIGUSR1 - 1) & 1, "the command that starts the service inherits it"
     assert bare.links() == ("1.0.0", "")
     assert bare.wrong(plain.parent / "images") == []
-    with urllib.request.urlopen(f"http://127.0.0.1:{bare.port}/", timeout=30) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{bare.port}/", timeout=300) as answer:
         assert answer.status == 200
 
 
