@@ -90,6 +90,29 @@ def test_an_answer_on_c_from_before_is_not_taken_for_one_of_now(monkeypatch):
     assert stale.missing["calls"] == "only an answer from before was given"
 
 
+@pytest.mark.parametrize(("unread", "said"), [(1, "holds"), (1000, "unknown")])
+def test_canaries_that_were_not_read_in_time_are_asked_for_again(monkeypatch, unread, said):
+    """On a busy host goprobe's thread comes late; one that never comes stays a doubt."""
+    monkeypatch.setattr("probes.live.gathering.STALE_SECONDS", 0.7)
+    answer_on_c, asked = example("cgo"), iter(range(10_000))
+    answer_on_c["threads"]["rows"] = []  # for which it would be asked again, too
+    others = answers()
+
+    def answer(path, _connection):
+        if path != "/debug/hotgate/cgo":
+            return others[path.partition("?")[0]]
+        state = {"state": "unknown", "found": ""} if next(asked) < unread else {"state": "holds"}
+        for each in ("thread_local", "static"):
+            answer_on_c["canaries"][each] |= state
+        answer_on_c["taken_monotonic_ns"] += 1
+        return http(json.dumps(answer_on_c).encode())
+
+    with serve(answer) as url:
+        facts = look(url)
+    assert facts.canary is not None
+    assert (facts.canary.thread_local, facts.canary.static) == (said, said)
+
+
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
     """The servers here give the same answer for ever."""
