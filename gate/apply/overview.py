@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from gate.apply.errors import ApplyError
-from gate.apply.host.journal import Journal
-from gate.apply.host.lock import is_held
+from gate.apply.host.journal import JOURNAL, OPERATION, Journal
+from gate.apply.host.lock import LOCK, is_held
 from gate.apply.host.releases import CURRENT, PREVIOUS, Releases
-from gate.apply.record import OPERATION
-from gate.apply.resume import pending
-from gate.apply.run import JOURNAL, LOCK
+from gate.apply.pending import pending
 from gate.apply.service.process import find
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from gate import __version__
 from gate.apply.errors import ApplyError
-from gate.apply.host.journal import Journal, Line
+from gate.apply.host.journal import OPERATION, Journal, Line
 from gate.report.models.reproducible import text
 from gate.store import audit, samples, verdicts
 from gate.store.chain import Head, canonical
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     Listener = Callable[[dict[str, Any]], None]
 
 OperationKind = Literal["apply", "rollback"]
-OPERATION = "operation"
-"""The stage that stands for all of it: its `begin` is the first line, its `end` the last."""
 SCHEMA_VERSION = "1"
 LOOKED_THROUGH = 2000
 """Newest records of the audit log that are searched for those of an operation."""

@@ -9,11 +9,12 @@ from msgspec import Struct
 
 from gate.apply import fetching, resume, stages
 from gate.apply.errors import ApplyError
-from gate.apply.host.journal import Journal
-from gate.apply.host.lock import locked
+from gate.apply.host.journal import JOURNAL, OPERATION, Journal
+from gate.apply.host.lock import LOCK, locked
 from gate.apply.host.releases import Releases, digest_of
-from gate.apply.record import OPERATION, Recorder, catch_up, end_in_store
-from gate.apply.update import Move, Update
+from gate.apply.pending import Move, pending
+from gate.apply.record import Recorder, catch_up, end_in_store
+from gate.apply.update import Update
 from gate.policy.errors import PolicyError
 from gate.policy.origin import without_password
 from gate.store.errors import StoreError
@@ -25,15 +26,14 @@ if TYPE_CHECKING:
     from gate.apply.host.config import Host
     from gate.apply.host.releases import Kept
     from gate.apply.outcome import Outcome
+    from gate.apply.pending import Pending
     from gate.apply.record import Listener, OperationKind
-    from gate.apply.resume import Pending
     from gate.apply.stages import Start
     from gate.policy.model import Policy
     from gate.release.client import Releases as Repository
     from gate.release.description import Description
     from gate.store.database import Database
 
-LOCK, JOURNAL = "lock", "journal.jsonl"
 NOTHING = Move("", "", "", None)
 _Expected = (ApplyError, PolicyError, ProbeError, StoreError, OSError)
 
@@ -120,19 +120,6 @@ def go_on(ground: Ground) -> Outcome | None:
         return _apply(ground, Wanted(left.repository, left.version))
 
 
-def unfinished(host: Host) -> Pending | None:
-    """The operation that was killed, as far as the journal tells; None for none, and while one is under way.
-
-    Raises:
-        ApplyError: the journal cannot be read.
-    """
-    from gate.apply.host.lock import is_held
-
-    if is_held(host.state / LOCK):
-        return None
-    return resume.pending(Journal(host.state / JOURNAL))
-
-
 @contextmanager
 def _alone(ground: Ground, what: str) -> Iterator[Pending | None]:
     """Hold the service's lock; gives the operation that was killed, if there is one."""
@@ -143,7 +130,7 @@ def _alone(ground: Ground, what: str) -> Iterator[Pending | None]:
         journal.shorten()
         end_in_store(journal, ground.database)
         catch_up(host.name, journal, ground.database)
-        yield resume.pending(journal)
+        yield pending(journal)
 
 
 def _end(ground: Ground, left: Pending) -> Outcome:

@@ -10,9 +10,9 @@ from msgspec import Struct
 from gate.apply import fetching
 from gate.apply.errors import ApplyError
 from gate.apply.host.releases import CURRENT, PREVIOUS, digest_of, identity_of
+from gate.apply.pending import Move
 from gate.apply.service import rules
 from gate.apply.service.process import find
-from gate.apply.update import Move
 from gate.policy.token_file import read_token
 from probes.errors import ProbeError
 

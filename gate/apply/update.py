@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from gate.apply.errors import ApplyError
+from gate.apply.host.journal import OPERATION
 from gate.apply.host.releases import CURRENT, PREVIOUS, identity_of
 from gate.apply.outcome import Outcome, why_taken_back
-from gate.apply.record import OPERATION
 from gate.apply.service import rules, takeover
 from gate.apply.service.probe import ask
 from gate.apply.service.process import find, others_with
@@ -24,39 +23,16 @@ if TYPE_CHECKING:
     from gate.apply.host.config import Host
     from gate.apply.host.releases import Identity, Releases
     from gate.apply.outcome import Ending
+    from gate.apply.pending import Move
     from gate.apply.record import Recorder
     from gate.apply.service.probe import Said
     from gate.apply.service.process import Running
     from gate.store.database import Database
 
-MOST_SAMPLES = 200
-"""Samples from before the update that the journal keeps, for a watch that has to be begun anew."""
 AGAIN = 2.0
 """Seconds for which a take-over that may be under way is waited for, before the service is told once more, or after it could not be told."""
 ROUNDS = 3
 """Times that the service is told to go back, for an image that takes over while it is being taken back."""
-
-
-class Move(Struct, frozen=True):
-    """What is to replace what: versions, "" for none. `previous` is what that link named before; `image`: the file that ran."""
-
-    version: str
-    before: str
-    previous: str
-    image: Identity | None
-    earlier: tuple[str, ...] = ()
-    """Samples of the counters of the watch from before the update."""
-
-    def facts(self) -> dict[str, Any]:
-        """As the journal has it."""
-        image = None if self.image is None else list(self.image)
-        return {
-            "version": self.version,
-            "before": self.before,
-            "previous": self.previous,
-            "image": image,
-            "earlier": list(self.earlier[-MOST_SAMPLES:]),
-        }
 
 
 class Update:

@@ -13,7 +13,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from gate.apply.errors import ApplyError
-from gate.apply.run import unfinished
+from gate.apply.pending import unfinished
 from gate.report.models.reproducible import text
 from gate.sidecar.verdicts.judge import NOT_INHERITED, Unanswerable
 from gate.store import audit

@@ -16,6 +16,10 @@ from gate.apply.errors import ApplyError
 if TYPE_CHECKING:
     from pathlib import Path
 
+JOURNAL = "journal.jsonl"
+"""In the state folder of a service."""
+OPERATION = "operation"
+"""The stage that stands for all of it: its `begin` is the first line, its `end` the last."""
 MAX_BYTES = 4 << 20
 """Read of a journal; hotgate itself writes less."""
 MAX_SIZE = 256 << 10

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _FLOCK = struct.Struct("@hhqqi4x")
 """struct flock of fcntl(2) with 64-bit off_t: l_type, l_whence, l_start, l_len, l_pid."""
+LOCK = "lock"
+"""In the state folder of a service."""
 MAX_NOTE = 300
 
 

@@ -23,8 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gate.apply.host.journal import Journal
-from gate.apply.record import OPERATION
+from gate.apply.host.journal import OPERATION, Journal
 from scripts.programs.gobuild import require_go
 from scripts.truth.release_proof._site import CRASHES, FAILS, NAME, WATCH, Site, build, orders, site
 
