@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"hotgate/goprobe/internal/profile"
-	"hotgate/goprobe/internal/testkit"
 )
 
 var fast = Options{HeartbeatInterval: time.Second, HeartbeatWindow: 300 * time.Millisecond, HeartbeatRing: 2}
@@ -48,7 +47,7 @@ func TestWindowsAreNumberedAndKept(t *testing.T) {
 	}
 	last := beat.Windows[1]
 	length := time.Duration(last.DurationNS)
-	if last.State != windowOK || float64(last.Samples) < 33*last.CPUSeconds || length < 290*time.Millisecond || length > testkit.Patience {
+	if last.State != windowOK || float64(last.Samples) < 33*last.CPUSeconds || length < 290*time.Millisecond || length > time.Minute {
 		t.Errorf("%+v", last)
 	}
 	if gap := last.StartMonotonicNS - beat.Windows[0].StartMonotonicNS; gap < 9e8 || gap > 60e9 {

@@ -50,16 +50,8 @@ def program(go_toolchain, tmp_path_factory) -> Callable[..., Path]:
             folder = tmp_path_factory.mktemp("program")
             (folder / "go.mod").write_text("module example.com/shop\n\ngo 1.21\n", "utf-8")
             (folder / "main.go").write_text(source, "utf-8")
-            command = [
-                "build",
-                "-buildvcs=false",
-                "-trimpath",
-                f"-buildmode={mode}",
-                f"-ldflags={flags}",
-                "-o",
-                "shop",
-                ".",
-            ]
+            given = ["-buildvcs=false", "-trimpath", f"-buildmode={mode}", f"-ldflags={flags}"]
+            command = ["build", *given, "-o", "shop", "."]
             environment = {**os.environ, "CGO_ENABLED": "1", "GOFLAGS": "", "GOTOOLCHAIN": "local"}
             subprocess.run([go_toolchain / "bin" / "go", *command], cwd=folder, env=environment, check=True)
             made[key] = folder / "shop"
