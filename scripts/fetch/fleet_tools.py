@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scripts.programs.gobuild import CACHE, ONE_LIBRARY, BuildFailed, require_go
+from scripts.programs.gobuild import CACHE, FEW_COLLECTIONS, ONE_LIBRARY, BuildFailed, require_go
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,7 +71,12 @@ def fetch(tool: Tool) -> None:
             ],
         ]
     else:
-        env |= {"GOBIN": str(root / "bin"), "GOFLAGS": ONE_LIBRARY, "GOWORK": "off", "CGO_ENABLED": "0"}
+        env |= FEW_COLLECTIONS | {
+            "GOBIN": str(root / "bin"),
+            "GOFLAGS": ONE_LIBRARY,
+            "GOWORK": "off",
+            "CGO_ENABLED": "0",
+        }
         steps = [[str(require_go() / "bin" / "go"), "install", f"{tool.go}@v{tool.version}"]]
     for argv in steps:
         try:

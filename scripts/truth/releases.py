@@ -17,7 +17,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scripts.programs.gobuild import CACHE, BuildFailed, go_version, require_go
+from scripts.programs.gobuild import CACHE, FEW_COLLECTIONS, BuildFailed, go_version, require_go
 from scripts.programs.toolchains import goroot
 from tests.groundtruth import listing, releases
 from tests.groundtruth.corpus import linked
@@ -103,7 +103,7 @@ def _install(  # noqa: PLR0913, PLR0917 - one thing to run
     argv = [str(root / "bin" / "go"), "install", "-trimpath", "-gcflags=all=-S=2", "-asmflags=all=-S", *flags]
     env = {name: value for name, value in os.environ.items() if not name.startswith(("GO", "CGO_"))}
     env |= {name: os.environ[name] for name in ("GOPROXY", "GONOSUMDB", "GOSUMDB") if name in os.environ}
-    env |= {
+    env |= FEW_COLLECTIONS | {
         "GOROOT": str(root),
         "PATH": f"{root / 'bin'}{os.pathsep}{env.get('PATH', os.defpath)}",
         "GOTOOLCHAIN": "local",

@@ -12,7 +12,7 @@ import pytest
 from probes.drift import compare
 from probes.drift.native.operands import operands
 from probes.go import load
-from scripts.programs.gobuild import can_build_cgo
+from scripts.programs.gobuild import FEW_COLLECTIONS, can_build_cgo
 from tests.conftest import first, missing
 
 if TYPE_CHECKING:
@@ -75,7 +75,13 @@ def build(goroot: Path, folder: Path, source: str, flags: tuple[str, ...]) -> Pa
     (folder / "go.mod").write_text("module example.com/native\n\ngo 1.21\n", "utf-8")
     (folder / "main.go").write_text(GO, "utf-8")
     (folder / "code.c").write_text(source, "utf-8")
-    environment = {**os.environ, "CGO_ENABLED": "1", "GOFLAGS": "-buildvcs=false", "GOTOOLCHAIN": "local"}
+    environment = {
+        **os.environ,
+        **FEW_COLLECTIONS,
+        "CGO_ENABLED": "1",
+        "GOFLAGS": "-buildvcs=false",
+        "GOTOOLCHAIN": "local",
+    }
     command = [goroot / "bin" / "go", "build", "-trimpath", *flags, "-o", folder / "out", "."]
     subprocess.run(command, cwd=folder, env=environment, check=True)
     return folder / "out"

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from gate.cli import cli
-from scripts.programs.gobuild import can_build_cgo
+from scripts.programs.gobuild import FEW_COLLECTIONS, can_build_cgo
 from tests.conftest import first, missing
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _build(goroot: Path, folder: Path, source: str, how: str, *more: str) -> Pat
     (folder / "main.go").write_text(source, "utf-8")
     fixed = {"CGO_ENABLED": "1", "GOFLAGS": "-buildvcs=false", "GOTOOLCHAIN": "local", "GOARCH": "amd64"}
     command = [goroot / "bin" / "go", "build", "-trimpath", *flags, *more, "-o", folder / "out", "."]
-    subprocess.run(command, cwd=folder, env={**os.environ, **fixed, **settings}, check=True)
+    subprocess.run(command, cwd=folder, env={**os.environ, **FEW_COLLECTIONS, **fixed, **settings}, check=True)
     return folder / "out"
 
 

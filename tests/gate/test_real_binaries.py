@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from gate.cli import cli
+from scripts.programs.gobuild import FEW_COLLECTIONS
 
 SOURCE = """package main
 
@@ -35,7 +36,14 @@ def build_program(goroot: Path, folder: Path, source: str, *flags: str, **settin
     (folder / "go.mod").write_text("module example.com/shop\n\ngo 1.21\n", "utf-8")
     (folder / "main.go").write_text(source, "utf-8")
     program = folder / "shop"
-    environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": GOFLAGS, "GOTOOLCHAIN": "local", **settings}
+    environment = {
+        **os.environ,
+        **FEW_COLLECTIONS,
+        "CGO_ENABLED": "0",
+        "GOFLAGS": GOFLAGS,
+        "GOTOOLCHAIN": "local",
+        **settings,
+    }
     subprocess.run(
         [goroot / "bin" / "go", "build", *flags, "-o", program, "."], cwd=folder, env=environment, check=True
     )

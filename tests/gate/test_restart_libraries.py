@@ -16,6 +16,7 @@ from gate.rules.base import discover
 from gate.rules.samples.binaries import Case, binary, build, other
 from gate.rules.support.restart_libraries import LIBRARIES
 from probes.go.buildinfo.facts import Module
+from scripts.programs.gobuild import FEW_COLLECTIONS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,7 +79,12 @@ def compile_in(goroot: Path, folder: Path, **settings: str) -> None:
     }
     command = [goroot / "bin" / "go", "build", "-ldflags=-s -w", "-o", folder / "shop", "."]
     done = subprocess.run(
-        command, cwd=folder, env={**os.environ, **settings}, capture_output=True, text=True, check=False
+        command,
+        cwd=folder,
+        env={**os.environ, **FEW_COLLECTIONS, **settings},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
 

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from gate.cli import cli
 from probes.go import load
 from probes.go.buildinfo.plugin import read_plugin
+from scripts.programs.gobuild import FEW_COLLECTIONS
 from tests import matrix
 from tests.conftest import built_once, first, missing
 from tests.native.conftest import found, run_check
@@ -101,7 +102,7 @@ def _go(goroot: Path, folder: Path, files: dict[str, str], mode: str, package: s
     for name, text in {"go.mod": "module example.com/shop\n\ngo 1.21\n", **files}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, "utf-8")
-    environment = {**os.environ, "CGO_ENABLED": "1", "GOFLAGS": "", "GOTOOLCHAIN": "local"}
+    environment = {**os.environ, **FEW_COLLECTIONS, "CGO_ENABLED": "1", "GOFLAGS": "", "GOTOOLCHAIN": "local"}
     command = [goroot / "bin" / "go", "build", "-buildvcs=false", "-trimpath", f"-buildmode={mode}"]
     subprocess.run([*command, "-o", "lib.so", package], cwd=folder, env=environment, check=True)
 

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from probes.host import dump_target, read_host
 from probes.host_libraries import read_libraries, read_needed
+from scripts.programs.gobuild import FEW_COLLECTIONS
 from tests.conftest import first, missing
 from tests.native.conftest import found, run_check
 from tests.native.libraries import Built, build
@@ -52,7 +53,7 @@ def program(go_toolchain, tmp_path_factory) -> Callable[..., Path]:
             (folder / "main.go").write_text(source, "utf-8")
             given = ["-buildvcs=false", "-trimpath", f"-buildmode={mode}", f"-ldflags={flags}"]
             command = ["build", *given, "-o", "shop", "."]
-            environment = {**os.environ, "CGO_ENABLED": "1", "GOFLAGS": "", "GOTOOLCHAIN": "local"}
+            environment = {**os.environ, **FEW_COLLECTIONS, "CGO_ENABLED": "1", "GOFLAGS": "", "GOTOOLCHAIN": "local"}
             subprocess.run([go_toolchain / "bin" / "go", *command], cwd=folder, env=environment, check=True)
             made[key] = folder / "shop"
         return made[key]

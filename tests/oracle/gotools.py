@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from scripts.programs.gobuild import CACHE, GO_CACHE, ONE_LIBRARY
+from scripts.programs.gobuild import CACHE, FEW_COLLECTIONS, GO_CACHE, ONE_LIBRARY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +40,7 @@ class BuildInfo:
 def run_tool(goroot: Path, *arguments: str, stdin: str | None = None) -> str:
     """Run `go <arguments>` with nothing of the caller's environment that could change the answer."""
     _HOME.mkdir(parents=True, exist_ok=True)
-    env = {
+    env = FEW_COLLECTIONS | {
         "GOROOT": str(goroot),
         "GOTOOLCHAIN": "local",
         "GOFLAGS": ONE_LIBRARY,
