@@ -106,7 +106,7 @@ cli.main()
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+@pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc, which only Linux has")
 def test_a_check_runs_no_spinning_thread_and_imports_no_masked_arrays(binary):
     environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
     old, new = binary("go1.26-amd64-exe"), binary("go1.26-amd64-pie")

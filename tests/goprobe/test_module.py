@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts.programs.gobuild import BuildFailed, can_build_cgo, host_arch
+from scripts.programs.gobuild import FEW_COLLECTIONS, ROOT, BuildFailed, GoBuild, can_build_cgo, host_arch
 from scripts.programs.goprobe import OLDEST, QUICK, rounds
 from tests.conftest import missing
 
@@ -31,3 +31,16 @@ def test_round(name: str, go_toolchain: Path) -> None:
     if one.fetches and problem is not None and "dial tcp" in problem:
         missing(f"no module proxy: {problem[-300:]}")
     assert problem is None, problem
+
+
+def test_what_is_tested_without_vet_has_been_vetted_before() -> None:
+    for one in rounds():
+        first, *others = one.commands
+        assert first == ("vet", "./..."), one.name
+        assert [command[:2] for command in others] == [("test", "-vet=off")], one.name
+
+
+def test_only_go_itself_collects_less_garbage() -> None:
+    """What `environment` gives goes on to the tests of the module, and to the services that they start."""
+    made = GoBuild(goroot=ROOT, source=ROOT).environment()
+    assert not FEW_COLLECTIONS.keys() & made.keys()
